@@ -1,0 +1,175 @@
+"""Every error that Vitne raises, on one page.
+
+    VitneError
+    ├── BadInputError            what a caller sent is wrong; nothing was stored
+    │   ├── UnreadableBodyError  the bytes are no event, array or NDJSON
+    │   ├── TooLargeError        a stated bound is passed
+    │   ├── FilterSyntaxError    a search text does not parse; carries the place
+    │   └── CursorError          a cursor of another log, filter or version
+    ├── NotAllowedError          who asks may not
+    │   ├── UnknownKeyError      no such API key, or a wrong or revoked one
+    │   └── TenantNotAllowedError
+    ├── NotFoundError            no such tenant, record, tile or object
+    ├── ConflictError            the state is not what the caller believes
+    │   ├── CheckpointConflictError
+    │   └── ObjectConflictError
+    ├── UnavailableError         try again later; nothing was stored
+    │   ├── OverloadedError
+    │   └── StorageError         disk full, read-only, or an I/O error
+    ├── IntegrityError           stored bytes contradict each other: fail closed
+    │   ├── DecodeError          bytes that claim to be an entry, note, tile or proof are not
+    │   ├── VerificationError    a proof or a signature does not hold
+    │   └── RollbackError        the store is older than a checkpoint that was signed
+    └── ConfigurationError       a setting, a file of settings or a missing extra
+
+Each class has a stable `code`: documents, programs and translations rely on it. Only `api` maps
+codes to HTTP statuses and only `cli` maps them to exit statuses.
+"""
+
+from typing import ClassVar
+
+
+class VitneError(Exception):
+    """Base of all: a sentence for people, a `code` for programs, and optionally a next step."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """The sentence, then the place in brackets when there is one."""
+        return f"{self.message} [{self.where}]" if self.where else self.message
+
+
+class BadInputError(VitneError):
+    """What the caller sent is wrong; nothing was stored."""
+
+    code = "bad_input"
+
+
+class UnreadableBodyError(BadInputError):
+    """The bytes are not UTF-8 JSON, an array of events, or NDJSON."""
+
+    code = "unreadable"
+
+
+class TooLargeError(BadInputError):
+    """A documented bound on size, count or depth is passed."""
+
+    code = "too_large"
+
+
+class FilterSyntaxError(BadInputError):
+    """A search text does not parse; `where` names the column."""
+
+    code = "filter_syntax"
+
+
+class CursorError(BadInputError):
+    """A cursor that was not made for this log and filter."""
+
+    code = "bad_cursor"
+
+
+class NotAllowedError(VitneError):
+    """The caller is known, but may not do this."""
+
+    code = "not_allowed"
+
+
+class UnknownKeyError(NotAllowedError):
+    """The API key is missing, unknown, wrong or revoked (never said which)."""
+
+    code = "unknown_key"
+
+
+class TenantNotAllowedError(NotAllowedError):
+    """The API key is not for this tenant."""
+
+    code = "tenant_not_allowed"
+
+
+class NotFoundError(VitneError):
+    """No such tenant, record, tile or object."""
+
+    code = "not_found"
+
+
+class ConflictError(VitneError):
+    """The stored state is not what the caller believes."""
+
+    code = "conflict"
+
+
+class CheckpointConflictError(ConflictError):
+    """Another publisher swapped the checkpoint first, or the store went back."""
+
+    code = "checkpoint_conflict"
+
+
+class ObjectConflictError(ConflictError):
+    """An immutable object exists with other bytes."""
+
+    code = "object_conflict"
+
+
+class UnavailableError(VitneError):
+    """Nothing was stored; the same request may be sent again after `retry_after_s`."""
+
+    code = "unavailable"
+
+    def __init__(
+        self, message: str, *, where: str = "", hint: str = "", retry_after_s: int = 1
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class OverloadedError(UnavailableError):
+    """More is waiting than the configured bound."""
+
+    code = "overloaded"
+
+
+class StorageError(UnavailableError):
+    """The disk is full, read-only or failing."""
+
+    code = "storage"
+
+
+class IntegrityError(VitneError):
+    """Stored or received bytes contradict each other; nothing is repaired in silence."""
+
+    code = "integrity"
+
+
+class DecodeError(IntegrityError):
+    """Bytes that claim to be an entry, note, tile, receipt or proof are not in its form."""
+
+    code = "malformed"
+
+
+class VerificationError(IntegrityError):
+    """A proof, signature or commitment does not hold; `rule` names which."""
+
+    code = "verification_failed"
+
+    def __init__(self, message: str, *, rule: str = "", where: str = "", hint: str = "") -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.rule = rule
+
+
+class RollbackError(IntegrityError):
+    """The store is older than a checkpoint that was already signed."""
+
+    code = "rollback"
+
+
+class ConfigurationError(VitneError):
+    """A setting is wrong, a needed file is missing, or an optional extra is not installed."""
+
+    code = "configuration"
