@@ -1,1 +1,24 @@
-"""."""
+"""The command line: one file per verb, each loaded only when it is called.
+
+`app` registers the verbs, runs one and turns every error into a sentence, a place and a next step;
+`output` prints for people or for programs; `client` finds the server and speaks to it. A verb holds
+no logic that a service lacks. `vitne --help` and `vitne verify` import nothing of the server.
+"""
+
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit status.
+
+    Args:
+        argv: the words after the program's name; those of the process if None.
+
+    Raises:
+        SystemExit: always; its code is a status of `vitne.cli.app.STATUSES`.
+    """
+    from vitne.cli.app import run  # noqa: PLC0415  # keeps `import vitne.cli.verify` light
+
+    raise SystemExit(run(argv))
