@@ -161,6 +161,8 @@ class Aside(Struct, frozen=True):
     reason: str
     body: bytes
     at_us: int
+    digest: bytes = b""
+    """SHA-256 of `body`, as in the void entry: a retry of the same bytes is found by it."""
 
 
 class AppendTransaction(Protocol):
@@ -194,6 +196,9 @@ class AppendTransaction(Protocol):
 
     def keep_aside(self, log: LogId, asides: Sequence[Aside]) -> None:
         """Keep quarantined bytes."""
+
+    def kept_aside(self, log: LogId, digests: Sequence[bytes]) -> dict[bytes, LeafIndex]:
+        """Those of the 32-byte digests whose bytes are kept aside, with their void's index."""
 
     def add_counts(self, log: LogId, counts: Mapping[tuple[str, str, str], int]) -> None:
         """Add to the counters of (source, event type, reason): dropped, rejected, quarantined."""
