@@ -1,1 +1,317 @@
-"""Settings."""
+"""Every setting of a server, in one table: the class `Settings`.
+
+Its annotations are the table: name, type, default, unit, bounds and help stand once, here. The
+loader, its errors and `docs/reference/settings.md` are made from them. A value comes from, first
+found: a command's option, the environment (`VITNE_` + the name in capitals), the file, the default.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
+
+from vitne.errors import ConfigurationError
+
+FILE_NAME: Final = "vitne.toml"
+ENV_PREFIX: Final = "VITNE_"
+DEFAULT_FOLDER: Final = "vitne-data"
+
+NOT_SETTINGS: Final = frozenset(
+    {"URL", "KEY", "TENANT", "CONFIG", "PURPOSE", "PROFILE", "SPOOL", "SOURCE"}
+)
+"""`VITNE_…` variables that clients read: a server passes over them without a word."""
+
+_MIB: Final = 1024 * 1024
+_NAME: Final = r"[a-z0-9][a-z0-9._-]{0,99}"
+
+
+class _About(Struct, frozen=True):
+    """What stands beside a setting's type: help, unit, bounds, form."""
+
+    help: str
+    unit: str = ""
+    low: int | None = None
+    high: int | None = None
+    pattern: str | None = None
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What a server can be told. Sizes are in bytes, spans in the unit that the name ends with."""
+
+    # ---- where
+    folder: Annotated[str, _About("Holds everything: database, tiles, segments, keys")] = (
+        DEFAULT_FOLDER
+    )
+    server_name: Annotated[
+        str, _About("First part of every log's origin; fixed once a log exists", pattern=_NAME)
+    ] = "vitne.local"
+    host: Annotated[str, _About("Address to listen on")] = "127.0.0.1"
+    port: Annotated[int, _About("TCP port; 0 takes a free one", "", 0, 65_535)] = 8470
+
+    # ---- intake
+    queue_events_max: Annotated[
+        int, _About("May wait for the writer; beyond it 503", "events", 1_000)
+    ] = 50_000
+    queue_bytes_max: Annotated[
+        int, _About("May wait for the writer; beyond it 503", "bytes", _MIB)
+    ] = 64 * _MIB
+    commit_events_max: Annotated[
+        int, _About("Most of one durable transaction", "events", 1, 100_000)
+    ] = 4_000
+    commit_timeout_s: Annotated[int, _About("Wait for a durable commit, then 503", "s", 1)] = 30
+    quota_events_per_s: Annotated[
+        int, _About("Sustained intake of one source; beyond it 429", "events/s", 1)
+    ] = 100_000
+    quota_burst_events: Annotated[
+        int, _About("What one source may send at once", "events", 1_000)
+    ] = 500_000
+    dedupe_days: Annotated[
+        int, _About("How long the hot store remembers event ids", "days", 1, 3_660)
+    ] = 7
+    free_bytes_min: Annotated[
+        int, _About("Disk kept free for publishing; below it 503", "bytes", 0)
+    ] = 256 * _MIB
+
+    # ---- publish and seal
+    publish_interval_ms: Annotated[
+        int, _About("Between two checkpoints of a busy log", "ms", 10, 60_000)
+    ] = 500
+    publish_lag_max_s: Annotated[
+        int, _About("Age of an unpublished entry that makes /readyz fail", "s", 1)
+    ] = 60
+    seal_entries: Annotated[int, _About("Entries that make a segment", "entries", 1, 65_536)] = (
+        65_536
+    )
+    seal_age_s: Annotated[
+        int, _About("Age at which a smaller hot part is sealed all the same", "s", 1)
+    ] = 86_400
+    seal_check_ms: Annotated[
+        int, _About("Between two looks for something to seal", "ms", 10, 3_600_000)
+    ] = 2_000
+    seal_process: Annotated[bool, _About("Seal in a process of its own, on a second core")] = True
+
+    # ---- reading
+    public_log: Annotated[
+        bool, _About("Serve checkpoints and tiles to anyone (no personal data)")
+    ] = False
+    page_events_max: Annotated[int, _About("Most events of one page", "events", 1, 10_000)] = 1_000
+    archive_memory_mb: Annotated[
+        int, _About("Memory for queries over segments", "MiB", 32, 1_048_576)
+    ] = 192
+    archive_threads: Annotated[int, _About("For queries over segments", "threads", 1, 256)] = 2
+
+    # ---- HTTP
+    connections_max: Annotated[int, _About("Served at once; beyond it 503", "connections", 1)] = (
+        1_024
+    )
+    header_bytes_max: Annotated[int, _About("Size of a request's head", "bytes", 1_024, _MIB)] = (
+        16_384
+    )
+    body_timeout_s: Annotated[int, _About("Time in which a request's body must come", "s", 1)] = 30
+    idle_timeout_s: Annotated[
+        int, _About("How long a connection without a request stays open", "s", 1)
+    ] = 75
+    shutdown_grace_s: Annotated[int, _About("For requests in flight once told to stop", "s", 0)] = (
+        20
+    )
+    metrics_public: Annotated[
+        bool, _About("Serve /metrics without a key (names no tenant, no person)")
+    ] = True
+
+    # ---- program log
+    log_format: Annotated[
+        Literal["auto", "json", "console"],
+        _About("On stderr; auto: console on a terminal, else json"),
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _About("Least level written")
+    ] = "info"
+
+
+class Setting(Struct, frozen=True):
+    """One row of the table, as the documentation shows it."""
+
+    name: str
+    kind: str
+    default: str | int | bool
+    unit: str
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return ENV_PREFIX + self.name.upper()
+
+
+class _Rule(Struct, frozen=True):
+    """What a value must be, taken from an annotation."""
+
+    base: type
+    choices: tuple[str, ...]
+    about: _About
+
+    @property
+    def expected(self) -> str:
+        """The rule in words, for errors and documents."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.base is bool:
+            return "true or false"
+        about = self.about
+        if self.base is str:
+            return f"text that matches {about.pattern}" if about.pattern else "text"
+        if about.high is not None:
+            return f"a whole number from {about.low} to {about.high}"
+        return f"a whole number, at least {about.low}"
+
+    def accepts(self, value: object) -> bool:
+        """Whether a value, already of TOML's types, follows the rule."""
+        if self.choices:
+            return value in self.choices
+        if isinstance(value, bool) or self.base is bool:
+            return isinstance(value, bool) and self.base is bool
+        if isinstance(value, str):
+            pattern = self.about.pattern or ".+"
+            return self.base is str and re.fullmatch(pattern, value) is not None
+        if not isinstance(value, int) or self.base is not int:
+            return False
+        low, high = self.about.low, self.about.high
+        return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _rules() -> dict[str, _Rule]:
+    rules: dict[str, _Rule] = {}
+    for name, hint in get_type_hints(Settings, include_extras=True).items():
+        inner, about = get_args(hint)
+        choices = get_args(inner) if get_origin(inner) is Literal else ()
+        rules[name] = _Rule(str if choices else inner, choices, about)
+    return rules
+
+
+_RULES: Final = types.MappingProxyType(_rules())
+
+
+def table() -> list[Setting]:
+    """Every setting, in the order of the class."""
+    defaults = Settings()
+    return [
+        Setting(name, rule.expected, getattr(defaults, name), rule.about.unit, rule.about.help)
+        for name, rule in _RULES.items()
+    ]
+
+
+def load(
+    config: Path | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    options: Mapping[str, str | int | bool | None] | None = None,
+) -> Settings:
+    """Settings from options, environment, file and defaults, in that order of rank.
+
+    Args:
+        config: the file; None takes `vitne.toml` in the folder, if there is one.
+        environ: the environment; variables named in `NOT_SETTINGS` belong to clients.
+        options: what a command line gave; None values were not given.
+
+    Raises:
+        ConfigurationError: the file is missing or no TOML, a key is unknown, or a value is not
+            what its setting takes; says file or variable, key, expected and got.
+    """
+    values: dict[str, Any] = {}
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    for name in _RULES:
+        raw = environ.get(ENV_PREFIX + name.upper())
+        if raw is not None:
+            values[name] = _checked(name, _from_text(name, raw), f"${ENV_PREFIX}{name.upper()}")
+    for name, value in given.items():
+        values[name] = _checked(name, value, f"option --{name.replace('_', '-')}")
+    path = config or Path(values.get("folder", DEFAULT_FOLDER)) / FILE_NAME
+    if config is not None or path.is_file():
+        values = {**_from_file(path), **values}
+    return Settings(**values)
+
+
+def strange_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """`VITNE_…` variables that neither a server nor a client reads: most likely misspelt."""
+    known = {name.upper() for name in _RULES} | NOT_SETTINGS
+    return sorted(
+        name
+        for name in environ
+        if name.startswith(ENV_PREFIX) and name.removeprefix(ENV_PREFIX) not in known
+    )
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        loaded = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path}: no such file", hint="name an existing file with --config, or leave it out"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: expected readable TOML, got: {error}") from error
+    for name, value in loaded.items():
+        if name not in _RULES:
+            near = difflib.get_close_matches(name, _RULES, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else "see docs/reference/settings.md"
+            raise ConfigurationError(
+                f"{path}: {name}: expected the name of a setting, got one that does not exist",
+                hint=hint,
+            )
+        _checked(name, value, str(path))
+    return loaded
+
+
+def _checked(name: str, value: object, where: str) -> object:
+    rule = _RULES[name]
+    if not rule.accepts(value):
+        shown = repr(value)
+        raise ConfigurationError(
+            f"{where}: {name}: expected {rule.expected}, got {shown[:80]}",
+            hint="see docs/reference/settings.md",
+        )
+    return value
+
+
+def _from_text(name: str, raw: str) -> object:
+    """An environment's text as the type its setting has; the text itself where it is not one."""
+    base = _RULES[name].base
+    if base is bool:
+        return {"true": True, "1": True, "false": False, "0": False}.get(raw.lower(), raw)
+    if base is int and re.fullmatch(r"-?[0-9]{1,18}", raw, re.ASCII):
+        return int(raw)
+    return raw
+
+
+def render_table() -> str:
+    """`docs/reference/settings.md`; a test keeps the file equal to this."""
+    lines = [
+        "# Settings",
+        "",
+        "<!-- Written by `python -m vitne.settings`; a test fails when it is stale. -->",
+        "",
+        "A server reads them, first found, from a command's options, the environment, the file",
+        f"`{FILE_NAME}` in its folder (or the one named with `--config`), and the defaults below.",
+        "The file is flat TOML: `port = 8470`. An unknown name or a value of the wrong kind stops",
+        "the start; the error says where it stands, what was expected and what was found.",
+        "",
+        "| name | variable | takes | default | unit | what it does |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in table():
+        default = str(row.default).lower() if isinstance(row.default, bool) else str(row.default)
+        takes = row.kind.replace("|", "\\|")
+        lines.append(
+            f"| `{row.name}` | `{row.variable}` | {takes} | `{default}` | {row.unit} | {row.help} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    Path("docs/reference/settings.md").write_text(render_table(), "utf-8")
