@@ -1,0 +1,40 @@
+# Every target sets up .venv first if the lock has changed; `make` alone lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test bench fix docs lock clean
+BIN := .venv/bin
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv from requirements.lock, every package checked by its hash
+	@tools/setup
+
+demo: setup ## fill ./demo-data with a small vendor's 30 days and say what to try
+	@$(BIN)/vitne demo
+
+check: setup ## formatting, lint, types, import contracts, lock
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	tools/lock --check
+
+test: setup ## every test, the slow ones and the crash tests too
+	$(BIN)/pytest -n 2 --dist worksteal
+
+bench: setup ## measure this machine; writes bench/out
+	$(BIN)/python -m bench
+
+fix: setup ## format, and repair what lint can repair
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: setup ## write docs/reference anew from the code
+	$(BIN)/python docs/build.py
+
+lock: setup ## resolve the dependencies anew: uv.lock, requirements.lock
+	@tools/lock
+
+clean: ## remove what was built; keeps data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

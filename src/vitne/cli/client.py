@@ -1,0 +1,213 @@
+"""The command line as a client of a server: where it is, with which key, and its errors.
+
+Address and key come from, in this order: `--url` and `--key`; `VITNE_URL` and `VITNE_API_KEY`;
+a profile `client.toml` in `$VITNE_FOLDER`, `./vitne-data` or `~/.config/vitne` (the first that
+exists). A profile is TOML with `url`, `key` and optionally `tenant`; `vitne init` writes one.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import httpx
+import msgspec
+from cyclopts import Group, Parameter
+from msgspec import Struct
+
+from vitne import errors
+from vitne.errors import ConfigurationError, DecodeError, UnavailableError, VitneError
+
+__all__ = ["DEFAULT_URL", "Client", "Server", "profile"]
+
+DEFAULT_URL = "http://127.0.0.1:8470"
+"""Where `vitne serve` listens when it is told nothing."""
+
+_LOCAL_FOLDER = "vitne-data"
+_CONNECTION = Group("Server", sort_key=90)
+
+
+@Parameter(name="*")
+class Server(Struct, frozen=True):
+    """Which server, and as whom."""
+
+    url: Annotated[
+        str, Parameter(name="--url", group=_CONNECTION, help="Address of the server.")
+    ] = ""
+    key: Annotated[
+        str, Parameter(name="--key", group=_CONNECTION, help="API key; better in VITNE_API_KEY.")
+    ] = ""
+    tenant: Annotated[
+        str,
+        Parameter(name="--tenant", group=_CONNECTION, help="Whose log; needed by wide keys only."),
+    ] = ""
+    purpose: Annotated[
+        str,
+        Parameter(
+            name="--purpose", group=_CONNECTION, help="Why you read, e.g. support_case:CASE-9917."
+        ),
+    ] = ""
+
+    def __repr__(self) -> str:
+        """The address; the key is a secret."""
+        return f"Server(url={self.url!r}, key=***, tenant={self.tenant!r})"
+
+
+def profile(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The nearest `client.toml`: its `url`, `key` and `tenant`; `{}` if there is none.
+
+    Raises:
+        ConfigurationError: the file is not TOML, or holds something else than texts.
+    """
+    environ = os.environ if environ is None else environ
+    folder = environ.get("VITNE_FOLDER")
+    places = [Path(folder)] if folder else []
+    places += [Path(_LOCAL_FOLDER), Path(environ.get("HOME", "~")).expanduser() / ".config/vitne"]
+    for place in places:
+        path = place / "client.toml"
+        if path.is_file():
+            return _read_profile(path)
+    return {}
+
+
+def _read_profile(path: Path) -> dict[str, str]:
+    try:
+        found = tomllib.loads(path.read_text("utf-8"))
+        return msgspec.convert(found, dict[str, str])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise ConfigurationError(
+            f"the profile does not read: {error}",
+            where=str(path),
+            hint="it holds three texts: url, key, tenant",
+        ) from error
+
+
+class Client:
+    """A connection to one server, with one key; use it as a context."""
+
+    def __init__(self, server: Server) -> None:
+        kept = profile()
+        self.url = (
+            server.url or os.environ.get("VITNE_URL") or kept.get("url") or DEFAULT_URL
+        ).rstrip("/")
+        self.tenant = server.tenant or os.environ.get("VITNE_TENANT") or kept.get("tenant", "")
+        key = server.key or os.environ.get("VITNE_API_KEY") or kept.get("key", "")
+        if not key:
+            raise ConfigurationError(
+                "no API key is given",
+                hint="set VITNE_API_KEY, or make one with: vitne key add --help",
+            )
+        headers = {"Authorization": f"Bearer {key}", "User-Agent": "vitne-cli"}
+        if server.purpose:
+            headers["Audit-Purpose"] = server.purpose
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=60)
+
+    def __enter__(self) -> Self:
+        """Open."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def get(self, path: str, **params: str | int | list[str] | None) -> Any:  # noqa: ANN401  # JSON
+        """GET a JSON document; parameters that are None or empty are left out.
+
+        Raises:
+            VitneError: the server's problem as the error of the same code; `UnavailableError`
+                if nobody answers.
+        """
+        return _decode(self.send("GET", path, params=_given(params)))
+
+    def text(self, path: str, **params: str | int | list[str] | None) -> bytes:
+        """GET bytes as they are; errors as in `get`."""
+        return self.send("GET", path, params=_given(params)).content
+
+    def post(self, path: str, body: bytes, content_type: str, **params: str) -> Any:  # noqa: ANN401  # JSON
+        """POST bytes and decode the JSON reply; errors as in `get`."""
+        headers = {"Content-Type": content_type}
+        reply = self.send("POST", path, params=_given(params), headers=headers, content=body)
+        return _decode(reply)
+
+    def send(self, method: str, path: str, **kwargs: Any) -> httpx.Response:  # noqa: ANN401  # httpx's
+        """Any request; raises the server's problem as an error."""
+        try:
+            reply = self._http.request(method, path, **kwargs)
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(f"this is no address: {error}", where=self.url) from error
+        except (httpx.HTTPError, ValueError) as error:
+            raise UnavailableError(
+                f"the server does not answer: {str(error) or type(error).__name__}",
+                where=self.url,
+                hint="is it running? vitne serve",
+            ) from error
+        if reply.is_error:
+            raise _problem(reply)
+        return reply
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value not in (None, "", [])}
+
+
+def _decode(reply: httpx.Response) -> Any:  # noqa: ANN401  # JSON
+    try:
+        return msgspec.json.decode(reply.content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DecodeError(
+            "the reply is no JSON", where=str(reply.url.path), hint="is this a Vitne server?"
+        ) from error
+
+
+def _problem(reply: httpx.Response) -> VitneError:
+    """A problem+json reply (RFC 9457) as the error that the server raised."""
+    try:
+        problem = msgspec.json.decode(reply.content, type=dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        problem = {}
+    code = str(problem.get("code", ""))
+    kind = _kind(code, reply.status_code)
+    message = str(problem.get("detail") or problem.get("title") or f"HTTP {reply.status_code}")
+    faults = [_fault_line(fault) for fault in problem.get("problems") or []]
+    made = kind(
+        "\n  ".join([message, *faults]),
+        where=str(problem.get("where") or reply.url.path),
+        hint=str(problem.get("hint") or ""),
+    )
+    made.code = code or kind.code  # type: ignore[misc]  # the server's code, told as it came
+    return made
+
+
+def _fault_line(fault: Mapping[str, object]) -> str:
+    line = f"{fault.get('code', '')} at {fault.get('path', '')}"
+    if fault.get("expected"):
+        line += f": expected {fault['expected']}"
+    return line + (f", got {fault['got']}" if fault.get("got") else "")
+
+
+_BY_STATUS: dict[int, type[VitneError]] = {
+    401: errors.UnknownKeyError,
+    403: errors.NotAllowedError,
+    404: errors.NotFoundError,
+    409: errors.ConflictError,
+    413: errors.TooLargeError,
+    429: errors.OverloadedError,
+    500: errors.VitneError,
+    502: errors.UnavailableError,
+    503: errors.UnavailableError,
+    504: errors.UnavailableError,
+}
+
+
+def _kind(code: str, status: int) -> type[VitneError]:
+    for kind in _family(VitneError):
+        if kind.code == code:
+            return kind
+    return _BY_STATUS.get(status, errors.BadInputError)
+
+
+def _family(kind: type[VitneError]) -> Iterator[type[VitneError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _family(child)
