@@ -33,7 +33,7 @@ fix: setup ## format, and repair what lint can repair
 docs: setup ## write docs/reference anew from the code
 	$(BIN)/python docs/build.py
 
-lock: setup ## resolve the dependencies anew: uv.lock, requirements.lock
+lock: ## resolve the dependencies anew: uv.lock, requirements.lock
 	@tools/lock
 
 clean: ## remove what was built; keeps data
