@@ -1,0 +1,236 @@
+"""Tenants and API keys: make, list, revoke, and tell whose token this is.
+
+Each act of an administrator is an event: about a tenant in the operator's log, about a key in the
+log of every tenant that it is for (an operator's key: in the operator's).
+"""
+
+import hashlib
+import hmac
+import re
+from base64 import b32encode, urlsafe_b64encode
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
+
+from vitne.core.source import SourceRegistration
+from vitne.core.types import LogId
+from vitne.errors import BadInputError, NotFoundError, UnknownKeyError
+from vitne.ports import ApiKey, Clock, IdSource, Role, StateStore, Tenant
+from vitne.services.own_events import OPERATOR, Doer, OwnEvents
+
+_TOKEN: Final = re.compile(r"vk_([a-z2-7]{12})_[A-Za-z0-9_-]{43}", re.ASCII)
+_TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+_SOURCE_PART: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.ASCII)
+_KEY_NAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_FRESH_US: Final = 2_000_000
+_CACHED_MAX: Final = 1024
+
+
+class Token:
+    """An API key in clear. Shown once, to the person who made it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The secret text."""
+        return self._text
+
+    def __repr__(self) -> str:
+        """Never the secret."""
+        return "***"
+
+
+class Logs(Protocol):
+    """What makes a tenant's log."""
+
+    def create(self, log: LogId) -> None:
+        """Make an empty log with its key entries, durably; nothing happens if it exists."""
+
+
+class KeyRequest(Struct, frozen=True):
+    """What a new API key should be."""
+
+    name: str
+    roles: tuple[Role, ...]
+    tenants: tuple[LogId, ...] = ()
+    """Empty: all, an operator's key."""
+    source: SourceRegistration | None = None
+    person: str = ""
+
+
+class Onboard:
+    """Makes tenants and keys."""
+
+    def __init__(
+        self, state: StateStore, logs: Logs, own: OwnEvents, clock: Clock, ids: IdSource
+    ) -> None:
+        self._state = state
+        self._logs = logs
+        self._own = own
+        self._clock = clock
+        self._ids = ids
+
+    def add_tenant(self, tenant: LogId, name: str, doer: Doer) -> Tenant:
+        """Make a tenant and its log.
+
+        The log comes first: killed in between, the call can be made again.
+
+        Raises:
+            BadInputError: the id is not `[a-z0-9][a-z0-9._-]{0,63}`.
+            ConflictError: the id is taken.
+        """
+        if not _TENANT.fullmatch(tenant):
+            raise BadInputError(
+                "a tenant's id is 1 to 64 of a-z 0-9 . _ - and starts with a letter or digit",
+                where=repr(tenant[:80]),
+                hint="for example acme or ten_8421",
+            )
+        made = Tenant(id=tenant, name=name, created_us=self._clock.now_us())
+        self._logs.create(tenant)
+        self._state.add_tenant(made)
+        kind = ("audit.tenant.created", "configure")
+        self._own.write(OPERATOR, kind, doer, target=("tenant", tenant))
+        return made
+
+    def tenants(self) -> list[Tenant]:
+        """All, by id."""
+        return self._state.tenants()
+
+    def add_key(self, wanted: KeyRequest, doer: Doer) -> tuple[ApiKey, Token]:
+        """Make a key. Its secret is in the result and nowhere else.
+
+        Raises:
+            BadInputError: a name, role or source that cannot be; says which.
+            NotFoundError: a tenant that does not exist.
+        """
+        self._check(wanted)
+        key_id = b32encode(self._ids.random_bytes(8)).decode("ascii").lower()[:12]
+        secret = urlsafe_b64encode(self._ids.random_bytes(32)).decode("ascii").rstrip("=")
+        token = f"vk_{key_id}_{secret}"
+        key = ApiKey(
+            id=key_id,
+            name=wanted.name,
+            secret_sha256=_digest(token),
+            roles=wanted.roles,
+            tenants=wanted.tenants,
+            source=wanted.source,
+            person=wanted.person,
+            created_us=self._clock.now_us(),
+        )
+        self._state.add_key(key)
+        self._tell("audit.key.created", key, doer, roles=list(key.roles))
+        return key, Token(token)
+
+    def keys(self) -> list[ApiKey]:
+        """All, revoked ones included, by creation."""
+        return self._state.keys()
+
+    def revoke_key(self, key_id: str, doer: Doer) -> ApiKey:
+        """Revoke a key; every server on the folder refuses it within two seconds.
+
+        Raises:
+            NotFoundError: no such key.
+        """
+        key = self._state.key(key_id)
+        if key is None:
+            raise NotFoundError("no such key", where=key_id[:20], hint="vitne key list")
+        self._state.revoke_key(key_id, self._clock.now_us())
+        self._tell("audit.key.revoked", key, doer)
+        return self._state.key(key_id) or key
+
+    def _check(self, wanted: KeyRequest) -> None:
+        if not _KEY_NAME.fullmatch(wanted.name):
+            raise BadInputError("a key's name is 1 to 100 characters, none of them control")
+        if not wanted.roles:
+            raise BadInputError("a key needs a role", hint="write, read or admin")
+        if ("write" in wanted.roles) != (wanted.source is not None):
+            raise BadInputError(
+                "a key with the role write, and no other, names the source that sends with it",
+                hint="for example --source crm/crm-bff",
+            )
+        for part in (wanted.source.application, wanted.source.service) if wanted.source else ():
+            if not _SOURCE_PART.fullmatch(part):
+                raise BadInputError(
+                    "a source is application/service, each 1 to 64 of a-z 0-9 _ . -",
+                    where=repr(part[:80]),
+                )
+        if wanted.source and wanted.source.application == "vitne":
+            raise BadInputError("the application `vitne` is Vitne itself", hint="name another")
+        for tenant in wanted.tenants:
+            if self._state.tenant(tenant) is None:
+                raise NotFoundError(
+                    "no such tenant", where=tenant[:64], hint=f"vitne tenant add {tenant[:64]}"
+                )
+
+    def _tell(self, kind: str, key: ApiKey, doer: Doer, **extra: Any) -> None:  # noqa: ANN401  # JSON
+        for log in key.tenants or (OPERATOR,):
+            more = {"extra": extra} if extra else None
+            self._own.write(log, (kind, "authorize"), doer, target=("api_key", key.id), more=more)
+
+
+class Doorkeeper:
+    """Tells whose token this is, at the cost of one hash.
+
+    Keys are remembered for two seconds, so a key that another process revokes is refused soon.
+    """
+
+    def __init__(self, state: StateStore, clock: Clock) -> None:
+        self._state = state
+        self._clock = clock
+        self._known: dict[str, tuple[ApiKey | None, int]] = {}
+        self._lock = Lock()
+
+    def authenticate(self, token: str) -> ApiKey:
+        """The key that this token belongs to.
+
+        Raises:
+            UnknownKeyError: missing, unknown, wrong or revoked; never says which.
+        """
+        match = _TOKEN.fullmatch(token)
+        key = self._find(match.group(1)) if match else None
+        # An unknown id costs the same comparison as a wrong secret.
+        expected = key.secret_sha256 if key else _NOBODY
+        same = hmac.compare_digest(_digest(token), expected)
+        if key is None or not same or key.revoked_us:
+            raise UnknownKeyError(
+                "the API key is missing, unknown, wrong or revoked",
+                hint="send the header Authorization: Bearer vk_…; make a key with: vitne key add",
+            )
+        return key
+
+    def _find(self, key_id: str) -> ApiKey | None:
+        now_us = self._clock.now_us()
+        found = self._known.get(key_id)
+        # The clock may step back: an age below zero is as stale as one above the limit.
+        if found is not None and 0 <= now_us - found[1] < _FRESH_US:
+            return found[0]
+        key = self._state.key(key_id)
+        with self._lock:
+            if len(self._known) >= _CACHED_MAX:
+                self._known.clear()
+            self._known[key_id] = (key, now_us)
+        return key
+
+
+def readable(key: ApiKey, tenants: Sequence[Tenant]) -> list[Tenant]:
+    """Those of the tenants that the key may read."""
+    if "read" not in key.roles:
+        return []
+    return [tenant for tenant in tenants if covers(key, tenant.id)]
+
+
+def covers(key: ApiKey, tenant: LogId) -> bool:
+    """Whether the key is for this tenant."""
+    return not key.tenants or tenant in key.tenants
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+_NOBODY: Final = bytes(32)

@@ -1,0 +1,70 @@
+"""Every read of a log is an event in that log (design §2.7); nothing switches it off.
+
+The caller appends the event first and answers after it: a read that cannot be logged is not
+answered. A refused read is told in the operator's log: so a reader cannot write into the log of
+a tenant that is not theirs.
+"""
+
+import re
+from typing import Any, Final
+
+from vitne.core.types import LogId
+from vitne.services.own_events import OPERATOR, Doer, OwnEvents
+
+_TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+_TEXT_MAX: Final = 512
+_SHOWN_MAX: Final = 200
+
+
+class Reading:
+    """Writes the events of reads."""
+
+    def __init__(self, own: OwnEvents) -> None:
+        self._own = own
+
+    def searched(
+        self, doer: Doer, log: LogId, text: str, *, shown: list[str], total: int, page_size: int
+    ) -> None:
+        """Somebody searched `log` and is about to see the events `shown`.
+
+        Args:
+            doer: who.
+            log: whose log.
+            text: the filter as it was written; longer than 512 characters it is cut with `…`.
+            shown: ids of the events on this page, in order.
+            total: how many events match, or as many as were counted.
+            page_size: the largest page asked for.
+
+        Raises:
+            UnavailableError: the event could not be stored.
+        """
+        query: dict[str, Any] = {
+            "kind": "search",
+            "page_size": page_size,
+            "result_count": total,
+            "shown": {"type": "event", "ids": shown[:_SHOWN_MAX], "total": len(shown)},
+        }
+        if text:
+            query["text"] = text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 1] + "…"
+        self._own.write(
+            log,
+            ("audit.log.searched", "audit"),
+            doer,
+            target=("log", log),
+            more={"query": query},
+        )
+
+    def viewed(self, doer: Doer, log: LogId, event_id: str) -> None:
+        """Somebody is about to see one event whole, with its proof."""
+        self._own.write(log, ("audit.log.viewed", "audit"), doer, target=("event", event_id))
+
+    def refused(self, doer: Doer, asked: str, code: str) -> None:
+        """Somebody asked for a log that is not theirs; `asked` is what they named."""
+        named = asked if _TENANT.fullmatch(asked) else "unreadable"
+        self._own.write(
+            OPERATOR,
+            ("audit.log.viewed", "audit"),
+            doer,
+            target=("log", named),
+            more={"outcome": {"result": "denied", "code": code}, "severity": "warning"},
+        )
