@@ -1,0 +1,189 @@
+"""The layout of the house: contracts, sizes, docstrings, public names, copies, migrations."""
+
+import ast
+import hashlib
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "vitne"
+SHARED = ROOT.parent / "shared"
+
+FILE_LINES, FUNCTION_LINES = 400, 60
+
+LONG_FILES = {
+    "src/vitne/ports.py": (500, "one page of promises in prose; hardly a line of it is code"),
+}
+"""File: (its own bound, why it is one ordered story)."""
+
+LONG_FUNCTIONS: dict[str, tuple[int, str]] = {}
+"""`file::function`: (its own bound, why it is one ordered story)."""
+
+FRONT_DOORS = ("vitne", "vitne.sdk", "vitne.testing", "vitne.cli")
+"""What others import: these must say what is public."""
+
+Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def _python_files(*folders: str) -> list[Path]:
+    return sorted(chain.from_iterable((ROOT / folder).rglob("*.py") for folder in folders))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _defined(tree: ast.AST) -> Iterator[Defined]:
+    for node in ast.walk(tree):
+        if isinstance(node, Defined):
+            yield node
+
+
+def test_every_import_contract_is_kept() -> None:
+    """import-linter's contracts in pyproject.toml, whole."""
+    done = subprocess.run(  # noqa: S603  # our own tool, no input from outside
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", _python_files("src", "tests", "bench", "docs"), ids=_name)
+def test_no_file_is_longer_than_a_reader_can_hold(path: Path) -> None:
+    """400 lines, or the bound and reason in `LONG_FILES`."""
+    most, _reason = LONG_FILES.get(_name(path), (FILE_LINES, ""))
+
+    assert len(path.read_text("utf-8").splitlines()) <= most
+
+
+@pytest.mark.parametrize("path", _python_files("src", "tests", "bench", "docs"), ids=_name)
+def test_no_function_is_longer_than_a_reader_can_hold(path: Path) -> None:
+    """60 lines, or the bound and reason in `LONG_FUNCTIONS`."""
+    long = {}
+    for node in _defined(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            continue
+        most, _reason = LONG_FUNCTIONS.get(f"{_name(path)}::{node.name}", (FUNCTION_LINES, ""))
+        lines = (node.end_lineno or node.lineno) - node.lineno + 1
+        if lines > most:
+            long[node.name] = lines
+
+    assert not long
+
+
+def test_every_exception_from_the_sizes_is_still_needed() -> None:
+    """An exception outlives its file or function otherwise."""
+    needed = {
+        _name(path)
+        for path in _python_files("src", "tests", "bench", "docs")
+        if len(path.read_text("utf-8").splitlines()) > FILE_LINES
+    }
+    files = {name.partition("::")[0] for name in LONG_FUNCTIONS}
+
+    assert set(LONG_FILES) == needed
+    assert all((ROOT / name).is_file() for name in files)
+
+
+def _undocumented(path: Path) -> Iterator[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    if _says_nothing(ast.get_docstring(tree)):
+        yield "the module"
+    for holder in (tree, *(n for n in ast.walk(tree) if isinstance(n, ast.ClassDef))):
+        inside = holder.name + "." if isinstance(holder, ast.ClassDef) else ""
+        if inside.startswith("_"):
+            continue
+        for node in holder.body:
+            if isinstance(node, Defined) and not node.name.startswith("_"):
+                overload = any("overload" in ast.dump(d) for d in node.decorator_list)
+                if not overload and _says_nothing(ast.get_docstring(node)):
+                    yield inside + node.name
+
+
+def _says_nothing(docstring: str | None) -> bool:
+    return docstring is None or len(docstring.split()) < 2
+
+
+@pytest.mark.parametrize("path", _python_files("src"), ids=_name)
+def test_every_public_name_says_what_it_is(path: Path) -> None:
+    """A docstring of a single word, or of a dot, says nothing."""
+    assert list(_undocumented(path)) == []
+
+
+def _exported(tree: ast.Module) -> list[str] | None:
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(t, ast.Name) and t.id == "__all__" for t in targets):
+            return list(ast.literal_eval(node.value))  # type: ignore[attr-defined]  # an Assign
+    return None
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Ruff's order (RUF022): constants, classes, the rest."""
+    return (0 if name.isupper() else 1 if name[:1].isupper() else 2, name)
+
+
+def _public(tree: ast.Module) -> set[str]:
+    """Functions and classes that a module defines and does not hide."""
+    return {node.name for node in tree.body if isinstance(node, Defined) and node.name[0] != "_"}
+
+
+@pytest.mark.parametrize("path", _python_files("src"), ids=_name)
+def test_what_a_module_exports_is_sorted_and_complete(path: Path) -> None:
+    """Where there is `__all__`, it has every public function and class, in ruff's order."""
+    tree = ast.parse(path.read_text("utf-8"))
+    exported = _exported(tree)
+    if exported is None:
+        door = ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
+        assert door.removesuffix(".__init__") not in FRONT_DOORS
+        return
+
+    assert exported == sorted(set(exported), key=_order)
+    assert _public(tree) <= set(exported)
+
+
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def test_no_published_vector_or_log_is_copied_into_the_tests() -> None:
+    """They lie beside the checkout, with their sources and licences; copies go stale."""
+    folders = [SHARED / "vectors", SHARED / "data"]
+    if not any(folder.is_dir() for folder in folders):
+        pytest.skip("../shared is not beside this checkout")
+    published = {
+        _digest(path)
+        for path in chain.from_iterable(folder.rglob("*") for folder in folders)
+        if path.is_file() and path.stat().st_size
+    }
+    kept = (p for p in (ROOT / "tests").rglob("*") if p.is_file() and p.stat().st_size)
+
+    assert [_name(path) for path in kept if _digest(path) in published] == []
+
+
+def _schema(*scripts: str) -> list[tuple[str, str]]:
+    base = sqlite3.connect(":memory:")
+    for script in scripts:
+        base.executescript(script)
+    rows = base.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+    found = [(name, " ".join(sql.split())) for name, sql in rows]
+    base.close()
+    return found
+
+
+def test_the_migrations_one_after_another_make_the_schema() -> None:
+    """`schema.sql` is what a reader reads; the migrations are what a database went through."""
+    folder = SOURCE / "adapters" / "sqlite"
+    migrations = [path.read_text("utf-8") for path in sorted((folder / "migrations").glob("*.sql"))]
+
+    assert migrations
+    assert _schema(*migrations) == _schema((folder / "schema.sql").read_text("utf-8"))
