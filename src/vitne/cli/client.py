@@ -8,18 +8,18 @@ exists). A profile is TOML with `url`, `key` and optionally `tenant`; `vitne ini
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import httpx
 import msgspec
 from cyclopts import Group, Parameter
-from msgspec import Struct
 
 from vitne import errors
 from vitne.errors import ConfigurationError, DecodeError, UnavailableError, VitneError
 
-__all__ = ["DEFAULT_URL", "Client", "Server", "profile"]
+__all__ = ["DEFAULT_URL", "Client", "Purpose", "Server", "profile"]
 
 DEFAULT_URL = "http://127.0.0.1:8470"
 """Where `vitne serve` listens when it is told nothing."""
@@ -28,8 +28,20 @@ _LOCAL_FOLDER = "vitne-data"
 _CONNECTION = Group("Server", sort_key=90)
 
 
+Purpose = Annotated[
+    str,
+    Parameter(
+        name="--purpose",
+        group=_CONNECTION,
+        help="Why you read, as CODE or CODE:REFERENCE; it stands in the log beside your name.",
+    ),
+]
+"""The type of the `purpose` parameter of every verb that reads a log."""
+
+
 @Parameter(name="*")
-class Server(Struct, frozen=True):
+@dataclass(frozen=True)
+class Server:
     """Which server, and as whom."""
 
     url: Annotated[
@@ -41,12 +53,6 @@ class Server(Struct, frozen=True):
     tenant: Annotated[
         str,
         Parameter(name="--tenant", group=_CONNECTION, help="Whose log; needed by wide keys only."),
-    ] = ""
-    purpose: Annotated[
-        str,
-        Parameter(
-            name="--purpose", group=_CONNECTION, help="Why you read, e.g. support_case:CASE-9917."
-        ),
     ] = ""
 
     def __repr__(self) -> str:
@@ -86,7 +92,7 @@ def _read_profile(path: Path) -> dict[str, str]:
 class Client:
     """A connection to one server, with one key; use it as a context."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, purpose: str = "") -> None:
         kept = profile()
         self.url = (
             server.url or os.environ.get("VITNE_URL") or kept.get("url") or DEFAULT_URL
@@ -99,8 +105,8 @@ class Client:
                 hint="set VITNE_API_KEY, or make one with: vitne key add --help",
             )
         headers = {"Authorization": f"Bearer {key}", "User-Agent": "vitne-cli"}
-        if server.purpose:
-            headers["Audit-Purpose"] = server.purpose
+        if purpose:
+            headers["Audit-Purpose"] = purpose
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=60)
 
     def __enter__(self) -> Self:
@@ -124,11 +130,17 @@ class Client:
         """GET bytes as they are; errors as in `get`."""
         return self.send("GET", path, params=_given(params)).content
 
-    def post(self, path: str, body: bytes, content_type: str, **params: str) -> Any:  # noqa: ANN401  # JSON
-        """POST bytes and decode the JSON reply; errors as in `get`."""
-        headers = {"Content-Type": content_type}
-        reply = self.send("POST", path, params=_given(params), headers=headers, content=body)
-        return _decode(reply)
+    def post(self, path: str, body: bytes, content_type: str, key: str = "") -> Any:  # noqa: ANN401  # JSON
+        """POST bytes and decode the JSON reply; errors as in `get`.
+
+        Args:
+            path: of the resource.
+            body: the bytes.
+            content_type: their media type.
+            key: sent as `Idempotency-Key`, which makes the same request safe to send again.
+        """
+        headers = {"Content-Type": content_type} | ({"Idempotency-Key": key} if key else {})
+        return _decode(self.send("POST", path, headers=headers, content=body))
 
     def send(self, method: str, path: str, **kwargs: Any) -> httpx.Response:  # noqa: ANN401  # httpx's
         """Any request; raises the server's problem as an error."""
