@@ -1,0 +1,185 @@
+"""The append transaction: the only way that entries are written."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from vitne.adapters.sqlite.queries import query, repeated
+from vitne.adapters.sqlite.rows import Row, flat, steps, to_row
+from vitne.core.record import Record
+from vitne.core.types import LeafIndex, LogId
+from vitne.errors import IntegrityError, NotFoundError
+from vitne.ports import Aside, Seen, StreamState, Tail
+
+
+def insert_many(connection: sqlite3.Connection, name: str, rows: Sequence[Row]) -> None:
+    """Insert rows by a few multi-row statements.
+
+    `executemany` would take and release Python's interpreter lock once a row, and under a second
+    busy thread wait for it up to 5 ms each time. One statement of many rows runs without it.
+    """
+    for first, last in steps(len(rows)):
+        connection.execute(repeated(name, last - first), flat(rows[first:last]))
+
+
+def select_many(
+    connection: sqlite3.Connection, name: str, log_no: int, keys: Sequence[bytes]
+) -> list[Row]:
+    """Rows of a query of the form `… log_no = ? AND … IN (VALUES (?), …)`."""
+    found: list[Row] = []
+    for first, last in steps(len(keys)):
+        found += connection.execute(repeated(name, last - first), (log_no, *keys[first:last]))
+    return found
+
+
+def to_seen(row: Row) -> tuple[bytes, Seen]:
+    """(event id, what is remembered of it) of a row of the query `seen`."""
+    event_id, index, digest, recorded_us = row
+    return event_id, Seen(index=LeafIndex(index), digest=digest, recorded_us=recorded_us)
+
+
+def to_stream(row: Row) -> StreamState:
+    """A stream's state, of a row of the query `streams`."""
+    stream_id, source, name, numbers, last_seq, missing, closed = row
+    return StreamState(
+        stream_id=stream_id,
+        source=source,
+        name=name,
+        numbers=numbers,
+        last_seq=last_seq,
+        missing=msgspec.json.decode(missing, type=tuple[tuple[int, int], ...]),
+        closed=bool(closed),
+    )
+
+
+class SqliteAppend:
+    """One open append transaction (`vitne.ports.AppendTransaction`).
+
+    It lives inside `Database.writing`. A failed `insert` may have stored part of its rows, so it
+    breaks the transaction: `broken` is then raised again by whoever wants to commit.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._tails: dict[LogId, tuple[int, Tail]] = {}
+        self._open = True
+        self.broken: Exception | None = None
+
+    def close(self) -> None:
+        """The block is left: whatever is called from now on fails."""
+        self._open = False
+
+    def _tail(self, log: LogId) -> tuple[int, Tail]:
+        if not self._open:
+            raise RuntimeError("the append transaction is over")
+        known = self._tails.get(log)
+        if known is None:
+            row = self._connection.execute(query("tail"), (log,)).fetchone()
+            if row is None:
+                raise NotFoundError(f"there is no log {log!r}")
+            no, next_index, last_recorded_us = row
+            known = no, Tail(LeafIndex(next_index), last_recorded_us)
+            self._tails[log] = known
+        return known
+
+    def tail(self, log: LogId) -> Tail:
+        """See the port."""
+        return self._tail(log)[1]
+
+    def seen(self, log: LogId, event_ids: Sequence[bytes]) -> dict[bytes, Seen]:
+        """See the port."""
+        rows = select_many(self._connection, "seen", self._tail(log)[0], event_ids)
+        return dict(map(to_seen, rows))
+
+    def streams(self, log: LogId, stream_ids: Sequence[bytes]) -> dict[bytes, StreamState]:
+        """See the port."""
+        rows = select_many(self._connection, "some_streams", self._tail(log)[0], stream_ids)
+        return {state.stream_id: state for state in map(to_stream, rows)}
+
+    def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
+        """See the port."""
+        no, tail = self._tail(log)
+        try:
+            self._insert(no, tail, records, digests)
+        except BaseException as error:
+            self.broken = error if isinstance(error, Exception) else RuntimeError("interrupted")
+            raise
+        if records:
+            self._tails[log] = no, _tail_after(records[-1])
+
+    def _insert(
+        self, no: int, tail: Tail, records: Sequence[Record], digests: Sequence[bytes]
+    ) -> None:
+        _continue(tail, records)
+        remembered = [
+            (no, record.event_id, record.index, digest, record.recorded_us)
+            for record, digest in zip(records, digests, strict=True)
+            if record.event_id
+        ]
+        try:
+            insert_many(self._connection, "insert_seen", remembered)
+            insert_many(self._connection, "insert_records", [to_row(no, r) for r in records])
+        except sqlite3.IntegrityError as error:
+            raise IntegrityError(f"an event id or index is in the log already: {error}") from error
+        if records:
+            after = _tail_after(records[-1])
+            self._connection.execute(
+                query("move_tail"), (after.next_index, after.last_recorded_us, no)
+            )
+
+    def save_streams(self, log: LogId, states: Sequence[StreamState]) -> None:
+        """See the port."""
+        no = self._tail(log)[0]
+        self._write("save_streams", [_stream_row(no, state) for state in states])
+
+    def keep_aside(self, log: LogId, asides: Sequence[Aside]) -> None:
+        """See the port."""
+        no = self._tail(log)[0]
+        self._write(
+            "keep_aside", [(no, a.index, a.source, a.reason, a.body, a.at_us) for a in asides]
+        )
+
+    def add_counts(self, log: LogId, counts: Mapping[tuple[str, str, str], int]) -> None:
+        """See the port."""
+        no = self._tail(log)[0]
+        self._write("add_counts", [(no, *key, number) for key, number in counts.items()])
+
+    def _write(self, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        try:
+            insert_many(self._connection, name, rows)
+        except sqlite3.Error as error:
+            self.broken = error
+            if isinstance(error, sqlite3.IntegrityError):
+                raise IntegrityError(f"it is stored already: {error}") from error
+            raise
+
+
+def _continue(tail: Tail, records: Sequence[Record]) -> None:
+    expected = tail.next_index
+    for record in records:
+        if record.index != expected:
+            raise IntegrityError(f"index {record.index} does not continue a log of {expected}")
+        expected = LeafIndex(expected + 1)
+
+
+def _tail_after(last: Record) -> Tail:
+    return Tail(LeafIndex(last.index + 1), last.recorded_us)
+
+
+def _stream_row(no: int, state: StreamState) -> Row:
+    missing = msgspec.json.encode(state.missing).decode()
+    return (
+        no,
+        state.stream_id,
+        state.source,
+        state.name,
+        state.numbers,
+        state.last_seq,
+        missing,
+        int(state.closed),
+    )
+
+
+__all__ = ["SqliteAppend", "insert_many", "select_many", "to_seen", "to_stream"]

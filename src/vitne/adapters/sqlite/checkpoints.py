@@ -1,0 +1,58 @@
+"""The latest signed checkpoint of each log (`vitne.ports.CheckpointStore`)."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from vitne.adapters.sqlite.database import Database
+from vitne.adapters.sqlite.queries import query
+from vitne.core.types import Hash, LogId, TreeSize
+from vitne.errors import CheckpointConflictError, NotFoundError
+from vitne.ports import Head, Swap
+
+
+class SqliteCheckpoints:
+    """Heads, swapped in the store's own transactions: all swaps of a call, or none."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def head(self, log: LogId) -> Head | None:
+        """See the port."""
+        with self._database.reading() as connection:
+            return _head(connection, log)
+
+    def swap(self, swaps: Sequence[Swap]) -> None:
+        """See the port."""
+        if not swaps:
+            return
+        with self._database.writing() as connection:
+            for swap in swaps:
+                _swap(connection, swap)
+
+
+def _head(connection: sqlite3.Connection, log: LogId) -> Head | None:
+    row = connection.execute(query("head"), (log,)).fetchone()
+    return None if row is None else Head(size=TreeSize(row[0]), root=Hash(row[1]), note=row[2])
+
+
+def _swap(connection: sqlite3.Connection, swap: Swap) -> None:
+    row = connection.execute(query("log_no"), (swap.log,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"there is no log {swap.log!r}")
+    (no,) = row
+    new, old = swap.new, swap.old
+    if old is None:
+        changed = connection.execute(query("first_head"), (no, new.size, new.root, new.note))
+    else:
+        changed = connection.execute(
+            query("swap_head"), (new.size, new.root, new.note, no, old.size, old.root, old.note)
+        )
+    if changed.rowcount != 1:
+        stored = _head(connection, swap.log)
+        raise CheckpointConflictError(
+            f"the stored checkpoint has size {stored.size if stored else 'none'}, "
+            f"the swap expected {old.size if old else 'none'}",
+            where=swap.log,
+            hint="another publisher was faster, or the store went back; read the head again",
+        )
+    connection.execute(query("set_head_size"), (new.size, no))

@@ -1,0 +1,190 @@
+"""Connections to one SQLite file: one that writes, under a lock, and a pool that only reads."""
+
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from vitne.adapters.sqlite.failures import storage_errors
+from vitne.adapters.sqlite.migrate import check, migrate
+from vitne.adapters.sqlite.queries import query
+from vitne.errors import ConfigurationError, StorageError
+
+PAGE_BYTES = 8192
+"""Six rows of a usual event to a page; twice that writes more for small transactions."""
+
+CHECKPOINT_PAGES = 4000
+"""Pages (32 MB) of the write-ahead log that may wait before a commit folds them in."""
+
+_KEPT_READERS = 16
+"""Idle reading connections that are kept open."""
+
+_CACHE_KIB = 16_384
+
+
+class Database:
+    """One file, opened for writing or for reading only. Any thread may call.
+
+    Readers never wait for the writer, nor it for them. Writers take turns in the order in which
+    they came: a long series of short writes (dropping, forgetting) cannot starve another one.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        self.path = path
+        self.where = str(path)
+        self._read_only = read_only
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._turn = threading.Lock()
+        self._writing = threading.Lock()
+        self._owner = 0
+        self._closed = False
+        self._writer: sqlite3.Connection | None = None
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> Self:
+        """Open a file; when writing, make it (mode 0600) or bring it to the newest version.
+
+        Raises:
+            StorageError: it cannot be opened.
+            ConfigurationError: it is no database of Vitne, or made by a newer version.
+        """
+        database = cls(path, read_only=read_only)
+        with storage_errors(database.where):
+            if read_only:
+                database._open_reading()
+            else:
+                database._open_writing()
+        return database
+
+    def _open_reading(self) -> None:
+        if not self.path.exists():
+            raise ConfigurationError(
+                "there is no database", where=self.where, hint="run `vitne init` first"
+            )
+        with self.reading() as connection:
+            check(connection, self.where)
+
+    def _open_writing(self) -> None:
+        _touch(self.path)
+        writer = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        try:
+            writer.execute(query("busy"))
+            for pragma in (
+                f"page_size = {PAGE_BYTES}",
+                "journal_mode = WAL",
+                "synchronous = FULL",
+                "foreign_keys = ON",
+                "secure_delete = ON",  # what leaves the store must not linger in free pages
+                "temp_store = MEMORY",
+                f"cache_size = -{_CACHE_KIB}",
+                f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+                f"journal_size_limit = {4 * CHECKPOINT_PAGES * PAGE_BYTES}",
+            ):
+                writer.execute(f"PRAGMA {pragma}")
+            migrate(writer, self.where)
+        except BaseException:
+            writer.close()
+            raise
+        self._writer = writer
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that only reads, for as long as the block runs."""
+        with storage_errors(self.where):
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give(connection)
+
+    def _take(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StorageError("the store is closed", where=self.where)
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._connect_reader()
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self.path.resolve().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute(query("busy"))
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _give(self, connection: sqlite3.Connection) -> None:
+        if self._closed or len(self._idle) >= _KEPT_READERS:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A durable transaction: committed on a clean exit, undone on an error.
+
+        Raises:
+            StorageError: it could not be stored; nothing of it is.
+            RuntimeError: this thread is inside another transaction, so it would wait for ever.
+        """
+        with self._my_turn() as writer, storage_errors(self.where):
+            writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield writer
+                writer.execute("COMMIT")
+            except BaseException:
+                # A full disk makes SQLite roll back by itself; what else fails is undone here.
+                with suppress(sqlite3.Error):
+                    if writer.in_transaction:
+                        writer.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[sqlite3.Connection]:
+        if self._owner == threading.get_ident():
+            raise RuntimeError("a transaction inside a transaction")
+        # Whoever waits for the lock holds the turn, so one that has just let go cannot overtake.
+        with self._turn:
+            self._writing.acquire()
+        try:
+            if self._read_only or self._writer is None:
+                raise StorageError(
+                    "the store is closed" if self._closed else "the store is open for reading only",
+                    where=self.where,
+                )
+            self._owner = threading.get_ident()
+            yield self._writer
+        finally:
+            self._owner = 0
+            self._writing.release()
+
+    def close(self) -> None:
+        """Wait for the running transaction, then close; the last to close folds in the WAL."""
+        with self._turn, self._writing:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().close()
+            if self._writer is not None:
+                with storage_errors(self.where):
+                    self._writer.close()
+                self._writer = None
+
+
+def _touch(path: Path) -> None:
+    """Make the file with mode 0600 if it is not there; SQLite gives its side files the same."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StorageError(
+            f"the database cannot be opened: {error.strerror}",
+            where=str(path),
+            hint="check that the folder exists and that this user may write it",
+        ) from error

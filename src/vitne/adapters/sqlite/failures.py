@@ -1,0 +1,66 @@
+"""What SQLite and the operating system report, as errors of Vitne that say what to do next."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vitne.errors import IntegrityError, StorageError, VitneError
+
+_PRIMARY = 0xFF
+"""An extended result code of SQLite carries its primary code in the low byte."""
+
+_STORAGE = {
+    sqlite3.SQLITE_FULL: (
+        "the disk is full, nothing was stored",
+        "free some space; what was acknowledged is safe, and senders will retry",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "the database cannot be written",
+        "check the owner and mode of the folder, and that its file system is not read-only",
+    ),
+    sqlite3.SQLITE_PERM: ("the database may not be accessed", "check owner and mode of the folder"),
+    sqlite3.SQLITE_CANTOPEN: (
+        "the database cannot be opened",
+        "check that the folder exists and that this user may read and write it",
+    ),
+    sqlite3.SQLITE_BUSY: (
+        "another process holds the database",
+        "end whatever else has it open for writing, then try again",
+    ),
+    sqlite3.SQLITE_LOCKED: ("a table is in use", "try again"),
+    sqlite3.SQLITE_IOERR: (
+        "reading or writing the database failed",
+        "look into the system log for errors of the disk, and run `vitne fsck`",
+    ),
+    sqlite3.SQLITE_NOMEM: ("memory ran out", "try again with smaller batches"),
+}
+
+_BROKEN = {
+    sqlite3.SQLITE_CORRUPT: "the database file is damaged",
+    sqlite3.SQLITE_NOTADB: "the file is not a database",
+}
+
+
+def failure(error: sqlite3.Error, where: str) -> VitneError:
+    """The error of Vitne for an error of SQLite; `where` is the path of the file."""
+    code = getattr(error, "sqlite_errorcode", -1)
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    if code & _PRIMARY in _BROKEN and code != -1:
+        return IntegrityError(
+            f"{_BROKEN[code & _PRIMARY]} ({name})",
+            where=where,
+            hint="stop the server, keep a copy of the file, and restore the last good backup",
+        )
+    message, hint = _STORAGE.get(
+        code & _PRIMARY if code != -1 else -1, (f"the database failed: {error}", "")
+    )
+    return StorageError(f"{message} ({name})", where=where, hint=hint)
+
+
+@contextmanager
+def storage_errors(where: str) -> Iterator[None]:
+    """Raise `failure` for whatever SQLite raises inside."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise failure(error, where) from error

@@ -1,0 +1,47 @@
+"""Loads `queries.sql`: statements by name, with value groups repeated as often as asked."""
+
+import re
+from functools import cache
+from importlib.resources import files
+
+_HEAD = re.compile(r"^-- ([a-z_]+) --$", re.MULTILINE)
+_ROWS = re.compile(r"/\*rows\*/(\([?, ]+\))")
+
+
+def _load() -> dict[str, str]:
+    text = files(__package__).joinpath("queries.sql").read_text("utf-8")
+    pieces = _HEAD.split(text)[1:]
+    return {
+        name: "\n".join(line for line in body.strip().splitlines() if not line.startswith("--"))
+        for name, body in zip(pieces[::2], pieces[1::2], strict=True)
+    }
+
+
+_QUERIES = _load()
+
+
+def names() -> frozenset[str]:
+    """Names of all statements."""
+    return frozenset(_QUERIES)
+
+
+def query(name: str) -> str:
+    """The statement of that name; `KeyError` is a mistake in this package."""
+    return _QUERIES[name]
+
+
+@cache
+def repeated(name: str, rows: int) -> str:
+    """The statement with its `/*rows*/` group standing `rows` times.
+
+    Callers use few different numbers of rows, so the texts and the prepared statements are kept.
+    """
+    sql, found = _ROWS.subn(lambda m: ", ".join([m[1]] * rows), _QUERIES[name])
+    if found != 1:
+        raise KeyError(name)
+    return sql
+
+
+def filtered(name: str, condition: str) -> str:
+    """The statement with a compiled filter in the place of `/*where*/`."""
+    return _QUERIES[name].replace("/*where*/", condition)

@@ -1,0 +1,218 @@
+-- Every statement of the store, by name. A head is `-- name --`, the comment lines under it say
+-- what the statement does. `(?, …)` groups marked by `/*rows*/` are repeated by the loader, and
+-- `/*where*/` stands for a compiled filter.
+
+-- busy --
+-- How long a statement waits for another process before it fails.
+PRAGMA busy_timeout = 10000;
+
+-- log_no --
+SELECT no FROM log WHERE id = ?;
+
+-- create_log --
+INSERT INTO log (id, origin, created_us) VALUES (?, ?, ?);
+
+-- log_origins --
+-- Logs that stand in the way of a new one: by its id or by its origin.
+SELECT id, origin FROM log WHERE id = ? OR origin = ?;
+
+-- logs --
+SELECT id, origin, created_us, next_index, last_recorded_us, head_size, sealed_end
+FROM log ORDER BY id;
+
+-- log --
+SELECT id, origin, created_us, next_index, last_recorded_us, head_size, sealed_end
+FROM log WHERE id = ?;
+
+-- unpublished --
+-- Read from the partial index, so logs that are at rest cost nothing.
+SELECT id, origin, created_us, next_index, last_recorded_us, head_size, sealed_end
+FROM log INDEXED BY log_unpublished WHERE next_index > head_size ORDER BY id;
+
+-- tail --
+SELECT no, next_index, last_recorded_us FROM log WHERE id = ?;
+
+-- move_tail --
+UPDATE log SET next_index = ?, last_recorded_us = ? WHERE no = ?;
+
+-- insert_records --
+INSERT INTO record (
+  pos, recorded_us, occurred_us, type, actor, outcome, targets, event_id, keyring, entry,
+  core, payload, person, core_record, payload_record, person_record
+) VALUES /*rows*/(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- insert_seen --
+INSERT INTO seen (log_no, event_id, leaf_index, digest, recorded_us) VALUES /*rows*/(?, ?, ?, ?, ?);
+
+-- seen --
+SELECT event_id, leaf_index, digest, recorded_us FROM seen
+WHERE log_no = ? AND event_id IN (VALUES /*rows*/(?));
+
+-- forget --
+-- One short step of forgetting: the oldest ids of version 7.
+DELETE FROM seen WHERE (log_no, event_id) IN (
+  SELECT log_no, event_id FROM seen INDEXED BY seen_by_age
+  WHERE substr(event_id, 7, 1) BETWEEN x'70' AND x'7f' AND recorded_us < ?
+  ORDER BY recorded_us LIMIT ?
+);
+
+-- note_forgotten --
+INSERT INTO forgotten (one, before_us) VALUES (1, ?)
+ON CONFLICT (one) DO UPDATE SET before_us = max(before_us, excluded.before_us);
+
+-- entries --
+SELECT entry FROM record WHERE pos >= ? AND pos < ? ORDER BY pos;
+
+-- records --
+SELECT
+  pos, recorded_us, occurred_us, type, actor, outcome, targets, event_id, keyring, entry,
+  core, payload, person, core_record, payload_record, person_record
+FROM record WHERE pos >= ? AND pos < ? ORDER BY pos;
+
+-- record --
+SELECT
+  pos, recorded_us, occurred_us, type, actor, outcome, targets, event_id, keyring, entry,
+  core, payload, person, core_record, payload_record, person_record
+FROM record WHERE pos = ?;
+
+-- find_seen --
+-- The hot row of an event id that is remembered; the second test holds off a void's index.
+SELECT
+  pos, recorded_us, occurred_us, type, actor, outcome, targets, event_id, keyring, entry,
+  core, payload, person, core_record, payload_record, person_record
+FROM record
+WHERE pos = (SELECT log_no << 40 | leaf_index FROM seen WHERE log_no = ?1 AND event_id = ?2)
+  AND event_id = ?2;
+
+-- find_forgotten --
+-- The hot row of an event id among those that are old enough to have been forgotten.
+SELECT
+  pos, recorded_us, occurred_us, type, actor, outcome, targets, event_id, keyring, entry,
+  core, payload, person, core_record, payload_record, person_record
+FROM record
+WHERE pos >= ?1 AND pos < ?2 AND event_id = ?3
+  AND EXISTS (
+    SELECT 1 FROM forgotten
+    WHERE before_us > (
+      SELECT recorded_us FROM record WHERE pos >= ?1 AND pos < ?2 ORDER BY pos LIMIT 1
+    )
+  )
+LIMIT 1;
+
+-- lowest --
+SELECT pos, recorded_us FROM record WHERE pos >= ? AND pos < ? ORDER BY pos LIMIT 1;
+
+-- drop --
+DELETE FROM record WHERE pos >= ? AND pos < ?;
+
+-- scan --
+SELECT
+  pos, recorded_us, occurred_us, type, actor, outcome, targets, event_id, keyring, entry,
+  core, payload, person, core_record, payload_record, person_record
+FROM record
+WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND (/*where*/)
+ORDER BY pos DESC LIMIT ?;
+
+-- count --
+SELECT count(*) FROM (
+  SELECT 1 FROM record
+  WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND (/*where*/)
+  LIMIT ?
+);
+
+-- claimed_times --
+SELECT occurred_us FROM record
+WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND (/*where*/);
+
+-- streams --
+SELECT stream_id, source, name, numbers, last_seq, missing, closed FROM stream
+WHERE log_no = ? ORDER BY source, name, stream_id;
+
+-- some_streams --
+SELECT stream_id, source, name, numbers, last_seq, missing, closed FROM stream
+WHERE log_no = ? AND stream_id IN (VALUES /*rows*/(?));
+
+-- save_streams --
+INSERT OR REPLACE INTO stream (
+  log_no, stream_id, source, name, numbers, last_seq, missing, closed
+) VALUES /*rows*/(?, ?, ?, ?, ?, ?, ?, ?);
+
+-- keep_aside --
+INSERT INTO aside (log_no, leaf_index, source, reason, body, at_us)
+VALUES /*rows*/(?, ?, ?, ?, ?, ?);
+
+-- asides --
+SELECT leaf_index, source, reason, body, at_us FROM aside WHERE log_no = ? ORDER BY leaf_index;
+
+-- add_counts --
+INSERT INTO tally (log_no, source, type, reason, number) VALUES /*rows*/(?, ?, ?, ?, ?)
+ON CONFLICT (log_no, source, type, reason) DO UPDATE SET number = number + excluded.number;
+
+-- counts --
+SELECT source, type, reason, number FROM tally WHERE log_no = ?;
+
+-- head --
+SELECT size, root, note FROM head JOIN log ON log.no = head.log_no WHERE log.id = ?;
+
+-- first_head --
+INSERT INTO head (log_no, size, root, note) VALUES (?, ?, ?, ?)
+ON CONFLICT (log_no) DO NOTHING;
+
+-- swap_head --
+UPDATE head SET size = ?, root = ?, note = ?
+WHERE log_no = ? AND size = ? AND root = ? AND note = ?;
+
+-- set_head_size --
+UPDATE log SET head_size = ? WHERE no = ?;
+
+-- segments --
+SELECT
+  start_index, end_index, key, file_bytes, sha256, events,
+  first_recorded_us, last_recorded_us, least_occurred_us, greatest_occurred_us, index_key
+FROM segment JOIN log ON log.no = segment.log_no WHERE log.id = ? ORDER BY start_index;
+
+-- segments_between --
+SELECT
+  start_index, end_index, key, file_bytes, sha256, events,
+  first_recorded_us, last_recorded_us, least_occurred_us, greatest_occurred_us, index_key
+FROM segment WHERE log_no = ? AND end_index > ? AND start_index < ? ORDER BY start_index;
+
+-- sealed_end --
+SELECT no, sealed_end FROM log WHERE id = ?;
+
+-- add_segment --
+INSERT INTO segment (
+  log_no, start_index, end_index, key, file_bytes, sha256, events,
+  first_recorded_us, last_recorded_us, least_occurred_us, greatest_occurred_us, index_key
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- set_sealed_end --
+UPDATE log SET sealed_end = ? WHERE no = ?;
+
+-- remove_segments --
+DELETE FROM segment WHERE log_no = ? AND start_index >= ? AND end_index <= ?;
+
+-- add_tenant --
+INSERT INTO tenant (id, name, created_us) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING;
+
+-- tenants --
+SELECT id, name, created_us FROM tenant ORDER BY id;
+
+-- tenant --
+SELECT id, name, created_us FROM tenant WHERE id = ?;
+
+-- add_key --
+INSERT INTO api_key (
+  id, name, secret_sha256, roles, tenants, source, person, created_us, revoked_us
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING;
+
+-- keys --
+SELECT id, name, secret_sha256, roles, tenants, source, person, created_us, revoked_us
+FROM api_key ORDER BY created_us, id;
+
+-- key --
+SELECT id, name, secret_sha256, roles, tenants, source, person, created_us, revoked_us
+FROM api_key WHERE id = ?;
+
+-- revoke_key --
+UPDATE api_key SET revoked_us = CASE revoked_us WHEN 0 THEN ? ELSE revoked_us END WHERE id = ?;

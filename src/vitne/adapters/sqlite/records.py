@@ -1,0 +1,144 @@
+"""The hot rows of all logs (`vitne.ports.RecordStore`)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vitne.adapters.sqlite.appending import SqliteAppend, to_seen, to_stream
+from vitne.adapters.sqlite.queries import query, repeated
+from vitne.adapters.sqlite.rows import Row, position, span, whole
+from vitne.adapters.sqlite.searching import SqliteSearch
+from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
+from vitne.errors import ConflictError, NotFoundError
+from vitne.ports import Aside, LogInfo, Seen, StreamState
+
+STEP_ROWS = 2000
+"""Rows that one transaction of `drop` or `forget` deletes, so that intake waits a few ms only."""
+
+
+class SqliteRecords(SqliteSearch):
+    """Tails, hot rows and what is kept beside them. Unknown logs are empty to every reader."""
+
+    def create_log(self, log: LogId, origin: Origin, created_us: int) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            found = connection.execute(query("log_origins"), (log, origin)).fetchall()
+            if found == [(log, origin)]:
+                return
+            if found:
+                known, its_origin = found[0]
+                raise ConflictError(f"log {known!r} exists with the origin {its_origin!r}")
+            connection.execute(query("create_log"), (log, origin, created_us))
+
+    def logs(self) -> list[LogInfo]:
+        """See the port."""
+        with self._database.reading() as connection:
+            return [_info(row) for row in connection.execute(query("logs"))]
+
+    def log(self, log: LogId) -> LogInfo:
+        """See the port."""
+        with self._database.reading() as connection:
+            row = connection.execute(query("log"), (log,)).fetchone()
+        if row is None:
+            raise NotFoundError(f"there is no log {log!r}")
+        return _info(row)
+
+    def unpublished(self) -> list[LogInfo]:
+        """See the port."""
+        with self._database.reading() as connection:
+            return [_info(row) for row in connection.execute(query("unpublished"))]
+
+    @contextmanager
+    def append(self) -> Iterator[SqliteAppend]:
+        """See the port."""
+        with self._database.writing() as connection:
+            transaction = SqliteAppend(connection)
+            try:
+                yield transaction
+            finally:
+                transaction.close()
+            if transaction.broken is not None:
+                raise transaction.broken
+
+    def entries(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[bytes]:
+        """See the port."""
+        with self._reading(log) as (connection, no):
+            rows = connection.execute(query("entries"), span(no, start, end)).fetchall()
+        return [entry for (entry,) in rows]
+
+    def first_index(self, log: LogId) -> LeafIndex | None:
+        """See the port."""
+        lowest = self._lowest(log)
+        return None if lowest is None else LeafIndex(lowest[0])
+
+    def oldest_hot_us(self, log: LogId) -> int | None:
+        """See the port."""
+        lowest = self._lowest(log)
+        return None if lowest is None else lowest[1]
+
+    def _lowest(self, log: LogId) -> tuple[int, int] | None:
+        with self._reading(log) as (connection, no):
+            row = connection.execute(query("lowest"), whole(no)).fetchone()
+        return None if row is None else (row[0] - position(no, 0), row[1])
+
+    def recall(self, log: LogId, event_id: bytes) -> Seen | None:
+        """See the port."""
+        with self._reading(log) as (connection, no):
+            row = connection.execute(repeated("seen", 1), (no, event_id)).fetchone()
+        return None if row is None else to_seen(row)[1]
+
+    def drop(self, log: LogId, end: LeafIndex) -> int:
+        """See the port."""
+        dropped = 0
+        with self._reading(log) as (_, no):
+            low, high = span(no, 0, end)
+        while True:
+            with self._database.writing() as connection:
+                lowest = connection.execute(query("lowest"), (low, high)).fetchone()
+                if lowest is None:
+                    return dropped
+                low = min(lowest[0] + STEP_ROWS, high)
+                dropped += connection.execute(query("drop"), (lowest[0], low)).rowcount
+
+    def forget(self, before_us: int, most: int) -> int:
+        """See the port."""
+        forgotten = 0
+        while forgotten < most:
+            step = min(STEP_ROWS, most - forgotten)
+            with self._database.writing() as connection:
+                went = connection.execute(query("forget"), (before_us, step)).rowcount
+                if went:
+                    connection.execute(query("note_forgotten"), (before_us,))
+            forgotten += went
+            if went < step:
+                break
+        return forgotten
+
+    def counts(self, log: LogId) -> dict[tuple[str, str, str], int]:
+        """See the port."""
+        with self._reading(log) as (connection, no):
+            rows = connection.execute(query("counts"), (no,)).fetchall()
+        return {(source, type_, reason): number for source, type_, reason, number in rows}
+
+    def asides(self, log: LogId) -> list[Aside]:
+        """See the port."""
+        with self._reading(log) as (connection, no):
+            rows = connection.execute(query("asides"), (no,)).fetchall()
+        return [Aside(*row) for row in rows]
+
+    def streams(self, log: LogId) -> list[StreamState]:
+        """See the port."""
+        with self._reading(log) as (connection, no):
+            return [to_stream(row) for row in connection.execute(query("streams"), (no,))]
+
+
+def _info(row: Row) -> LogInfo:
+    log, origin, created_us, next_index, last_recorded_us, head_size, sealed_end = row
+    return LogInfo(
+        log=LogId(log),
+        origin=Origin(origin),
+        created_us=created_us,
+        next_index=LeafIndex(next_index),
+        last_recorded_us=last_recorded_us,
+        head_size=TreeSize(head_size),
+        sealed_end=LeafIndex(sealed_end),
+    )

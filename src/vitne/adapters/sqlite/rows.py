@@ -1,0 +1,103 @@
+"""Records as rows of the table `record`, and back."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from vitne.core.record import Facets, Parts, Record
+from vitne.core.types import LeafIndex
+
+INDEX_BITS = 40
+"""pos = log number << 40 | index: 2^40 entries in each of 2^23 logs."""
+
+_INDEX_MASK = (1 << INDEX_BITS) - 1
+
+Row = tuple[Any, ...]
+"""One row as sqlite3 gives it: int, str, bytes or None in each place."""
+
+_NO_PARTS = (None,) * 6
+_CONTROL_PARTS = Parts()
+
+
+def position(log_no: int, index: int) -> int:
+    """Row key of an index; one that lies outside all logs is moved to the end of this one."""
+    return (log_no << INDEX_BITS) + min(max(index, 0), 1 << INDEX_BITS)
+
+
+def span(log_no: int, start: int, end: int) -> tuple[int, int]:
+    """Row keys [low, high) of the indices [start, end)."""
+    return position(log_no, start), position(log_no, end)
+
+
+def whole(log_no: int) -> tuple[int, int]:
+    """Row keys [low, high) of all of a log."""
+    return log_no << INDEX_BITS, (log_no + 1) << INDEX_BITS
+
+
+def to_row(log_no: int, record: Record) -> Row:
+    """The values of one row, in the order of `insert_records`."""
+    facets = record.facets
+    return (
+        log_no << INDEX_BITS | record.index,
+        record.recorded_us,
+        facets.occurred_us,
+        facets.type,
+        facets.actor,
+        facets.outcome,
+        facets.targets,
+        record.event_id or None,
+        record.keyring,
+        record.entry,
+        *(_part_texts(record.parts) if record.event_id else _NO_PARTS),
+    )
+
+
+def _part_texts(parts: Parts) -> tuple[str | None, ...]:
+    return (
+        _text(parts.core),
+        _text(parts.payload),
+        _text(parts.person),
+        _text(parts.core_record),
+        _text(parts.payload_record),
+        _text(parts.person_record),
+    )
+
+
+def _text(part: bytes | None) -> str | None:
+    return None if part is None else part.decode()
+
+
+def to_record(row: Row) -> Record:
+    """The record of one row, columns in the order of the query `records`."""
+    pos, recorded_us, occurred_us, type_, actor, outcome, targets, event_id, keyring, entry = row[
+        :10
+    ]
+    return Record(
+        index=LeafIndex(pos & _INDEX_MASK),
+        recorded_us=recorded_us,
+        entry=entry,
+        event_id=event_id or b"",
+        keyring=keyring,
+        parts=_CONTROL_PARTS
+        if event_id is None
+        else Parts(*(None if part is None else part.encode() for part in row[10:])),
+        facets=Facets(
+            occurred_us=occurred_us, type=type_, actor=actor, outcome=outcome, targets=targets
+        ),
+    )
+
+
+def steps(total: int) -> Iterator[tuple[int, int]]:
+    """Cut `total` rows into the few sizes of statement that are kept prepared."""
+    done = 0
+    for size in (256, 32, 4, 1):
+        while total - done >= size:
+            yield done, done + size
+            done += size
+
+
+def flat(rows: Sequence[Row]) -> list[Any]:
+    """The values of several rows in one list, as a multi-row statement takes them."""
+    values: list[Any] = []
+    for row in rows:
+        values += row
+    return values
