@@ -4,6 +4,8 @@
     ├── BadInputError            what a caller sent is wrong; nothing was stored
     │   ├── UnreadableBodyError  the bytes are no event, array or NDJSON
     │   ├── TooLargeError        a stated bound is passed
+    │   ├── UnsupportedMediaError  a content type or encoding that is not taken
+    │   ├── SlowBodyError        the body did not come in time
     │   ├── FilterSyntaxError    a search text does not parse; carries the place
     │   └── CursorError          a cursor of another log, filter or version
     ├── NotAllowedError          who asks may not
@@ -15,6 +17,7 @@
     │   └── ObjectConflictError
     ├── UnavailableError         try again later; nothing was stored
     │   ├── OverloadedError
+    │   ├── QuotaError           this source has sent its share
     │   └── StorageError         disk full, read-only, or an I/O error
     ├── IntegrityError           stored bytes contradict each other: fail closed
     │   ├── DecodeError          bytes that claim to be an entry, note, tile or proof are not
@@ -61,6 +64,18 @@ class TooLargeError(BadInputError):
     """A documented bound on size, count or depth is passed."""
 
     code = "too_large"
+
+
+class UnsupportedMediaError(BadInputError):
+    """A content type, charset or content encoding that the door does not take."""
+
+    code = "unsupported_media"
+
+
+class SlowBodyError(BadInputError):
+    """The body did not arrive in the time allowed."""
+
+    code = "slow_body"
 
 
 class FilterSyntaxError(BadInputError):
@@ -133,6 +148,12 @@ class OverloadedError(UnavailableError):
     """More is waiting than the configured bound."""
 
     code = "overloaded"
+
+
+class QuotaError(UnavailableError):
+    """One source has sent more than its share; others go on."""
+
+    code = "quota"
 
 
 class StorageError(UnavailableError):

@@ -1,0 +1,48 @@
+"""A reply, and how it leaves through ASGI."""
+
+from typing import Final
+
+import msgspec
+from litestar.types import Send
+from msgspec import Struct
+
+JSON: Final = b"application/json"
+PROBLEM: Final = b"application/problem+json"
+
+Header = tuple[bytes, bytes]
+
+
+class Reply(Struct, frozen=True):
+    """What goes back to the client."""
+
+    status: int
+    body: bytes
+    content_type: bytes = JSON
+    headers: tuple[Header, ...] = ()
+
+
+# What every reply says. Nothing here is a page: no script, no frame, no guessing of types.
+_ALWAYS: Final[tuple[Header, ...]] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+_UNCACHED: Final[Header] = (b"cache-control", b"no-store")
+
+
+def document(value: object, status: int = 200) -> Reply:
+    """A JSON reply."""
+    return Reply(status, msgspec.json.encode(value))
+
+
+async def send_reply(reply: Reply, send: Send) -> None:
+    """Send a reply whole; one without a caching header is never cached."""
+    headers: list[Header] = [
+        (b"content-type", reply.content_type),
+        (b"content-length", b"%d" % len(reply.body)),
+        *_ALWAYS,
+        *reply.headers,
+    ]
+    if not any(name == b"cache-control" for name, _ in reply.headers):
+        headers.append(_UNCACHED)
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
