@@ -6,6 +6,7 @@
     │   ├── TooLargeError        a stated bound is passed
     │   ├── UnsupportedMediaError  a content type or encoding that is not taken
     │   ├── SlowBodyError        the body did not come in time
+    │   ├── EventRefusedError    an event breaks the schema, or the log did not take it
     │   ├── FilterSyntaxError    a search text does not parse; carries the place
     │   └── CursorError          a cursor of another log, filter or version
     ├── NotAllowedError          who asks may not
@@ -17,6 +18,7 @@
     │   └── ObjectConflictError
     ├── UnavailableError         try again later; nothing was stored
     │   ├── OverloadedError
+    │   ├── NotDurableError      an event that must be durable got neither receipt nor spool
     │   ├── QuotaError           this source has sent its share
     │   └── StorageError         disk full, read-only, or an I/O error
     ├── IntegrityError           stored bytes contradict each other: fail closed
@@ -76,6 +78,19 @@ class SlowBodyError(BadInputError):
     """The body did not arrive in the time allowed."""
 
     code = "slow_body"
+
+
+class EventRefusedError(BadInputError):
+    """An event breaks the schema, or the log did not take it; `problems` are sentences."""
+
+    code = "event_refused"
+
+    def __init__(
+        self, message: str, *, status: str = "rejected", problems: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.problems = problems
 
 
 class FilterSyntaxError(BadInputError):
@@ -154,6 +169,15 @@ class QuotaError(UnavailableError):
     """One source has sent more than its share; others go on."""
 
     code = "quota"
+
+
+class NotDurableError(UnavailableError):
+    """An event that must be durable got neither a receipt nor a committed spool in time.
+
+    It may still reach the log later; the act it belongs to must not go on.
+    """
+
+    code = "not_durable"
 
 
 class StorageError(UnavailableError):
