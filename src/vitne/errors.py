@@ -23,6 +23,7 @@
     │   └── StorageError         disk full, read-only, or an I/O error
     ├── IntegrityError           stored bytes contradict each other: fail closed
     │   ├── DecodeError          bytes that claim to be an entry, note, tile or proof are not
+    │   │   └── UnknownEntryTypeError  an entry of a type that this version does not know
     │   ├── VerificationError    a proof or a signature does not hold
     │   └── RollbackError        the store is older than a checkpoint that was signed
     └── ConfigurationError       a setting, a file of settings or a missing extra
@@ -196,6 +197,12 @@ class DecodeError(IntegrityError):
     """Bytes that claim to be an entry, note, tile, receipt or proof are not in its form."""
 
     code = "malformed"
+
+
+class UnknownEntryTypeError(DecodeError):
+    """An entry of a later version: what it says is undecidable here, not false."""
+
+    code = "unknown_entry_type"
 
 
 class VerificationError(IntegrityError):
