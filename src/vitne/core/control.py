@@ -1,12 +1,11 @@
 """Control entries with a JSON tail: what the log says of itself (transparency-log §3.2).
 
-Types 5 to 10. Each struct holds what its tail says and `recorded_us` of the header; `members` and `parse` are the
-two directions. The tails are JCS objects with exactly the members of the table; byte strings are
-base64. `entry` puts header and tail together.
+Types 5 to 10. Each struct holds what its tail says and `recorded_us` of the header; `members`
+and `parse_*` are the two directions. The tails are JCS objects with exactly the members of the
+table; byte strings are base64. `entry` puts header and tail together.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, TypeVar, get_args
 
 from msgspec import Struct
@@ -19,7 +18,7 @@ from vitne.core.types import SECTIONS, Hash, LeafIndex, Section
 from vitne.errors import DecodeError, VerificationError
 
 Members = dict[str, Json]
-T = TypeVar("T")
+T = TypeVar("T", bound=str)
 
 StreamMode = Literal["full", "body", "none"]
 Numbering = Literal["sender", "server"]
@@ -234,7 +233,8 @@ def parse_key(recorded_us: int, tail: Members) -> IndexKeyEntry | SigningKeyEntr
         if not isinstance(kinds, list) or not kinds:
             raise DecodeError("expected a list of kinds", where="kinds")
         found = tuple(check_int(kind, "kinds", 1, 254) for kind in kinds)
-        _ascending(found, "kinds")
+        if list(found) != sorted(set(found)):
+        raise DecodeError("expected ascending kinds without repeats", where="kinds")
         epoch = check_int(tail["epoch"], "epoch", 1, MAX_EPOCH)
         return IndexKeyEntry(recorded_us, epoch, found, Hash(_bytes(tail, "commit", 32)))
     _expect(tail, {"role", "name", "vkey", "state"})
@@ -257,7 +257,8 @@ def parse_erase(recorded_us: int, tail: Members) -> EraseEntry:
     if not isinstance(items, list) or not items:
         raise DecodeError("expected a list of [index, section]", where="items")
     found = tuple(_erased(item) for item in items)
-    _ascending(found, "items")
+    if list(found) != sorted(set(found)):
+        raise DecodeError("expected ascending items without repeats", where="items")
     return EraseEntry(recorded_us, found, _text(tail, "basis"), _text(tail, "ref"))
 
 
@@ -326,11 +327,6 @@ def _bytes(tail: Members, name: str, size: int) -> bytes:
     if not isinstance(value, str):
         raise DecodeError("expected base64", where=name)
     return decode_base64(value, size, name)
-
-
-def _ascending(values: Sequence[int] | Sequence[tuple[LeafIndex, Section]], where: str) -> None:
-    if any(not a < b for a, b in pairwise(values)):
-        raise DecodeError("expected ascending values without repeats", where=where)
 
 
 PARSERS: Final[dict[int, Callable[[int, Members], JsonEntry]]] = {
