@@ -234,7 +234,7 @@ def parse_key(recorded_us: int, tail: Members) -> IndexKeyEntry | SigningKeyEntr
             raise DecodeError("expected a list of kinds", where="kinds")
         found = tuple(check_int(kind, "kinds", 1, 254) for kind in kinds)
         if list(found) != sorted(set(found)):
-        raise DecodeError("expected ascending kinds without repeats", where="kinds")
+            raise DecodeError("expected ascending kinds without repeats", where="kinds")
         epoch = check_int(tail["epoch"], "epoch", 1, MAX_EPOCH)
         return IndexKeyEntry(recorded_us, epoch, found, Hash(_bytes(tail, "commit", 32)))
     _expect(tail, {"role", "name", "vkey", "state"})
