@@ -22,6 +22,8 @@ OPERATOR: Final = LogId("vitne")
 """The tenant whose log holds the operator's own affairs."""
 
 Door = Literal["api", "cli"]
+Form = Literal["json", "ndjson", "import"]
+"""Which of the three forms a body has."""
 
 _WAIT_S: Final = 30.0
 _PURPOSE: Final = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)
@@ -90,9 +92,7 @@ def holder(key: ApiKey, *, arrival: Arrival, purpose: Purpose) -> Doer:
 class Intake(Protocol):
     """The way in, as `services.ingest` offers it."""
 
-    def submit(
-        self, body: bytes, form: Literal["json"], key: ApiKey, arrival: Arrival
-    ) -> Future[IntakeReply]:
+    def submit(self, body: bytes, form: Form, key: ApiKey, arrival: Arrival) -> Future[IntakeReply]:
         """Take one request; the future is done once it is durable."""
 
 
