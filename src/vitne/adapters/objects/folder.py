@@ -1,0 +1,239 @@
+"""An object store over a folder: what it says is stored survives a kill and a power cut.
+
+Each batch is written as transparency-log §4.2 P6 asks: all bytes go to temporary files, each is
+fsynced, then all are renamed, then every folder that changed is fsynced once, its descriptor held
+open from before the rename (Linux reports a failed write only to descriptors that were open).
+A crash before a rename leaves temporary files, which the next writer removes; one after it leaves
+whole objects.
+"""
+
+import os
+import threading
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from gzip import compress, decompress
+from pathlib import Path
+from typing import Self
+
+from vitne.adapters.objects.failures import os_errors
+from vitne.adapters.objects.keys import checked, file_name, is_compressed, key_of
+from vitne.adapters.objects.scratch import Scratch
+from vitne.adapters.objects.tree import Tree, read_file
+from vitne.errors import BadInputError, IntegrityError, ObjectConflictError
+
+_GZIP_LEVEL = 1
+"""Bundles hold hashes and times: higher levels cost much and save little."""
+
+Parts = tuple[str, ...]
+
+
+class FolderObjects:
+    """`vitne.ports.ObjectStore` over one folder, which holds nothing else; any thread may call.
+
+    An object cannot stand where another key needs a folder (`a` beside `a/b`): that is an
+    `ObjectConflictError` here. A symbolic link inside the folder is never followed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._where = str(root)
+        self._tree = Tree(root)
+        self._scratch = Scratch(root)
+        self._moving = threading.Lock()
+        """Held while names change, so that a look at what is there and a rename are one step."""
+
+    @classmethod
+    def open(cls, root: Path) -> Self:
+        """Open the folder, made (mode 0700) if it is not there.
+
+        Raises:
+            StorageError: it cannot be made or reached.
+        """
+        with os_errors(str(root)):
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return cls(root.resolve(strict=True))
+
+    def close(self) -> None:
+        """Remove this writer's temporary folder."""
+        self._scratch.close()
+
+    def put(self, objects: Mapping[str, bytes]) -> None:
+        """See the port."""
+        stored = {key: self.get(key) for key in objects}
+        for key, body in objects.items():
+            if stored[key] not in (None, body):
+                raise _conflict(key)
+        self._write({k: body for k, body in objects.items() if stored[k] is None}, over=False)
+        # What was there may be the rename of a writer that was killed before its last fsync.
+        self._settle([key for key in objects if stored[key] is not None])
+
+    def replace(self, objects: Mapping[str, bytes]) -> None:
+        """See the port."""
+        for key in objects:
+            checked(key)
+        self._write(objects, over=True)
+
+    def _write(self, objects: Mapping[str, bytes], *, over: bool) -> None:
+        if not objects:
+            return
+        with os_errors(self._where), ExitStack() as stack:
+            names = self._scratch.write([_stored(key, body) for key, body in objects.items()])
+            stack.callback(self._scratch.discard, names)
+            folders: dict[Parts, int] = {}
+            with self._moving:
+                for (key, body), name in zip(objects.items(), names, strict=True):
+                    *parts, last = file_name(key).split("/")
+                    folder = self._hold(tuple(parts), folders, stack)
+                    if over or _is_free(last, folder, key, body):
+                        self._move(name, last, folder, key)
+            for folder in folders.values():
+                os.fsync(folder)
+
+    def _hold(self, parts: Parts, folders: dict[Parts, int], stack: ExitStack) -> int:
+        if parts not in folders:
+            folders[parts] = self._tree.make(parts)
+            stack.callback(os.close, folders[parts])
+        return folders[parts]
+
+    def _move(self, temporary: str, name: str, folder: int, key: str) -> None:
+        try:
+            os.rename(temporary, name, src_dir_fd=self._scratch.descriptor(), dst_dir_fd=folder)
+        except IsADirectoryError as error:
+            raise ObjectConflictError(
+                "a folder stands in the place of the object", where=key
+            ) from error
+
+    def _settle(self, keys: Sequence[str]) -> None:
+        with os_errors(self._where):
+            for parts in {tuple(file_name(key).split("/")[:-1]) for key in keys}:
+                folder = self._tree.make(parts)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+
+    def get(self, key: str) -> bytes | None:
+        """See the port.
+
+        Raises:
+            IntegrityError: a compressed file is damaged.
+        """
+        body = self._read(key)
+        return None if body is None else _unpacked(key, body)
+
+    def get_gzip(self, key: str) -> bytes | None:
+        """The gzip bytes of an object that is kept compressed; None if it is not, or not there.
+
+        For HTTP replies to clients that accept gzip: nothing is unpacked only to be packed again.
+        """
+        return self._read(key) if is_compressed(checked(key)) else None
+
+    def _read(self, key: str) -> bytes | None:
+        *parts, name = file_name(checked(key)).split("/")
+        with os_errors(self._where):
+            folder = self._tree.find(tuple(parts))
+            if folder is None:
+                return None
+            try:
+                return read_file(name, folder)
+            finally:
+                os.close(folder)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """See the port."""
+        emptied: dict[Parts, list[str]] = {}
+        for key in keys:
+            *parts, name = file_name(checked(key)).split("/")
+            emptied.setdefault(tuple(parts), []).append(name)
+        with os_errors(self._where), self._moving:
+            for folder_parts, names in emptied.items():
+                self._unlink(folder_parts, names)
+
+    def _unlink(self, parts: Parts, names: Sequence[str]) -> None:
+        folder = self._tree.find(parts)
+        if folder is None:
+            return
+        try:
+            for name in names:
+                with suppress(FileNotFoundError, IsADirectoryError):
+                    os.unlink(name, dir_fd=folder)
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self._tree.prune(parts)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See the port. What is made or deleted meanwhile may or may not be seen."""
+        if prefix and not prefix.endswith("/"):
+            raise BadInputError("a prefix of keys is a whole folder: it ends in /", where=prefix)
+        parts = tuple(checked(prefix[:-1]).split("/")) if prefix else ()
+        return self._list(prefix, parts)
+
+    def _list(self, prefix: str, parts: Parts) -> Iterator[str]:
+        with os_errors(self._where):
+            folder = self._tree.find(parts)
+            if folder is None:
+                return
+            try:
+                found = sorted(_names(prefix, folder))
+            finally:
+                os.close(folder)
+        for name in found:
+            if name.endswith("/"):
+                yield from self._list(name, (*parts, name[len(prefix) : -1]))
+            else:
+                yield name
+
+    def free_bytes(self) -> int:
+        """See the port."""
+        with os_errors(self._where):
+            found = os.statvfs(self._root)
+            return found.f_bavail * found.f_frsize
+
+
+def _stored(key: str, body: bytes) -> bytes:
+    return compress(body, _GZIP_LEVEL, mtime=0) if is_compressed(key) else body
+
+
+def _unpacked(key: str, stored: bytes) -> bytes:
+    if not is_compressed(key):
+        return stored
+    try:
+        return decompress(stored)
+    except (OSError, EOFError, zlib.error) as error:
+        raise IntegrityError(
+            f"a compressed file is damaged: {error}",
+            where=file_name(key),
+            hint="run `vitne fsck`; the entries can be taken from a copy of the log",
+        ) from error
+
+
+def _is_free(name: str, folder: int, key: str, body: bytes) -> bool:
+    """Whether nothing has come there since it was looked up; equal bytes are no conflict."""
+    there = read_file(name, folder)
+    if there is None:
+        return True
+    if _unpacked(key, there) != body:
+        raise _conflict(key)
+    return False
+
+
+def _conflict(key: str) -> ObjectConflictError:
+    return ObjectConflictError(
+        "an immutable object exists with other bytes",
+        where=key,
+        hint="stop the server and run `vitne fsck`: two writers, or a store from another time",
+    )
+
+
+def _names(prefix: str, folder: int) -> Iterator[str]:
+    """Keys in a folder, and `…/` for each folder in it: sorted, they stand in key order."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            key = prefix + entry.name
+            with suppress(BadInputError):  # temporary files, and what is not ours
+                if entry.is_dir(follow_symlinks=False):
+                    yield checked(key) + "/"
+                elif entry.is_file(follow_symlinks=False):
+                    yield checked(key_of(key))
