@@ -22,6 +22,7 @@ from typing import Any, Final, Literal, cast
 import msgspec
 from msgspec import Struct
 
+from vitne.core.ids import to_text
 from vitne.core.record import Record
 from vitne.core.types import Section
 from vitne.errors import FilterSyntaxError
@@ -43,6 +44,8 @@ class Field(Struct, frozen=True):
     aliases: tuple[str, ...] = ()
     facet: bool = True
     """Whether counting its values makes sense (not for ids that never repeat)."""
+    choices: tuple[str, ...] = ()
+    """Every value of a closed list; empty for open fields."""
 
     @property
     def section(self) -> Section:
@@ -64,6 +67,12 @@ def _text(name: str, path: str, text: str, *aliases: str, facet: bool = True) ->
     return Field(name, "text", "core", tuple(path.split("/")), text, aliases, facet)
 
 
+def _list(name: str, path: str, choices: str, *aliases: str, part: Part = "core") -> Field:
+    known = tuple(choices.split())
+    text = f"{', '.join(known[:-1])} or {known[-1]}."
+    return Field(name, "text", part, tuple(path.split("/")), text, aliases, choices=known)
+
+
 def _person(name: str, path: str, text: str, *, kind: Kind = "folded") -> Field:
     return Field(name, kind, "person", tuple(path.split("/")), text, facet=kind == "text")
 
@@ -72,31 +81,38 @@ def _row(name: str, text: str, *aliases: str, kind: Kind = "text", facet: bool =
     return Field(name, kind, "record", (name,), text, aliases, facet and kind == "text")
 
 
+_CATEGORIES = """view search export import create update delete execute approve share
+    authenticate authorize configure impersonate audit system"""
+
 FIELDS: Final[tuple[Field, ...]] = (
     _row("type", "Event type, such as crm.customer.viewed or crm.*."),
-    _text("category", "category", "One of the 16 categories, such as view or export."),
-    _row("outcome", "succeeded, denied, failed, partial or unknown.", "result"),
+    _list("category", "category", _CATEGORIES),
+    _list("outcome", "outcome", "succeeded denied failed partial unknown", "result", part="record"),
     _text("code", "outcome/code", "Why it did not succeed, as a code."),
     _row("actor", "Id of the person or thing that acted.", "who", "actor.id"),
-    _text("actor.type", "actor/type", "user, service, system, agent or anonymous."),
+    _list("actor.type", "actor/type", "user service system agent anonymous"),
     _person("actor.name", "actor/name", "Name of the actor, as it was then."),
     _person("actor.email", "actor/email", "E-mail address of the actor, as it was then."),
     _text("actor.role", "actor/roles/*", "A role that the actor had."),
-    _text("party", "actor/party", "tenant, vendor, partner or consumer.", "actor.party"),
+    _list("party", "actor/party", "tenant vendor partner consumer", "actor.party"),
     _text("unit", "actor/unit", "Organisational unit of the actor.", "actor.unit"),
-    _text("attribution", "actor/attribution", "How the human was established."),
+    _list(
+        "attribution",
+        "actor/attribution",
+        "token session ticket checkout inferred asserted none",
+    ),
     _text("behalf", "on_behalf_of/id", "Id of the one whose rights were used.", "on_behalf_of"),
     _row("target", "What was acted on: type/id, or an id of any type.", "on"),
     _text("target.type", "targets/*/type", "Type of a target, such as customer."),
     _person("target.name", "targets/*/name", "Name of a target, as it was then."),
-    _text("target.role", "targets/*/role", "subject, object, parent, recipient or related."),
-    _text("exposure", "targets/*/exposure", "none, existence, summary, full or exported."),
-    _text("role", "observed/role", "primary, backstop or part.", "observed.role"),
+    _list("target.role", "targets/*/role", "subject object parent recipient related"),
+    _list("exposure", "targets/*/exposure", "none existence summary full exported"),
+    _list("role", "observed/role", "primary backstop part", "observed.role"),
     _text("purpose", "purpose/code", "Stated purpose, as a code."),
     _text("reference", "purpose/reference", "Case or ticket that the purpose names."),
     _text("app", "source/application", "Application that reported it.", "application"),
     _text("service", "source/service", "Service that reported it."),
-    _text("env", "source/environment", "prod, staging, test or dev.", "environment"),
+    _list("env", "source/environment", "prod staging test dev", "environment"),
     _text("action", "correlation/action_id", "Id of the user's action.", "action_id", facet=False),
     _text("trace", "correlation/trace_id", "Trace id, 32 hex digits.", "trace_id", facet=False),
     _text("request", "correlation/request_id", "Request id.", "request_id", facet=False),
@@ -104,8 +120,8 @@ FIELDS: Final[tuple[Field, ...]] = (
     _text("session", "actor/auth/session_ref", "Keyed hash of the session."),
     _person("ip", "client/ip", "Address of the client.", kind="text"),
     _text("site", "client/site", "Shop, till or office."),
-    _text("severity", "severity", "info, notice, warning or critical."),
-    Field("status", "text", "core_record", ("status",), "accepted or quarantined."),
+    _list("severity", "severity", "info notice warning critical"),
+    _list("status", "status", "accepted quarantined", part="core_record"),
     Field("warning", "text", "core_record", ("warnings", "*"), "Warning given at intake."),
     _row("id", "Id of the event.", "event", facet=False),
     _row("occurred", "When it happened, as the sender says.", "occurred_at", kind="int"),
@@ -217,10 +233,14 @@ def pointer_texts(part: dict[str, Any], path: tuple[str, ...]) -> tuple[str, ...
         value = part.get("".join(f"/{step}" for step in path))
         return (value,) if isinstance(value, str) else ()
     start, end = pointer_ends(path)
+    shortest = len(start) + len(end)
     return tuple(
         value
         for name, value in part.items()
-        if name.startswith(start) and name.endswith(end) and isinstance(value, str)
+        if len(name) >= shortest
+        and name.startswith(start)
+        and name.endswith(end)
+        and isinstance(value, str)
     )
 
 
@@ -234,12 +254,6 @@ def pointer_ends(path: tuple[str, ...]) -> tuple[str, str]:
 def target_texts(targets: str) -> tuple[str, ...]:
     """`type/id` of every target of `Facets.targets`."""
     return tuple(targets[1:-1].split("\n")) if targets else ()
-
-
-def uuid_text(event_id: bytes) -> str:
-    """The usual 36 characters of 16 bytes."""
-    digits = event_id.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 class Reading:
@@ -294,7 +308,7 @@ class Reading:
             case "target":
                 return target_texts(facets.targets)
             case "id":
-                return (uuid_text(self.record.event_id),) if self.record.event_id else ()
+                return (to_text(self.record.event_id),) if self.record.event_id else ()
             case "type":
                 value = facets.type
             case "actor":

@@ -1,0 +1,229 @@
+"""The evaluators of the filter language find the same records, and its text means one filter."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vitne.adapters.sqlite.where import add_functions, compile_filter
+from vitne.core.fields import FIELDS, core_values, texts_at
+from vitne.core.filter import (
+    And,
+    Between,
+    Equals,
+    Filter,
+    Like,
+    Not,
+    Or,
+    Text,
+    format_filter,
+    matches,
+    parse,
+    pattern_of,
+    simplify,
+)
+from vitne.core.record import Facets, Parts, Record
+from vitne.core.types import LeafIndex
+
+encode = msgspec.json.Encoder(order="sorted").encode
+
+# Few values, so that filters often hit; with what breaks quoting, globbing, folding and JSON.
+WORDS = st.sampled_from(
+    (
+        *("usr_7", "usr_77", "Smith", "smith", "\u017fmith", "ÉCOLE", "école", "Øst", "ost", "æøå"),
+        *("a*b", "a?b", "[x]", "50%", "under_score", 'say "hi"', "back\\slash", "x/y", "/", "-"),
+        *("ﬁne", "ß", "SS", "a b", "OR", "tab\there", "new\nline", "İstanbul", "e", ",", "h:1"),
+    )
+)
+IDS = st.sampled_from(["usr_7", "usr_77", "cus_1", "cus_1/x", "a*b", "x/y", "50%", "[x]", "école"])
+TYPES = st.sampled_from(["customer", "order", "cus_1"])
+
+
+@st.composite
+def records(draw: st.DrawFn, index: int) -> Record:
+    """An event whose parts and facets tell the same, as intake makes it; now and then a control."""
+    if draw(st.integers(0, 9)) == 0:
+        return Record(LeafIndex(index), 1_000 + index, b"control")
+    targets = draw(st.lists(st.fixed_dictionaries({"type": TYPES, "id": IDS}), max_size=3))
+    core: dict[str, Any] = {
+        "type": draw(st.sampled_from(["crm.customer.viewed", "crm.order.made"]))
+    }
+    core["outcome"] = {"result": draw(st.sampled_from(["succeeded", "denied"]))}
+    core["actor"] = {"id": draw(IDS)}
+    if targets:
+        core["targets"] = [
+            target | draw(st.fixed_dictionaries({}, optional={"role": WORDS, "exposure": WORDS}))
+            for target in targets
+        ]
+    person: dict[str, Any] = {}
+    for field in FIELDS:
+        if field.part == "core" and field.path[0] != "targets" and draw(st.booleans()):
+            value: Any = draw(WORDS)
+            path = field.path
+            if "*" in path:
+                path, value = path[: path.index("*")], draw(st.lists(WORDS, min_size=1, max_size=3))
+            place = core
+            for step in path[:-1]:
+                place = place.setdefault(step, {})
+            place[path[-1]] = value
+        elif field.part == "person" and draw(st.booleans()):
+            person[field.pointer.replace("*", "0")] = draw(WORDS)
+    payload = draw(st.dictionaries(st.sampled_from(["/summary", "/extra/x"]), WORDS, max_size=2))
+    added = draw(st.fixed_dictionaries({}, optional={"status": WORDS, "warnings": st.lists(WORDS)}))
+    raw = draw(
+        st.sampled_from([b"", b'{"raw":{"who":["Ada \xc3\x89","x"]}}', b'{"raw":"CEF:0|a"}'])
+    )
+    gone = draw(st.integers(0, 7)) == 0
+    parts = Parts(
+        core=encode(core),
+        payload=encode(payload),
+        person=None if gone else encode(person),
+        core_record=encode(added) if added else b"",
+        payload_record=raw,
+        person_record=None if gone else b"",
+    )
+    shown = [f"{target['type']}/{target['id']}" for target in targets]
+    facets = Facets(
+        occurred_us=draw(st.integers(0, 20)),
+        type=core["type"],
+        actor=core["actor"]["id"],
+        outcome=core["outcome"]["result"],
+        targets="\n".join(["", *shown, ""]) if shown else "",
+    )
+    event_id = bytes([draw(st.integers(0, 3))] * 15) + bytes([index])
+    return Record(LeafIndex(index), 1_000 + index, b"entry", event_id, b"k" * 16, parts, facets)
+
+
+LOGS = st.integers(1, 8).flatmap(lambda n: st.tuples(*(records(index) for index in range(n))))
+
+IDS_AS_TEXT = st.sampled_from(
+    ["00000000-0000-0000-0000-000000000000", "01010101-0101-0101-0101-010101010101", "0101"]
+)
+VALUES = st.one_of(
+    WORDS,
+    IDS,
+    IDS_AS_TEXT,
+    st.sampled_from(["customer/cus_1", "order/x/y", "crm.customer.viewed", "denied", "x", "Ada é"]),
+)
+
+
+def _leaf(name: str) -> st.SearchStrategy[Filter]:
+    patterns = st.lists(st.one_of(st.just(""), VALUES), min_size=2, max_size=4).map(pattern_of)
+    return st.one_of(
+        st.builds(Equals, st.just(name), VALUES), st.builds(Like, st.just(name), patterns)
+    )
+
+
+BOUNDS = st.one_of(st.none(), st.integers(0, 20), st.integers(1_000, 1_010))
+LEAVES: st.SearchStrategy[Filter] = st.one_of(
+    st.sampled_from([field.name for field in FIELDS if field.kind != "int"]).flatmap(_leaf),
+    st.builds(Between, st.sampled_from(["occurred", "recorded", "index"]), BOUNDS, BOUNDS),
+    st.builds(Text, VALUES),
+)
+FILTERS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        inner.map(Not),
+        st.lists(inner, max_size=3).map(lambda some: And(tuple(some))),
+        st.lists(inner, max_size=3).map(lambda some: Or(tuple(some))),
+    ),
+    max_leaves=5,
+)
+
+
+def _sql_finds(log: Sequence[Record], where: Filter) -> list[int]:
+    connection = sqlite3.connect(":memory:")
+    add_functions(connection)
+    connection.execute(
+        "CREATE TABLE record (pos INTEGER PRIMARY KEY, recorded_us, occurred_us, type, actor,"
+        " outcome, targets, event_id, core, payload, person, core_record, payload_record,"
+        " person_record)"
+    )
+    for record in log:
+        parts = (None if p is None else p.decode() for p in msgspec.structs.astuple(record.parts))
+        facets = record.facets
+        shown = (facets.occurred_us, facets.type, facets.actor, facets.outcome, facets.targets)
+        row = (7 << 40 | record.index, record.recorded_us, *shown, record.event_id or None, *parts)
+        connection.execute("INSERT INTO record VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", row)
+    condition = compile_filter(where)
+    rows = connection.execute(
+        "SELECT pos & 1099511627775 FROM record"  # noqa: S608 - what is under test
+        f" WHERE event_id IS NOT NULL AND ({condition.sql}) ORDER BY pos",
+        condition.params,
+    ).fetchall()
+    connection.close()
+    return [row[0] for row in rows]
+
+
+@settings(max_examples=400)
+@given(LOGS, FILTERS)
+def test_sql_finds_the_hot_rows_that_the_reference_finds(
+    log: Sequence[Record], where: Filter
+) -> None:
+    found = _sql_finds(log, where)
+
+    assert found == [record.index for record in log if matches(record, where)]
+
+
+@given(FILTERS)
+def test_the_text_of_a_filter_parses_to_the_same_filter(where: Filter) -> None:
+    checked = _without_unknown_choices(where)
+
+    again = parse(format_filter(checked))
+
+    assert again == simplify(checked)
+    assert format_filter(again) == format_filter(checked)
+
+
+def _without_unknown_choices(where: Filter) -> Filter:
+    """The filter as a person could have typed it: closed lists and ids in their own form."""
+    choices = {field.name: field.choices for field in FIELDS if field.choices}
+    match where:
+        case Equals(name, value) if name in choices and value not in choices[name]:
+            return Equals(name, choices[name][len(value) % len(choices[name])])
+        case Equals("id", value):
+            return Equals("id", value.lower())
+        case Not(inner):
+            return Not(_without_unknown_choices(inner))
+        case And(inner):
+            return And(tuple(map(_without_unknown_choices, inner)))
+        case Or(inner):
+            return Or(tuple(map(_without_unknown_choices, inner)))
+        case _:
+            return where
+
+
+@given(LOGS, FILTERS)
+def test_a_simplified_filter_finds_the_same(log: Sequence[Record], where: Filter) -> None:
+    plain = simplify(where)
+
+    assert [matches(r, plain) for r in log] == [matches(r, where) for r in log]
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-9, 9), WORDS),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["actor", "id", "type", "targets", "role", "roles", "client", "site"]),
+            inner,
+            max_size=4,
+        ),
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["actor", "targets", "client", "category"]), JSON))
+def test_a_field_is_read_alike_by_the_fast_decoder_and_by_walking(core: dict[str, Any]) -> None:
+    """Whatever shape a part has: the walk over plain JSON is the definition."""
+    values = core_values(encode(core))
+
+    for field, value in zip((f for f in FIELDS if f.part == "core"), values, strict=True):
+        place: Any = core
+        for step in field.path[: field.path.index("*")] if "*" in field.path else field.path:
+            place = place.get(step) if isinstance(place, dict) else None
+        assert texts_at(value, field.path) == texts_at(place, field.path)
