@@ -91,7 +91,14 @@ class Searchable(Protocol):
         fields: Sequence[str],
         most: int,
     ) -> dict[str, dict[str, int]]:
-        """Per field its `most` commonest values with their counts (fields of `core.filter`)."""
+        """Per field its `most` commonest values with their counts (text fields of `core.fields`).
+
+        A count is a number of events: one that has a value twice counts once. Commonest first,
+        equal counts by value.
+
+        Raises:
+            FilterSyntaxError: there is no such field, or it is a number.
+        """
 
     def histogram(
         self,

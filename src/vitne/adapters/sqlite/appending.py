@@ -138,7 +138,8 @@ class SqliteAppend:
         """See the port."""
         no = self._tail(log)[0]
         self._write(
-            "keep_aside", [(no, a.index, a.source, a.reason, a.body, a.at_us) for a in asides]
+            "keep_aside",
+            [(no, a.index, a.source, a.reason, a.body, a.at_us, a.digest) for a in asides],
         )
 
     def add_counts(self, log: LogId, counts: Mapping[tuple[str, str, str], int]) -> None:

@@ -12,6 +12,7 @@ from typing import Self
 from vitne.adapters.sqlite.failures import storage_errors
 from vitne.adapters.sqlite.migrate import check, migrate
 from vitne.adapters.sqlite.queries import query
+from vitne.adapters.sqlite.where import add_functions
 from vitne.errors import ConfigurationError, StorageError
 
 PAGE_BYTES = 8192
@@ -23,7 +24,8 @@ CHECKPOINT_PAGES = 4000
 _KEPT_READERS = 16
 """Idle reading connections that are kept open."""
 
-_CACHE_KIB = 16_384
+_WRITER_CACHE_KIB = 16_384
+_READER_CACHE_KIB = 4_096
 
 
 class Database:
@@ -80,7 +82,7 @@ class Database:
                 "foreign_keys = ON",
                 "secure_delete = ON",  # what leaves the store must not linger in free pages
                 "temp_store = MEMORY",
-                f"cache_size = -{_CACHE_KIB}",
+                f"cache_size = -{_WRITER_CACHE_KIB}",
                 f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
                 f"journal_size_limit = {4 * CHECKPOINT_PAGES * PAGE_BYTES}",
             ):
@@ -119,6 +121,8 @@ class Database:
         connection.execute(query("busy"))
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
+        add_functions(connection)
         return connection
 
     def _give(self, connection: sqlite3.Connection) -> None:

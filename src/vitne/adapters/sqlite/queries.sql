@@ -106,12 +106,17 @@ SELECT pos, recorded_us FROM record WHERE pos >= ? AND pos < ? ORDER BY pos LIMI
 DELETE FROM record WHERE pos >= ? AND pos < ?;
 
 -- scan --
+-- The inner query finds the rows in one step, without Python's interpreter lock between them.
 SELECT
   pos, recorded_us, occurred_us, type, actor, outcome, targets, event_id, keyring, entry,
   core, payload, person, core_record, payload_record, person_record
 FROM record
-WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND (/*where*/)
-ORDER BY pos DESC LIMIT ?;
+WHERE pos IN (
+  SELECT pos FROM record
+  WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND (/*where*/)
+  ORDER BY pos DESC LIMIT ?
+)
+ORDER BY pos DESC;
 
 -- count --
 SELECT count(*) FROM (
@@ -121,8 +126,32 @@ SELECT count(*) FROM (
 );
 
 -- claimed_times --
-SELECT occurred_us FROM record
+-- One JSON array, so one step.
+SELECT json_group_array(occurred_us) FROM record
 WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND (/*where*/);
+
+-- facet_type --
+SELECT type, count(*) AS number FROM record
+WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND type <> '' AND (/*where*/)
+GROUP BY type ORDER BY number DESC, type LIMIT ?;
+
+-- facet_actor --
+SELECT actor, count(*) AS number FROM record
+WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND actor <> '' AND (/*where*/)
+GROUP BY actor ORDER BY number DESC, actor LIMIT ?;
+
+-- facet_outcome --
+SELECT outcome, count(*) AS number FROM record
+WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND outcome <> '' AND (/*where*/)
+GROUP BY outcome ORDER BY number DESC, outcome LIMIT ?;
+
+-- facet_parts --
+-- What the values of all other fields are read from.
+SELECT event_id, targets, core, person, core_record FROM record
+WHERE pos IN (
+  SELECT pos FROM record
+  WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND (/*where*/)
+);
 
 -- streams --
 SELECT stream_id, source, name, numbers, last_seq, missing, closed FROM stream
@@ -138,11 +167,11 @@ INSERT OR REPLACE INTO stream (
 ) VALUES /*rows*/(?, ?, ?, ?, ?, ?, ?, ?);
 
 -- keep_aside --
-INSERT INTO aside (log_no, leaf_index, source, reason, body, at_us)
-VALUES /*rows*/(?, ?, ?, ?, ?, ?);
+INSERT INTO aside (log_no, leaf_index, source, reason, body, at_us, digest)
+VALUES /*rows*/(?, ?, ?, ?, ?, ?, ?);
 
 -- asides --
-SELECT leaf_index, source, reason, body, at_us FROM aside WHERE log_no = ? ORDER BY leaf_index;
+SELECT leaf_index, source, reason, body, at_us, digest FROM aside WHERE log_no = ? ORDER BY leaf_index;
 
 -- add_counts --
 INSERT INTO tally (log_no, source, type, reason, number) VALUES /*rows*/(?, ?, ?, ?, ?)

@@ -66,6 +66,11 @@ def _text(part: bytes | None) -> str | None:
     return None if part is None else part.decode()
 
 
+def to_part(text: str | None) -> bytes | None:
+    """A part as bytes; None if it is gone."""
+    return None if text is None else text.encode()
+
+
 def to_record(row: Row) -> Record:
     """The record of one row, columns in the order of the query `records`."""
     pos, recorded_us, occurred_us, type_, actor, outcome, targets, event_id, keyring, entry = row[
@@ -77,9 +82,7 @@ def to_record(row: Row) -> Record:
         entry=entry,
         event_id=event_id or b"",
         keyring=keyring,
-        parts=_CONTROL_PARTS
-        if event_id is None
-        else Parts(*(None if part is None else part.encode() for part in row[10:])),
+        parts=_CONTROL_PARTS if event_id is None else Parts(*map(to_part, row[10:])),
         facets=Facets(
             occurred_us=occurred_us, type=type_, actor=actor, outcome=outcome, targets=targets
         ),

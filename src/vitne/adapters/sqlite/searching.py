@@ -3,20 +3,25 @@
 import sqlite3
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+
+import msgspec
 
 from vitne.adapters.sqlite.database import Database
 from vitne.adapters.sqlite.queries import filtered, query
-from vitne.adapters.sqlite.rows import span, to_record, whole
-from vitne.core.fields import Reading, text_field
-from vitne.core.filter import Filter, predicate
-from vitne.core.record import Record
+from vitne.adapters.sqlite.rows import Row, span, to_part, to_record, whole
+from vitne.adapters.sqlite.where import compile_filter
+from vitne.core.fields import Field, Reading, text_field
+from vitne.core.filter import Filter
+from vitne.core.record import Facets, Parts, Record
 from vitne.core.types import LeafIndex, LogId
 
 NO_LOG = -1
 """Number of a log that does not exist: no row carries it."""
+
+COLUMNS = frozenset({"type", "actor", "outcome"})
+"""Fields whose values SQL counts by itself (queries `facet_…`)."""
 
 
 class SqliteSearch:
@@ -37,25 +42,26 @@ class SqliteSearch:
                 number = NO_LOG if row is None else self._numbers.setdefault(log, row[0])
             yield connection, number
 
-    def _matching(
-        self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex
-    ) -> Iterator[Record]:
-        test = predicate(where)
-        with self._reading(log) as (connection, no):
-            rows = connection.execute(filtered("scan", "1"), (*span(no, start, end), -1))
-            yield from (record for record in map(to_record, rows) if test(record))
-
     def scan(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, limit: int
     ) -> list[Record]:
         """See the port."""
-        return list(islice(self._matching(log, where, start, end), limit))
+        found = compile_filter(where)
+        sql = filtered("scan", found.sql)
+        with self._reading(log) as (connection, no):
+            rows = connection.execute(sql, (*span(no, start, end), *found.params, max(limit, 0)))
+            return [to_record(row) for row in rows.fetchall()]
 
     def count(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, most: int
     ) -> int:
         """See the port."""
-        return sum(1 for _ in islice(self._matching(log, where, start, end), most))
+        found = compile_filter(where)
+        sql = filtered("count", found.sql)
+        with self._reading(log) as (connection, no):
+            row = connection.execute(sql, (*span(no, start, end), *found.params, max(most, 0)))
+            (number,) = row.fetchone()
+        return int(number)
 
     def facets(
         self,
@@ -67,15 +73,20 @@ class SqliteSearch:
         most: int,
     ) -> dict[str, dict[str, int]]:
         """See the port."""
-        wanted = [(name, text_field(name), Counter[str]()) for name in fields]
-        for record in self._matching(log, where, start, end):
-            reading = Reading(record)
-            for _, field, counter in wanted:
-                counter.update(set(reading.values(field)))
-        return {
-            name: dict(sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:most])
-            for name, _, counter in wanted
-        }
+        wanted = {name: text_field(name) for name in fields}
+        found = compile_filter(where)
+        columns = {name: field for name, field in wanted.items() if field.name in COLUMNS}
+        others = {name: field for name, field in wanted.items() if field.name not in COLUMNS}
+        counts: dict[str, dict[str, int]] = {}
+        with self._reading(log) as (connection, no):
+            params = (*span(no, start, end), *found.params)
+            for name, field in columns.items():
+                sql = filtered(f"facet_{field.name}", found.sql)
+                counts[name] = dict(connection.execute(sql, (*params, max(most, 0))).fetchall())
+            if others:
+                sql = filtered("facet_parts", found.sql)
+                counts |= _count_values(connection.execute(sql, params), others, most)
+        return {name: counts[name] for name in wanted}
 
     def histogram(
         self,
@@ -86,9 +97,13 @@ class SqliteSearch:
         edges_us: Sequence[int],
     ) -> list[int]:
         """See the port."""
+        found = compile_filter(where)
+        sql = filtered("claimed_times", found.sql)
+        with self._reading(log) as (connection, no):
+            (times,) = connection.execute(sql, (*span(no, start, end), *found.params)).fetchone()
         counts = [0] * (len(edges_us) + 1)
-        for record in self._matching(log, where, start, end):
-            counts[bisect_right(edges_us, record.facets.occurred_us)] += 1
+        for occurred_us in msgspec.json.decode(times, type=list[int]):
+            counts[bisect_right(edges_us, occurred_us)] += 1
         return counts[1:-1]
 
     def find(self, log: LogId, event_id: bytes) -> Record | None:
@@ -109,3 +124,31 @@ class SqliteSearch:
         with self._reading(log) as (connection, no):
             rows = connection.execute(query("records"), span(no, start, end)).fetchall()
         return [to_record(row) for row in rows]
+
+
+def _count_values(
+    rows: Iterable[Row], fields: Mapping[str, Field], most: int
+) -> dict[str, dict[str, int]]:
+    """The `most` commonest values of each field; an event counts once for a value."""
+    counters = {name: Counter[str]() for name in fields}
+    for row in rows:
+        reading = Reading(_facet_record(row))
+        for name, field in fields.items():
+            counters[name].update(set(reading.values(field)))
+    return {
+        name: dict(sorted(counter.items(), key=lambda item: (-item[1], item[0]))[: max(most, 0)])
+        for name, counter in counters.items()
+    }
+
+
+def _facet_record(row: Row) -> Record:
+    """As much of a record as `Reading.values` looks at."""
+    event_id, targets, core, person, core_record = row
+    return Record(
+        index=LeafIndex(0),
+        recorded_us=0,
+        entry=b"",
+        event_id=event_id,
+        parts=Parts(core=to_part(core), person=to_part(person), core_record=to_part(core_record)),
+        facets=Facets(targets=targets),
+    )

@@ -74,6 +74,7 @@ CREATE TABLE aside (
   reason TEXT NOT NULL,
   body BLOB NOT NULL,
   at_us INTEGER NOT NULL,
+  digest BLOB NOT NULL,
   PRIMARY KEY (log_no, leaf_index)
 ) STRICT;
 
