@@ -142,6 +142,11 @@ class SqliteAppend:
             [(no, a.index, a.source, a.reason, a.body, a.at_us, a.digest) for a in asides],
         )
 
+    def kept_aside(self, log: LogId, digests: Sequence[bytes]) -> dict[bytes, LeafIndex]:
+        """See the port."""
+        rows = select_many(self._connection, "kept_aside", self._tail(log)[0], digests)
+        return {digest: LeafIndex(index) for digest, index in rows}
+
     def add_counts(self, log: LogId, counts: Mapping[tuple[str, str, str], int]) -> None:
         """See the port."""
         no = self._tail(log)[0]

@@ -170,6 +170,10 @@ INSERT OR REPLACE INTO stream (
 INSERT INTO aside (log_no, leaf_index, source, reason, body, at_us, digest)
 VALUES /*rows*/(?, ?, ?, ?, ?, ?, ?);
 
+-- kept_aside --
+SELECT digest, min(leaf_index) FROM aside
+WHERE log_no = ? AND digest IN (VALUES /*rows*/(?)) GROUP BY digest;
+
 -- asides --
 SELECT leaf_index, source, reason, body, at_us, digest FROM aside WHERE log_no = ? ORDER BY leaf_index;
 

@@ -80,6 +80,8 @@ CREATE TABLE aside (
   PRIMARY KEY (log_no, leaf_index)
 ) STRICT;
 
+CREATE INDEX aside_by_digest ON aside (log_no, digest);
+
 CREATE TABLE tally (
   log_no INTEGER NOT NULL REFERENCES log (no),
   source TEXT NOT NULL,
