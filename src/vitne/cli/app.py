@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from vitne import __version__
 from vitne.cli.output import Output, debugging
@@ -26,7 +26,7 @@ from vitne.errors import (
     VitneError,
 )
 
-__all__ = ["STATUSES", "VERBS", "Verb", "app", "run", "status_of"]
+__all__ = ["STATUSES", "VERBS", "Verb", "run", "status_of"]
 
 STATUSES: dict[type[VitneError], int] = {
     IntegrityError: 1,
@@ -78,7 +78,8 @@ VERBS: tuple[Verb, ...] = (
 )
 
 
-def _build() -> App:
+def _build(called: str = "") -> App:
+    """The application; the verb that is called shows its own, longer help."""
     groups = {name: Group(name, sort_key=at) for at, name in enumerate(_GROUPS)}
     made = App(
         name="vitne",
@@ -87,16 +88,17 @@ def _build() -> App:
         version_flags=["--version"],
         group_commands=Group("Help", sort_key=len(_GROUPS)),
         result_action="return_value",
+        default_parameter=Parameter(show_default=_shown),
     )
     for order, verb in enumerate(VERBS):
-        made.command(
-            verb.code, name=verb.name, help=verb.help, group=groups[verb.group], sort_key=order
-        )
+        line = None if verb.name == called else verb.help
+        made.command(verb.code, name=verb.name, help=line, group=groups[verb.group], sort_key=order)
     return made
 
 
-app = _build()
-"""The cyclopts application; a verb's module is imported when the verb is called."""
+def _shown(default: object) -> str | None:
+    """A default as help shows it; switches that are off and empty values say nothing."""
+    return str(default) if default not in (None, "", False) and default != [] else None
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -110,7 +112,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     out = Output("--json" in words)
     try:
         _known(words)
-        returned = app(words, exit_on_error=False, print_error=False)
+        returned = _build(*words[:1])(words, exit_on_error=False, print_error=False)
     except KeyboardInterrupt:
         out.note("Interrupted.")
         return INTERRUPTED

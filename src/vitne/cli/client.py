@@ -188,6 +188,9 @@ def _problem(reply: httpx.Response) -> VitneError:
         hint=str(problem.get("hint") or ""),
     )
     made.code = code or kind.code  # type: ignore[misc]  # the server's code, told as it came
+    wait_s = reply.headers.get("retry-after", "")
+    if isinstance(made, UnavailableError) and wait_s.isdecimal():
+        made.retry_after_s = int(wait_s)
     return made
 
 

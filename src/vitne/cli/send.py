@@ -69,9 +69,8 @@ class Event:
 
 
 def send(
-    file: Annotated[
-        Path | None, Parameter(help="JSON or NDJSON; - for standard input.", negative="")
-    ] = None,
+    file: Annotated[Path | None, Parameter(help="JSON or NDJSON; - for standard input.")] = None,
+    /,
     *,
     event: Event | None = None,
     receipts: Annotated[

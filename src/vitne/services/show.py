@@ -83,7 +83,7 @@ class Show:
         pause: how to wait, in seconds.
     """
 
-    def __init__(  # noqa: PLR0913  # what it reads from, and how it waits
+    def __init__(  # what it reads from, and how it waits
         self,
         hot: Searchable,
         archive: Searchable,
