@@ -1,0 +1,48 @@
+"""Telling a very late retry from a new event: ids older than the dedupe window (pure).
+
+The hot store forgets ids of version 7 after the window. Their first bytes say how old they are, so
+only those that look older than the window are looked for among the sealed segments.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from vitne.core.canonical import Json
+from vitne.core.ids import version
+from vitne.core.record import Parts, Record
+from vitne.core.sections import join_sections, without
+from vitne.core.types import LogId
+
+Find = Callable[[LogId, bytes], Record | None]
+"""The record of an event id among the sealed segments."""
+
+_FORGOTTEN_VERSION = 7
+_Object = dict[str, Json]
+
+
+def may_be_forgotten(event_id: bytes, before_us: int) -> bool:
+    """Whether the id is of the kind that is forgotten, and says that it was made before then."""
+    if version(event_id) != _FORGOTTEN_VERSION:
+        return False
+    return int.from_bytes(event_id[:6], "big") * 1000 < before_us
+
+
+def same_event(old: Parts, new: Parts) -> bool:
+    """Whether two records hold the same event as their senders sent it.
+
+    An event of which a section was erased counts as the same: a retry must not bring it back.
+    """
+    if None in (old.core, old.payload, old.person):
+        return True
+    return _as_sent(old) == _as_sent(new)
+
+
+def _as_sent(parts: Parts) -> Mapping[str, Json]:
+    core, payload, person, added = (
+        msgspec.json.decode(part or b"{}", type=_Object)
+        for part in (parts.core, parts.payload, parts.person, parts.core_record)
+    )
+    filled = added.get("filled", [])
+    paths = tuple(str(path) for path in filled) if isinstance(filled, list) else ()
+    return without(join_sections(core, payload, person), paths)

@@ -1,0 +1,64 @@
+"""Ingest: from the bytes of a request to a prepared ticket that waits for the writer.
+
+Everything that needs no transaction happens here, in the caller's thread: decode, validate, the
+policy, sections, commitments, entries. The writer only places what is ready.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Literal
+
+from vitne.core.body import split_body, split_import
+from vitne.errors import NotAllowedError
+from vitne.ports import ApiKey
+from vitne.services.append import Append
+from vitne.services.prepare import Item, Preparer
+from vitne.services.reply import Arrival, IntakeReply
+
+Form = Literal["json", "ndjson", "import"]
+
+
+class Ingest:
+    """The way in. Any thread may call."""
+
+    def __init__(self, preparer: Preparer, append: Append) -> None:
+        self._preparer = preparer
+        self._append = append
+
+    def submit(
+        self, body: bytes, form: Form, key: ApiKey, arrival: Arrival
+    ) -> "Future[IntakeReply]":
+        """Prepare one request and hand it to the writer.
+
+        Args:
+            body: unpacked bytes.
+            form: one event or an array, one event a line, or import lines with their originals.
+            key: who sends; its registration bounds what the events may claim.
+            arrival: what the door knows of the request.
+
+        Returns:
+            Done once everything the reply says is durable. It may end in `UnavailableError`
+            (nothing was stored) or another `VitneError`.
+
+        Raises:
+            UnreadableBodyError: the body is none of the form.
+            TooLargeError: too many events or bytes.
+            NotAllowedError: the key may not write, or may not import.
+            OverloadedError: too much is waiting; refused whole, nothing is stored.
+        """
+        if key.source is None or "write" not in key.roles:
+            raise NotAllowedError("the key may not write", hint="vitne key add --role write …")
+        if form == "import" and not key.source.may_import:
+            raise NotAllowedError(
+                "the key's source may not import", hint="vitne key add --may-import …"
+            )
+        self._append.waiting.check(len(body))
+        ticket = self._preparer.prepare(_items(body, form), len(body), key, key.source, arrival)
+        self._append.waiting.put(ticket)
+        return ticket.future
+
+
+def _items(body: bytes, form: Form) -> Sequence[Item]:
+    if form == "import":
+        return [Item(line.event, line.raw) for line in split_import(body)]
+    return [Item(event) for event in split_body(body, form)]

@@ -1,0 +1,63 @@
+"""The keys of every log, made once and kept in memory: what it signs with, what pseudonyms use."""
+
+import hmac
+from threading import Lock
+
+from vitne.core.checkpoint import Checkpoint
+from vitne.core.note import Signer, sign
+from vitne.core.receipt import Receipt, receipt_name
+from vitne.core.strict import encode_utf8
+from vitne.core.types import Hash, LogId, Origin, TreeSize
+from vitne.ports import KeyVault
+
+FIRST_EPOCH = 1
+"""Epoch of the index key that a log begins with; a later one is not made yet."""
+
+
+class LogKeys:
+    """Signers of all logs. Any thread may ask."""
+
+    def __init__(self, vault: KeyVault) -> None:
+        self._vault = vault
+        self._log: dict[Origin, Signer] = {}
+        self._receipt: dict[Origin, Signer] = {}
+        self._making = Lock()
+
+    def log_signer(self, origin: Origin) -> Signer:
+        """The key that signs a log's checkpoints; its name is the origin."""
+        found = self._log.get(origin)
+        if found is None:
+            with self._making:
+                found = Signer(origin, self._vault.seed(origin, "log"))
+                self._log[origin] = found
+        return found
+
+    def receipt_signer(self, origin: Origin) -> Signer:
+        """The key that signs a log's receipts."""
+        found = self._receipt.get(origin)
+        if found is None:
+            with self._making:
+                found = Signer(receipt_name(origin), self._vault.seed(origin, "receipt"))
+                self._receipt[origin] = found
+        return found
+
+    def checkpoint(self, origin: Origin, size: TreeSize, root: Hash) -> str:
+        """A signed checkpoint."""
+        return sign(Checkpoint(origin, size, root).text(), [self.log_signer(origin)])
+
+    def receipt(self, receipt: Receipt) -> str:
+        """A signed receipt: equal bytes for equal values."""
+        return receipt.sign(self.receipt_signer(receipt.origin))
+
+    def pseudonym(self, log: str, plain: str) -> str:
+        """What stands in the log for an id that is personal: 32 hexadecimal digits.
+
+        Equal within a tenant, unlinkable between tenants, and gone with the index key of the
+        first epoch.
+        """
+        key = self.index_key(LogId(log))
+        return hmac.digest(key, b"vitpseu1" + encode_utf8(plain), "sha256")[:16].hex()
+
+    def index_key(self, log: LogId, epoch: int = FIRST_EPOCH) -> bytes:
+        """K of an epoch, made durably if it is the first time that it is asked for."""
+        return self._vault.create_index_key(log, epoch)
