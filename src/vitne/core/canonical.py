@@ -109,13 +109,35 @@ def repeated_name(data: bytes, value: object) -> str | None:
 
     Args:
         data: the JSON text.
-        value: what `parse` made of it, without floats and not nested too deep.
+        value: what `parse` made of it.
     """
-    # Parsers keep the last of equal names. Text without escapes has as many quotes as its value
-    # written anew, unless a name (and its value) went missing on the way.
-    if b"\\" not in data and data.count(b'"') == encode_trusted(value).count(b'"'):
+    # Parsers keep the last of equal names, so the text then has more quotes than its value.
+    if count_quotes(data) == _value_quotes(value):
         return None
     return _repeated_name_exactly(data)
+
+
+def count_quotes(data: bytes) -> int:
+    """Number of quotes in a JSON text that open or close a string."""
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return data.count(b'"')
+
+
+def _value_quotes(value: object) -> int:
+    """`count_quotes` of any JSON text of the value."""
+    quotes = 0
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            quotes += 2
+        elif isinstance(item, dict):
+            quotes += 2 * len(item)
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+    return quotes
 
 
 def _faults(value: object, path: str, depth: int, text: bool) -> Iterator[Fault]:

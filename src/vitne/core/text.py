@@ -20,7 +20,7 @@ _LETTERS_BACK = str.maketrans({"\ue000": "å", "\u0131": "i"})  # the dotless i 
 
 
 def is_clean(text: str, *, multiline: bool = False) -> bool:
-    """Whether text is NFC and free of forbidden characters; `multiline` allows line feed and tab."""
+    """Whether text is NFC without forbidden characters; `multiline` allows line feed and tab."""
     if text.isprintable():
         return text.isascii() or unicodedata.is_normalized("NFC", text)
     pattern = _FORBIDDEN_MULTILINE if multiline else _FORBIDDEN
