@@ -1,0 +1,49 @@
+"""Sealed segments in a dictionary (`vitne.ports.Archive`)."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+import msgspec
+
+from vitne.adapters.memory.search import MemorySearch
+from vitne.core.record import Record
+from vitne.core.types import LeafIndex, LogId
+from vitne.ports import Segment, SegmentCatalog
+
+
+class MemoryArchive(MemorySearch):
+    """Finds what was written and is listed in the catalog."""
+
+    def __init__(self, catalog: SegmentCatalog) -> None:
+        self._catalog = catalog
+        self._files: dict[str, tuple[Record, ...]] = {}
+
+    def _all(self, log: LogId) -> Sequence[Record]:
+        listed = self._catalog.segments(log)
+        return [record for segment in listed for record in self._files[segment.key]]
+
+    def write(self, log: LogId, records: Sequence[Record]) -> Segment:
+        """See the port."""
+        first, last = records[0], records[-1]
+        key = f"segments/{log}/{first.index}-{last.index + 1}"
+        body = msgspec.msgpack.encode(records)
+        self._files[key] = tuple(records)
+        times = [record.facets.occurred_us for record in records if record.event_id]
+        return Segment(
+            start=first.index,
+            end=LeafIndex(last.index + 1),
+            key=key,
+            file_bytes=len(body),
+            sha256=sha256(body).digest(),
+            events=len(times),
+            recorded_us=(first.recorded_us, last.recorded_us),
+            occurred_us=(min(times, default=0), max(times, default=0)),
+        )
+
+    def remove(self, segments: Sequence[Segment]) -> None:
+        """See the port."""
+        for segment in segments:
+            self._files.pop(segment.key, None)
+
+    def refresh(self, log: LogId) -> None:
+        """Nothing is cached."""

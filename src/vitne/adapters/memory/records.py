@@ -1,0 +1,185 @@
+"""Hot rows in lists (`vitne.ports.RecordStore`)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from vitne.adapters.memory.search import MemorySearch
+from vitne.adapters.memory.world import Draft, LogState, World
+from vitne.core.record import Record
+from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
+from vitne.errors import ConflictError, IntegrityError, NotFoundError
+from vitne.ports import Aside, LogInfo, Seen, StreamState, Tail
+
+FORGETTABLE_VERSION = 7
+"""UUIDs of this version carry their time: no honest sender makes an old one again."""
+
+
+class MemoryAppend:
+    """`vitne.ports.AppendTransaction` on a draft."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+
+    def tail(self, log: LogId) -> Tail:
+        """See the port."""
+        state = self._draft.log(log)
+        return Tail(state.next_index, state.last_recorded_us)
+
+    def seen(self, log: LogId, event_ids: Sequence[bytes]) -> dict[bytes, Seen]:
+        """See the port."""
+        known = self._draft.log(log).seen
+        return {event_id: known[event_id] for event_id in event_ids if event_id in known}
+
+    def streams(self, log: LogId, stream_ids: Sequence[bytes]) -> dict[bytes, StreamState]:
+        """See the port."""
+        known = self._draft.log(log).streams
+        return {stream_id: known[stream_id] for stream_id in stream_ids if stream_id in known}
+
+    def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
+        """See the port."""
+        state = self._draft.log(log)
+        try:
+            for record, digest in zip(records, digests, strict=True):
+                _insert(state, record, digest)
+        except Exception as error:
+            self._draft.broken = error
+            raise
+
+    def save_streams(self, log: LogId, states: Sequence[StreamState]) -> None:
+        """See the port."""
+        self._draft.log(log).streams.update({state.stream_id: state for state in states})
+
+    def keep_aside(self, log: LogId, asides: Sequence[Aside]) -> None:
+        """See the port."""
+        kept = self._draft.log(log).asides
+        for aside in asides:
+            if any(other.index == aside.index for other in kept):
+                self._draft.broken = IntegrityError(f"something is kept for {aside.index} already")
+                raise self._draft.broken
+            kept.append(aside)
+
+    def kept_aside(self, log: LogId, digests: Sequence[bytes]) -> dict[bytes, LeafIndex]:
+        """See the port."""
+        newest_first = sorted(self._draft.log(log).asides, key=lambda a: -a.index)
+        return {aside.digest: aside.index for aside in newest_first if aside.digest in digests}
+
+    def add_counts(self, log: LogId, counts: Mapping[tuple[str, str, str], int]) -> None:
+        """See the port."""
+        known = self._draft.log(log).counts
+        for key, number in counts.items():
+            known[key] = known.get(key, 0) + number
+
+
+def _insert(state: LogState, record: Record, digest: bytes) -> None:
+    if record.index != state.next_index:
+        raise IntegrityError(f"index {record.index} does not continue a log of {state.next_index}")
+    if record.event_id in state.seen:
+        raise IntegrityError("an event id is in the log already")
+    if record.event_id:
+        state.seen[record.event_id] = Seen(record.index, digest, record.recorded_us)
+    state.records.append(record)
+    state.next_index = LeafIndex(record.index + 1)
+    state.last_recorded_us = record.recorded_us
+
+
+class MemoryRecords(MemorySearch):
+    """The hot rows of all logs. Unknown logs are empty to every reader."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def _all(self, log: LogId) -> Sequence[Record]:
+        return self._world.state(log).records
+
+    def create_log(self, log: LogId, origin: Origin, created_us: int) -> None:
+        """See the port."""
+        with self._world.writing() as draft:
+            for known, state in self._world.logs.items():
+                if (known == log) != (state.origin == origin):
+                    raise ConflictError(f"log {known!r} exists with the origin {state.origin!r}")
+            if log not in self._world.logs:
+                draft.changed[log] = LogState(origin, created_us)
+
+    def logs(self) -> list[LogInfo]:
+        """See the port."""
+        return [_info(log, state) for log, state in sorted(self._world.logs.items())]
+
+    def log(self, log: LogId) -> LogInfo:
+        """See the port."""
+        if log not in self._world.logs:
+            raise NotFoundError(f"there is no log {log!r}")
+        return _info(log, self._world.logs[log])
+
+    def unpublished(self) -> list[LogInfo]:
+        """See the port."""
+        return [info for info in self.logs() if info.next_index > info.head_size]
+
+    @contextmanager
+    def append(self) -> Iterator[MemoryAppend]:
+        """See the port."""
+        with self._world.writing() as draft:
+            yield MemoryAppend(draft)
+
+    def entries(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[bytes]:
+        """See the port."""
+        return [record.entry for record in self.records(log, start, end)]
+
+    def first_index(self, log: LogId) -> LeafIndex | None:
+        """See the port."""
+        return next((record.index for record in self._all(log)), None)
+
+    def oldest_hot_us(self, log: LogId) -> int | None:
+        """See the port."""
+        return next((record.recorded_us for record in self._all(log)), None)
+
+    def recall(self, log: LogId, event_id: bytes) -> Seen | None:
+        """See the port."""
+        return self._world.state(log).seen.get(event_id)
+
+    def drop(self, log: LogId, end: LeafIndex) -> int:
+        """See the port."""
+        if log not in self._world.logs:
+            return 0
+        with self._world.writing() as draft:
+            state = draft.log(log)
+            before = len(state.records)
+            state.records = [record for record in state.records if record.index >= end]
+            return before - len(state.records)
+
+    def forget(self, before_us: int, most: int) -> int:
+        """See the port."""
+        with self._world.writing() as draft:
+            old = sorted(
+                (seen.recorded_us, log, event_id)
+                for log, state in self._world.logs.items()
+                for event_id, seen in state.seen.items()
+                if seen.recorded_us < before_us and event_id[6] >> 4 == FORGETTABLE_VERSION
+            )[: max(most, 0)]
+            for _, log, event_id in old:
+                del draft.log(log).seen[event_id]
+        return len(old)
+
+    def counts(self, log: LogId) -> dict[tuple[str, str, str], int]:
+        """See the port."""
+        return dict(self._world.state(log).counts)
+
+    def asides(self, log: LogId) -> list[Aside]:
+        """See the port."""
+        return sorted(self._world.state(log).asides, key=lambda aside: aside.index)
+
+    def streams(self, log: LogId) -> list[StreamState]:
+        """See the port."""
+        states = self._world.state(log).streams.values()
+        return sorted(states, key=lambda s: (s.source, s.name, s.stream_id))
+
+
+def _info(log: LogId, state: LogState) -> LogInfo:
+    return LogInfo(
+        log=log,
+        origin=state.origin,
+        created_us=state.created_us,
+        next_index=state.next_index,
+        last_recorded_us=state.last_recorded_us,
+        head_size=TreeSize(state.head.size if state.head else 0),
+        sealed_end=LeafIndex(state.segments[-1].end if state.segments else 0),
+    )

@@ -1,0 +1,98 @@
+"""All that the in-memory stores hold, and the transaction that changes it: all, or nothing."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from vitne.core.record import Record
+from vitne.core.types import LeafIndex, LogId, Origin
+from vitne.errors import NotFoundError
+from vitne.ports import ApiKey, Aside, Head, Seen, Segment, StreamState, Tenant
+
+_START = LeafIndex(0)
+
+
+@dataclass
+class LogState:
+    """One log."""
+
+    origin: Origin
+    created_us: int
+    next_index: LeafIndex = _START
+    last_recorded_us: int = 0
+    head: Head | None = None
+    records: list[Record] = field(default_factory=list)
+    seen: dict[bytes, Seen] = field(default_factory=dict)
+    streams: dict[bytes, StreamState] = field(default_factory=dict)
+    asides: list[Aside] = field(default_factory=list)
+    counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    segments: list[Segment] = field(default_factory=list)
+
+    def copy(self) -> "LogState":
+        """One that can be changed without changing this one."""
+        return replace(
+            self,
+            records=list(self.records),
+            seen=dict(self.seen),
+            streams=dict(self.streams),
+            asides=list(self.asides),
+            counts=dict(self.counts),
+            segments=list(self.segments),
+        )
+
+
+class Draft:
+    """What a transaction has changed so far: whole copies, put in place at its end."""
+
+    def __init__(self, logs: dict[LogId, LogState]) -> None:
+        self._logs = logs
+        self._open = True
+        self.changed: dict[LogId, LogState] = {}
+        self.broken: Exception | None = None
+
+    def log(self, log: LogId) -> LogState:
+        """The log's copy. Raises `NotFoundError`."""
+        if not self._open:
+            raise RuntimeError("the transaction is over")
+        if log not in self.changed:
+            if log not in self._logs:
+                raise NotFoundError(f"there is no log {log!r}")
+            self.changed[log] = self._logs[log].copy()
+        return self.changed[log]
+
+    def close(self) -> None:
+        """The block is left: whatever is called from now on fails."""
+        self._open = False
+
+
+class World:
+    """Logs, tenants and keys. States that readers hold never change; they are replaced."""
+
+    def __init__(self) -> None:
+        self.logs: dict[LogId, LogState] = {}
+        self.tenants: dict[LogId, Tenant] = {}
+        self.keys: dict[str, ApiKey] = {}
+        self.lock = threading.Lock()
+        self._owner = 0
+
+    def state(self, log: LogId) -> LogState:
+        """The log as it is; an empty one if there is none of that id."""
+        return self.logs.get(log) or LogState(Origin(""), 0)
+
+    @contextmanager
+    def writing(self) -> Iterator[Draft]:
+        """One transaction at a time; its changes appear when it is left without an error."""
+        if self._owner == threading.get_ident():
+            raise RuntimeError("a transaction inside a transaction")
+        with self.lock:
+            self._owner = threading.get_ident()
+            draft = Draft(self.logs)
+            try:
+                yield draft
+                if draft.broken is not None:
+                    raise draft.broken
+                self.logs = {**self.logs, **draft.changed}
+            finally:
+                draft.close()
+                self._owner = 0
