@@ -1,0 +1,67 @@
+"""An event on its way: its bytes, and what the sender must know of them."""
+
+from concurrent.futures import Future
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+Kept = Literal["queued", "logged", "spooled", "folded", "lost"]
+"""Where an event is: waiting in memory; in the log with a receipt; on disk; counted as a repeat
+of an earlier view; or lost, because queue and spool were full (counted and reported)."""
+
+
+class Recorded(Struct, frozen=True):
+    """What `record` tells at once."""
+
+    id: str
+    """The event's id; of a folded view, that of the event it repeats."""
+    action_id: str
+    kept: Kept
+
+
+class Item(Struct):
+    """One encoded event; its bytes never change once an attempt to send it was made."""
+
+    ordinal: int
+    """1, 2, 3, … over all streams of a run; 0 for an event of an earlier run."""
+    event_id: str
+    tenant: str
+    body: bytes
+    waiter: "Future[Kept] | None" = None
+    """Resolved once the event is durable: by a receipt, or by a committed spool."""
+    due_at: float = 0.0
+    """Monotonic time at which a waiting event is spooled instead."""
+
+
+class _Tenant(Struct):
+    id: str = ""
+
+
+class _Head(Struct):
+    id: str = ""
+    tenant: _Tenant = _Tenant()
+
+
+_heads = Decoder(_Head)
+
+SPOOLED = b',"spooled":true}}'
+
+
+def mark_spooled(body: bytes) -> bytes:
+    """The event with `stream.spooled`, for one that no attempt was made to send.
+
+    `stream` is the last member of every event that the SDK encodes, so the mark goes before the
+    two closing braces.
+    """
+    return body if body.endswith(SPOOLED) else body[:-2] + SPOOLED
+
+
+def item_from(ordinal: int, body: bytes) -> Item:
+    """The item of a spooled event.
+
+    Raises:
+        msgspec.DecodeError: the bytes are no JSON object.
+    """
+    head = _heads.decode(body)
+    return Item(ordinal, head.id, head.tenant.id, body)

@@ -1,0 +1,173 @@
+"""One run of a client: its stream names and numbers, its place on disk, its pipeline.
+
+A process start is a run, and so is a forked child's life: both begin their streams at number 1.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+from vitne.core.ids import RANDOM_BYTES, uuid7
+from vitne.core.note import Verifier, parse_note
+from vitne.core.receipt import Receipt, open_receipt, receipt_name
+from vitne.errors import ConfigurationError, VerificationError
+from vitne.sdk.items import Item, Kept
+from vitne.sdk.options import Options
+from vitne.sdk.pipeline import Pipeline
+from vitne.sdk.receipts import Receipts
+from vitne.sdk.reply import CheckReceipt
+from vitne.sdk.spool import Spool, adopt
+from vitne.sdk.streams import Stream, Streams
+from vitne.sdk.ticks import Ticks
+from vitne.sdk.transport import HttpTransport
+
+_log = logging.getLogger("vitne.sdk")
+
+_MAX_NAME_CHARS = 128
+
+
+class Run:
+    """Everything that must begin anew when a process starts or forks."""
+
+    def __init__(self, url: str, api_key: str, options: Options, *, default_spool: bool) -> None:
+        self.run_id = uuid7(time.time_ns() // 1000, os.urandom(RANDOM_BYTES)).hex()
+        self.options = options
+        self.streams = Streams(_stream_name(options, self.run_id), _sdk_name())
+        self.closed = False
+        self.ordinal = 0
+        self._folder = _folder(url, options)
+        self.spool = self._open_spool(optional=default_spool)
+        self.receipts = Receipts(
+            self._folder if self.spool is not None else None, options.receipts_max_bytes
+        )
+        headers = {"Authorization": f"Bearer {api_key}", "User-Agent": _sdk_name()}
+        transport = HttpTransport(
+            url,
+            headers,
+            timeout_s=options.request_timeout_s,
+            compress=options.compress,
+            check_receipt=_receipt_check(options.receipt_vkeys),
+        )
+        self.ticks = Ticks()
+        self.pipeline = Pipeline(
+            options,
+            transport,
+            self.spool,
+            on_answer=self.receipts.on_answer,
+            on_tick=self.ticks.run,
+        )
+        if self.spool is not None:
+            self.ticks.every(60.0, self._adopt)
+
+    def _open_spool(self, *, optional: bool) -> Spool | None:
+        if self._folder is None:
+            return None
+        options = self.options
+        try:
+            return Spool(
+                self._folder / "runs" / self.run_id,
+                max_bytes=options.spool_max_bytes,
+                fsync=options.spool_fsync,
+            )
+        except OSError as error:
+            if not optional:
+                raise ConfigurationError(
+                    f"cannot write the spool folder {self._folder}: {error}",
+                    hint="choose another one with spool_dir=, or None for no spool",
+                ) from error
+            _log.warning("events that wait are in memory only, %s: %s", self._folder, error)
+            return None
+
+    def _adopt(self) -> None:
+        """Take over what processes that are gone left behind."""
+        if self._folder is not None:
+            most = self.options.spool_max_bytes
+            self.pipeline.adopt(adopt(self._folder / "runs", self.run_id, max_bytes=most))
+
+    def submit(
+        self, event_id: str, tenant: str, event: bytes, *, durable: bool = False, end: bool = False
+    ) -> tuple[Item, bool]:
+        """Number an encoded event and queue it; False if it is lost (counted, a visible gap)."""
+        self.pipeline.start()
+        waiter: Future[Kept] | None = Future() if durable else None
+        due_at = time.monotonic() + self.options.durable_wait_s if durable else 0.0
+        waiting = self.pipeline.waiting
+        with waiting.lock:
+            if waiting.stopping or (self.closed and not end):
+                waiting.stats.after_close += 1
+                return Item(0, event_id, tenant, event, waiter), False
+            stream = self.streams.of(tenant)
+            body = self.streams.number(event, stream, end=end)
+            self.ordinal += 1
+            item = Item(self.ordinal, event_id, tenant, body, waiter, due_at)
+            waiting.stats.recorded += 1
+            taken = waiting.put(item)
+            if not taken:
+                self._lose(item, stream)
+            return item, taken
+
+    def count(self, name: str, many: int = 1) -> None:
+        """Add to one of the counts of `Stats`."""
+        waiting = self.pipeline.waiting
+        with waiting.lock:
+            setattr(waiting.stats, name, getattr(waiting.stats, name) + many)
+
+    def _lose(self, item: Item, stream: Stream) -> None:
+        waiting = self.pipeline.waiting
+        stream.lose(stream.last_seq)
+        waiting.stats.lost += 1
+        waiting.settle([item.ordinal])
+        if waiting.stats.lost & (waiting.stats.lost - 1) == 0:  # at 1, 2, 4, 8, …
+            _log.error("queue and spool are full: %d events are lost", waiting.stats.lost)
+
+    def stop(self, timeout_s: float) -> None:
+        """Send or spool what waits, and end the threads."""
+        left = self.pipeline.stop(timeout_s)
+        if left:
+            _log.error("%d events are lost: the server is away and they found no spool", len(left))
+
+    def abandon(self) -> None:
+        """Let go of what belongs to the parent process, without touching it."""
+        if self.spool is not None:
+            self.spool.abandon()
+
+
+def _folder(url: str, options: Options) -> Path | None:
+    """Where one application's runs for one server lie, so that test events never reach prod."""
+    if options.spool_dir is None:
+        return None
+    source = re.sub(r"[^A-Za-z0-9._-]", "_", f"{options.application}.{options.service}")
+    server = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:8]
+    return Path(options.spool_dir) / f"{source}-{server}"
+
+
+def _stream_name(options: Options, run_id: str) -> str:
+    """`application/service/instance/run`, so that people can tell the streams apart."""
+    parts = [options.application, options.service, options.instance]
+    front = "/".join(part for part in parts if part)
+    return f"{front[: _MAX_NAME_CHARS - len(run_id) - 1]}/{run_id}"
+
+
+def _sdk_name() -> str:
+    from vitne import __version__  # noqa: PLC0415 - the front door imports this room
+
+    return f"vitne-python/{__version__}"
+
+
+def _receipt_check(vkeys: tuple[str, ...]) -> CheckReceipt | None:
+    if not vkeys:
+        return None
+    verifiers = {verifier.name: verifier for verifier in map(Verifier, vkeys)}
+
+    def check(note: str) -> None:
+        origin = Receipt.parse(parse_note(note)[0]).origin
+        verifier = verifiers.get(receipt_name(origin))
+        if verifier is None:
+            raise VerificationError("no trusted key for receipts of this log", where=origin)
+        open_receipt(note, verifier)
+
+    return check

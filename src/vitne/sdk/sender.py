@@ -1,0 +1,207 @@
+"""The sender thread: one batch at a time, oldest first, again and again until it is answered."""
+
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from vitne.errors import EventRefusedError
+from vitne.sdk.items import Item
+from vitne.sdk.options import Options
+from vitne.sdk.reply import ProblemLine, Reply, Result
+from vitne.sdk.spool import Spool
+from vitne.sdk.transport import Answered, Away, Outcome, Transport, Unreadable
+from vitne.sdk.waiting import Waiting, resolve
+
+_log = logging.getLogger("vitne.sdk")
+
+# Spreads the retries of many processes over time (full jitter); nothing secret depends on it.
+_jitter = random.Random()  # noqa: S311 - see above
+
+
+class Hand(Struct):
+    """The batch being sent, and the spool it was read from (None: from the queue)."""
+
+    items: list[Item]
+    origin: Spool | None
+
+
+class Sender:
+    """One loop that empties the spools and the queue of a pipeline."""
+
+    def __init__(
+        self,
+        waiting: Waiting,
+        transport: Transport,
+        spool: Spool | None,
+        on_answer: Callable[[Sequence[Item], Reply], None],
+    ) -> None:
+        """Args: `on_answer` keeps receipts; called outside the lock, before anybody is told."""
+        self.adopted: deque[Spool] = deque()
+        """Spools of earlier runs. Append only under the lock."""
+        self._waiting = waiting
+        self._transport = transport
+        self._spool = spool
+        self._on_answer = on_answer
+        self._failures = 0
+        self._earlier_runs_turn = True
+
+    def run(self) -> None:
+        """Send until the pipeline stops."""
+        while True:
+            with self._waiting.lock:
+                source = self._wait_for_source()
+                if self._waiting.stopping:
+                    return
+                hand = self._take_from_queue() if source is None else None
+            if source is not None:
+                hand = self._take_from_spool(source)
+            if hand is not None:
+                self._deliver(hand)
+
+    def _wait_for_source(self) -> Spool | None:
+        """Wait for events; the spool to read from, or None for the queue. Hold the lock."""
+        waiting = self._waiting
+        while not waiting.stopping:
+            # Earlier runs get every second turn, so a large spool does not hold up new events.
+            self._earlier_runs_turn = not self._earlier_runs_turn
+            own = self._spool if self._spool is not None and not self._spool.empty else None
+            due = len(waiting) > 0 and (waiting.is_due() or waiting.age_left_s() <= 0)
+            own_due = own is not None or (due and not waiting.moving)
+            if self.adopted and (self._earlier_runs_turn or not own_due):
+                return self.adopted[0]
+            if own_due:
+                return own
+            waits = len(waiting) > 0 and not waiting.moving
+            waiting.work.wait(max(waiting.age_left_s(), 0.0) if waits else None)
+        return None
+
+    def _take_from_queue(self) -> Hand:
+        options = self._waiting.options
+        items = self._waiting.pop(options.batch_max_events, options.batch_max_bytes)
+        self._waiting.hand = items
+        return Hand(items, None)
+
+    def _take_from_spool(self, spool: Spool) -> Hand | None:
+        options = self._waiting.options
+        before = spool.damaged
+        items = spool.peek(options.batch_max_events, options.batch_max_bytes)
+        with self._waiting.lock:
+            self._waiting.stats.damaged += spool.damaged - before
+            if spool is not self._spool:
+                for item in items:
+                    item.ordinal = 0
+                if not items:
+                    self.adopted.popleft()
+        if spool is not self._spool and not items:
+            spool.close()
+        return Hand(items, spool) if items else None
+
+    def _deliver(self, hand: Hand) -> None:
+        """Send a batch until it is answered, or safe on disk while the server is away."""
+        pieces = [hand.items]
+        while pieces:
+            outcome = self._transport.post(pieces[0])
+            if isinstance(outcome, Answered):
+                self._on_answer(pieces[0], outcome.reply)
+            with self._waiting.lock:
+                self._waiting.stats.requests += 1
+                if self._waiting.stopping and not isinstance(outcome, Answered):
+                    return
+                pieces = self._after(pieces, outcome, hand)
+                if hand.origin is None:
+                    self._waiting.hand = [item for piece in pieces for item in piece]
+            if isinstance(outcome, Away):
+                if hand.origin is None:
+                    pieces = self._to_spool(pieces)
+                if not self._back_off(outcome) or hand.origin is not None:
+                    return  # a spool shows the batch again: `done` was not called
+        if hand.origin is not None:
+            hand.origin.done()
+
+    def _after(self, pieces: list[list[Item]], outcome: Outcome, hand: Hand) -> list[list[Item]]:
+        """What is left to send after an outcome. Hold the lock."""
+        first, rest = pieces[0], pieces[1:]
+        if isinstance(outcome, Away):
+            return pieces
+        if isinstance(outcome, Unreadable) and len(first) > 1:
+            half = len(first) // 2
+            return [first[:half], first[half:], *rest]
+        if isinstance(outcome, Unreadable):
+            _log.error("the server cannot read event %s: %s", first[0].event_id, outcome.reason)
+            problem = ProblemLine("unreadable", "$", "an event that the server can read")
+            results: Sequence[Result] = [Result("rejected", problems=(problem,))]
+        else:
+            results = outcome.reply.results
+            self._failures = 0
+            self._waiting.stats.away = False
+        self._settle(first, results, hand)
+        return rest
+
+    def _settle(self, items: Sequence[Item], results: Sequence[Result], hand: Hand) -> None:
+        """Count the answers and tell who waits. Hold the lock."""
+        stats = self._waiting.stats
+        for item, result in zip(items, results, strict=True):
+            setattr(stats, result.status, getattr(stats, result.status) + 1)
+            if result.status in ("accepted", "duplicate"):
+                resolve([item], "logged")
+            elif item.waiter is not None and not item.waiter.done():
+                item.waiter.set_exception(_refusal(result))
+        if hand.origin is not None and hand.origin is not self._spool:
+            stats.adopted += len(items)
+        self._waiting.settle(item.ordinal for item in items)
+
+    def _to_spool(self, pieces: list[list[Item]]) -> list[list[Item]]:
+        """Put a batch that was not answered on disk, its bytes unchanged; what found no room."""
+        items = [item for piece in pieces for item in piece]
+        kept = 0
+        if self._spool is not None:
+            # A durable event's caller is told that it is on disk, so it has to be.
+            kept = self._spool.append(items, sync=any(item.waiter is not None for item in items))
+        with self._waiting.lock:
+            self._waiting.stats.spooled += kept
+            resolve(items[:kept], "spooled")
+            self._waiting.hand = items[kept:]
+        return [items[kept:]] if kept < len(items) else []
+
+    def _back_off(self, outcome: Away) -> bool:
+        """Wait before the next attempt; False when the pipeline stops meanwhile."""
+        waiting = self._waiting
+        options = waiting.options
+        with waiting.lock:
+            level = logging.ERROR if outcome.faulty else logging.WARNING
+            if not waiting.stats.away or outcome.reason != waiting.stats.last_error:
+                _log.log(level, "events wait, the server gave no answer: %s", outcome.reason)
+            waiting.stats.retries += 1
+            waiting.stats.away = True
+            waiting.stats.last_error = outcome.reason
+            waiting.guard.notify()
+            wait_s = wait_before_retry_s(options, self._failures, outcome.retry_after_s)
+            self._failures += 1
+            until = time.monotonic() + wait_s
+            while not waiting.stopping and (left_s := until - time.monotonic()) > 0:
+                waiting.work.wait(left_s)
+            return not waiting.stopping
+
+
+def wait_before_retry_s(options: Options, failures: int, retry_after_s: float) -> float:
+    """Seconds to wait after a failure that followed `failures` others in a row.
+
+    Full jitter: a random share of a bound that doubles, on top of what the server asked for.
+    """
+    bound_s = min(options.backoff_first_s * 2.0 ** min(failures, 30), options.backoff_max_s)
+    return retry_after_s + _jitter.uniform(0.0, bound_s)
+
+
+def _refusal(result: Result) -> EventRefusedError:
+    faults = [f"{p.path}: {p.code}" for p in result.problems] or [result.reason]
+    return EventRefusedError(
+        f"the log did not take the event ({result.status}: {'; '.join(faults)})",
+        status=result.status,
+        problems=tuple(
+            f"{p.path} {p.code} expected {p.expected}, got {p.got}" for p in result.problems
+        ),
+    )

@@ -1,0 +1,53 @@
+"""Numbers 1, 2, 3, … for every event, per tenant: a number that never arrives is a loss."""
+
+from msgspec import Struct, json
+
+_MAX_RANGES = 20
+
+
+class Stream(Struct):
+    """One run of this sender into one tenant's log (transparency-log §7)."""
+
+    tenant: str
+    last_seq: int = 0
+    lost: int = 0
+    """Numbers given to events that were then lost."""
+    lost_ranges: list[list[int]] = []
+    """[first, last] of the lost numbers since they were last reported, at most 20 of them."""
+    reported: int = 0
+    """How much of `lost` was reported in a `system.stream.stats` event."""
+
+    def lose(self, seq: int) -> None:
+        """Note a number whose event is lost."""
+        self.lost += 1
+        if self.lost_ranges and self.lost_ranges[-1][1] == seq - 1:
+            self.lost_ranges[-1][1] = seq
+        elif len(self.lost_ranges) < _MAX_RANGES:
+            self.lost_ranges.append([seq, seq])
+
+
+class Streams:
+    """The streams of one run. All tenants' streams have one name; each numbers for itself."""
+
+    def __init__(self, name: str, sdk: str) -> None:
+        self.name = name
+        self._head = b',"stream":{"id":' + json.encode(name) + b',"seq":'
+        self._tail = b',"sdk":' + json.encode(sdk)
+        self._by_tenant: dict[str, Stream] = {}
+
+    def of(self, tenant: str) -> Stream:
+        """The stream of a tenant, opened with number 0 given."""
+        stream = self._by_tenant.get(tenant)
+        if stream is None:
+            stream = self._by_tenant[tenant] = Stream(tenant)
+        return stream
+
+    def all(self) -> list[Stream]:
+        """Every stream that was opened, in that order."""
+        return list(self._by_tenant.values())
+
+    def number(self, event: bytes, stream: Stream, *, end: bool = False) -> bytes:
+        """Give an encoded event (an object without `stream`) the next number, as last member."""
+        stream.last_seq += 1
+        close = b',"end":true}}' if end else b"}}"
+        return b"%b%b%d%b%b" % (event[:-1], self._head, stream.last_seq, self._tail, close)
