@@ -123,7 +123,7 @@ class KeyCache:
     def __init__(self, most: int = 65_536) -> None:
         self.two_parts = lru_cache(most)(_keyed_two)
         """(mac, kind, part, part) → secret and key, of actors and targets."""
-        self.one_part = lru_cache(max(most // 16, 1))(_keyed_one)
+        self.one_part = lru_cache(max(most // 16, 1))(keyed_one)
         """(mac, kind, part) → secret and key, of event types."""
         self.overflow = lru_cache(max(most // 64, 1))(_keyed_overflow)
         """target type → public secret and key of its pseudo-target."""
@@ -145,7 +145,8 @@ def _keyed_two(mac: Hmac, kind: int, first: str, second: str) -> Keyed:
     return found, key(kind, found)
 
 
-def _keyed_one(mac: Hmac, kind: int, part: str) -> Keyed:
+def keyed_one(mac: Hmac, kind: int, part: str) -> Keyed:
+    """Secret and key of a value of one part (event type, action)."""
     found = mac.digest(_message(kind, (part,)))
     return found, key(kind, found)
 
