@@ -26,7 +26,7 @@ from vitne.errors import (
     VitneError,
 )
 
-__all__ = ["STATUSES", "VERBS", "Verb", "run", "status_of"]
+__all__ = ["STATUSES", "VERBS", "Verb", "application", "run", "status_of"]
 
 STATUSES: dict[type[VitneError], int] = {
     IntegrityError: 1,
@@ -78,7 +78,7 @@ VERBS: tuple[Verb, ...] = (
 )
 
 
-def _build(called: str = "") -> App:
+def application(called: str = "") -> App:
     """The application; the verb that is called shows its own, longer help."""
     groups = {name: Group(name, sort_key=at) for at, name in enumerate(_GROUPS)}
     made = App(
@@ -112,7 +112,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     out = Output("--json" in words)
     try:
         _known(words)
-        returned = _build(*words[:1])(words, exit_on_error=False, print_error=False)
+        returned = application(*words[:1])(words, exit_on_error=False, print_error=False)
     except KeyboardInterrupt:
         out.note("Interrupted.")
         return INTERRUPTED

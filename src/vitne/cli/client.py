@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -106,7 +107,7 @@ class Client:
             )
         headers = {"Authorization": f"Bearer {key}", "User-Agent": "vitne-cli"}
         if purpose:
-            headers["Audit-Purpose"] = purpose
+            headers["Audit-Purpose"] = quote(purpose, safe=":/#")
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=60)
 
     def __enter__(self) -> Self:
@@ -126,8 +127,8 @@ class Client:
         """
         return _decode(self.send("GET", path, params=_given(params)))
 
-    def text(self, path: str, **params: str | int | list[str] | None) -> bytes:
-        """GET bytes as they are; errors as in `get`."""
+    def data(self, path: str, **params: str | int | list[str] | None) -> bytes:
+        """GET bytes as they came; errors as in `get`."""
         return self.send("GET", path, params=_given(params)).content
 
     def post(self, path: str, body: bytes, content_type: str, key: str = "") -> Any:  # noqa: ANN401  # JSON

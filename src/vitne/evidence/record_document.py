@@ -27,6 +27,7 @@ __all__ = [
     "build",
     "load",
     "read",
+    "redact",
 ]
 
 FORMAT: Final = "vitne-record/v1"
@@ -128,6 +129,25 @@ def build(
             hint="withhold the section payload",
         )
     return data
+
+
+def redact(data: bytes, withhold: Collection[Section]) -> bytes:
+    """The same document with sections withheld: only their leaves stay, and the proof holds.
+
+    Whoever holds a document can do this before handing it on; nobody can undo it.
+
+    Raises:
+        DecodeError: the bytes are no document.
+    """
+    value = load(data)
+    leaves = read(value).leaves()
+    opened = cast("dict[Section, dict[str, Json]]", value["opened"])
+    for section in withhold:
+        found = leaves[section]
+        opened[section] = {"event": {"hash": encode_base64(found.event)}}
+        if found.record is not None:
+            opened[section]["record"] = {"hash": encode_base64(found.record)}
+    return canonical.encode_trusted(value)
 
 
 def _section(record: Record, section: Section, withhold: Collection[Section]) -> dict[str, Any]:

@@ -51,9 +51,28 @@ from vitne.core.times import parse_utc
 from vitne.core.types import SECTIONS, Hash, LeafIndex, Origin, Section, TreeSize
 from vitne.errors import VerificationError, VitneError
 from vitne.evidence.policy import Policy
-from vitne.evidence.record_document import FORMAT, Document, OpenPart, Part, build, load, read
+from vitne.evidence.record_document import (
+    FORMAT,
+    Document,
+    OpenPart,
+    Part,
+    build,
+    load,
+    read,
+    redact,
+)
 
-__all__ = ["FORMAT", "RULES", "Cosigned", "Head", "Verified", "build", "check_head", "verify"]
+__all__ = [
+    "FORMAT",
+    "RULES",
+    "Cosigned",
+    "Head",
+    "Verified",
+    "build",
+    "check_head",
+    "redact",
+    "verify",
+]
 
 RULES: Final = (
     "json",

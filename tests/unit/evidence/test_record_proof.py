@@ -294,3 +294,15 @@ def test_a_record_from_the_future_of_the_verifiers_clock_is_pointed_out(small_lo
 
     assert "future" in claims_of_record(found, now_us=1).not_proved[0]
     assert "future" not in claims_of_record(found, now_us=found.recorded_us).not_proved[0]
+
+
+@pytest.mark.parametrize("hidden", [(), ("person",), ("core", "payload"), SECTIONS])
+def test_whoever_holds_a_proof_can_withhold_sections_of_it(small_log: Any, hidden: Any) -> None:
+    """The same bytes as if the log had withheld them."""
+    for index in (2, 3):
+        whole = small_log.prove(index)
+
+        assert record_proof.redact(whole, hidden) == small_log.prove(index, withhold=hidden)
+        assert record_proof.redact(record_proof.redact(whole, hidden), hidden) == (
+            record_proof.redact(whole, hidden)
+        )
