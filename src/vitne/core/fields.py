@@ -95,6 +95,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     _person("actor.email", "actor/email", "E-mail address of the actor, as it was then."),
     _text("actor.role", "actor/roles/*", "A role that the actor had."),
     _list("party", "actor/party", "tenant vendor partner consumer", "actor.party"),
+    _text("issuer", "actor/issuer", "Who vouches for the actor's id.", "actor.issuer"),
     _text("unit", "actor/unit", "Organisational unit of the actor.", "actor.unit"),
     _list(
         "attribution",

@@ -48,7 +48,7 @@ class Between(Struct, frozen=True, tag=True):
 
 
 class Text(Struct, frozen=True, tag=True):
-    """The needle occurs in any text of the record, folded for case and accents."""
+    """The needle occurs in any value of the record, folded for case and accents."""
 
     needle: str
 

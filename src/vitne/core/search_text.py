@@ -1,6 +1,6 @@
 """The text of a record that a free-text search looks through."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,24 +15,30 @@ _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 
 def part_texts(part: bytes) -> list[str]:
-    """Every text value of a part, at any depth, in its order; names of members are no texts."""
-    return list(_texts(_decode(part)))
+    """Every value of a part, at any depth, in its order: texts, and numbers and flags as JSON.
+
+    Names of members are no texts: a search for "actor" does not find every event.
+    """
+    texts: list[str] = []
+    _collect(_decode(part), texts)
+    return texts
 
 
-def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+def _collect(value: Any, texts: list[str]) -> None:  # noqa: ANN401 - any JSON value
     if isinstance(value, str):
-        yield value
-        return
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for item in inner:
-        if isinstance(item, str):
-            yield item
-        else:
-            yield from _texts(item)
+        texts.append(value)
+    elif isinstance(value, dict):
+        for member in value.values():
+            _collect(member, texts)
+    elif isinstance(value, list):
+        for item in value:
+            _collect(item, texts)
+    elif value is not None:
+        texts.append(str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def search_text(parts: Parts) -> str:
-    """All texts of all six parts, folded; parts that are erased or withheld have none."""
+    """All values of all six parts, folded; parts that are erased or withheld have none."""
     stored = (
         parts.core,
         parts.core_record,
@@ -44,5 +50,5 @@ def search_text(parts: Parts) -> str:
     texts: list[str] = []
     for part in stored:
         if part and part != b"{}":
-            texts += part_texts(part)
+            _collect(_decode(part), texts)
     return fold(SEPARATOR.join(texts))
