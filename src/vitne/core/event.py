@@ -1,5 +1,7 @@
 """An event after validation: everything intake needs, in the form the log keeps."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from vitne.core.record import Facets
@@ -16,6 +18,32 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     path: str
     expected: str = ""
     got: str = ""
+
+
+PROBLEM_CODES: Final[dict[str, str]] = {
+    "missing": "a field is lacking that the event needs",
+    "wrong_type": "a value is of another JSON type",
+    "bad_format": "a text has not the form that the field takes",
+    "too_long": "a text is longer than its bound",
+    "too_many": "a list or an object has more members than its bound",
+    "too_large": "the event, a section or its nesting passes its bound",
+    "not_in_list": "a value is none of the closed list",
+    "out_of_range": "a number or a time is outside its bounds",
+    "float": "a number has a fraction or an exponent: write amounts as decimal strings",
+    "bad_key": "the name of a member has other characters than printable ASCII",
+    "duplicate_key": "a name occurs twice in an object",
+    "control_character": "an id holds a control character or one that turns writing around",
+    "unknown_field": "the schema has no such field",
+    "undeclared_type": "the source's catalog does not declare the event type",
+    "category_mismatch": "the category is not that of the event type",
+    "source_mismatch": "the event names another source than the key is for",
+    "tenant_not_allowed": "the key is not for this tenant",
+    "attribution_not_granted": "the source may not state who acted on its own word",
+    "forbidden_content": "a secret, a token or a card number stands where none may",
+    "seq_repeat": "another event of the stream has this number",
+    "id_conflict": "another event has this id",
+}
+"""Every code of a `Problem`, and what it means (event-schema §3.2)."""
 
 
 class ValidEvent(Struct, frozen=True):
