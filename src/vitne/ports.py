@@ -345,6 +345,9 @@ class ObjectStore(Protocol):
     def get(self, key: str) -> bytes | None:
         """The bytes; None if there is no such object."""
 
+    def get_gzip(self, key: str) -> bytes | None:
+        """The bytes as a gzip frame, if the store keeps them so; None: ask `get`."""
+
     def delete(self, keys: Sequence[str]) -> None:
         """Remove objects; missing ones are no error."""
 

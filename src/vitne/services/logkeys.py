@@ -61,3 +61,7 @@ class LogKeys:
     def index_key(self, log: LogId, epoch: int = FIRST_EPOCH) -> bytes:
         """K of an epoch, made durably if it is the first time that it is asked for."""
         return self._vault.create_index_key(log, epoch)
+
+    def known_index_key(self, log: LogId, epoch: int = FIRST_EPOCH) -> bytes:
+        """K of an epoch. Raises `NotFoundError` if there is none, or it was destroyed."""
+        return self._vault.index_key(log, epoch)

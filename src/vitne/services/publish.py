@@ -17,7 +17,7 @@ from vitne.core.types import LeafIndex, LogId, TreeSize
 from vitne.errors import CheckpointConflictError, IntegrityError, NotFoundError
 from vitne.ports import CheckpointStore, Head, LogInfo, ObjectStore, RecordStore, Swap
 from vitne.services.logkeys import LogKeys
-from vitne.services.published import PACKED, Published, is_full_bundle, pack
+from vitne.services.published import Published
 from vitne.services.stage import (
     ROSTER,
     Stage,
@@ -203,16 +203,10 @@ def right_edge(objects: ObjectStore, log: LogId, head: Head | None) -> Edge:
 
 
 def _by_kind(log: LogId, found: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Tiles by object key: those that never change (bundles packed), and the partial ones."""
+    """Tiles by object key: the full ones, which never change, and the partial ones."""
     fixed: dict[str, bytes] = {}
     partial: dict[str, bytes] = {}
     for path, data in found.items():
-        tile = parse_path(path)
-        key = log_key(log, path)
-        if is_full_bundle(tile):
-            fixed[key + PACKED] = pack(data)
-        elif tile.width == TILE_WIDTH:
-            fixed[key] = data
-        else:
-            partial[key] = data
+        kind = fixed if parse_path(path).width == TILE_WIDTH else partial
+        kind[log_key(log, path)] = data
     return fixed, partial
