@@ -127,17 +127,17 @@ def _unzstd(body: bytes) -> bytes:
     rest = body
     try:
         while rest and left > 0:
-            frame = unpacker.decompressobj(read_across_frames=False)
-            left, rest = _one_frame(frame, rest, left, parts)
+            left, rest = _one_frame(unpacker, rest, left, parts)
     except zstandard.ZstdError as error:
         raise UnreadableBodyError("the body is not zstd, or its window is too large") from error
     return b"".join(parts)
 
 
 def _one_frame(
-    frame: zstandard.ZstdDecompressionObj, rest: bytes, left: int, parts: list[bytes]
+    unpacker: zstandard.ZstdDecompressor, rest: bytes, left: int, parts: list[bytes]
 ) -> tuple[int, bytes]:
     """Unpack one frame in small steps; returns what room is left, and the bytes behind it."""
+    frame = unpacker.decompressobj(read_across_frames=False)
     # A zstd block holds at most 128 KiB, but a few bytes can stand for one: so the steps are tiny
     # and the bound is looked at after each.
     for at in range(0, len(rest), _ZSTD_STEP):

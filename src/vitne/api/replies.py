@@ -1,5 +1,6 @@
 """A reply, and how it leaves through ASGI."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -34,15 +35,22 @@ def document(value: object, status: int = 200) -> Reply:
     return Reply(status, msgspec.json.encode(value))
 
 
+def always(headers: Iterable[Header]) -> list[Header]:
+    """Headers with what every reply says; one without a caching header is never cached."""
+    made = [*headers, *_ALWAYS]
+    if not any(name == b"cache-control" for name, _ in made):
+        made.append(_UNCACHED)
+    return made
+
+
 async def send_reply(reply: Reply, send: Send) -> None:
-    """Send a reply whole; one without a caching header is never cached."""
-    headers: list[Header] = [
-        (b"content-type", reply.content_type),
-        (b"content-length", b"%d" % len(reply.body)),
-        *_ALWAYS,
-        *reply.headers,
-    ]
-    if not any(name == b"cache-control" for name, _ in reply.headers):
-        headers.append(_UNCACHED)
+    """Send a reply whole."""
+    headers = always(
+        (
+            (b"content-type", reply.content_type),
+            (b"content-length", b"%d" % len(reply.body)),
+            *reply.headers,
+        )
+    )
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body, "more_body": False})

@@ -1,5 +1,6 @@
 """How much one source may send: a token bucket each, so that one flood leaves the others dry."""
 
+from math import ceil
 from typing import Final
 
 from vitne.errors import QuotaError
@@ -28,7 +29,7 @@ class Quota:
 
     def __init__(self, clock: Clock, *, events_per_s: int, burst_events: int) -> None:
         self._clock = clock
-        self._rate_per_us = events_per_s / 1e6
+        self._rate_per_s = events_per_s
         self._burst = float(burst_events)
         self._buckets: dict[str, _Bucket] = {}
         self.refused = 0
@@ -44,7 +45,7 @@ class Quota:
         if bucket.tokens > 0:
             return
         self.refused += 1
-        wait_s = 1 + int(-bucket.tokens / self._rate_per_us / 1e6)
+        wait_s = 1 + ceil(-bucket.tokens / self._rate_per_s)
         raise QuotaError(
             "this source has sent its share of events",
             where=source,
@@ -66,7 +67,7 @@ class Quota:
             return bucket
         passed_us = max(0, now_us - bucket.at_us)  # a clock that stepped back fills nothing
         bucket.at_us = now_us
-        bucket.tokens = min(self._burst, bucket.tokens + passed_us * self._rate_per_us)
+        bucket.tokens = min(self._burst, bucket.tokens + passed_us * self._rate_per_s / 1e6)
         return bucket
 
     def _forget_full(self) -> None:

@@ -54,9 +54,16 @@ class Reading:
             more={"query": query},
         )
 
-    def viewed(self, doer: Doer, log: LogId, event_id: str) -> None:
-        """Somebody is about to see one event whole, with its proof."""
-        self._own.write(log, ("audit.log.viewed", "audit"), doer, target=("event", event_id))
+    def viewed(self, doer: Doer, log: LogId, event_id: str, *, found: bool = True) -> None:
+        """Somebody is about to see one event whole, or to learn that there is none of that id."""
+        missed = {"outcome": {"result": "failed", "code": "not_found"}}
+        self._own.write(
+            log,
+            ("audit.log.viewed", "audit"),
+            doer,
+            target=("event", event_id),
+            more=None if found else missed,
+        )
 
     def refused(self, doer: Doer, asked: str, code: str) -> None:
         """Somebody asked for a log that is not theirs; `asked` is what they named."""

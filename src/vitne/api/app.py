@@ -1,0 +1,152 @@
+"""The application: events straight on ASGI, everything else through Litestar, errors as problems.
+
+Whatever happens, a reply is JSON or a problem+json; the reason of a status 500 goes to the log
+under a request id, and only the id to the client.
+"""
+
+import json
+import logging
+import secrets
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any, Final, cast
+
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.types import HTTPScope, Message, Receive, Send
+
+from vitne.api.bodies import ClientGoneError
+from vitne.api.events import PATH, ROUTE, EventsDoor
+from vitne.api.handlers import Here, respond
+from vitne.api.metrics import Meters
+from vitne.api.openapi import event_schemas
+from vitne.api.problems import bare_problem, kind_of, problem
+from vitne.api.replies import Header, Reply, always, send_reply
+from vitne.errors import VitneError
+
+_LOG: Final = logging.getLogger("vitne.api")
+_DOCUMENT: Final = "/schema/openapi.json"
+_CODES: Final = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+class Application:
+    """ASGI: `http` only; the life of the server is the business of `server`."""
+
+    def __init__(
+        self,
+        routes: Sequence[HTTPRouteHandler],
+        openapi: OpenAPIConfig,
+        events: EventsDoor,
+        meters: Meters,
+    ) -> None:
+        self._events = events
+        self._meters = meters
+        self._rest = Litestar(
+            route_handlers=list(routes),
+            openapi_config=openapi,
+            exception_handlers={Exception: _answer_error},
+            logging_config=None,
+        )
+        made = self._rest.openapi_schema.to_schema()
+        made["components"]["schemas"].update(event_schemas())
+        self.document = json.dumps(made, indent=1, sort_keys=True).encode("utf-8")
+
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """Answer one request. The server sends no other kinds of scope."""
+        started_s = perf_counter()
+        if scope["path"] == PATH and scope["method"] == "POST":
+            await self._take(scope, receive, send)
+        elif scope["path"].startswith("/schema"):
+            await self._tell_schema(scope, send)
+        else:
+            await self._rest(scope, receive, self._counting(scope, send, started_s))
+
+    async def _take(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        try:
+            reply = await self._events.take(scope, receive)
+        except ClientGoneError:
+            self._meters.replies[ROUTE, 499] += 1
+            return
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client gets a problem
+            reply = explain(error)
+            _tell(ROUTE, reply.status, error)
+        self._meters.replies[ROUTE, reply.status] += 1
+        await send_reply(reply, send)
+
+    async def _tell_schema(self, scope: HTTPScope, send: Send) -> None:
+        if scope["path"] == _DOCUMENT and scope["method"] == "GET":
+            kind = b"application/vnd.oai.openapi+json;version=3.1"
+            caching: Header = (b"cache-control", b"public, max-age=300")
+            reply = Reply(200, self.document, kind, (caching,))
+        else:
+            reply = bare_problem("not_found", hint=f"the document is GET {_DOCUMENT}")
+        await send_reply(reply, send)
+
+    def _counting(self, scope: HTTPScope, send: Send, started_s: float) -> Send:
+        """A `send` that counts the reply and adds what every reply says."""
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                template = cast("dict[str, Any]", scope).get("path_template")
+                route = f"{scope['method']} {template}" if template else "other"
+                self._meters.replies[route, message["status"]] += 1
+                message["headers"] = always(message["headers"])
+                _LOG.debug(
+                    "answered",
+                    extra={
+                        "route": route,
+                        "status": message["status"],
+                        "took_ms": round((perf_counter() - started_s) * 1e3, 1),
+                    },
+                )
+            await send(message)
+
+        return counted
+
+
+def explain(error: Exception) -> Reply:
+    """Any error as a problem; the unexpected gets a request id and keeps its text to itself."""
+    if isinstance(error, HTTPException):
+        return _from_litestar(error)
+    if isinstance(error, VitneError) and kind_of(error)[1].status < _SERVER_FAULT:
+        return problem(error)
+    request_id = secrets.token_hex(8)
+    _LOG.error("a request failed", exc_info=error, extra={"request_id": request_id})
+    if isinstance(error, VitneError):
+        return problem(error, request_id=request_id)
+    return bare_problem("internal", request_id=request_id, hint="the request id is in the log")
+
+
+_SERVER_FAULT: Final = 500
+
+
+def _from_litestar(error: HTTPException) -> Reply:
+    """A fault that Litestar found in the request's address, method or parameters."""
+    code = _CODES.get(error.status_code)
+    if code is None:
+        code = "bad_input" if error.status_code < _SERVER_FAULT else "internal"
+    told = error.extra if isinstance(error.extra, list) else []
+    detail = "; ".join(f"{one.get('key')}: {one.get('message')}" for one in told)
+    allowed = (error.headers or {}).get("Allow")
+    headers: tuple[Header, ...] = ((b"allow", allowed.encode("latin-1")),) if allowed else ()
+    return bare_problem(code, detail=detail, headers=headers)
+
+
+def _answer_error(request: Here, error: Exception) -> Any:  # noqa: ANN401  # Litestar's handler
+    reply = explain(error)
+    template = request.scope.get("path_template") or "other"
+    _tell(f"{request.method} {template}", reply.status, error)
+    return respond(reply)
+
+
+def _tell(route: str, status: int, error: Exception) -> None:
+    """Log a refusal: who was turned away at info, overload at warning, the rest at debug."""
+    level = logging.DEBUG
+    if status in {401, 403, 429}:
+        level = logging.INFO
+    elif status > _SERVER_FAULT:
+        level = logging.WARNING
+    code = getattr(error, "code", type(error).__name__)
+    _LOG.log(level, "refused", extra={"route": route, "status": status, "code": str(code)})
