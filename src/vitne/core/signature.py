@@ -88,7 +88,13 @@ def sign_ed25519(seed: bytes, message: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(seed).sign(message)
 
 
-def _verify_mldsa(public_key: bytes, message: bytes, signature: bytes) -> None:
+def verify_mldsa(public_key: bytes, message: bytes, signature: bytes) -> None:
+    """Check a 2,420-byte ML-DSA-44 signature with empty context.
+
+    Raises:
+        VerificationError: it does not hold.
+        ConfigurationError: the installed cryptography has no ML-DSA-44.
+    """
     _need_mldsa()
     try:
         MLDSA44PublicKey.from_public_bytes(public_key).verify(signature, message)
@@ -169,7 +175,7 @@ def verify_text(name: str, kind: int, public_key: bytes, text: str, signature: b
         signature = signature[TIME_BYTES:]
     message = _message(name, kind, text, time_s)
     if kind == MLDSA_COSIGNATURE:
-        _verify_mldsa(public_key, message, signature)
+        verify_mldsa(public_key, message, signature)
     else:
         verify_ed25519(public_key, message, signature)
     return time_s
