@@ -1,0 +1,268 @@
+"""Writes docs/reference from the code, and the blocks of program output in every other page.
+
+    python docs/build.py            write what has changed
+    python docs/build.py --check    write nothing; exit status 1 if a page is stale
+
+A block that begins with ```text vitne --help (any verb may stand there) holds what that command
+prints. A block whose first line ends in ` run` is run by tests/house.
+"""
+
+import inspect
+import io
+import json
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec.inspect as types
+from rich.console import Console
+
+from vitne import errors
+from vitne.api.problems import KINDS
+from vitne.cli.app import STATUSES, VERBS, application, status_of
+from vitne.core import filter_syntax
+from vitne.core.check import expectation
+from vitne.core.event import PROBLEM_CODES
+from vitne.core.fields import FIELDS
+from vitne.core.schema import PAYLOAD, PERSON, SCHEMA, Event
+from vitne.errors import VitneError
+from vitne.settings import render_table
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+NOTE = "<!-- Written by `make docs` from the code; a test fails when it is stale. -->"
+WIDTH = 88
+
+_OUTPUT = re.compile(r"^```text (vitne[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def help_of(words: list[str]) -> str:
+    """What `vitne … --help` prints, without trailing spaces."""
+    console = Console(file=io.StringIO(), width=WIDTH, no_color=True, force_terminal=False)
+    application(*words[:1]).help_print(words, console=console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
+    return "\n".join(line.rstrip() for line in printed.strip().split("\n"))
+
+
+def _sub_verbs(verb: str) -> list[str]:
+    app = application()[verb]
+    return [] if app.default_command else [name for name in app if not name.startswith("-")]
+
+
+def cli_page() -> str:
+    """Every verb with its help, and the exit statuses."""
+    lines = ["# The command line", "", NOTE, "", *_block(["--help"]), ""]
+    lines += [
+        "Every verb takes `--json`: one JSON document on standard output, for programs. Sentences,",
+        "progress and hints go to standard error. An error says what is wrong, where, and what to",
+        "try; `VITNE_DEBUG=1` adds the traceback. Clients find the server by `--url` and `--key`,",
+        "`VITNE_URL`, `VITNE_API_KEY` and `VITNE_TENANT`, or a profile `client.toml` in",
+        "`$VITNE_FOLDER`, `./vitne-data` or `~/.config/vitne`.",
+        "",
+        "## Exit statuses",
+        "",
+        "| status | meaning |",
+        "|--:|---|",
+        *(f"| {status} | {meaning} |" for status, meaning in _statuses()),
+    ]
+    for verb in VERBS:
+        lines += ["", f"## vitne {verb.name}", "", *_block([verb.name])]
+        for sub in _sub_verbs(verb.name):
+            lines += ["", f"### vitne {verb.name} {sub}", "", *_block([verb.name, sub])]
+    return "\n".join(lines) + "\n"
+
+
+def _statuses() -> Iterator[tuple[int, str]]:
+    yield 0, "done"
+    for kind, status in STATUSES.items():
+        yield status, f"`{kind.code}`: {_first_line(kind)}"
+    yield 70, "a fault of Vitne itself"
+    yield 130, "interrupted"
+    yield 141, "the reader of the output has gone"
+
+
+def _block(words: list[str]) -> list[str]:
+    command = " ".join(["vitne", *words]).removesuffix(" --help") + " --help"
+    shown = help_of([word for word in words if word != "--help"])
+    return [f"```text {command}", shown, "```"]
+
+
+def _first_line(kind: type) -> str:
+    return (kind.__doc__ or "").strip().split("\n")[0].rstrip(".")
+
+
+def _family(kind: type[VitneError]) -> Iterator[type[VitneError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield from _family(child)
+
+
+def errors_page() -> str:
+    """Every error code, every HTTP problem, every fault of an event."""
+    lines = ["# Errors", "", NOTE, "", "## Codes", ""]
+    lines += ["| code | exit status | HTTP | meaning |", "|---|--:|--:|---|"]
+    for kind in sorted(_family(VitneError), key=lambda kind: kind.code):
+        http = KINDS[kind.code].status if kind.code in KINDS else ""
+        lines.append(f"| `{kind.code}` | {_status(kind)} | {http} | {_first_line(kind)} |")
+    lines += ["", "## Problems of HTTP replies", ""]
+    lines += ["The `code` of an `application/problem+json` (RFC 9457).", ""]
+    lines += ["| code | status | title |", "|---|--:|---|"]
+    lines += [f"| `{code}` | {kind.status} | {kind.title} |" for code, kind in KINDS.items()]
+    lines += ["", "## Problems of events", "", "The `code` of each of `problems`.", ""]
+    lines += ["| code | meaning |", "|---|---|"]
+    lines += [f"| `{code}` | {meaning} |" for code, meaning in PROBLEM_CODES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _status(kind: type[VitneError]) -> int:
+    return status_of(kind("")) if kind is not VitneError else 70
+
+
+def search_page() -> str:
+    """The filter language, and every field that can be searched."""
+    syntax, _, rest = inspect.cleandoc(filter_syntax.__doc__ or "").partition("\n\n")
+    example, _, remarks = rest.partition("\n\n")
+    lines = ["# Search", "", NOTE, "", syntax, ""]
+    lines += ["```text", textwrap.dedent(example), "```", "", remarks, "", "## Fields", ""]
+    lines += ["| field | also | takes | section | meaning |", "|---|---|---|---|---|"]
+    for field in FIELDS:
+        also = ", ".join(f"`{name}`" for name in field.aliases)
+        takes = {"text": "text, `*`", "folded": "text in any case, `*`", "int": "a range"}
+        lines.append(
+            f"| `{field.name}` | {also} | {takes[field.kind]} | {field.section} | {field.help} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def events_page() -> str:
+    """Every field of an event, from the types that intake decodes with."""
+    lines = [f"# The event `{SCHEMA}`", "", NOTE, ""]
+    lines += [
+        "An unsigned event needs `type`, `actor.id`, and a target where the type demands one;"
+    ]
+    lines += ["the server fills the rest and lists what it filled in `record.filled`. `target`, an"]
+    lines += ["object or `type/id`, is short for `targets[0]`. A field that stands in no other"]
+    lines += ["section is core. An event has at most 64 KiB, a batch 1,000 events or 5 MiB.", ""]
+    lines += ["| field | takes | section |", "|---|---|---|"]
+    for path, takes in _members(types.type_info(Event), ""):
+        pointer = re.sub(r"\[\]", "/*", "/" + path.replace(".", "/"))
+        section = next((name for name, of in _SECTIONS if _within(pointer, of)), "")
+        lines.append(f"| `{path}` | {takes.replace('|', chr(92) + '|')} | {section} |")
+    return "\n".join(lines) + "\n"
+
+
+_SECTIONS = (("person", PERSON), ("payload", PAYLOAD))
+
+
+def _within(pointer: str, section: tuple[str, ...]) -> bool:
+    return any(pointer == one or pointer.startswith((f"{one}/", f"{one}*")) for one in section)
+
+
+def _members(node: types.Type, path: str) -> Iterator[tuple[str, str]]:
+    """Every member at or below a type, as (path, what it takes)."""
+    node = node.type if isinstance(node, types.Metadata) else node
+    if isinstance(node, types.UnionType):
+        kept = [one for one in node.types if not isinstance(one, types.NoneType)]
+        if len(kept) == 1:
+            yield from _members(kept[0], path)
+            return
+    if isinstance(node, types.StructType):
+        if path:
+            yield path, _first_line(node.cls)
+        for field in node.fields:
+            yield from _members(field.type, f"{path}.{field.encode_name}".lstrip("."))
+    elif isinstance(node, types.ListType):
+        most = f"at most {node.max_length} of: " if node.max_length else "a list of: "
+        below = list(_members(node.item_type, f"{path}[]"))
+        yield below[0][0], most + below[0][1]
+        yield from below[1:]
+    else:
+        yield path, expectation(node)
+
+
+def http_page() -> str:
+    """Every route, its parameters and its replies, from the OpenAPI document."""
+    document = json.loads(openapi_document())
+    lines = ["# HTTP", "", NOTE, ""]
+    lines += ["The OpenAPI 3.1 document is served at `/schema/openapi.json`. A key goes into"]
+    lines += [
+        "`Authorization: Bearer vk_…`. Errors are `application/problem+json`; their codes are"
+    ]
+    lines += ["in [errors.md](errors.md).", ""]
+    for path, methods in sorted(document["paths"].items()):
+        for method, about in sorted(methods.items()):
+            lines += [f"## {method.upper()} {path}", "", f"{about.get('summary', '')}."]
+            if about.get("description"):
+                lines += ["", about["description"]]
+            lines += ["", *_parameters(about), "| reply | |", "|--:|---|"]
+            for status, reply in sorted(about["responses"].items()):
+                lines.append(f"| {status} | {_cell(reply.get('description', ''))} |")
+            lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _parameters(about: dict[str, Any]) -> list[str]:
+    rows = [
+        f"| `{one['name']}` | {one['in']} | {_cell(one.get('description', ''))} |"
+        for one in about.get("parameters", [])
+    ]
+    return ["| parameter | in | |", "|---|---|---|", *rows, ""] if rows else []
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "errors.md": errors_page,
+    "events.md": events_page,
+    "http.md": http_page,
+    "search.md": search_page,
+    "settings.md": render_table,
+}
+
+
+def outputs(text: str) -> str:
+    """A page with each block of program output as the program prints it now."""
+
+    def again(match: re.Match[str]) -> str:
+        words = match[1].split()[1:]
+        if words[-1:] != ["--help"]:
+            return match[0]
+        return f"```text {match[1]}\n{help_of(words[:-1])}\n```"
+
+    return _OUTPUT.sub(again, text)
+
+
+def stale() -> dict[Path, str]:
+    """Every page that is not as it should be, with what it should hold."""
+    wanted: dict[Path, str] = {REFERENCE / name: make() for name, make in PAGES.items()}
+    pages: list[Path] = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for path in pages:
+        if path not in wanted:
+            wanted[path] = outputs(path.read_text("utf-8"))
+    return {
+        path: text
+        for path, text in wanted.items()
+        if not path.is_file() or path.read_text("utf-8") != text
+    }
+
+
+def main(argv: list[str]) -> int:
+    """Write or check; prints each page that is stale."""
+    found: dict[Path, Any] = stale()
+    for path, text in found.items():
+        print(f"{'stale' if argv else 'written'}: {path.relative_to(ROOT)}")  # noqa: T201  # a script
+        if not argv:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+    return 1 if argv and found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
