@@ -88,6 +88,7 @@ def application(called: str = "") -> App:
         version_flags=["--version"],
         group_commands=Group("Help", sort_key=len(_GROUPS)),
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
         default_parameter=Parameter(show_default=_shown),
     )
     for order, verb in enumerate(VERBS):
