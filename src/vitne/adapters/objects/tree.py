@@ -92,9 +92,10 @@ def read_file(name: str, folder: int) -> bytes | None:
     except OSError:
         _refuse_link(name, folder, name)
         raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
     with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123  # a descriptor, no path
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
         return file.readall()
 
 

@@ -4,10 +4,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vitne.errors import IntegrityError, StorageError, VitneError
+from vitne.errors import IntegrityError, StorageError
 
 _PRIMARY = 0xFF
 """An extended result code of SQLite carries its primary code in the low byte."""
+
+_NO_CODE = sqlite3.SQLITE_INTERNAL
+"""Errors that Python's module makes itself carry no code."""
 
 _STORAGE = {
     sqlite3.SQLITE_FULL: (
@@ -41,19 +44,26 @@ _BROKEN = {
 }
 
 
-def failure(error: sqlite3.Error, where: str) -> VitneError:
-    """The error of Vitne for an error of SQLite; `where` is the path of the file."""
-    code = getattr(error, "sqlite_errorcode", -1)
-    name = getattr(error, "sqlite_errorname", type(error).__name__)
-    if code & _PRIMARY in _BROKEN and code != -1:
+_MISTAKES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE}
+"""Codes of a wrong statement: a mistake in this package, which no retry mends."""
+
+
+def failure(error: sqlite3.Error, where: str) -> Exception:
+    """The error of Vitne for an error of SQLite, itself if it tells of a mistake in a statement.
+
+    `where` is the path of the file.
+    """
+    name: str = getattr(error, "sqlite_errorname", type(error).__name__)
+    code: int = getattr(error, "sqlite_errorcode", _NO_CODE) & _PRIMARY
+    if code in _MISTAKES or isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError):
+        return error
+    if code in _BROKEN:
         return IntegrityError(
-            f"{_BROKEN[code & _PRIMARY]} ({name})",
+            f"{_BROKEN[code]} ({name})",
             where=where,
             hint="stop the server, keep a copy of the file, and restore the last good backup",
         )
-    message, hint = _STORAGE.get(
-        code & _PRIMARY if code != -1 else -1, (f"the database failed: {error}", "")
-    )
+    message, hint = _STORAGE.get(code, (f"the database failed: {error}", ""))
     return StorageError(f"{message} ({name})", where=where, hint=hint)
 
 
@@ -63,4 +73,7 @@ def storage_errors(where: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise failure(error, where) from error
+        known = failure(error, where)
+        if known is error:
+            raise
+        raise known from error

@@ -185,7 +185,7 @@ ON CONFLICT (log_no, source, type, reason) DO UPDATE SET number = number + exclu
 SELECT source, type, reason, number FROM tally WHERE log_no = ?;
 
 -- head --
-SELECT size, root, note FROM head JOIN log ON log.no = head.log_no WHERE log.id = ?;
+SELECT size, root, note FROM head WHERE log_no = (SELECT no FROM log WHERE id = ?);
 
 -- first_head --
 INSERT INTO head (log_no, size, root, note) VALUES (?, ?, ?, ?)
@@ -202,7 +202,7 @@ UPDATE log SET head_size = ? WHERE no = ?;
 SELECT
   start_index, end_index, key, file_bytes, sha256, events,
   first_recorded_us, last_recorded_us, least_occurred_us, greatest_occurred_us, index_key
-FROM segment JOIN log ON log.no = segment.log_no WHERE log.id = ? ORDER BY start_index;
+FROM segment WHERE log_no = (SELECT no FROM log WHERE id = ?) ORDER BY start_index;
 
 -- segments_between --
 SELECT

@@ -1,0 +1,256 @@
+"""The suite that every adapter passes whole: what is opened, and records to put in.
+
+A new adapter joins by one line in `HOUSES`, `OBJECTS` or `VAULTS`. Nothing in the suite knows
+which one it is testing.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import pytest
+
+from vitne.adapters.clock import SystemIds
+from vitne.adapters.keys.vault import FolderVault
+from vitne.adapters.memory.archive import MemoryArchive
+from vitne.adapters.memory.house import MemoryHouse
+from vitne.adapters.memory.keys import MemoryVault
+from vitne.adapters.memory.objects import MemoryObjects
+from vitne.adapters.objects.folder import FolderObjects
+from vitne.adapters.sqlite.house import SqliteHouse
+from vitne.core.record import Facets, Parts, Record
+from vitne.core.types import LeafIndex, LogId, Origin
+from vitne.ports import (
+    CheckpointStore,
+    KeyVault,
+    ObjectStore,
+    RecordStore,
+    Searchable,
+    SegmentCatalog,
+    StateStore,
+)
+
+ACME, BETA = LogId("acme"), LogId("beta")
+
+
+class House(Protocol):
+    """The four ports of one store."""
+
+    records: RecordStore
+    checkpoints: CheckpointStore
+    segments: SegmentCatalog
+    state: StateStore
+
+    def close(self) -> None:
+        """Let go of the store."""
+
+
+Opener = Callable[[], House]
+"""Opens the same store once more: after a close, or beside one that is open (as another process
+would)."""
+
+
+def _memory(folder: Path) -> Opener:  # noqa: ARG001 - as the others
+    house = MemoryHouse()
+    return lambda: house
+
+
+def _sqlite(folder: Path) -> Opener:
+    return lambda: SqliteHouse.open(folder / "vitne.db")
+
+
+HOUSES: dict[str, Callable[[Path], Opener]] = {"memory": _memory, "sqlite": _sqlite}
+OBJECTS: dict[str, Callable[[Path], Callable[[], ObjectStore]]] = {
+    "memory": lambda _folder: _always(MemoryObjects()),
+    "folder": lambda folder: lambda: FolderObjects.open(folder / "objects"),
+}
+VAULTS: dict[str, Callable[[Path], Callable[[], KeyVault]]] = {
+    "memory": lambda _folder: _always(MemoryVault()),
+    "folder": lambda folder: lambda: FolderVault.open(folder / "keys", SystemIds(), create=True),
+}
+
+
+def _always(store: Any) -> Callable[[], Any]:
+    return lambda: store
+
+
+@pytest.fixture(params=HOUSES)
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    """Opens the one store of this test."""
+    return HOUSES[request.param](tmp_path)
+
+
+@pytest.fixture
+def house(opener: Opener) -> Iterator[House]:
+    """An open store with two empty logs, acme and beta."""
+    opened = opener()
+    opened.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
+    opened.records.create_log(BETA, Origin("vitne.test/log/beta"), 6)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def records(house: House) -> RecordStore:
+    """The record store of `house`."""
+    return house.records
+
+
+@pytest.fixture
+def other(opener: Opener, house: House) -> Iterator[House]:
+    """The same store as `house`, opened a second time, as another process would."""
+    assert house.records.logs()
+    opened = opener()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=OBJECTS)
+def open_objects(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], ObjectStore]:
+    """Opens the one object store of this test."""
+    return OBJECTS[request.param](tmp_path)
+
+
+@pytest.fixture
+def objects(open_objects: Callable[[], ObjectStore]) -> ObjectStore:
+    """An empty object store."""
+    return open_objects()
+
+
+@pytest.fixture(params=VAULTS)
+def open_vault(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], KeyVault]:
+    """Opens the one vault of this test."""
+    return VAULTS[request.param](tmp_path)
+
+
+@pytest.fixture
+def vault(open_vault: Callable[[], KeyVault]) -> KeyVault:
+    """A vault without index keys."""
+    return open_vault()
+
+
+# ---------------------------------------------------------------- searchables
+
+Filler = Callable[[list[Record]], Searchable]
+"""Puts records into the log acme of a new store, and gives what finds them."""
+
+
+def _hot(opener: Opener) -> Iterator[Filler]:
+    house = opener()
+
+    def fill(records: list[Record]) -> Searchable:
+        house.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
+        Make.insert(house.records, ACME, records)
+        return house.records
+
+    yield fill
+    house.close()
+
+
+def _memory_archive(folder: Path) -> Iterator[Filler]:  # noqa: ARG001 - as the others
+    house = MemoryHouse()
+    archive = MemoryArchive(house.segments)
+
+    def fill(records: list[Record]) -> Searchable:
+        """Two segments, so that a range may span both."""
+        house.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
+        middle = len(records) // 2
+        for part in (records[:middle], records[middle:]):
+            if part:
+                house.segments.add(ACME, archive.write(ACME, part))
+        archive.refresh(ACME)
+        return archive
+
+    yield fill
+
+
+SEARCHABLES: dict[str, Callable[[Path], Iterator[Filler]]] = {
+    **{name: lambda folder, make=make: _hot(make(folder)) for name, make in HOUSES.items()},
+    "memory archive": _memory_archive,
+}
+
+
+@pytest.fixture(params=SEARCHABLES)
+def fill(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Filler]:
+    """Fills a hot store, or an archive."""
+    yield from SEARCHABLES[request.param](tmp_path)
+
+
+# ---------------------------------------------------------------- records
+
+
+def event_id(number: int, version: int = 7) -> bytes:
+    """A UUID of that version; ascending like those that carry their time."""
+    return number.to_bytes(6, "big") + bytes([version << 4, 0, 0x80]) + number.to_bytes(7, "big")
+
+
+def event(index: int, *, version: int = 7, at_us: int | None = None, **core: Any) -> Record:
+    """A record of an event, its facets derived from `core` as intake does."""
+    targets = "".join(f"{t['type']}/{t['id']}\n" for t in core.get("targets", ()))
+    core.setdefault("type", "crm.customer.viewed")
+    core.setdefault("actor", {"id": f"usr_{index % 3}"})
+    return Record(
+        index=LeafIndex(index),
+        recorded_us=1_000_000 + index,
+        entry=b"entry %d" % index,
+        event_id=event_id(index + 1, version),
+        keyring=index.to_bytes(16, "big"),
+        parts=Parts(core=msgspec.json.encode(core), core_record=b'{"status":"accepted"}'),
+        facets=Facets(
+            occurred_us=index * 10 if at_us is None else at_us,
+            type=core["type"],
+            actor=core["actor"]["id"],
+            outcome=core.get("outcome", {}).get("result", ""),
+            targets=f"\n{targets}" if targets else "",
+        ),
+    )
+
+
+def control(index: int) -> Record:
+    """A record of a control entry."""
+    return Record(LeafIndex(index), 1_000_000 + index, b"control %d" % index)
+
+
+def digest_of(record: Record) -> bytes:
+    """Some 16 bytes for an event, none for a control entry."""
+    return record.entry.ljust(16, b".")[:16] if record.event_id else b""
+
+
+class Make:
+    """What tests build records with, and put them in by."""
+
+    event = staticmethod(event)
+    control = staticmethod(control)
+    event_id = staticmethod(event_id)
+    digest_of = staticmethod(digest_of)
+
+    @staticmethod
+    def events(first: int, count: int) -> list[Record]:
+        """Plain events at consecutive indices."""
+        return [event(index) for index in range(first, first + count)]
+
+    @staticmethod
+    def insert(store: RecordStore, log: LogId, records: list[Record]) -> None:
+        """Append records in one transaction."""
+        with store.append() as transaction:
+            transaction.insert(log, records, [digest_of(record) for record in records])
+
+
+@pytest.fixture
+def make() -> type[Make]:
+    """Builders of records."""
+    return Make
+
+
+@pytest.fixture
+def threads() -> Callable[..., None]:
+    """Runs functions at the same time, and raises what one of them raised."""
+
+    def run(*functions: Callable[[], None]) -> None:
+        with ThreadPoolExecutor(len(functions)) as pool:
+            for done in [pool.submit(function) for function in functions]:
+                done.result()
+
+    return run
