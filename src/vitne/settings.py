@@ -23,7 +23,7 @@ ENV_PREFIX: Final = "VITNE_"
 DEFAULT_FOLDER: Final = "vitne-data"
 
 NOT_SETTINGS: Final = frozenset(
-    {"URL", "KEY", "TENANT", "CONFIG", "PURPOSE", "PROFILE", "SPOOL", "SOURCE"}
+    {"URL", "API_KEY", "TENANT", "DEBUG", "CONFIG", "PURPOSE", "PROFILE", "SPOOL", "SOURCE"}
 )
 """`VITNE_…` variables that clients read: a server passes over them without a word."""
 
