@@ -1,3 +1,115 @@
-"""Vitne: an audit log that can prove, or disprove, that a person misused their access."""
+"""Vitne: an audit log that can prove, or disprove, that a person misused their access.
+
+For applications that log:
+
+    from vitne import Client
+
+    audit = Client("https://audit.example", key, application="crm", service="crm-bff")
+    audit.record("crm.customer.viewed", actor="usr_77", target="customer/cus_90331")
+
+For whoever was handed a proof:
+
+    from vitne import claims_of_record, policy_of_keys, verify_record
+
+    found = verify_record(document, policy_of_keys([vkey_of_the_log]))
+    print(found.event(), claims_of_record(found).not_proved)
+
+The map of the house, from the ground up; imports only go down:
+
+    errors                  every error on one page
+    core                    the rules of the log: bytes and structs in, bytes and structs out
+    actions, formats        what is worth logging; other systems' logs
+    evidence                proofs that leave the house, and their offline verifier
+    ports                   what the services need of the world, as promises in prose
+    services                one verb per file: ingest, append, publish, seal, search, show, fsck
+    adapters                SQLite, folders, Parquet, keys, and all of it in memory
+    sdk                     what applications embed
+    settings, wiring        one table of settings; the one place that picks adapters
+    api, cli                HTTP; the command line
+    testing                 a log in memory, a fixed clock
+
+docs/tour.md names every module. Names below are loaded when they are first used, so that
+`import vitne` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vitne.errors import (
+        BadInputError,
+        ConfigurationError,
+        NotAllowedError,
+        NotFoundError,
+        UnavailableError,
+        VerificationError,
+        VitneError,
+    )
+    from vitne.evidence.claims import Claims, claims_of_record
+    from vitne.evidence.policy import Policy, parse_policy, policy_of_keys
+    from vitne.evidence.record_proof import Verified
+    from vitne.evidence.record_proof import redact as redact_record
+    from vitne.evidence.record_proof import verify as verify_record
+    from vitne.sdk import AsgiMiddleware, Client, ClientOptions, WsgiMiddleware, action, bind
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AsgiMiddleware",
+    "BadInputError",
+    "Claims",
+    "Client",
+    "ClientOptions",
+    "ConfigurationError",
+    "NotAllowedError",
+    "NotFoundError",
+    "Policy",
+    "UnavailableError",
+    "VerificationError",
+    "Verified",
+    "VitneError",
+    "WsgiMiddleware",
+    "__version__",
+    "action",
+    "bind",
+    "claims_of_record",
+    "parse_policy",
+    "policy_of_keys",
+    "redact_record",
+    "verify_record",
+]
+
+_SDK, _PROOF = "vitne.sdk", "vitne.evidence.record_proof"
+_HOME = {
+    "AsgiMiddleware": _SDK,
+    "Claims": "vitne.evidence.claims",
+    "Client": _SDK,
+    "ClientOptions": _SDK,
+    "Policy": "vitne.evidence.policy",
+    "Verified": _PROOF,
+    "WsgiMiddleware": _SDK,
+    "action": _SDK,
+    "bind": _SDK,
+    "claims_of_record": "vitne.evidence.claims",
+    "parse_policy": "vitne.evidence.policy",
+    "policy_of_keys": "vitne.evidence.policy",
+    "redact_record": _PROOF,
+    "verify_record": _PROOF,
+}
+"""Where each name is at home; errors are at home in `vitne.errors`."""
+
+
+def __getattr__(name: str) -> object:
+    """A public name, loaded when it is first used (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'vitne' has no attribute {name!r}")
+    home = _HOME.get(name, "vitne.errors")
+    here = name.removesuffix("_record") if home == _PROOF else name
+    found = getattr(import_module(home), here)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not."""
+    return sorted(__all__)

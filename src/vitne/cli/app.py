@@ -156,6 +156,7 @@ def _told(words: Sequence[str], error: Exception) -> VitneError:
 
 def _missing(error: ImportError) -> VitneError:
     """The error of a module that is not there: an extra's package, or a part of Vitne itself."""
+    deepest: BaseException = error
     cause: BaseException | None = error
     while cause is not None:
         package = (getattr(cause, "name", None) or "").partition(".")[0]
@@ -164,11 +165,11 @@ def _missing(error: ImportError) -> VitneError:
                 f"this needs the package {package}, which is not installed",
                 hint="pip install 'vitne[server]'",
             )
-        cause = cause.__cause__
-    return _fault(error)
+        deepest, cause = cause, cause.__cause__
+    return _fault(deepest)
 
 
-def _fault(error: Exception) -> VitneError:
+def _fault(error: BaseException) -> VitneError:
     return VitneError(
         f"unexpected {type(error).__name__}: {error}",
         hint="VITNE_DEBUG=1 shows where; please report it, without personal data",

@@ -68,7 +68,7 @@ def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
 
 
 def test_a_variable_that_nobody_reads_is_told() -> None:
-    assert strange_variables({"VITNE_PROT": "1", "VITNE_PORT": "1", "VITNE_KEY": "x"}) == [
+    assert strange_variables({"VITNE_PROT": "1", "VITNE_PORT": "1", "VITNE_API_KEY": "x"}) == [
         "VITNE_PROT"
     ]
 

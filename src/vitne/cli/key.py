@@ -1,0 +1,171 @@
+"""`vitne key`: make, list and revoke API keys."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Group, Parameter
+
+from vitne.cli.admin import Place, opened, shell_user
+from vitne.cli.output import Json, Output, plain, table
+from vitne.core.source import SourceRegistration
+from vitne.core.times import format_utc
+from vitne.core.types import LogId
+from vitne.errors import BadInputError
+from vitne.ports import ApiKey, Role
+from vitne.services.onboard import KeyRequest
+
+__all__ = ["app"]
+
+app = App(name="key", help="Make, list and revoke API keys.")
+
+_SOURCE = Group("Source, for --role write", sort_key=10)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Source:
+    """What is registered of the application that sends with a key."""
+
+    source: Annotated[
+        str, Parameter(name="--source", group=_SOURCE, help="application/service.")
+    ] = ""
+    layer: Annotated[
+        Literal["ui", "bff", "gateway", "joint_service", "internal_service", "database"],
+        Parameter(name="--layer", group=_SOURCE, help="Where in the system it sits."),
+    ] = "bff"
+    environment: Annotated[
+        Literal["prod", "staging", "test", "dev"],
+        Parameter(name="--environment", group=_SOURCE, help="Which of its installations."),
+    ] = "prod"
+    deployment: Annotated[
+        Literal["saas", "customer_hosted", "edge"],
+        Parameter(name="--deployment", group=_SOURCE, help="Who hosts it."),
+    ] = "saas"
+    issuer: Annotated[
+        str, Parameter(name="--issuer", group=_SOURCE, help="Issuer of its users' ids.")
+    ] = ""
+    party: Annotated[
+        Literal["tenant", "vendor", "partner", "consumer"],
+        Parameter(name="--party", group=_SOURCE, help="Whose people its users are."),
+    ] = "tenant"
+    may_assert: Annotated[
+        bool,
+        Parameter(name="--may-assert", group=_SOURCE, help="May say on its word who acted."),
+    ] = True
+    may_import: Annotated[
+        bool,
+        Parameter(
+            name="--may-import",
+            negative="",
+            group=_SOURCE,
+            help="May send old events, with originals.",
+        ),
+    ] = False
+    faces_user: Annotated[
+        bool,
+        Parameter(
+            name="--faces-user", negative="", group=_SOURCE, help="Its connections are its users'."
+        ),
+    ] = False
+
+    def registration(self) -> SourceRegistration | None:
+        """As the key keeps it; None if no source is named. Raises `BadInputError`."""
+        if not self.source:
+            return None
+        application, slash, service = self.source.partition("/")
+        if not slash:
+            raise BadInputError(
+                "a source is application/service", where=self.source, hint="e.g. crm/crm-bff"
+            )
+        return SourceRegistration(
+            application=application,
+            service=service,
+            layer=self.layer,
+            environment=self.environment,
+            deployment=self.deployment,
+            issuer=self.issuer,
+            party=self.party,
+            may_assert=self.may_assert,
+            may_import=self.may_import,
+            faces_user=self.faces_user,
+        )
+
+
+@app.command
+def add(  # noqa: PLR0913  # the options of a verb
+    name: Annotated[str, Parameter(help="What it is for, e.g. crm-prod.")],
+    /,
+    *,
+    role: Annotated[
+        list[Role], Parameter(help="write, read or admin; may be repeated.", negative="")
+    ],
+    tenant: Annotated[
+        list[str] | None, Parameter(help="For which tenant; none: for all.", negative="")
+    ] = None,
+    person: Annotated[str, Parameter(help="Opaque id of the person who holds it.")] = "",
+    source: Source | None = None,
+    place: Place | None = None,
+    json: Json = False,
+) -> None:
+    """Make an API key. It is printed once; the folder keeps only its hash."""
+    out = Output(json)
+    wanted = KeyRequest(
+        name=name,
+        roles=tuple(dict.fromkeys(role)),
+        tenants=tuple(LogId(one) for one in dict.fromkeys(tenant or ())),
+        source=(source or Source()).registration(),
+        person=person,
+    )
+    with opened(place) as house:
+        key, token = house.onboard.add_key(wanted, shell_user())
+    out.result(
+        _machine(key) | {"key": token.reveal()},
+        plain(f"Made the key {key.id} ({key.name}), roles {', '.join(key.roles)}."),
+        plain(f"It is shown this once: {token.reveal()}"),
+    )
+
+
+@app.command(name="list")
+def list_(*, place: Place | None = None, json: Json = False) -> None:
+    """List all keys, revoked ones included, by creation."""
+    out = Output(json)
+    with opened(place) as house:
+        found = [_machine(key) for key in house.onboard.api_keys()]
+    columns = ["id", "name", "roles", "tenants", "source", "person", "created_at", "revoked_at"]
+    rows = [
+        [
+            ", ".join(one[column]) if isinstance(one[column], list) else one[column]
+            for column in columns
+        ]
+        for one in found
+    ]
+    out.result({"keys": found}, table(f"{len(found)} keys", columns, rows))
+
+
+@app.command
+def revoke(
+    key_id: Annotated[str, Parameter(help="Its id, the middle part of the key.")],
+    /,
+    *,
+    place: Place | None = None,
+    json: Json = False,
+) -> None:
+    """Revoke a key; a running server refuses it within two seconds."""
+    out = Output(json)
+    with opened(place) as house:
+        key = house.onboard.revoke_key(key_id, shell_user())
+    out.result(_machine(key), plain(f"Revoked the key {key.id} ({key.name})."))
+
+
+def _machine(key: ApiKey) -> dict[str, Any]:
+    """A key without its secret's hash."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "roles": list(key.roles),
+        "tenants": list(key.tenants) or ["all"],
+        "source": key.source.source_id if key.source else "",
+        "person": key.person,
+        "created_at": format_utc(key.created_us),
+        "revoked_at": format_utc(key.revoked_us) if key.revoked_us else "",
+    }
