@@ -1,6 +1,8 @@
 """What every test may use: the published vectors and real logs that lie beside the checkout."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,34 @@ def _beside(name: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"../shared/{name} is not beside this checkout")
     return folder
+
+
+_WITHOUT_NETWORK = (Path(__file__).parent / "unit", Path(__file__).parent / "properties")
+_blocked: list[bool] = []
+
+
+def _refuse_sockets(event: str, args: tuple[object, ...]) -> None:
+    # The loopback of an event loop (AF_UNIX) is no network; an address of text and port is.
+    if (
+        _blocked
+        and event in {"socket.connect", "socket.getaddrinfo"}
+        and isinstance(args[1], tuple)
+    ):
+        raise RuntimeError("unit and property tests open no connections: see tests/integration")
+
+
+sys.addaudithook(_refuse_sockets)
+
+
+@pytest.fixture(autouse=True)
+def no_network(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keeps unit and property tests off the network."""
+    if any(folder in request.path.parents for folder in _WITHOUT_NETWORK):
+        _blocked.append(True)
+        yield
+        _blocked.clear()
+    else:
+        yield
 
 
 @pytest.fixture(scope="session")
