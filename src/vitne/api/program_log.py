@@ -81,7 +81,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Time, level, place, sentence, values."""
         line = {
-            "at_time": datetime.fromtimestamp(record.created, UTC).isoformat(
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(
                 timespec="milliseconds"
             ),
             "level": record.levelname.lower(),

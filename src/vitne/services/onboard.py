@@ -1,7 +1,8 @@
 """Tenants and API keys: make, list, revoke, and tell whose token this is.
 
 Each act of an administrator is an event: about a tenant in the operator's log, about a key in the
-log of every tenant that it is for (an operator's key: in the operator's).
+log of every tenant that it is for (an operator's key: in the operator's). What gives access is told
+before it is done, so that no key exists untold; a revocation is done first.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from msgspec import Struct
 
 from vitne.core.source import SourceRegistration
 from vitne.core.types import LogId
-from vitne.errors import BadInputError, NotFoundError, UnknownKeyError
+from vitne.errors import BadInputError, ConflictError, NotFoundError, UnknownKeyError
 from vitne.ports import ApiKey, Clock, IdSource, Role, StateStore, Tenant
 from vitne.services.own_events import OPERATOR, Doer, OwnEvents
 
@@ -90,11 +91,13 @@ class Onboard:
                 where=repr(tenant[:80]),
                 hint="for example acme or ten_8421",
             )
+        if self._state.tenant(tenant) is not None:
+            raise ConflictError("the tenant exists already", where=tenant, hint="vitne tenant list")
         made = Tenant(id=tenant, name=name, created_us=self._clock.now_us())
         self._logs.create(tenant)
-        self._state.add_tenant(made)
-        kind = ("audit.tenant.created", "configure")
+        kind = ("audit.tenant.created", "audit")
         self._own.write(OPERATOR, kind, doer, target=("tenant", tenant))
+        self._state.add_tenant(made)
         return made
 
     def tenants(self) -> list[Tenant]:
@@ -122,11 +125,11 @@ class Onboard:
             person=wanted.person,
             created_us=self._clock.now_us(),
         )
-        self._state.add_key(key)
         self._tell("audit.key.created", key, doer, roles=list(key.roles))
+        self._state.add_key(key)
         return key, Token(token)
 
-    def keys(self) -> list[ApiKey]:
+    def api_keys(self) -> list[ApiKey]:
         """All, revoked ones included, by creation."""
         return self._state.keys()
 
@@ -170,7 +173,7 @@ class Onboard:
     def _tell(self, kind: str, key: ApiKey, doer: Doer, **extra: Any) -> None:  # noqa: ANN401  # JSON
         for log in key.tenants or (OPERATOR,):
             more = {"extra": extra} if extra else None
-            self._own.write(log, (kind, "authorize"), doer, target=("api_key", key.id), more=more)
+            self._own.write(log, (kind, "audit"), doer, target=("api_key", key.id), more=more)
 
 
 class Doorkeeper:

@@ -1,0 +1,196 @@
+"""From a house to an application: which services, checks and figures the door shows."""
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import Final
+
+from vitne.api.access import Access
+from vitne.api.app import Application
+from vitne.api.events import EventsDoor, Timing
+from vitne.api.handlers import Reads
+from vitne.api.health import Check, health_routes
+from vitne.api.log import LogDoor, log_routes
+from vitne.api.metrics import Gauge, Meters
+from vitne.api.openapi import config, intake_route
+from vitne.api.protocol import Bounds
+from vitne.api.showing import ShowingDoor, showing_routes
+from vitne.api.tenants import LogKeysShown, TenantsDoor, tenant_routes
+from vitne.core.types import LogId
+from vitne.services.onboard import Doorkeeper
+from vitne.services.own_events import OwnEvents
+from vitne.services.quota import Quota
+from vitne.services.reading import Reading
+from vitne.wiring import House
+
+_US: Final = 1e6
+
+
+def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) -> Application:
+    """The application of a house.
+
+    Args:
+        house: started or not.
+        bounds: of its connections; their counts are shown.
+        preparing: threads in which large bodies are unpacked and prepared.
+        reading: threads in which reads wait for the disk.
+    """
+    settings = house.settings
+    meters = Meters()
+    told = Reading(OwnEvents(house.ingest, "api"))
+    access = Access(Doorkeeper(house.state, house.clock), house.state, told)
+    quota = Quota(
+        house.clock,
+        events_per_s=settings.quota_events_per_s,
+        burst_events=settings.quota_burst_events,
+    )
+    for gauge in (*gauges(house), *_door_gauges(bounds, quota)):
+        meters.watch(gauge)
+    events = EventsDoor(
+        intake=house.ingest,
+        access=access,
+        quota=quota,
+        meters=meters,
+        workers=preparing,
+        timing=Timing(settings.body_timeout_s, settings.commit_timeout_s),
+    )
+    reads = Reads(reading)
+    log = LogDoor(house.published, access, house.state, public=settings.public_log)
+    routes = [
+        intake_route(events),
+        *showing_routes(ShowingDoor(house.show, access, told), reads),
+        *tenant_routes(TenantsDoor(access, house.state, _LogKeysOf(house)), reads),
+        *log_routes(log, reads),
+        *health_routes(reads, access, checks(house), meters, settings.metrics_public),
+    ]
+    return Application(routes, config(), events, meters)
+
+
+class _LogKeysOf:
+    """Names a log's public keys."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def __call__(self, log: LogId) -> LogKeysShown:
+        origin = self._house.logs.origin(log)
+        keys = self._house.keys
+        return LogKeysShown(origin, keys.log_signer(origin).vkey, keys.receipt_signer(origin).vkey)
+
+
+def checks(house: House) -> Sequence[Check]:
+    """What must hold for the server to be sent work; no answer names a tenant."""
+    return (
+        Check("disk", lambda: _disk(house)),
+        Check("writer", lambda: _writer(house)),
+        Check("publisher", lambda: _publisher(house)),
+        Check("integrity", lambda: _integrity(house)),
+    )
+
+
+def _disk(house: House) -> str:
+    free, least = house.objects.free_bytes(), house.settings.free_bytes_min
+    if free < least:
+        return f"{free} bytes are free, {least} are kept in reserve"
+    house.objects.replace({"staging/ready": b"ready\n"})
+    return ""
+
+
+def _writer(house: House) -> str:
+    if not house.append.is_alive:
+        return "the writer has stopped"
+    if house.append.stats.last_error:
+        return "the last commit failed"
+    return ""
+
+
+def _publisher(house: House) -> str:
+    lag_s, most_s = publish_lag_s(house), house.settings.publish_lag_max_s
+    if lag_s > most_s:
+        return f"an entry has waited {lag_s:.0f} s for a checkpoint; at most {most_s} s is allowed"
+    return ""
+
+
+def _integrity(house: House) -> str:
+    halted = len(house.publish.halted)
+    return f"{halted} logs are not published: their stored bytes disagree" if halted else ""
+
+
+def publish_lag_s(house: House) -> float:
+    """Age of the newest entry of a log that waits longest for its checkpoint; 0 if none waits."""
+    now_us = house.clock.now_us()
+    waiting = [
+        info.last_recorded_us
+        for info in house.store.unpublished()
+        if info.log not in house.publish.halted
+    ]
+    return max(0.0, (now_us - min(waiting)) / _US) if waiting else 0.0
+
+
+def gauges(house: House) -> Sequence[Gauge]:
+    """The figures of a house."""
+
+    def writer(name: str, text: str, field: str) -> Gauge:
+        return Gauge(name, text, lambda: float(getattr(house.append.stats, field)), is_counter=True)
+
+    def publisher(name: str, text: str, field: str) -> Gauge:
+        return Gauge(
+            name, text, lambda: float(getattr(house.publisher.stats, field)), is_counter=True
+        )
+
+    return (
+        Gauge(
+            "vitne_queue_events",
+            "Events waiting for the writer",
+            lambda: house.append.waiting.events,
+        ),
+        Gauge(
+            "vitne_queue_bytes",
+            "Bytes waiting for the writer",
+            lambda: house.append.waiting.weight_bytes,
+        ),
+        writer("vitne_commit_groups", "Durable transactions", "groups"),
+        writer("vitne_commit_failures", "Groups that were not stored", "failures"),
+        writer("vitne_commit_busy_seconds", "Time spent in them", "busy_s"),
+        writer("vitne_clock_clamps", "Times set to that of the entry before", "clamps"),
+        writer("vitne_clock_clamp_alarms", "Those of more than a second", "clamp_alarms"),
+        publisher("vitne_publish_rounds", "Rounds that published something", "rounds"),
+        publisher("vitne_published_entries", "Entries in signed checkpoints", "entries"),
+        publisher("vitne_publish_failures", "Rounds that ended in an error", "failures"),
+        publisher("vitne_publish_conflicts", "Rounds that another publisher won", "conflicts"),
+        Gauge(
+            "vitne_publish_lag_seconds",
+            "Longest wait for a checkpoint",
+            lambda: publish_lag_s(house),
+        ),
+        Gauge("vitne_halted_logs", "Logs whose bytes disagree", lambda: len(house.publish.halted)),
+        Gauge("vitne_logs", "Logs", lambda: len(house.store.logs())),
+        Gauge(
+            "vitne_entries",
+            "Entries in all logs",
+            lambda: sum(info.next_index for info in house.store.logs()),
+        ),
+        Gauge(
+            "vitne_sealed_entries",
+            "Entries in sealed segments",
+            lambda: sum(info.sealed_end for info in house.store.logs()),
+        ),
+        Gauge("vitne_free_bytes", "Free disk", house.objects.free_bytes),
+    )
+
+
+def _door_gauges(bounds: Bounds, quota: Quota) -> Sequence[Gauge]:
+    return (
+        Gauge("vitne_connections", "Open connections", lambda: bounds.open_connections),
+        Gauge(
+            "vitne_refused_connections",
+            "Connections beyond the bound",
+            lambda: bounds.refused_connections,
+            is_counter=True,
+        ),
+        Gauge(
+            "vitne_slow_clients", "Clients cut off", lambda: bounds.slow_clients, is_counter=True
+        ),
+        Gauge(
+            "vitne_quota_refusals", "Requests over quota", lambda: quota.refused, is_counter=True
+        ),
+    )
