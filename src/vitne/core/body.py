@@ -1,12 +1,15 @@
 """The body of an intake request: one event, an array, NDJSON, or import lines."""
 
+import base64
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 from msgspec import Raw, Struct
 
+from vitne.core import canonical
 from vitne.errors import TooLargeError, UnreadableBodyError
 
 MAX_EVENTS = 1000
@@ -33,6 +36,12 @@ class _ImportLine(Struct, forbid_unknown_fields=True):
     raw: str = ""
 
 
+class _Raw(Struct):
+    raw: str = ""
+    raw_b64: str = ""
+
+
+_decode_raw = msgspec.json.Decoder(_Raw).decode
 _decode_line = msgspec.json.Decoder(_ImportLine).decode
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -88,6 +97,25 @@ def split_import(body: bytes) -> list[ImportItem]:
             raise TooLargeError(message, where=f"line {number}")
         found.append(ImportItem(bytes(item.event), item.raw))
     return found
+
+
+def raw_part(raw: str) -> bytes:
+    """The payload's record part that keeps an original whole; `b""` for none.
+
+    Canonical JSON holds text in NFC only. An original in another form is kept as base64 of its
+    UTF-8, under `raw_b64`, so that it comes back byte for byte.
+    """
+    if not raw:
+        return b""
+    if raw.isascii() or unicodedata.is_normalized("NFC", raw):
+        return canonical.encode_trusted({"raw": raw})
+    return canonical.encode_trusted({"raw_b64": base64.b64encode(raw.encode()).decode()})
+
+
+def raw_of(part: bytes) -> str:
+    """The original that `raw_part` kept; `""` if there is none."""
+    kept = _decode_raw(part) if part else _Raw()
+    return base64.b64decode(kept.raw_b64).decode() if kept.raw_b64 else kept.raw
 
 
 def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:

@@ -76,10 +76,16 @@ class ValidEvent(Struct, frozen=True):
     payload: bytes
     person: bytes
     digest: bytes
-    """First 16 bytes of SHA-256 over the event as the sender sent it, canonical, before filling:
-    equal for a retry, different for another event under the same id."""
+    """First 16 bytes of SHA-256 over the event as the sender sent it, split in canonical sections,
+    before filling: equal for a retry, different for another event under the same id."""
     facets: Facets
     filled: tuple[str, ...] = ()
     """JSON paths that the server filled, ascending."""
     warnings: tuple[str, ...] = ()
     """Stable codes, ascending: `clock_ahead`, `newer_minor`, `text_cleaned`, …"""
+    attribution: str = ""
+    """`actor.attribution`: how the human was established; the policy asks for it."""
+    party: str = ""
+    """`actor.party`."""
+    imported: bool = False
+    """Sent by an importer: the policy drops nothing of it."""

@@ -25,7 +25,7 @@ _CARD = re.compile(
     r"|6(?:011|4[4-9][0-9]|5[0-9]{2})[0-9]{12}|62[0-9]{14,17}"
 )
 _SECRET_NAMES = frozenset(
-    [
+    {
         "password",
         "passwd",
         "pwd",
@@ -54,18 +54,18 @@ _SECRET_NAMES = frozenset(
         "card_number",
         "cardnumber",
         "credit_card_number",
-    ]
+    }
 )
 _SECRET_ENDS = ("_password", "_passwd", "_secret", "_token", "_api_key", "_private_key", "_cvv")
 _NO_SECRETS = frozenset({"page_token", "next_token", "next_page_token", "continuation_token"})
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
-_TO_ZERO = bytes(ord("0") if chr(code).isdecimal() else ord(".") for code in range(256))
+_TO_ZERO = bytes(ord("0" if chr(code).isdecimal() else ".") for code in range(256))
 _SHORTEST_CARD = b"0" * 13
 
 
 def may_hold_forbidden(text: bytes) -> bool:
-    """A quick look at canonical JSON: False only if no value of it is a card number or token."""
+    """A quick look at text or JSON: False only if nothing in it is a card number or a token."""
     return (
         _SHORTEST_CARD in text.translate(_TO_ZERO, b" -")
         or b"eyJ" in text

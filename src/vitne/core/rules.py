@@ -181,10 +181,10 @@ def _check_client(event: Event, report: Report) -> None:
     client = event.client
     if client is None:
         return
-    if client.ip is not None and not _is_address(client.ip):
+    if client.ip is not None and not is_address(client.ip):
         report("bad_format", "$.client.ip", "an IP address", _length(client.ip))
     for at, address in enumerate(client.ip_chain or ()):
-        if not _is_address(address):
+        if not is_address(address):
             report("bad_format", f"$.client.ip_chain[{at}]", "an IP address", _length(address))
 
 
@@ -236,7 +236,8 @@ def _is_tenant(tenant: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether text is an IPv4 or IPv6 address without a zone."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -58,11 +58,11 @@ Positive = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Time = Annotated[str, Meta(max_length=40, extra={"time": True})]
 
 
-class _Part(Struct, forbid_unknown_fields=True, omit_defaults=True):
+class _Part(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """An object of an event."""
 
 
-class Auth(_Part, kw_only=True):
+class Auth(_Part, kw_only=True, gc=False):
     """How the actor was authenticated; references only, never the credential itself."""
 
     at: Time | None = None
@@ -74,7 +74,7 @@ class Auth(_Part, kw_only=True):
     step_up: bool | None = None
 
 
-class Actor(_Part, kw_only=True):
+class Actor(_Part, kw_only=True, gc=False):
     """The accountable human wherever one is known."""
 
     attribution: (
@@ -87,13 +87,13 @@ class Actor(_Part, kw_only=True):
     name: Name | None = None
     native_id: Native | None = None
     party: Literal["tenant", "vendor", "partner", "consumer"] | None = None
-    roles: Annotated[list[Str64], Meta(max_length=32)] | None = None
+    roles: Annotated[list[Str64], Meta(min_length=1, max_length=32)] | None = None
     tenant_id: Str64 | None = None
     type: Literal["user", "service", "system", "agent", "anonymous"] | None = None
     unit: Str128 | None = None
 
 
-class Link(_Part, kw_only=True):
+class Link(_Part, kw_only=True, gc=False):
     """One service or agent between the human and the data."""
 
     hop: Annotated[int, Meta(ge=1, le=64)] | None = None
@@ -103,7 +103,7 @@ class Link(_Part, kw_only=True):
     type: Str64
 
 
-class Change(_Part, kw_only=True):
+class Change(_Part, kw_only=True, gc=False):
     """One field before and after; its form says how much is told."""
 
     after: Value | Int | bool | None = None
@@ -114,7 +114,7 @@ class Change(_Part, kw_only=True):
     target: Annotated[int, Meta(ge=0, le=99)] | None = None
 
 
-class Client(_Part, kw_only=True):
+class Client(_Part, kw_only=True, gc=False):
     """Where the actor sat."""
 
     app_version: Str64 | None = None
@@ -122,21 +122,24 @@ class Client(_Part, kw_only=True):
     device_id: Text128 | None = None
     ip: Annotated[str, Meta(max_length=45, extra={"ip": True})] | None = None
     ip_chain: (
-        Annotated[list[Annotated[str, Meta(max_length=45, extra={"ip": True})]], Meta(max_length=5)]
+        Annotated[
+            list[Annotated[str, Meta(max_length=45, extra={"ip": True})]],
+            Meta(min_length=1, max_length=5),
+        ]
         | None
     ) = None
     site: Str64 | None = None
     user_agent: Text512 | None = None
 
 
-class ClockState(_Part, kw_only=True):
+class ClockState(_Part, kw_only=True, gc=False):
     """How far the sender's clock can be trusted."""
 
     offset_ms: Int | None = None
     sync: Literal["ntp", "device", "server", "unknown"]
 
 
-class Piece(_Part, kw_only=True):
+class Piece(_Part, kw_only=True, gc=False):
     """Which part of an action this is."""
 
     k: Annotated[int, Meta(ge=1, le=128)]
@@ -144,7 +147,7 @@ class Piece(_Part, kw_only=True):
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
 
 
-class Correlation(_Part, kw_only=True):
+class Correlation(_Part, kw_only=True, gc=False):
     """What belongs together."""
 
     action_id: str | None = None
@@ -156,7 +159,7 @@ class Correlation(_Part, kw_only=True):
     trace_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")] | None = None
 
 
-class Observed(_Part, kw_only=True):
+class Observed(_Part, kw_only=True, gc=False):
     """Which layer tells it, and whether it was displayed."""
 
     layer: (
@@ -168,7 +171,7 @@ class Observed(_Part, kw_only=True):
     surface: Str128 | None = None
 
 
-class OnBehalfOf(_Part, kw_only=True):
+class OnBehalfOf(_Part, kw_only=True, gc=False):
     """Whose rights were used."""
 
     approved_by: Str128 | None = None
@@ -182,7 +185,7 @@ class OnBehalfOf(_Part, kw_only=True):
     type: Str64
 
 
-class Check(_Part, kw_only=True):
+class Check(_Part, kw_only=True, gc=False):
     """One decision of an access rule."""
 
     granted: bool
@@ -192,16 +195,16 @@ class Check(_Part, kw_only=True):
     target: Annotated[int, Meta(ge=0, le=99)] | None = None
 
 
-class Outcome(_Part, kw_only=True):
+class Outcome(_Part, kw_only=True, gc=False):
     """How it ended."""
 
-    checks: Annotated[list[Check], Meta(max_length=8)] | None = None
+    checks: Annotated[list[Check], Meta(min_length=1, max_length=8)] | None = None
     code: Code | None = None
     reason: Text512 | None = None
     result: Result | None = None
 
 
-class Purpose(_Part, kw_only=True):
+class Purpose(_Part, kw_only=True, gc=False):
     """Why."""
 
     basis: Str64 | None = None
@@ -211,7 +214,7 @@ class Purpose(_Part, kw_only=True):
     reference: Reference | None = None
 
 
-class Criterion(_Part, kw_only=True):
+class Criterion(_Part, kw_only=True, gc=False):
     """One condition of a search."""
 
     field: Str128
@@ -220,19 +223,19 @@ class Criterion(_Part, kw_only=True):
     value: Text256 | Int | bool | None = None
 
 
-class Shown(_Part, kw_only=True):
+class Shown(_Part, kw_only=True, gc=False):
     """The ids that a page of a result displayed."""
 
     digest: Hex64 | None = None
-    ids: Annotated[list[Str256], Meta(max_length=200)] | None = None
+    ids: Annotated[list[Str256], Meta(min_length=1, max_length=200)] | None = None
     total: Count | None = None
     type: Str64
 
 
-class Query(_Part, kw_only=True):
+class Query(_Part, kw_only=True, gc=False):
     """What was searched for."""
 
-    criteria: Annotated[list[Criterion], Meta(max_length=32)] | None = None
+    criteria: Annotated[list[Criterion], Meta(min_length=1, max_length=32)] | None = None
     kind: Literal["search", "filter", "list", "report"]
     page: Count | None = None
     page_size: Count | None = None
@@ -241,22 +244,22 @@ class Query(_Part, kw_only=True):
     text: Text512 | None = None
 
 
-class Repeat(_Part, kw_only=True):
+class Repeat(_Part, kw_only=True, gc=False):
     """Closes a folded series."""
 
     count: Annotated[int, Meta(ge=2, le=2**53 - 1)]
     last_at: Time
 
 
-class Sensitivity(_Part, kw_only=True):
+class Sensitivity(_Part, kw_only=True, gc=False):
     """How confidential what was touched is."""
 
-    labels: Annotated[list[Str64], Meta(max_length=16)] | None = None
+    labels: Annotated[list[Str64], Meta(min_length=1, max_length=16)] | None = None
     level: Literal["public", "internal", "confidential", "restricted"] | None = None
-    regimes: Annotated[list[Str64], Meta(max_length=8)] | None = None
+    regimes: Annotated[list[Str64], Meta(min_length=1, max_length=8)] | None = None
 
 
-class Source(_Part, kw_only=True):
+class Source(_Part, kw_only=True, gc=False):
     """Which application tells it."""
 
     application: Str64 | None = None
@@ -269,7 +272,7 @@ class Source(_Part, kw_only=True):
     version: Str64 | None = None
 
 
-class Stream(_Part, kw_only=True):
+class Stream(_Part, kw_only=True, gc=False):
     """The event's place in its sender's stream."""
 
     end: bool | None = None
@@ -279,12 +282,12 @@ class Stream(_Part, kw_only=True):
     spooled: bool | None = None
 
 
-class Target(_Part, kw_only=True):
+class Target(_Part, kw_only=True, gc=False):
     """One thing that was acted on."""
 
     exposure: Literal["none", "existence", "summary", "full", "exported"] | None = None
     id: Str256
-    labels: Annotated[list[Str64], Meta(max_length=8)] | None = None
+    labels: Annotated[list[Str64], Meta(min_length=1, max_length=8)] | None = None
     name: Name | None = None
     native_id: Native | None = None
     outcome: Literal["succeeded", "denied", "failed", "unknown"] | None = None
@@ -294,7 +297,7 @@ class Target(_Part, kw_only=True):
     version: Str64 | None = None
 
 
-class Overflow(_Part, kw_only=True):
+class Overflow(_Part, kw_only=True, gc=False):
     """What stands for targets beyond 10,000."""
 
     digest: Hex64
@@ -303,7 +306,7 @@ class Overflow(_Part, kw_only=True):
     type: Str64
 
 
-class TenantRef(_Part, kw_only=True):
+class TenantRef(_Part, kw_only=True, gc=False):
     """The owner of the data acted on."""
 
     id: Str64 | None = None
@@ -312,18 +315,20 @@ class TenantRef(_Part, kw_only=True):
 
 Scalar = Text1024 | Int | bool
 Extra = Annotated[
-    dict[ExtraKey, Text1024 | Int | bool | Annotated[list[Scalar], Meta(max_length=20)]],
-    Meta(max_length=32),
+    dict[
+        ExtraKey, Text1024 | Int | bool | Annotated[list[Scalar], Meta(min_length=1, max_length=20)]
+    ],
+    Meta(min_length=1, max_length=32),
 ]
 
 
-class Event(_Part, kw_only=True):
+class Event(_Part, kw_only=True, gc=False):
     """One event, before the server has filled what is missing."""
 
     actor: Actor | None = None
     category: Category | None = None
-    chain: Annotated[list[Link], Meta(max_length=8)] | None = None
-    changes: Annotated[list[Change], Meta(max_length=100)] | None = None
+    chain: Annotated[list[Link], Meta(min_length=1, max_length=8)] | None = None
+    changes: Annotated[list[Change], Meta(min_length=1, max_length=100)] | None = None
     client: Client | None = None
     clock: ClockState | None = None
     correlation: Correlation | None = None
@@ -337,7 +342,7 @@ class Event(_Part, kw_only=True):
     phase: Literal["intent", "final"] | None = None
     purpose: Purpose | None = None
     query: Query | None = None
-    redactions: Annotated[list[Pointer], Meta(max_length=50)] | None = None
+    redactions: Annotated[list[Pointer], Meta(min_length=1, max_length=50)] | None = None
     repeat: Repeat | None = None
     schema: str | None = None
     sensitivity: Sensitivity | None = None
@@ -347,7 +352,7 @@ class Event(_Part, kw_only=True):
     summary: Text500 | None = None
     target: str | Target | None = None
     """Short for `targets[0]`, as `type/id` or an object; never stored."""
-    targets: Annotated[list[Target], Meta(max_length=100)] | None = None
+    targets: Annotated[list[Target], Meta(min_length=1, max_length=100)] | None = None
     targets_overflow: Overflow | None = None
     tenant: TenantRef | None = None
     type: str | None = None

@@ -17,7 +17,8 @@ encode_event = msgspec.json.Encoder(order="deterministic").encode
 
 _NO_CLIENT = Client()
 _NO_PURPOSE = Purpose()
-_EMPTY = b"{}"
+EMPTY = b"{}"
+"""A section without members."""
 
 
 def split_sections(event: Event, unknown: Mapping[str, Json]) -> tuple[bytes, bytes, bytes]:
@@ -27,13 +28,13 @@ def split_sections(event: Event, unknown: Mapping[str, Json]) -> tuple[bytes, by
         event: the event; every object and list in it has members.
         unknown: members of a newer minor version by JSON Pointer; they go to the payload.
     """
-    person = _take_person(event)
-    payload = _take_payload(event)
+    person = take_person(event)
+    payload = take_payload(event)
     payload.update(unknown)
     return (
         encode_event(event),
-        encode_trusted(payload) if payload else _EMPTY,
-        encode_trusted(person) if person else _EMPTY,
+        encode_trusted(payload) if payload else EMPTY,
+        encode_trusted(person) if person else EMPTY,
     )
 
 
@@ -56,7 +57,8 @@ def without(event: Mapping[str, Json], paths: tuple[str, ...]) -> dict[str, Json
     return left
 
 
-def _take_person(event: Event) -> dict[str, Json]:  # noqa: C901  # one ordered story: member by member, as fast as can be
+def take_person(event: Event) -> dict[str, Json]:  # noqa: C901  # one ordered story: member by member, as fast as can be
+    """Move the person fields out of an event, keyed by JSON Pointer."""
     person: dict[str, Json] = {}
     actor = event.actor
     if actor is not None:
@@ -128,7 +130,8 @@ def _take_others(event: Event, person: dict[str, Json]) -> None:
             other.native_id = None
 
 
-def _take_payload(event: Event) -> dict[str, object]:
+def take_payload(event: Event) -> dict[str, object]:
+    """Move the payload fields out of an event, keyed by JSON Pointer."""
     payload: dict[str, object] = {}
     outcome = event.outcome
     if outcome is not None and outcome.reason is not None:

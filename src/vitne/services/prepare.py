@@ -8,6 +8,7 @@ from typing import NamedTuple
 from vitne.actions.worth import not_worthy, retention_class
 from vitne.core import canonical
 from vitne.core.assemble import Assembler
+from vitne.core.body import raw_part
 from vitne.core.commit import KEY_BYTES
 from vitne.core.entry import VOID_QUARANTINED, VOID_REJECTED
 from vitne.core.event import Problem, ValidEvent
@@ -151,7 +152,7 @@ class Preparer:
                 event.warnings,
                 retention_class(event),
             ),
-            canonical.encode({"raw": item.raw}) if item.raw else b"",
+            raw_part(item.raw),
             batch.person_record,
             record_key,
         )
