@@ -14,14 +14,19 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec.inspect as types
 from rich.console import Console
 
 from vitne import errors
+from vitne.api.parts import build
 from vitne.api.problems import KINDS
+from vitne.api.server import bounds_of
 from vitne.cli.app import STATUSES, VERBS, application, status_of
 from vitne.core import filter_syntax
 from vitne.core.check import expectation
@@ -29,7 +34,8 @@ from vitne.core.event import PROBLEM_CODES
 from vitne.core.fields import FIELDS
 from vitne.core.schema import PAYLOAD, PERSON, SCHEMA, Event
 from vitne.errors import VitneError
-from vitne.settings import render_table
+from vitne.settings import Settings, render_table
+from vitne.wiring import open_house
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -184,9 +190,28 @@ def _members(node: types.Type, path: str) -> Iterator[tuple[str, str]]:
         yield path, expectation(node)
 
 
+@cache
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document of a server that serves an empty folder."""
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
+        settings = Settings(folder=folder)
+        house = open_house(settings, create=True)
+        try:
+            made = json.loads(build(house, bounds_of(settings), pool, pool).document)
+        finally:
+            house.close()
+    return dict(made)
+
+
+def routes() -> list[tuple[str, str]]:
+    """Method and path of every route."""
+    paths = openapi()["paths"]
+    return [(method.upper(), path) for path in sorted(paths) for method in sorted(paths[path])]
+
+
 def http_page() -> str:
     """Every route, its parameters and its replies, from the OpenAPI document."""
-    document = json.loads(openapi_document())
+    document = openapi()
     lines = ["# HTTP", "", NOTE, ""]
     lines += ["The OpenAPI 3.1 document is served at `/schema/openapi.json`. A key goes into"]
     lines += [

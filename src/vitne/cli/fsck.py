@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from vitne import settings as table_of_settings
+from vitne.cli.admin import Place, settings_of
 from vitne.cli.app import REFUSED
 from vitne.cli.output import Advance, Json, Output, plain, table
 from vitne.core.types import LogId
@@ -16,8 +16,8 @@ __all__ = ["fsck"]
 
 def fsck(
     *,
-    folder: Annotated[str | None, Parameter(help="The server's folder.", negative="")] = None,
     tenant: Annotated[str, Parameter(help="Check this tenant's log alone.")] = "",
+    place: Place | None = None,
     json: Json = False,
 ) -> int:
     """Hash everything again: parts, entries, tiles of every level, roots, signatures, segments.
@@ -26,8 +26,7 @@ def fsck(
     is told with file and index, never repaired.
     """
     out = Output(json)
-    settings = table_of_settings.load(options={"folder": folder})
-    house = open_house(settings, serving=False)
+    house = open_house(settings_of(place), serving=False)
     try:
         logs = [house.store.log(LogId(tenant))] if tenant else house.store.logs()
         with out.progress("hashing", sum(info.next_index for info in logs)) as advance:
