@@ -1,5 +1,6 @@
 """Signed notes: a text and the lines of those who vouch for it (C2SP signed-note)."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -274,7 +275,10 @@ def open_checkpoint(
     return head, opened
 
 
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+
+
 def _check_text(text: str) -> None:
-    if not text.endswith("\n") or any(c < " " and c != "\n" for c in text):
+    if not text.endswith("\n") or _CONTROL.search(text):
         raise BadInputError("a note's text ends in a newline and has no control character")
     encode_utf8(text)

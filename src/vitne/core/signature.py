@@ -4,6 +4,7 @@ Ed25519 is `cryptography`'s, with one check more: points of small order and poin
 second way are refused, so that no two verifiers can disagree about a signature.
 """
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -85,7 +86,11 @@ def verify_ed25519(public_key: bytes, message: bytes, signature: bytes) -> None:
 
 def sign_ed25519(seed: bytes, message: bytes) -> bytes:
     """The 64-byte signature; the same at every call."""
-    return Ed25519PrivateKey.from_private_bytes(seed).sign(message)
+    return _ed25519_key(bytes(seed)).sign(message)
+
+
+_ed25519_key = lru_cache(4096)(Ed25519PrivateKey.from_private_bytes)
+"""Making the key of a seed costs as much as signing; a server signs with the same few for ever."""
 
 
 def verify_mldsa(public_key: bytes, message: bytes, signature: bytes) -> None:
