@@ -77,7 +77,7 @@ def entries(log: Path) -> list[bytes]:
 
 
 def roots(log: Path) -> list[bytes]:
-    found = []
+    found: list[bytes] = []
     for size in range(16):
         head, _ = open_checkpoint((log / f"checkpoint.{size}").read_bytes(), Verifier(VKEY))
         assert head.size == size

@@ -180,12 +180,13 @@ class TileReader:
         """
         tile = tile_at(level, index, self._size)
         data = self._get(tile.path)
-        if data is None and tile.width < TILE_WIDTH:
-            tile = TileId(level, index)
-            data = self._get(tile.path)
+        if data is not None:
+            return tile, data
+        full = TileId(level, index)
+        data = self._get(full.path) if tile != full else None
         if data is None:
             raise NotFoundError("a tile is missing", where=tile.path)
-        return tile, data
+        return full, data
 
     def hashes(self, level: int, index: int) -> list[Hash]:
         """Hashes of one tile, at least as many as this size has there; errors as `read`."""

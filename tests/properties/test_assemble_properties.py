@@ -1,0 +1,111 @@
+"""The fast assembler against its plain definition."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vitne.core import commit, keys
+from vitne.core import entry as entries
+from vitne.core.assemble import Assembler, assemble_plainly, stamp
+from vitne.core.entry import EventEntry
+from vitne.core.event import ValidEvent
+from vitne.core.keys import Hmac, KeyCache
+from vitne.core.record import Facets, Parts
+from vitne.core.strict import MAX_INT
+from vitne.core.types import Origin
+
+ORIGIN = Origin("vitne.local/log/acme")
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+PARTS = st.sampled_from([b"{}", b'{"a":1}', b'{"id":"0198"}' * 30])
+RECORD_PARTS = st.sampled_from([b"", b'{"auth":"key"}', b'{"peer_ip":"203.0.113.7"}'])
+KEY = st.binary(min_size=16, max_size=16)
+SMALL = KeyCache(4)
+"""So small that values fall out and come back."""
+
+
+@st.composite
+def events(draw: st.DrawFn) -> ValidEvent:
+    named = draw(st.booleans())
+    return ValidEvent(
+        event_id=draw(KEY),
+        tenant="acme",
+        type=draw(TEXT.filter(bool)),
+        category="view",
+        occurred_us=draw(st.integers(0, MAX_INT)),
+        actor=(draw(TEXT), draw(TEXT)),
+        targets=tuple(draw(st.lists(st.tuples(TEXT, TEXT), max_size=4, unique=True))),
+        overflow_type=draw(st.sampled_from(["", "customer"])),
+        action_id=draw(st.sampled_from(["", "01981f3e-7c19-7000-8000-000000000001"])),
+        source_id="crm/bff",
+        stream_name=draw(TEXT) if named else "",
+        stream_seq=draw(st.integers(1, MAX_INT)) if named else 0,
+        core=draw(PARTS),
+        payload=draw(PARTS),
+        person=draw(PARTS),
+        digest=bytes(16),
+        facets=Facets(),
+    )
+
+
+@given(
+    events(),
+    st.tuples(RECORD_PARTS, RECORD_PARTS, RECORD_PARTS),
+    KEY,
+    st.binary(min_size=32, max_size=32),
+    st.integers(1, 0xFFFF),
+    st.integers(1, MAX_INT),
+)
+def test_the_fast_entry_is_the_plain_one(
+    event: ValidEvent,
+    records: tuple[bytes, bytes, bytes],
+    record_key: bytes,
+    index_key: bytes,
+    epoch: int,
+    recorded_us: int,
+) -> None:
+    prepared = Assembler(ORIGIN, index_key, epoch, SMALL).prepare(event, *records, record_key)
+    parts = Parts(event.core, event.payload, event.person, *records)
+    plain = assemble_plainly(ORIGIN, index_key, epoch, event, parts, record_key)
+    number = event.stream_seq or 7
+
+    stamped = stamp(prepared.entry, recorded_us, None if event.stream_seq else number)
+    decoded = entries.decode(stamped)
+
+    assert decoded == EventEntry(
+        recorded_us,
+        plain.occurred_us,
+        plain.stream_id,
+        number,
+        plain.key_epoch,
+        plain.keys,
+        plain.body_root,
+        plain.flags,
+    )
+    assert prepared.parts == parts
+    assert prepared.stream_id == plain.stream_id
+    leaves = commit.section_leaves(record_key, prepared.parts)
+    commit.verify_body(leaves, plain.flags, plain.body_root)
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=200))
+def test_the_fast_hmac_is_that_of_the_standard_library(index_key: bytes, message: bytes) -> None:
+    import hmac  # noqa: PLC0415 - the oracle of this test alone
+
+    assert Hmac(index_key).digest(message) == hmac.digest(index_key, message, "sha256")
+
+
+@given(st.binary(min_size=32, max_size=32), TEXT, TEXT)
+def test_cached_keys_are_the_plain_ones(index_key: bytes, first: str, second: str) -> None:
+    mac = Hmac(index_key)
+    for _ in range(2):
+        secret = keys.secret(index_key, keys.TARGET, first, second)
+        assert SMALL.two_parts(mac, keys.TARGET, first, second) == (
+            secret,
+            keys.key(keys.TARGET, secret),
+        )
+        secret = keys.secret(index_key, keys.EVENT_TYPE, first)
+        assert SMALL.one_part(mac, keys.EVENT_TYPE, first) == (
+            secret,
+            keys.key(keys.EVENT_TYPE, secret),
+        )
+        secret = keys.overflow_secret(first)
+        assert SMALL.overflow(first) == (secret, keys.key(keys.TARGET, secret))
