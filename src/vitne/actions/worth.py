@@ -37,11 +37,11 @@ _RIGHTS = frozenset({"authorize", "configure", "impersonate", "audit"})
 _DENIED = "denied"
 
 
-class _Level(msgspec.Struct):
+class _Level(msgspec.Struct, frozen=True):
     level: str = ""
 
 
-class _Actor(msgspec.Struct):
+class _Actor(msgspec.Struct, frozen=True):
     type: str = ""
 
 
