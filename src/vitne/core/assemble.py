@@ -119,22 +119,11 @@ class Assembler:
             BadInputError: more than 1,024 index keys (one actor has at most 510 targets), or the
                 record key has not 16 bytes.
         """
-        if len(record_key) != commit.KEY_BYTES:
-            raise BadInputError("a record key has 16 bytes")
-        prefix = b"vitsalt1" + record_key
-        core = _section(prefix, _CORE, event.core, core_record)
-        payload = _section(prefix, _PAYLOAD, event.payload, payload_record)
-        person = _section(prefix, _PERSON, event.person, person_record)
-        root = sha256(b"\x01" + sha256(b"\x01" + core + payload).digest() + person).digest()
-        flags = (
-            (1 if core_record else 0)
-            | (2 if payload_record else 0)
-            | (4 if person_record else 0)
-            | (8 if event.overflow_type else 0)
-        )
+        flags, root = _commit(event, core_record, payload_record, person_record, record_key)
         found = self._index_keys(event)
         if len(found) > MAX_KEYS:
             raise BadInputError(f"an event has at most {MAX_KEYS} index keys, got {len(found)}")
+        stream = self._stream(self._origin, event.source_id, event.stream_name)
         header = HEADER.pack(
             MAGIC,
             EVENT,
@@ -143,22 +132,18 @@ class Assembler:
             len(found),
             0,
             event.occurred_us,
-            self._stream(self._origin, event.source_id, event.stream_name),
+            stream,
             event.stream_seq,
+        )
+        parts = Parts(
+            event.core, event.payload, event.person, core_record, payload_record, person_record
         )
         return Prepared(
             event.event_id,
             event.digest,
             b"".join((header, *found, root)),
             record_key,
-            Parts(
-                event.core,
-                event.payload,
-                event.person,
-                core_record,
-                payload_record,
-                person_record,
-            ),
+            parts,
             event.facets,
             event.source_id,
             event.stream_name,
@@ -187,6 +172,30 @@ class Assembler:
             secret = mac.digest(b"vitsecr1\x06" + _U16(len(data)) + data)
             found.append(b"\x06" + sha256(b"vitikey1\x06" + secret).digest()[:16])
         return sorted(set(found)) if len(targets) > 1 else found
+
+
+def _commit(
+    event: ValidEvent,
+    core_record: bytes,
+    payload_record: bytes,
+    person_record: bytes,
+    record_key: bytes,
+) -> tuple[int, bytes]:
+    """The header's flags, and body_root."""
+    if len(record_key) != commit.KEY_BYTES:
+        raise BadInputError("a record key has 16 bytes")
+    prefix = b"vitsalt1" + record_key
+    core = _section(prefix, _CORE, event.core, core_record)
+    payload = _section(prefix, _PAYLOAD, event.payload, payload_record)
+    person = _section(prefix, _PERSON, event.person, person_record)
+    root = sha256(b"\x01" + sha256(b"\x01" + core + payload).digest() + person).digest()
+    flags = (
+        (1 if core_record else 0)
+        | (2 if payload_record else 0)
+        | (4 if person_record else 0)
+        | (8 if event.overflow_type else 0)
+    )
+    return flags, root
 
 
 def _section(prefix: bytes, names: tuple[bytes, bytes], event: bytes, record: bytes) -> bytes:
