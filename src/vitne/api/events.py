@@ -5,7 +5,6 @@ and Litestar's route of the same path is documentation that calls the same funct
 """
 
 import asyncio
-from collections.abc import Awaitable
 from concurrent.futures import Executor, Future
 from time import perf_counter
 from typing import Final
@@ -20,7 +19,7 @@ from vitne.api.commits import Commits
 from vitne.api.metrics import Meters
 from vitne.api.problems import bare_problem
 from vitne.api.replies import Reply
-from vitne.errors import UnavailableError, UnsupportedMediaError
+from vitne.errors import UnsupportedMediaError
 from vitne.ports import ApiKey
 from vitne.services.own_events import Form, Intake
 from vitne.services.quota import Quota
@@ -93,15 +92,7 @@ class EventsDoor:
         reply = await self._durable(body, head, form, key, arrival)
         self._meters.commit.add(perf_counter() - started_s)
         self._quota.pay(source, len(reply.results))
-        self._meters.count_results(
-            {
-                "accepted": reply.accepted,
-                "duplicate": reply.duplicate,
-                "dropped": reply.dropped,
-                "quarantined": reply.quarantined,
-                "rejected": reply.rejected,
-            }
-        )
+        self._meters.count(reply)
         if reply.rejected == 1 and len(reply.results) == 1 and _is_single(body, head, form):
             return _refusal(reply.results[0])
         return Reply(200, msgspec.json.encode(reply))
@@ -110,28 +101,19 @@ class EventsDoor:
         self, body: bytes, head: Head, form: Form, key: ApiKey, arrival: Arrival
     ) -> IntakeReply:
         """Prepare the body here or in a thread, and wait for its commit."""
-        loop = asyncio.get_running_loop()
-        if self._commits is None:
-            self._commits = Commits(loop)
-        waiting: Awaitable[IntakeReply]
+        commits = self._commits
+        if commits is None:
+            loop = asyncio.get_running_loop()
+            commits = self._commits = Commits(loop, self._timing.commit_timeout_s)
         if len(body) <= INLINE_BYTES_MAX and not head.content_encoding:
-            waiting = self._commits.wait(self._intake.submit(body, form, key, arrival))
-        else:
-            encoding = head.content_encoding
+            return await commits.wait(self._intake.submit(body, form, key, arrival))
+        encoding = head.content_encoding
 
-            def prepare() -> Future[IntakeReply]:
-                return self._intake.submit(unpack(body, encoding), form, key, arrival)
+        def prepare() -> Future[IntakeReply]:
+            return self._intake.submit(unpack(body, encoding), form, key, arrival)
 
-            waiting = self._commits.wait(await loop.run_in_executor(self._workers, prepare))
-        try:
-            async with asyncio.timeout(self._timing.commit_timeout_s):
-                return await waiting
-        except TimeoutError:
-            raise UnavailableError(
-                "the commit takes too long; whether it will be stored is not known",
-                hint="send the same events again: their ids make it safe",
-                retry_after_s=5,
-            ) from None
+        loop = asyncio.get_running_loop()
+        return await commits.wait(await loop.run_in_executor(self._workers, prepare))
 
 
 def form_of(content_type: str) -> Form:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -15,6 +15,8 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 from prometheus_client.registry import Collector
+
+from vitne.services.reply import IntakeReply
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode("ascii")
 COMMIT_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -57,7 +59,7 @@ class Meters(Collector):
     """The figures of the HTTP door, counted as plain numbers, and those of the house."""
 
     def __init__(self) -> None:
-        self.events: Counter[str] = Counter()
+        self.events = dict.fromkeys(RESULTS, 0)
         """By status of the result."""
         self.replies: Counter[tuple[str, int]] = Counter()
         """By route template and HTTP status."""
@@ -73,11 +75,14 @@ class Meters(Collector):
         """Add a figure of the house."""
         self._gauges.append(gauge)
 
-    def count_results(self, counts: Mapping[str, int]) -> None:
+    def count(self, reply: IntakeReply) -> None:
         """Add what became of the events of one request."""
-        for status, number in counts.items():
-            if number:
-                self.events[status] += number
+        events = self.events
+        events["accepted"] += reply.accepted
+        events["duplicate"] += reply.duplicate
+        events["dropped"] += reply.dropped
+        events["quarantined"] += reply.quarantined
+        events["rejected"] += reply.rejected
 
     def collect(self) -> Iterator[Metric]:
         """Everything, when Prometheus asks."""

@@ -45,12 +45,14 @@ def always(headers: Iterable[Header]) -> list[Header]:
 
 async def send_reply(reply: Reply, send: Send) -> None:
     """Send a reply whole."""
-    headers = always(
-        (
-            (b"content-type", reply.content_type),
-            (b"content-length", b"%d" % len(reply.body)),
-            *reply.headers,
-        )
-    )
+    length = (b"content-length", b"%d" % len(reply.body))
+    if reply.headers or reply.content_type is not JSON:
+        headers = always(((b"content-type", reply.content_type), length, *reply.headers))
+    else:
+        headers = [length, *_PLAIN]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+
+_PLAIN: Final = always(((b"content-type", JSON),))
+"""Headers of the commonest reply, but for its length."""
