@@ -20,7 +20,7 @@ from vitne.core.types import LogId
 from vitne.errors import IntegrityError
 from vitne.evidence import record_proof
 from vitne.ports import ApiKey
-from vitne.services.own_events import Doer
+from vitne.services.own_events import OPERATOR, Doer
 from vitne.services.reply import Arrival, IntakeReply
 from vitne.settings import Settings
 from vitne.wiring import House, open_house
@@ -75,6 +75,7 @@ def bench(
         settings = Settings(folder=place)
         with open_house(settings, create=True) as house:
             doer = Doer(id="bench", kind="service", method="shell")
+            house.onboard.add_tenant(OPERATOR, "Operator", doer)
             house.onboard.add_tenant(_LOG, "Bench", doer)
             with out.progress("measuring", events) as advance:
                 figures = _measure(house, events, advance)

@@ -23,7 +23,11 @@ def prove(  # noqa: PLR0913  # the options of a verb
     *,
     output: Annotated[
         Path | None,
-        Parameter(name=("--output", "-o"), help="File to write; - for standard output."),
+        Parameter(
+            name=("--output", "-o"),
+            help="File to write; - for standard output.",
+            allow_leading_hyphen=True,
+        ),
     ] = None,
     withhold: Annotated[
         list[Section] | None,

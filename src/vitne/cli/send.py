@@ -15,6 +15,7 @@ from cyclopts import Group, Parameter
 
 from vitne.cli.client import Client, Server
 from vitne.cli.output import Json, Output, table
+from vitne.core.ids import RANDOM_BYTES, to_text, uuid7
 from vitne.errors import BadInputError, UnavailableError
 
 __all__ = ["Event", "send"]
@@ -41,7 +42,7 @@ class Event:
     ] = ""
     code: Annotated[str, Parameter(group=_EVENT, help="Why, if it did not succeed.")] = ""
     at: Annotated[str, Parameter(group=_EVENT, help="When, as 2026-11-24T09:15:02.113Z.")] = ""
-    id: Annotated[str, Parameter(group=_EVENT, help="UUIDv7; makes a retry safe.")] = ""
+    id: Annotated[str, Parameter(group=_EVENT, help="UUIDv7; made if you give none.")] = ""
     purpose: Annotated[
         str, Parameter(group=_EVENT, help="What for, as CODE or CODE:REFERENCE.")
     ] = ""
@@ -51,11 +52,14 @@ class Event:
     ] = field(default_factory=list)
 
     def document(self, tenant: str) -> dict[str, Any]:
-        """The event as intake takes it; what was not given is left out."""
+        """The event as intake takes it; what was not given is left out, but for the id.
+
+        An id made here makes it safe to send the event again when the reply is lost.
+        """
         code, _, reference = self.purpose.partition(":")
         made: dict[str, Any] = {
             "type": self.type,
-            "id": self.id,
+            "id": self.id or to_text(uuid7(time.time_ns() // 1000, os.urandom(RANDOM_BYTES))),
             "occurred_at": self.at,
             "tenant": _kept(id=tenant),
             "actor": _kept(id=self.actor),
@@ -69,7 +73,10 @@ class Event:
 
 
 def send(
-    file: Annotated[Path | None, Parameter(help="JSON or NDJSON; - for standard input.")] = None,
+    file: Annotated[
+        Path | None,
+        Parameter(help="JSON or NDJSON; - for standard input.", allow_leading_hyphen=True),
+    ] = None,
     /,
     *,
     event: Event | None = None,
@@ -92,7 +99,7 @@ def send(
             _send_file(sending, _read(file), out)
         elif event.type:
             body = msgspec.json.encode(event.document(client.tenant))
-            sending.post(body, "application/json", os.urandom(16).hex())
+            sending.post(body, "application/json")
         else:
             raise BadInputError(
                 "nothing to send", hint="vitne send --type crm.customer.viewed --actor usr_77"
@@ -110,7 +117,7 @@ class _Sending:
         self.receipts: list[str] = []
         self.counts: Counter[str] = Counter()
 
-    def post(self, body: bytes, content_type: str, key: str) -> int:
+    def post(self, body: bytes, content_type: str, key: str = "") -> int:
         """Send a chunk, again if the server is away for a moment; how many results came."""
         attempt = 0
         while True:

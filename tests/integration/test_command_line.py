@@ -1,0 +1,235 @@
+"""The command line against a real server: from an empty folder to a verified record."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+VITNE = [sys.executable, "-m", "vitne"]
+
+
+class Place:
+    """A folder with a server, and a shell in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "COLUMNS": "200"}
+        self.url = ""
+        self._server: subprocess.Popen[str] | None = None
+
+    def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Call a verb."""
+        return subprocess.run(  # noqa: S603  # our own program
+            [*VITNE, *words],
+            cwd=self.folder,
+            env=self.environ | ({"VITNE_URL": self.url} if self.url else {}),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def json(self, *words: str, stdin: str = "") -> Any:
+        """Call a verb that must succeed, and read its document."""
+        done = self.run(*words, "--json", stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def start(self) -> None:
+        """Serve, and wait for the line that says so."""
+        self._server = subprocess.Popen(  # noqa: S603  # our own program
+            [*VITNE, "serve", "--port", "0", "--json"],
+            cwd=self.folder,
+            env=self.environ,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._server.stderr
+        seen = []
+        for line in self._server.stderr:
+            seen.append(line)
+            found = re.search(r'"port": ?(\d+)', line)
+            if found:
+                self.url = f"http://127.0.0.1:{found[1]}"
+                return
+        pytest.fail("".join(seen))
+
+    def stop(self) -> None:
+        """Ask the server to end, as a service manager does."""
+        if self._server:
+            self._server.send_signal(signal.SIGTERM)
+            _, told = self._server.communicate(timeout=60)
+            assert self._server.returncode == 0, told
+            self._server = None
+            self.url = ""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A served folder with the tenant acme."""
+    made = Place(tmp_path_factory.mktemp("place"))
+    made.json("init", "--tenant", "acme")
+    made.start()
+    yield made
+    made.stop()
+
+
+def _send(place: Place, *words: str) -> str:
+    """Send one event; its id."""
+    sent = place.json("send", "--type", "crm.customer.viewed", "--target", "customer/cus_1", *words)
+    assert sent["counts"] == {"accepted": 1}
+    return str(sent["results"][0]["id"])
+
+
+def _log_key(place: Place) -> str:
+    """The key of the log, as its owner would publish it."""
+    proof = place.json("prove", _send(place, "--actor", "usr_1"), "-o", "any.json")
+    return str(proof["key"])
+
+
+def test_an_event_sent_from_its_flags_is_shown_proved_and_verified(place: Place) -> None:
+    """The newcomer's five minutes."""
+    event_id = _send(place, "--actor", "usr_77", "--set", "actor.name=Kari Nordmann")
+
+    shown = place.json("show", event_id)
+    proved = place.json("prove", event_id, "-o", "proof.json")
+    verified = place.json("verify", "proof.json", "--key", proved["key"])
+
+    assert shown["shown"]["event"]["actor"]["name"] == "Kari Nordmann"
+    assert shown["checked"].startswith("verified: ")
+    assert verified["verified"]
+    assert verified["event"] == shown["shown"]["event"]
+    assert verified["index"] == shown["shown"]["index"] == proved["index"]
+
+
+def test_a_proof_verifies_after_the_server_has_gone(tmp_path: Path) -> None:
+    """With nothing but the file and the key; the folder passes fsck."""
+    place = Place(tmp_path)
+    place.json("init", "--tenant", "acme")
+    place.start()
+    event_id = _send(place, "--actor", "usr_77")
+    key = place.json("prove", event_id, "-o", "proof.json")["key"]
+    assert place.run("prove", event_id, "-o", "-").stdout.startswith('{"checkpoint":')
+    place.stop()
+
+    assert place.json("verify", "proof.json", "--key", key)["trust"] == "given"
+    assert place.json("fsck")["clean"] is True
+
+
+def test_a_section_can_be_withheld_and_the_rest_verifies(place: Place) -> None:
+    """Of the same event, so that what is withheld was there."""
+    event_id = _send(place, "--actor", "usr_77", "--set", "actor.name=Kari Nordmann")
+
+    place.json("prove", event_id, "-o", "whole.json")
+    place.json("prove", event_id, "--withhold", "person", "-o", "less.json")
+    verified = place.json("verify", "less.json")
+
+    assert "Kari" in (place.folder / "whole.json").read_text()
+    assert "Kari" not in (place.folder / "less.json").read_text()
+    assert verified["withheld"] == ["person"]
+
+
+def test_a_tlog_proof_verifies_with_the_key_of_the_log(place: Place) -> None:
+    """As any C2SP verifier would read it."""
+    event_id = _send(place, "--actor", "usr_77")
+
+    place.json("prove", event_id, "--tlog-proof", "-o", "entry.tlog-proof")
+
+    assert place.json("verify", "entry.tlog-proof", "--key", _log_key(place))["verified"]
+
+
+def test_one_changed_letter_is_told_by_its_rule(place: Place) -> None:
+    """Exit status 1."""
+    event_id = _send(place, "--actor", "usr_77", "--set", "actor.name=Kari Nordmann")
+    place.json("prove", event_id, "-o", "proof.json")
+    file = place.folder / "proof.json"
+    file.write_text(file.read_text().replace("Kari", "Karl"))
+
+    done = place.run("verify", "proof.json")
+
+    assert done.returncode == 1
+    assert "rule body_root fails" in done.stderr
+
+
+def _lines(count: int, start: int = 0) -> str:
+    events = (
+        {"type": "crm.customer.viewed", "actor": {"id": f"usr_{n}"}, "target": f"customer/c_{n}"}
+        for n in range(start, start + count)
+    )
+    return "".join(json.dumps(event) + "\n" for event in events)
+
+
+def test_a_file_sent_twice_is_stored_once(place: Place) -> None:
+    """Its events have no ids: they derive from the file."""
+    (place.folder / "events.ndjson").write_text(_lines(2_300))
+
+    first = place.json("send", "events.ndjson")
+    again = place.json("send", "events.ndjson")
+
+    assert first["counts"] == {"accepted": 2_300}
+    assert again["counts"] == {"duplicate": 2_300}
+    indices = [[result["index"] for result in sent["results"]] for sent in (first, again)]
+    assert indices[0] == indices[1]
+
+
+def test_events_come_from_standard_input_too(place: Place) -> None:
+    """As NDJSON, and as an array."""
+    array = json.dumps([json.loads(line) for line in _lines(3, start=50_000).splitlines()])
+
+    assert place.json("send", "-", stdin=_lines(2, start=40_000))["counts"] == {"accepted": 2}
+    assert place.json("send", "-", stdin=array)["counts"] == {"accepted": 3}
+
+
+def test_receipts_are_kept(place: Place) -> None:
+    """Each with the ids that it is for."""
+    event_id = _send(place, "--actor", "usr_77", "--receipts", "kept.ndjson")
+    kept = json.loads((place.folder / "kept.ndjson").read_text())
+
+    assert kept["ids"] == [event_id]
+    assert kept["receipt"].startswith("vitne-receipt/v1\n")
+
+
+def test_a_rejected_event_is_told_with_every_fault(place: Place) -> None:
+    """One in a file: status 1; one by itself: the server's problem."""
+    good, bad = _lines(1, start=60_000), '{"type":"Nonsense","actor":{"id":7}}\n'
+
+    one = place.run("send", "-", stdin=bad)
+    both = place.run("send", "-", stdin=good + bad)
+
+    assert one.returncode == 2
+    assert "wrong_type at $.actor.id" in one.stderr
+    assert both.returncode == 1
+    assert "1 accepted, 1 rejected" in both.stdout
+    assert "wrong_type at $.actor.id" in both.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        (("show", "0190a000-0000-7000-8000-000000000000"), 3, "no event of that id"),
+        (("show", "nonsense"), 2, "expected a UUID"),
+        (("show", "0190a000-0000-7000-8000-000000000000", "--key", "vk_no"), 4, "key"),
+        (("show", "x", "--url", "http://127.0.0.1:1"), 6, "does not answer"),
+        (("show", "x", "--url", "nonsense://x"), 6, "does not answer"),
+        (("send",), 2, "nothing to send"),
+        (("send", "missing.json"), 2, "cannot read the file"),
+    ],
+)
+def test_what_goes_wrong_is_a_sentence_with_a_status(
+    place: Place, words: Sequence[str], status: int, sentence: str
+) -> None:
+    """And never a traceback."""
+    done = place.run(*words)
+
+    assert (done.returncode, done.stdout) == (status, "")
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
