@@ -236,7 +236,7 @@ class RecordStore(Searchable, Protocol):
         """Make an empty log; nothing happens if it exists with the same origin.
 
         Raises:
-            ConflictError: it exists with another origin.
+            ConflictError: it exists with another origin, or another log has this one.
         """
 
     def logs(self) -> list[LogInfo]:
@@ -249,7 +249,11 @@ class RecordStore(Searchable, Protocol):
         """Logs whose `next_index` is above their `head_size`; cheap with thousands of logs."""
 
     def append(self) -> AbstractContextManager[AppendTransaction]:
-        """Open the append transaction; commits durably on a clean exit, undoes on an error."""
+        """Open the append transaction; commits durably on a clean exit, undoes on an error.
+
+        A write that failed inside undoes it too, even if its error was caught: the exit raises it
+        again. A write of any other kind inside the block would wait for its end: `RuntimeError`.
+        """
 
     def entries(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[bytes]:
         """Entry bytes of the hot rows in [start, end), ascending."""

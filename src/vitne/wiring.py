@@ -1,1 +1,232 @@
-"""Wiring."""
+"""The only place that picks adapters for services: settings in, a running house out."""
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from vitne.adapters.clock import SystemClock, SystemIds
+from vitne.adapters.keys.vault import FolderVault
+from vitne.adapters.lock import FolderLock
+from vitne.adapters.memory.archive import MemoryArchive
+from vitne.adapters.objects.folder import FolderObjects
+from vitne.adapters.sqlite.house import SqliteHouse
+from vitne.core.types import LogId
+from vitne.errors import VitneError
+from vitne.ports import (
+    Archive,
+    CheckpointStore,
+    Clock,
+    IdSource,
+    KeyVault,
+    ObjectStore,
+    RecordStore,
+    SegmentCatalog,
+    StateStore,
+)
+from vitne.services.append import Append, AppendLimits
+from vitne.services.conflict import Conflicts
+from vitne.services.fsck import Fsck
+from vitne.services.fsck_log import Stores
+from vitne.services.ingest import Ingest
+from vitne.services.logkeys import LogKeys
+from vitne.services.logs import Logs
+from vitne.services.onboard import Onboard
+from vitne.services.own_events import OwnEvents
+from vitne.services.prepare import Preparer
+from vitne.services.publish import Publish
+from vitne.services.published import Published
+from vitne.services.publisher import Publisher
+from vitne.services.recover import Recover, Recovery
+from vitne.services.show import Show
+from vitne.services.stage import Step, no_step
+from vitne.settings import Settings
+
+_LOG = logging.getLogger("vitne")
+_DATABASE = "vitne.db"
+_DAY_US = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """One adapter for each port."""
+
+    store: RecordStore
+    heads: CheckpointStore
+    segments: SegmentCatalog
+    state: StateStore
+    objects: ObjectStore
+    archive: Archive
+    vault: KeyVault
+    clock: Clock = field(default_factory=SystemClock)
+    ids: IdSource = field(default_factory=SystemIds)
+    close: Callable[[], None] = lambda: None
+
+
+class House:
+    """All services over one set of adapters.
+
+    `start` begins to write, and in a serving house to publish; `close` ends both in an order that
+    loses nothing: intake refuses, what waits is written, what is written is published.
+    """
+
+    def __init__(
+        self, adapters: Adapters, settings: Settings, *, serving: bool = True, step: Step = no_step
+    ) -> None:
+        self.settings = settings
+        self.adapters = adapters
+        self.serving = serving
+        self.clock = adapters.clock
+        self.store = adapters.store
+        self.state = adapters.state
+        self.objects = adapters.objects
+        self.keys = LogKeys(adapters.vault)
+        self.logs = Logs(adapters.store, settings.server_name)
+        preparer = Preparer(
+            logs=self.logs,
+            keys=self.keys,
+            clock=adapters.clock,
+            ids=adapters.ids,
+            sealed=adapters.archive.find,
+            dedupe_us=settings.dedupe_days * _DAY_US,
+        )
+        self.append = Append(
+            store=adapters.store,
+            objects=adapters.objects,
+            keys=self.keys,
+            clock=adapters.clock,
+            logs=self.logs,
+            conflict=Conflicts(preparer).draft,
+            limits=AppendLimits(
+                queue_events=settings.queue_events_max,
+                queue_bytes=settings.queue_bytes_max,
+                commit_events=settings.commit_events_max,
+                free_bytes=settings.free_bytes_min,
+            ),
+        )
+        self.ingest = Ingest(preparer, self.append)
+        self.publish = Publish(adapters.store, adapters.heads, adapters.objects, self.keys, step)
+        self.publisher = Publisher(self.publish, settings.publish_interval_ms / 1000)
+        self.show = Show(
+            adapters.store,
+            adapters.archive,
+            adapters.objects,
+            self.keys,
+            nudge=self.publisher.nudge,
+        )
+        self.recover = Recover(adapters.store, adapters.heads, adapters.objects, self.keys, step)
+        self.fsck = Fsck(
+            Stores(
+                store=adapters.store,
+                heads=adapters.heads,
+                objects=adapters.objects,
+                keys=self.keys,
+                segments=adapters.segments,
+                archive=adapters.archive,
+                database=_DATABASE,
+            )
+        )
+        door = "api" if serving else "cli"
+        self.onboard = Onboard(
+            adapters.state,
+            self.append,
+            OwnEvents(self.ingest, door),  # type: ignore[arg-type]  # a literal of two
+            adapters.clock,
+            adapters.ids,
+        )
+        self._started = False
+
+    def published(self, log: LogId) -> Published:
+        """What a log has published."""
+        return Published(self.objects, log)
+
+    def start(self) -> Recovery | None:
+        """Begin; a serving house first finishes or forgets what a crash left.
+
+        Raises:
+            RollbackError: the database is older than what was signed.
+            StorageError: the disk is full, read-only or failing.
+        """
+        recovery = None
+        if self.serving:
+            recovery = self.recover.run()
+            for log, reason in sorted(recovery.halted.items()):
+                _LOG.error("log %s is not published: %s", log, reason)
+                self.publish.halt(log, reason)
+        self.append.start()
+        if self.serving:
+            self.publisher.start()
+        self._started = True
+        return recovery
+
+    def close(self) -> None:
+        """Stop: take no more, write what waits, publish it, let go of everything."""
+        with ExitStack() as stack:
+            stack.callback(self.adapters.close)
+            if not self._started:
+                return
+            self._started = False
+            self.append.close()
+            if self.serving:
+                self.publisher.close()
+                self._publish_the_rest()
+
+    def _publish_the_rest(self) -> None:
+        try:
+            while self.publish.run_once().more:
+                pass
+        except VitneError as error:
+            # It is stored; the next start publishes it.
+            _LOG.warning("entries are left unpublished: %s: %s", error.code, error)
+
+    def __enter__(self) -> Self:
+        """The house, started."""
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close."""
+        self.close()
+
+
+def open_house(
+    settings: Settings, *, serving: bool = True, create: bool = False, step: Step = no_step
+) -> House:
+    """A house over a folder, not started yet.
+
+    Args:
+        settings: of the server; `folder` says where.
+        serving: the one process that publishes; takes the folder's lock. Without it the house
+            can append beside a serving one, but publishes nothing.
+        create: make the folder and its keys where there are none.
+        step: told of each step of publishing.
+
+    Raises:
+        ConfigurationError: another process serves the folder, or it was never initialised.
+        StorageError: it cannot be read or written.
+    """
+    folder = Path(settings.folder)
+    with ExitStack() as stack:
+        ids = SystemIds()
+        vault = FolderVault.open(folder / "keys", ids, create=create)
+        if serving:
+            stack.callback(FolderLock.take(folder / "vitne.lock").close)
+        rows = SqliteHouse.open(folder / _DATABASE)
+        stack.callback(rows.close)
+        objects = FolderObjects.open(folder / "objects")
+        stack.callback(objects.close)
+        adapters = Adapters(
+            store=rows.records,
+            heads=rows.checkpoints,
+            segments=rows.segments,
+            state=rows.state,
+            objects=objects,
+            archive=MemoryArchive(rows.segments),
+            vault=vault,
+            ids=ids,
+            close=stack.pop_all().close,
+        )
+        return House(adapters, settings, serving=serving, step=step)
+    raise AssertionError  # pragma: no cover - the stack never swallows an error

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vitne.core.entry import VOID_QUARANTINED
-from vitne.core.types import LeafIndex, LogId, Origin
+from vitne.core.types import LeafIndex, LogId
 from vitne.errors import StorageError, UnavailableError, VitneError
 from vitne.ports import (
     AppendTransaction,
@@ -27,6 +27,7 @@ from vitne.ports import (
 )
 from vitne.services.control_entries import key_entries
 from vitne.services.logkeys import LogKeys
+from vitne.services.logs import Logs
 from vitne.services.plan import Draft, LogPlanner, Placed, Sheaf
 from vitne.services.receipts import Receipts
 from vitne.services.ticket import Count, Ticket
@@ -89,7 +90,7 @@ class Append:
         objects: ObjectStore,
         keys: LogKeys,
         clock: Clock,
-        origin: Callable[[LogId], Origin],
+        logs: Logs,
         conflict: ConflictDraft,
         limits: AppendLimits = AppendLimits(),  # noqa: B008 - frozen
     ) -> None:
@@ -97,7 +98,7 @@ class Append:
         self._objects = objects
         self._keys = keys
         self._clock = clock
-        self._origin = origin
+        self._logs = logs
         self._conflict = conflict
         self._limits = limits
         self._receipts = Receipts(store, objects, keys)
@@ -109,6 +110,11 @@ class Append:
     def waiting(self) -> WaitingRoom[Ticket]:
         """Where requests wait."""
         return self._waiting
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the writer thread runs."""
+        return self._thread.is_alive()
 
     def start(self) -> None:
         """Begin writing what waits."""
@@ -125,7 +131,7 @@ class Append:
 
         Killed in between, the key entries are written before anything else.
         """
-        self._store.create_log(log, self._origin(log), self._clock.now_us())
+        self._store.create_log(log, self._logs.name(log), self._clock.now_us())
         with self._store.append() as tx:
             if tx.tail(log).next_index == 0:
                 self._write_log(tx, log, [], self._clock.now_us())
@@ -209,7 +215,7 @@ class Append:
             self._count_clamp(log, recorded_us - now_us)
         planner = LogPlanner(tail, recorded_us, *_known(tx, log, sheaves))
         if tail.next_index == 0:
-            keys, origin = self._keys, self._origin(log)
+            keys, origin = self._keys, self._logs.origin(log)
             for entry in key_entries(keys, log, origin, recorded_us):
                 planner.control(entry)
         placed = [planner.add(sheaf) for sheaf in sheaves]
@@ -235,7 +241,7 @@ class Append:
         failed: dict[int, Exception] = {}
         for ticket, log, placed in parts:
             try:
-                self._receipts.settle(ticket, log, self._origin(log), placed)
+                self._receipts.settle(ticket, log, self._logs.origin(log), placed)
             except VitneError as found:
                 # It is stored, but cannot be told; the sender's retry finds duplicates.
                 _LOG.exception("a receipt could not be made")

@@ -299,7 +299,8 @@ class LogPlanner:
             if draft.seq
             else draft.entry[:10]
             + stamp
-            + draft.entry[18:42]
+            + draft.entry[18:26]
+            + draft.stream.stream_id
             + number.to_bytes(8, "big")
             + draft.entry[50:]
             for draft, number in zip(tally.fresh, tally.numbers, strict=True)
