@@ -20,7 +20,7 @@ from cyclopts import Group, Parameter
 from vitne import errors
 from vitne.errors import ConfigurationError, DecodeError, UnavailableError, VitneError
 
-__all__ = ["DEFAULT_URL", "Client", "Purpose", "Server", "profile"]
+__all__ = ["DEFAULT_URL", "Client", "Purpose", "Server", "profile", "to_error"]
 
 DEFAULT_URL = "http://127.0.0.1:8470"
 """Where `vitne serve` listens when it is told nothing."""
@@ -156,7 +156,7 @@ class Client:
                 hint="is it running? vitne serve",
             ) from error
         if reply.is_error:
-            raise _problem(reply)
+            raise to_error(reply)
         return reply
 
 
@@ -173,7 +173,7 @@ def _decode(reply: httpx.Response) -> Any:  # noqa: ANN401  # JSON
         ) from error
 
 
-def _problem(reply: httpx.Response) -> VitneError:
+def to_error(reply: httpx.Response) -> VitneError:
     """A problem+json reply (RFC 9457) as the error that the server raised."""
     try:
         problem = msgspec.json.decode(reply.content, type=dict[str, Any])
@@ -183,11 +183,9 @@ def _problem(reply: httpx.Response) -> VitneError:
     kind = _kind(code, reply.status_code)
     message = str(problem.get("detail") or problem.get("title") or f"HTTP {reply.status_code}")
     faults = [_fault_line(fault) for fault in problem.get("problems") or []]
-    made = kind(
-        "\n  ".join([message, *faults]),
-        where=str(problem.get("where") or reply.url.path),
-        hint=str(problem.get("hint") or ""),
-    )
+    made = kind("\n  ".join([message, *faults]))
+    made.where = str(problem.get("where") or reply.url.path)
+    made.hint = str(problem.get("hint") or "")
     made.code = code or kind.code  # type: ignore[misc]  # the server's code, told as it came
     wait_s = reply.headers.get("retry-after", "")
     if isinstance(made, UnavailableError) and wait_s.isdecimal():
