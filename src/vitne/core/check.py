@@ -61,7 +61,7 @@ def check_form(value: object, *, newer_minor: bool) -> Checked:
         return checked
     deep = next((f for f in faults(value, text=False) if f.code == "too_large"), None)
     if deep is not None:
-        checked.report("too_large", deep.path, f"nesting of at most {MAX_DEPTH} levels", "deeper")
+        checked.report("too_large", "$", f"nesting of at most {MAX_DEPTH} levels", "deeper")
         return checked
     found = _walk_object(_EVENT, value, "$", checked)
     checked.value = found if isinstance(found, dict) else {}

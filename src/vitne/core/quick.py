@@ -8,7 +8,6 @@ while decoding. Property tests hold the two ways together.
 """
 
 import re
-import unicodedata
 from hashlib import sha256
 from typing import Annotated, Final, Literal
 
@@ -240,8 +239,7 @@ def _is_clean(item: bytes) -> bool:
         return False
     if item.isascii():
         return b"\x7f" not in item
-    characters = item.decode()
-    return not text.has_forbidden(characters) and unicodedata.is_normalized("NFC", characters)
+    return text.is_clean(item.decode(), multiline=True)  # line breaks are layout: strings have none
 
 
 def _targets(targets: list[_Target] | None) -> tuple[tuple[tuple[str, str], ...], str]:
