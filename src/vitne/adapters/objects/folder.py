@@ -12,7 +12,7 @@ import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from gzip import compress, decompress
+from gzip import compress
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +24,9 @@ from vitne.errors import BadInputError, IntegrityError, ObjectConflictError
 
 _GZIP_LEVEL = 1
 """Bundles hold hashes and times: higher levels cost much and save little."""
+
+_GZIP_BITS = 31
+"""Tells zlib to expect the gzip form, with its checksum and length."""
 
 Parts = tuple[str, ...]
 
@@ -200,8 +203,8 @@ def _unpacked(key: str, stored: bytes) -> bytes:
     if not is_compressed(key):
         return stored
     try:
-        return decompress(stored)
-    except (OSError, EOFError, zlib.error) as error:
+        return zlib.decompress(stored, wbits=_GZIP_BITS)
+    except zlib.error as error:
         raise IntegrityError(
             f"a compressed file is damaged: {error}",
             where=file_name(key),

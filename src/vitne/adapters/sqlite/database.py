@@ -11,7 +11,6 @@ from typing import Self
 
 from vitne.adapters.sqlite.failures import storage_errors
 from vitne.adapters.sqlite.migrate import check, migrate
-from vitne.adapters.sqlite.queries import query
 from vitne.adapters.sqlite.where import add_functions
 from vitne.errors import ConfigurationError, StorageError
 
@@ -24,6 +23,9 @@ CHECKPOINT_PAGES = 4000
 _KEPT_READERS = 16
 """Idle reading connections that are kept open."""
 
+BUSY_S = 10.0
+"""Seconds that a write waits for another process; longer than any transaction of ours takes."""
+
 _WRITER_CACHE_KIB = 16_384
 _READER_CACHE_KIB = 4_096
 
@@ -35,10 +37,11 @@ class Database:
     they came: a long series of short writes (dropping, forgetting) cannot starve another one.
     """
 
-    def __init__(self, path: Path, *, read_only: bool) -> None:
+    def __init__(self, path: Path, *, read_only: bool, busy_s: float) -> None:
         self.path = path
         self.where = str(path)
         self._read_only = read_only
+        self._busy_s = busy_s
         self._idle: deque[sqlite3.Connection] = deque()
         self._turn = threading.Lock()
         self._writing = threading.Lock()
@@ -47,14 +50,16 @@ class Database:
         self._writer: sqlite3.Connection | None = None
 
     @classmethod
-    def open(cls, path: Path, *, read_only: bool = False) -> Self:
+    def open(cls, path: Path, *, read_only: bool = False, busy_s: float = BUSY_S) -> Self:
         """Open a file; when writing, make it (mode 0600) or bring it to the newest version.
+
+        `busy_s` is how long a write waits for another process to end its own.
 
         Raises:
             StorageError: it cannot be opened.
             ConfigurationError: it is no database of Vitne, or made by a newer version.
         """
-        database = cls(path, read_only=read_only)
+        database = cls(path, read_only=read_only, busy_s=busy_s)
         with storage_errors(database.where):
             if read_only:
                 database._open_reading()
@@ -72,9 +77,10 @@ class Database:
 
     def _open_writing(self) -> None:
         _touch(self.path)
-        writer = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        writer = sqlite3.connect(
+            self.path, self._busy_s, isolation_level=None, check_same_thread=False
+        )
         try:
-            writer.execute(query("busy"))
             for pragma in (
                 f"page_size = {PAGE_BYTES}",
                 "journal_mode = WAL",
@@ -114,11 +120,11 @@ class Database:
     def _connect_reader(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{self.path.resolve().as_uri()}?mode=ro",
+            self._busy_s,
             uri=True,
             isolation_level=None,
             check_same_thread=False,
         )
-        connection.execute(query("busy"))
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA query_only = ON")
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")

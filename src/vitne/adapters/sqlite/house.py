@@ -6,7 +6,7 @@ from typing import Self
 
 from vitne.adapters.sqlite.catalog import SqliteCatalog
 from vitne.adapters.sqlite.checkpoints import SqliteCheckpoints
-from vitne.adapters.sqlite.database import Database
+from vitne.adapters.sqlite.database import BUSY_S, Database
 from vitne.adapters.sqlite.records import SqliteRecords
 from vitne.adapters.sqlite.state import SqliteState
 
@@ -22,15 +22,17 @@ class SqliteHouse:
         self.state = SqliteState(database)
 
     @classmethod
-    def open(cls, path: Path, *, read_only: bool = False) -> Self:
+    def open(cls, path: Path, *, read_only: bool = False, busy_s: float = BUSY_S) -> Self:
         """Open the file, made or migrated if need be; `read_only` (sealing, fsck) does neither.
+
+        A write waits up to `busy_s` seconds for another process (the command line beside a server).
 
         Raises:
             StorageError: it cannot be opened, or be written.
             ConfigurationError: it is absent (read-only), another program's, or of a newer version.
             IntegrityError: it is damaged.
         """
-        return cls(Database.open(path, read_only=read_only))
+        return cls(Database.open(path, read_only=read_only, busy_s=busy_s))
 
     def close(self) -> None:
         """Close after the running transaction; every later call raises `StorageError`."""

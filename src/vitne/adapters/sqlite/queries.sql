@@ -2,10 +2,6 @@
 -- what the statement does. `(?, …)` groups marked by `/*rows*/` are repeated by the loader, and
 -- `/*where*/` stands for a compiled filter.
 
--- busy --
--- How long a statement waits for another process before it fails.
-PRAGMA busy_timeout = 10000;
-
 -- log_no --
 SELECT no FROM log WHERE id = ?;
 
