@@ -25,7 +25,7 @@ from vitne.services.reply import Arrival, IntakeReply
 from vitne.settings import Settings
 from vitne.wiring import House, open_house
 
-__all__ = ["bench"]
+__all__ = ["Figure", "bench"]
 
 _LOG = LogId("bench")
 _BATCH = 500

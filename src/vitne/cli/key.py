@@ -14,7 +14,7 @@ from vitne.errors import BadInputError
 from vitne.ports import ApiKey, Role
 from vitne.services.onboard import KeyRequest
 
-__all__ = ["app"]
+__all__ = ["Source", "app"]
 
 app = App(name="key", help="Make, list and revoke API keys.")
 
