@@ -233,3 +233,21 @@ def test_what_goes_wrong_is_a_sentence_with_a_status(
     assert (done.returncode, done.stdout) == (status, "")
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_damage_on_disk_is_told_with_its_file_and_status_1(tmp_path: Path) -> None:
+    """One byte of one tile."""
+    place = Place(tmp_path)
+    place.json("init", "--tenant", "acme")
+    place.start()
+    _send(place, "--actor", "usr_77")
+    place.stop()
+    tile = next((tmp_path / "vitne-data/objects/log/acme/tile/0").rglob("*.p/*"))
+    data = tile.read_bytes()
+    tile.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+
+    done = place.run("fsck")
+
+    assert done.returncode == 1
+    assert "tile/0/000.p" in done.stdout
+    assert "damaged" in done.stdout
