@@ -164,10 +164,10 @@ class Client:
         for ready in self._desk.repeats(_FOREVER_US):
             run.submit(ready.event_id, ready.tenant, ready.body)
         run.closed = True
+        _clients.discard(self)
         for stream in run.streams.all():
             self._report(run, stream, end=True)
-        if not run.pipeline.waiting.stats.away:
-            run.pipeline.flush(run.ordinal, wait_s)
+        run.pipeline.flush(run.ordinal, wait_s, unless_away=True)
         run.stop(max(until - time.monotonic(), _LEAST_STOP_S))
 
     def stats(self) -> Stats:

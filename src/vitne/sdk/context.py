@@ -5,6 +5,7 @@ nest: the inner one wins, field by field.
 """
 
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,9 +50,31 @@ def action(action_id: str = "") -> Iterator[str]:
         yield chosen
 
 
+class _Random:
+    """Unpredictable bytes in slices: one call of the system for many ids."""
+
+    def __init__(self) -> None:
+        self._at = 0
+        self._pool = b""
+        self._lock = threading.Lock()
+
+    def take(self) -> bytes:
+        """`RANDOM_BYTES` bytes that nobody got before."""
+        with self._lock:
+            if self._at >= len(self._pool):
+                self._pool, self._at = os.urandom(RANDOM_BYTES * 256), 0
+            self._at += RANDOM_BYTES
+            return self._pool[self._at - RANDOM_BYTES : self._at]
+
+
+_random = _Random()
+# A forked child must not hand out the same bytes, nor wait for a lock that a thread held.
+os.register_at_fork(after_in_child=_random.__init__)  # type: ignore[misc]  # begins anew
+
+
 def new_id() -> str:
     """A fresh UUIDv7 as text."""
-    return to_text(uuid7(time.time_ns() // 1000, os.urandom(RANDOM_BYTES)))
+    return to_text(uuid7(time.time_ns() // 1000, _random.take()))
 
 
 def outgoing_headers(baggage: str = "") -> dict[str, str]:

@@ -34,11 +34,11 @@ class Item(Struct):
     """Monotonic time at which a waiting event is spooled instead."""
 
 
-class _Tenant(Struct):
+class _Tenant(Struct, frozen=True):
     id: str = ""
 
 
-class _Head(Struct):
+class _Head(Struct, frozen=True):
     id: str = ""
     tenant: _Tenant = _Tenant()
 

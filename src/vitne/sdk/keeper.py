@@ -63,17 +63,23 @@ class Keeper:
         overdue = waiting.overdue_at()
         late = overdue is not None and (overdue <= now or waiting.stats.away)
         copy = [i for i in waiting.hand if i.waiter is not None and not i.waiter.done()]
-        if len(waiting) and (late or waiting.stats.away or waiting.is_filling()):
+        # Without a server, events still wait for company: the disk likes batches, too.
+        away = waiting.stats.away and waiting.age_left_s() <= 0
+        if len(waiting) and (late or away or waiting.is_filling()):
             waiting.moving = True
             return waiting.pop(_MOVE_EVENTS, _MOVE_BYTES), copy if late else []
         return [], copy if late else []
 
     def _wait(self, tick_at: float) -> None:
         waiting = self._waiting
-        times = [tick_at, self._full_until, waiting.overdue_at() if self._spool else None]
         now = time.monotonic()
+        times = [tick_at, self._full_until, waiting.overdue_at() if self._spool else None]
+        if self._spool is not None and waiting.stats.away and len(waiting):
+            times.append(now + waiting.age_left_s())
         ahead = [at - now for at in times if at is not None and at > now]
+        waiting.keeper_sleeps = now >= self._full_until
         waiting.guard.wait(min([*ahead, _MAX_WAIT_S]))
+        waiting.keeper_sleeps = False
 
     def _copy(self, items: list[Item]) -> None:
         """Spool events whose request takes too long; the log will tell the copy as a duplicate."""

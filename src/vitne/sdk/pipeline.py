@@ -68,14 +68,25 @@ class Pipeline:
                 spool_bytes=sum(spool.used_bytes for spool in [*own, *self._sender.adopted]),
             )
 
-    def flush(self, ordinal: int, timeout_s: float) -> bool:
-        """Send all events up to an ordinal now; whether all were answered in time."""
+    def flush(self, ordinal: int, timeout_s: float, *, unless_away: bool = False) -> bool:
+        """Send all events up to an ordinal now; whether all were answered in time.
+
+        Args:
+            ordinal: of the last event that matters.
+            timeout_s: how long to wait.
+            unless_away: give up as soon as the server gives no answer.
+        """
         waiting = self.waiting
         with waiting.lock:
             waiting.target = max(waiting.target, ordinal)
             waiting.work.notify()
             waiting.settled.wait_for(
-                lambda: waiting.mark.value >= ordinal or waiting.stopping, timeout_s
+                lambda: (
+                    waiting.mark.value >= ordinal
+                    or waiting.stopping
+                    or (unless_away and waiting.stats.away)
+                ),
+                timeout_s,
             )
             return waiting.mark.value >= ordinal
 

@@ -76,7 +76,9 @@ class Sender:
             if own_due:
                 return own
             waits = len(waiting) > 0 and not waiting.moving
+            waiting.sender_sleeps = True
             waiting.work.wait(max(waiting.age_left_s(), 0.0) if waits else None)
+            waiting.sender_sleeps = False
         return None
 
     def _take_from_queue(self) -> Hand:
@@ -103,10 +105,13 @@ class Sender:
     def _deliver(self, hand: Hand) -> None:
         """Send a batch until it is answered, or safe on disk while the server is away."""
         pieces = [hand.items]
+        outcome: Outcome | None = None
         while pieces:
             outcome = self._transport.post(pieces[0])
             if isinstance(outcome, Answered):
                 self._on_answer(pieces[0], outcome.reply)
+                if hand.origin is not None and len(pieces) == 1:
+                    hand.origin.done()
             with self._waiting.lock:
                 self._waiting.stats.requests += 1
                 if self._waiting.stopping and not isinstance(outcome, Answered):
@@ -119,7 +124,7 @@ class Sender:
                     pieces = self._to_spool(pieces)
                 if not self._back_off(outcome) or hand.origin is not None:
                     return  # a spool shows the batch again: `done` was not called
-        if hand.origin is not None:
+        if hand.origin is not None and isinstance(outcome, Unreadable):
             hand.origin.done()
 
     def _after(self, pieces: list[list[Item]], outcome: Outcome, hand: Hand) -> list[list[Item]]:
@@ -179,6 +184,7 @@ class Sender:
             waiting.stats.away = True
             waiting.stats.last_error = outcome.reason
             waiting.guard.notify()
+            waiting.settled.notify_all()
             wait_s = wait_before_retry_s(options, self._failures, outcome.retry_after_s)
             self._failures += 1
             until = time.monotonic() + wait_s

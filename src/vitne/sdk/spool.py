@@ -115,17 +115,30 @@ class Spool:
     def _begin_segment(self) -> None:
         number = self._next
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-        self._write_fd = os.open(self._path(number), flags, 0o600)
+        fd = os.open(self._path(number), flags, 0o600)
         self._next = number + 1
+        try:
+            size = os.write(fd, MAGIC)
+        except OSError:
+            os.close(fd)
+            self._path(number).unlink()
+            raise
+        self._write_fd = fd
+        self._sizes[number] = size
         self._segments.append(number)
-        self._sizes[number] = os.write(self._write_fd, MAGIC)
         if self._fsync != "never":
             _sync_folder(self.folder)
 
     def _cut_back(self) -> None:
         """Undo a write that failed half way, so the next frame begins where this one did."""
-        if self._write_fd >= 0:
+        if self._write_fd < 0:
+            return
+        try:
             os.ftruncate(self._write_fd, self._sizes[self._segments[-1]])
+        except OSError:
+            # Then the half frame ends its segment, as after a kill; the next write begins another.
+            os.close(self._write_fd)
+            self._write_fd = -1
 
     def _close_writer(self) -> None:
         if self._write_fd >= 0:
@@ -212,10 +225,12 @@ class Spool:
 
     def abandon(self) -> None:
         """Forget the folder in a forked child: the parent owns it, with its lock."""
+        if not self._open:
+            return
+        self._open = False
         for fd in (self._write_fd, self._read_fd, self._lock_fd):
             if fd >= 0:
                 os.close(fd)
-        self._open = False
 
 
 def adopt(runs: Path, own: str, *, max_bytes: int) -> list[Spool]:

@@ -30,6 +30,8 @@ class Waiting:
         self.stopping = False
         self.moving = False
         """The keeper carries events to the spool: the sender must not overtake them."""
+        self.sender_sleeps = False
+        self.keeper_sleeps = False
         self.hand: list[Item] = []
         """Events that the sender took from the queue and is sending."""
         self.target = 0
@@ -48,14 +50,20 @@ class Waiting:
         options, queue, size = self.options, self._queue, len(item.body)
         if len(queue) >= options.queue_max_events or self._bytes + size > options.queue_max_bytes:
             return False
-        if not queue:
+        first = not queue
+        if first:
             self._oldest_at = time.monotonic()
         queue.append(item)
         self._bytes += size
         self._urgent += item.waiter is not None
-        if len(queue) == 1 or self.is_due():
+        # Waking a thread costs more than all the rest, so only one that sleeps is woken, once.
+        if self.sender_sleeps and (first or self.is_due()):
+            self.sender_sleeps = False
             self.work.notify()
-        if self._urgent or self.stats.away or self.is_filling():
+        if self.keeper_sleeps and (
+            self._urgent > 0 or (first and self.stats.away) or self.is_filling()
+        ):
+            self.keeper_sleeps = False
             self.guard.notify()
         return True
 

@@ -1,0 +1,356 @@
+"""Events reach a real server once, in order, whatever the server does meanwhile."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from vitne.errors import EventRefusedError, NotDurableError
+from vitne.sdk import Client
+
+WAIT_S = 60.0
+
+
+def record_views(client: Client, count: int, **fields: Any) -> list[str]:
+    return [
+        client.record(
+            "crm.customer.viewed", actor="usr_77", target=f"customer/cus_{at}", **fields
+        ).id
+        for at in range(count)
+    ]
+
+
+def lose_the_reply(log: Any, handler: Any, events: Any) -> bool:
+    log.append(events)
+    handler.close_connection = True
+    handler.connection.close()
+    return True
+
+
+def answer(status: int, **headers: str) -> Callable[..., bool]:
+    def behave(_log: Any, handler: Any, _events: Any) -> bool:
+        handler.answer(status, {"title": "no"}, **headers)
+        return True
+
+    return behave
+
+
+def test_events_arrive_in_the_order_recorded_with_numbers_from_one(log: Any, client: Any) -> None:
+    audit = client()
+
+    ids = record_views(audit, 1200)
+
+    assert audit.flush(WAIT_S)
+    assert log.ids() == ids
+    assert log.seqs() == list(range(1, 1201))
+    assert audit.stats().accepted == 1200
+
+
+def test_every_tenant_has_its_own_numbers(log: Any, client: Any) -> None:
+    audit = client()
+
+    for at in range(6):
+        audit.record("crm.customer.viewed", actor="u", target="customer/c", tenant=f"t{at % 2}")
+
+    assert audit.flush(WAIT_S)
+    assert log.seqs("t0") == log.seqs("t1") == [1, 2, 3]
+
+
+def test_a_lost_reply_does_not_double_an_event(log: Any, client: Any) -> None:
+    log.next.extend([lose_the_reply, lose_the_reply])
+    audit = client()
+
+    ids = record_views(audit, 3)
+
+    assert audit.flush(WAIT_S)
+    assert log.ids() == ids
+    assert audit.stats().duplicate == 3
+
+
+def test_what_was_sent_once_is_sent_again_byte_for_byte(log: Any, client: Any) -> None:
+    seen: list[Any] = []
+
+    def forget(_log: Any, handler: Any, events: Any) -> bool:
+        seen.extend(events)
+        handler.answer(503, {}, Retry_After="0")
+        return True
+
+    log.next.append(forget)
+    audit = client()
+
+    record_views(audit, 1)
+
+    assert audit.flush(WAIT_S)
+    assert log.events() == seen
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
+def test_no_status_but_an_answer_makes_an_event_go_away(log: Any, client: Any, status: int) -> None:
+    log.next.append(answer(status, Retry_After="0"))
+    audit = client()
+
+    ids = record_views(audit, 2)
+
+    assert audit.flush(WAIT_S)
+    assert log.ids() == ids
+    assert audit.stats().retries == 1
+
+
+def test_a_batch_that_the_server_cannot_read_is_sent_in_pieces(log: Any, client: Any) -> None:
+    def too_large(_log: Any, handler: Any, events: Any) -> bool:
+        if len(events) > 2:
+            log.next.append(too_large)
+            handler.answer(413, {})
+            return True
+        log.next.append(too_large)
+        return False
+
+    log.next.append(too_large)
+    audit = client(batch_max_age_s=60.0)
+
+    ids = record_views(audit, 9)
+
+    assert audit.flush(WAIT_S)
+    assert log.ids() == ids
+
+
+def test_one_unreadable_event_is_rejected_alone(log: Any, client: Any) -> None:
+    def choke(_log: Any, handler: Any, events: Any) -> bool:
+        log.next.append(choke)
+        if any(e["targets"][0]["id"] == "cus_3" for e in events if "targets" in e):
+            handler.answer(400, {})
+            return True
+        return False
+
+    log.next.append(choke)
+    audit = client(batch_max_age_s=60.0)
+
+    ids = record_views(audit, 6)
+
+    assert audit.flush(WAIT_S)
+    assert log.ids() == [*ids[:3], *ids[4:]]
+    assert audit.stats().rejected == 1
+
+
+def test_a_slow_server_does_not_hold_up_the_application(log: Any, client: Any) -> None:
+    log.gate.clear()
+    audit = client(queue_max_events=1000)
+    ids = record_views(audit, 1)
+    log.wait_for_requests(1)
+
+    while audit.stats().spooled < 3000:  # the keeper empties the queue while the request hangs
+        for _ in range(100):
+            one = audit.record("crm.customer.viewed", actor="usr_77", target="customer/c")
+            ids.extend([one.id] if one.kept == "queued" else [])
+
+    assert audit.stats().accepted == 0
+    log.gate.set()
+    assert audit.flush(WAIT_S)
+    assert log.ids() == ids
+
+
+def test_what_finds_no_room_is_counted_and_told(
+    log: Any, client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.gate.clear()
+    audit = client(queue_max_events=10, spool_dir=None)
+    record_views(audit, 1)
+    log.wait_for_requests(1)
+
+    kept = [
+        audit.record("crm.customer.viewed", actor="u", target="customer/c").kept for _ in range(20)
+    ]
+
+    assert kept == ["queued"] * 10 + ["lost"] * 10
+    assert "queue and spool are full" in caplog.text
+    log.gate.set()
+    assert audit.flush(WAIT_S)
+    audit.close(WAIT_S)
+    last_word = log.logs["acme"][-1]
+    assert log.seqs() == list(range(1, 12))
+    assert last_word["stream"] == {**last_word["stream"], "seq": 22, "end": True}
+    assert last_word["extra"] == {**last_word["extra"], "lost": 10, "lost_ranges": ["12-21"]}
+    assert last_word["severity"] == "warning"
+
+
+def test_closing_ends_every_stream_with_its_last_word(log: Any, client: Any) -> None:
+    with client() as audit:
+        audit.record("crm.customer.viewed", actor="u", target="customer/c", tenant="t0")
+        audit.record("crm.customer.viewed", actor="u", target="customer/c", tenant="t1")
+
+    for tenant in ("t0", "t1"):
+        assert [e["stream"].get("end", False) for e in log.logs[tenant]] == [False, True]
+
+
+def test_after_closing_an_event_is_refused_and_counted(log: Any, client: Any) -> None:
+    audit = client()
+    audit.close()
+
+    recorded = audit.record("crm.customer.viewed", actor="u", target="customer/c")
+
+    assert recorded.kept == "lost"
+    assert audit.stats().after_close == 1
+    assert log.ids() == []
+
+
+def test_a_rejected_event_is_told_once_and_kept_aside(
+    log: Any, client: Any, caplog: pytest.LogCaptureFixture, tmp_path: Any
+) -> None:
+    log.rejecting = lambda event: event["targets"][0]["id"] == "cus_1"
+    audit = client()
+
+    record_views(audit, 3)
+    record_views(audit, 3)
+
+    assert audit.flush(WAIT_S)
+    assert audit.stats().rejected == 2
+    assert caplog.text.count("the server rejects events") == 1
+    aside = next(tmp_path.glob("spool/*/rejected.jsonl")).read_text().splitlines()
+    assert len(aside) == 2
+
+
+def test_a_wrong_key_keeps_the_events_and_says_so(
+    log: Any, client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    audit = client(api_key="wrong")
+
+    ids = record_views(audit, 3)
+    log.wait_for_requests(2)
+    audit.close(0.1)
+
+    assert "HTTP 401" in caplog.text
+    assert log.ids() == []
+    right = client()
+    while right.stats().adopted < len(ids):
+        assert right.flush(WAIT_S)
+    assert log.ids() == ids
+
+
+# ---------------------------------------------------------------- durable
+
+
+def test_a_durable_event_is_in_the_log_when_record_returns(log: Any, client: Any) -> None:
+    audit = client(batch_max_age_s=60.0)
+
+    recorded = audit.record("crm.customer.exported", actor="u", target="customer/c", durable=True)
+
+    assert recorded.kept == "logged"
+    assert log.ids() == [recorded.id]
+    assert audit.receipt(recorded.id) is not None
+
+
+def test_a_durable_event_is_on_disk_when_the_server_is_away(log: Any, client: Any) -> None:
+    log.stop()
+    audit = client()
+
+    recorded = audit.record("crm.customer.exported", actor="u", target="customer/c", durable=True)
+
+    assert recorded.kept == "spooled"
+    log.start()
+    assert audit.flush(WAIT_S)
+    assert log.ids() == [recorded.id]
+
+
+def test_a_durable_event_does_not_wait_for_a_hanging_server(log: Any, client: Any) -> None:
+    log.gate.clear()
+    audit = client(durable_wait_s=0.05)
+
+    recorded = audit.record("crm.customer.exported", actor="u", target="customer/c", durable=True)
+
+    assert recorded.kept == "spooled"
+    log.gate.set()
+    assert audit.flush(WAIT_S)
+    audit.close(WAIT_S)
+    assert log.ids() == [recorded.id]
+
+
+def test_without_receipt_and_spool_the_act_must_not_go_on(log: Any, client: Any) -> None:
+    log.stop()
+    audit = client(spool_dir=None, durable_timeout_s=0.2)
+
+    with pytest.raises(NotDurableError, match="no receipt and no committed spool"):
+        audit.record("crm.customer.exported", actor="u", target="customer/c", durable=True)
+
+
+def test_a_refused_durable_event_says_why(log: Any, client: Any) -> None:
+    log.rejecting = lambda _event: True
+    audit = client()
+
+    with pytest.raises(EventRefusedError, match="bad_format"):
+        audit.record("crm.customer.exported", actor="u", target="customer/c", durable=True)
+
+
+async def _export(audit: Client, ticks: list[int]) -> str:
+    import asyncio  # noqa: PLC0415 - beside its only use
+
+    async def tick() -> None:
+        while True:
+            ticks.append(len(ticks))
+            await asyncio.sleep(0)
+
+    ticking = asyncio.ensure_future(tick())
+    recorded = await audit.arecord(
+        "crm.customer.exported", actor="u", target="customer/c", durable=True
+    )
+    ticking.cancel()
+    return recorded.kept
+
+
+def test_waiting_for_durability_leaves_the_event_loop_free(log: Any, client: Any) -> None:
+    import asyncio  # noqa: PLC0415 - beside its only use
+
+    log.gate.clear()
+    ticks: list[int] = []
+
+    kept = asyncio.run(_export(client(durable_wait_s=0.1), ticks))
+
+    assert kept == "spooled"
+    assert len(ticks) > 2
+
+
+# ---------------------------------------------------------------- receipts
+
+
+def test_receipts_are_kept_and_found_by_event(log: Any, client: Any) -> None:
+    audit = client(receipt_vkeys=(log.signer("acme").vkey,))
+
+    ids = record_views(audit, 3)
+
+    assert audit.flush(WAIT_S)
+    kept = audit.receipt(ids[1])
+    assert kept is not None
+    assert kept.events == {ids[1]: 1}
+    assert kept.receipt == log.receipt("acme", 1)
+
+
+def test_a_receipt_that_the_trusted_key_did_not_sign_is_no_answer(log: Any, client: Any) -> None:
+    true_key = log.signer("acme").vkey
+    log.signers["acme"] = type(log.signer("acme"))("little.test/log/acme/receipt", b"x" * 32)
+    audit = client(receipt_vkeys=(true_key,))
+
+    record_views(audit, 2)
+    log.wait_for_requests(3)
+
+    stats = audit.stats()
+    assert stats.accepted == 0
+    assert stats.away
+    assert list(audit.receipts()) == []
+
+
+def test_an_answer_about_other_events_is_no_answer(log: Any, client: Any) -> None:
+    def swapped(log: Any, handler: Any, events: Any) -> bool:
+        reply = log.append(events)
+        reply["results"][0]["id"] = "01981f3e-7c1a-7d34-9b0e-5f4c2a9e1b77"
+        handler.answer(200, reply)
+        return True
+
+    log.next.append(swapped)
+    audit = client()
+
+    record_views(audit, 1)
+
+    assert audit.flush(WAIT_S)
+    assert audit.stats().retries == 1
+    assert "was answered as" in audit.stats().last_error
