@@ -33,7 +33,8 @@ def test_bindings_of_concurrent_tasks_do_not_mix() -> None:
 
     async def both() -> tuple[object, object]:
         turn = asyncio.Barrier(2)
-        return await asyncio.gather(request("a", turn), request("b", turn))
+        first, second = await asyncio.gather(request("a", turn), request("b", turn))
+        return first, second
 
     assert asyncio.run(both()) == ("a", "b")
 
