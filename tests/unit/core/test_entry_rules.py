@@ -65,6 +65,7 @@ BROKEN_EVENTS: dict[str, bytes] = {
     "more keys than it says": with_keys(*KEYS) + key(6, 2),
     "unsorted keys": with_keys(key(2), key(1), key(3), key(5), key(6)),
     "a repeated key": with_keys(key(1), key(2), key(3), key(5), key(5)),
+    "a target twice": with_keys(key(2), key(2), key(5)),
     "a key of kind 0": with_keys(key(0), *KEYS),
     "a key of kind 4": with_keys(key(1), key(2), key(3), key(4), key(5)),
     "a key of kind 7": with_keys(key(1), key(2), key(3), key(5), key(7)),

@@ -291,6 +291,12 @@ def test_a_receipt_is_about_its_own_entries_in_their_order() -> None:
             receipt.check_leaves(others)
 
 
+def test_a_node_does_not_pass_for_the_batch_below_it() -> None:
+    """One hash that equals the root is no batch of two."""
+    with pytest.raises(VerificationError):
+        RECEIPT.check_leaves([RECEIPT.root])
+
+
 def test_a_receipt_gets_the_same_bytes_again() -> None:
     assert RECEIPT.sign(RECEIPTS) == RECEIPT.sign(Signer(RECEIPTS.name, bytes(32)))
 
