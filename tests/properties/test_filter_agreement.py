@@ -1,15 +1,22 @@
 """The evaluators of the filter language find the same records, and its text means one filter."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vitne.adapters.archive.archive import ParquetArchive
+from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.where import add_functions, compile_filter
-from vitne.core.fields import FIELDS, core_values, texts_at
+from vitne.core import entry, keys
+from vitne.core.fields import FIELDS, Reading, core_values, text_field, texts_at
 from vitne.core.filter import (
     And,
     Between,
@@ -26,7 +33,10 @@ from vitne.core.filter import (
     simplify,
 )
 from vitne.core.record import Facets, Parts, Record
-from vitne.core.types import LeafIndex
+from vitne.core.types import Hash, LeafIndex, LogId
+from vitne.ports import Segment
+
+LOG = LogId("acme")
 
 encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -166,6 +176,109 @@ def test_sql_finds_the_hot_rows_that_the_reference_finds(
     found = _sql_finds(log, where)
 
     assert found == [record.index for record in log if matches(record, where)]
+
+
+K = bytes(32)
+
+
+def _entry(record: Record) -> bytes:
+    """The entry of a record, with its index keys, and no true commitment."""
+    times = (record.recorded_us, record.facets.occurred_us)
+    if not record.event_id:
+        return entry.encode(
+            entry.VoidEntry(
+                record.recorded_us, record.recorded_us, b"s" * 16, 1, 1, 128, Hash(bytes(32))
+            )
+        )
+    core = msgspec.json.decode(record.parts.core or b"{}")
+    actor = keys.secret(K, keys.ACTOR, core["actor"].get("issuer", ""), core["actor"]["id"])
+    targets = [
+        keys.secret(K, keys.TARGET, each["type"], each["id"]) for each in core.get("targets", ())
+    ]
+    found = {keys.key(keys.ACTOR, actor)}
+    found |= {keys.key(keys.TARGET, target) for target in targets}
+    found |= {keys.pair_key(actor, target) for target in targets}
+    found.add(keys.key(keys.EVENT_TYPE, keys.secret(K, keys.EVENT_TYPE, core["type"])))
+    action = core.get("correlation", {}).get("action_id")
+    if action is not None:
+        found.add(keys.key(keys.ACTION, keys.secret(K, keys.ACTION, action)))
+    event = entry.EventEntry(*times, b"s" * 16, 1, 1, tuple(sorted(found)), Hash(bytes(32)))
+    return entry.encode(event)
+
+
+class OneLog:
+    """The catalog and the published entries of one log."""
+
+    def __init__(self, log: Sequence[Record]) -> None:
+        self.log = [msgspec.structs.replace(record, entry=_entry(record)) for record in log]
+        self.listed: list[Segment] = []
+
+    def segments(self, log: LogId) -> list[Segment]:
+        """See `SegmentCatalog`."""
+        del log
+        return self.listed
+
+    def add(self, log: LogId, segment: Segment) -> None:
+        """See `SegmentCatalog`."""
+        del log
+        self.listed.append(segment)
+
+    def merge(self, log: LogId, merged: Segment) -> list[Segment]:
+        """Not needed here."""
+        raise NotImplementedError
+
+    def entries(self, log: LogId, start: int, end: int) -> list[bytes]:
+        """The published entries [start, end)."""
+        del log
+        return [record.entry for record in self.log[start:end]]
+
+
+def _key_of(log: LogId, epoch: int, kind: int, parts: tuple[str, ...]) -> bytes | None:
+    del log
+    return keys.key(kind, keys.secret(K, kind, *parts)) if epoch == 1 else None
+
+
+@settings(max_examples=150)
+@given(LOGS, FILTERS, st.integers(1, 8), st.booleans())
+def test_the_archive_finds_the_sealed_rows_that_the_reference_finds(
+    log: Sequence[Record], where: Filter, cut: int, with_keys: bool
+) -> None:
+    """Over two segments, by their indexes or by DuckDB alone; and gives back the same records."""
+    with TemporaryDirectory() as folder:
+        one = OneLog(log)
+        objects = FolderObjects.open(Path(folder))
+        archive = ParquetArchive(
+            Path(folder), objects, one, one.entries, **({"key_of": _key_of} if with_keys else {})
+        )
+        for part in (one.log[:cut], one.log[cut:]):
+            if part:
+                one.add(LOG, archive.write(LOG, part))
+        start, end = LeafIndex(0), LeafIndex(len(log))
+        expected = [record for record in one.log if matches(record, where)]
+
+        assert archive.records(LOG, start, end) == one.log
+        assert archive.scan(LOG, where, start, end, 100) == expected[::-1]
+        assert archive.scan(LOG, where, start, end, 2) == expected[::-1][:2]
+        assert archive.count(LOG, where, start, end, 100) == len(expected)
+        assert archive.count(LOG, where, start, end, 1) == min(len(expected), 1)
+        names = [field.name for field in FIELDS if field.kind != "int"]
+        facets = archive.facets(LOG, where, start, end, names, 100)
+        assert facets == {name: _counted(expected, name) for name in names}
+        edges = [3, 6, 9, 12]
+        times = [record.facets.occurred_us for record in expected]
+        for some in (edges, [0, 5, 6]):
+            assert archive.histogram(LOG, where, start, end, some) == [
+                sum(low <= at < high for at in times) for low, high in pairwise(some)
+            ]
+        for record in one.log:
+            assert not record.event_id or archive.find(LOG, record.event_id) == record
+        archive.close()
+        objects.close()
+
+
+def _counted(log: Sequence[Record], name: str) -> dict[str, int]:
+    of = text_field(name)
+    return dict(Counter(text for record in log for text in set(Reading(record).values(of))))
 
 
 @given(FILTERS)

@@ -1,0 +1,155 @@
+"""The archive (`vitne.ports.Archive`): segments as Parquet files, with an index beside each."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from vitne.adapters.archive.duck import Duck
+from vitne.adapters.archive.encode import to_table
+from vitne.adapters.archive.files import EntrySource, SegmentFiles, same_rows, to_parquet
+from vitne.adapters.archive.listed import Listed
+from vitne.adapters.archive.lookup import Values, build
+from vitne.adapters.archive.plan import KeyOf
+from vitne.adapters.archive.search import SegmentSearch
+from vitne.core.fields import target_texts
+from vitne.core.record import Record
+from vitne.core.types import LeafIndex, LogId
+from vitne.errors import IntegrityError
+from vitne.ports import ObjectStore, Segment, SegmentCatalog
+
+
+def no_keys(log: LogId, epoch: int, kind: int, parts: tuple[str, ...]) -> bytes | None:
+    """The key source of an archive that only writes, or that searches without indexes."""
+    del log, epoch, kind, parts
+    return None
+
+
+class ParquetArchive(SegmentSearch):
+    """Segments of all logs below one folder. Any thread may call.
+
+    Args:
+        root: the folder of `objects`, for reading files in place.
+        objects: where files are written, durably.
+        catalog: which segments there are.
+        entries: the entries of a log, from its published bundles.
+        key_of: index keys of values; without it every search goes through DuckDB.
+        memory_mb: bound on DuckDB's memory.
+        threads: for DuckDB, and as many for unpacking.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it stands on
+        self,
+        root: Path,
+        objects: ObjectStore,
+        catalog: SegmentCatalog,
+        entries: EntrySource,
+        *,
+        key_of: KeyOf = no_keys,
+        memory_mb: int = 200,
+        threads: int = 2,
+    ) -> None:
+        files = SegmentFiles(root, entries, threads)
+        super().__init__(Listed(catalog), files, Duck(root, memory_mb, threads), key_of)
+        self._objects = objects
+        self._entries = entries
+
+    def write(self, log: LogId, records: Sequence[Record]) -> Segment:
+        """See the port.
+
+        Raises:
+            IntegrityError: also if an entry differs from the published one.
+        """
+        start, end = records[0].index, LeafIndex(records[-1].index + 1)
+        entries = [record.entry for record in records]
+        if self._entries(log, start, end) != entries:
+            raise IntegrityError("the published entries differ from the records", where=log)
+        table = to_table(records)
+        data = to_parquet(table)
+        index = build(
+            start, entries, [record.event_id for record in records], _values(records, table)
+        )
+        segment = _segment(log, records, data)
+        # Files of a segment that no catalog lists may be left from a run that was killed, made by
+        # another version: they are written over.
+        self._objects.replace({segment.key: data, segment.index_key: index})
+        self._files.forget(segment)
+        if (
+            self._objects.get(segment.key) != data
+            or self._objects.get(segment.index_key) != index
+            or not same_rows(table, self._files.read_back(segment))
+        ):
+            raise IntegrityError("a segment reads back otherwise than written", where=segment.key)
+        return segment
+
+    def remove(self, segments: Sequence[Segment]) -> None:
+        """See the port."""
+        self._objects.delete([key for s in segments for key in (s.key, s.index_key) if key])
+        for segment in segments:
+            self._files.forget(segment)
+
+    def refresh(self, log: LogId) -> None:
+        """See the port."""
+        self._listed.refresh(log)
+
+    def close(self) -> None:
+        """Free threads and memory."""
+        self._files.close()
+        self._duck.close()
+
+    def find(self, log: LogId, event_id: bytes) -> Record | None:
+        """See the port."""
+
+        def look(segments: Sequence[Segment]) -> Record | None:
+            for segment in reversed(segments):
+                positions = sorted(self._files.lookup(segment).find(event_id))
+                for record in self._files.fetch(log, segment, positions):
+                    if record.event_id == event_id:
+                        return record
+            return None
+
+        segments = self._listed.all(log)
+        end = segments[-1].end if segments else LeafIndex(0)
+        return self._listed.over(log, LeafIndex(0), end, look)
+
+    def record(self, log: LogId, index: LeafIndex) -> Record | None:
+        """See the port."""
+        found = self.records(log, index, LeafIndex(index + 1))
+        return found[0] if found else None
+
+    def records(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[Record]:
+        """See the port."""
+
+        def read(segments: Sequence[Segment]) -> list[Record]:
+            found: list[Record] = []
+            for s in segments:
+                found += self._files.range(log, s, max(s.start, start), min(s.end, end))
+            return found
+
+        return self._listed.over(log, start, end, read)
+
+
+def _segment(log: LogId, records: Sequence[Record], data: bytes) -> Segment:
+    start, end = records[0].index, LeafIndex(records[-1].index + 1)
+    occurred = [record.facets.occurred_us for record in records if record.event_id]
+    key = f"segments/{log}/{start}-{end}"
+    return Segment(
+        start=start,
+        end=end,
+        key=f"{key}.parquet",
+        file_bytes=len(data),
+        sha256=hashlib.sha256(data).digest(),
+        events=len(occurred),
+        recorded_us=(records[0].recorded_us, records[-1].recorded_us),
+        occurred_us=(min(occurred), max(occurred)) if occurred else (0, 0),
+        index_key=f"{key}.idx",
+    )
+
+
+def _values(records: Sequence[Record], table: pa.Table) -> Values:
+    """Issuers and target types of the events."""
+    issuers = frozenset(issuer or "" for issuer in table.column("issuer").unique().to_pylist())
+    targets = {record.facets.targets for record in records}
+    types = {text.partition("/")[0] for shown in targets for text in target_texts(shown)}
+    return Values(issuers, frozenset(types))

@@ -1,0 +1,83 @@
+"""Queries over segment files, by DuckDB in this process."""
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from vitne.adapters.archive.where import Condition
+from vitne.errors import IntegrityError, OverloadedError
+
+_TEXT = files(__package__).joinpath("queries.sql").read_text()
+_QUERIES = dict(
+    re.findall(r"^-- (\w+) --\n(.*?)(?=^-- \w+ --$|\Z)", _TEXT, re.MULTILINE | re.DOTALL)
+)
+
+Rows = list[tuple[Any, ...]]
+
+
+class Duck:
+    """One DuckDB instance with bounded memory and threads, and no way but to the segment files."""
+
+    def __init__(self, folder: Path, memory_mb: int, threads: int) -> None:
+        self._connection = duckdb.connect(":memory:")
+        self._where = str(folder)
+        self._lock = threading.Lock()
+        for name, value in (
+            ("memory_limit", f"{memory_mb}MiB"),
+            ("threads", threads),
+            ("temp_directory", ""),
+            ("preserve_insertion_order", False),
+            ("parquet_metadata_cache", True),
+            ("autoinstall_known_extensions", False),
+            ("autoload_known_extensions", False),
+            ("allowed_directories", [str(folder)]),
+            ("enable_external_access", False),
+            ("lock_configuration", True),
+        ):
+            self._connection.execute(f"SET {name} = ?", [value])
+
+    def rows(
+        self,
+        query: str,
+        params: Sequence[object],
+        where: Condition,
+        *,
+        texts: str = "",
+        limit: int | None = None,
+    ) -> Rows:
+        """The rows of a named query: `params`, then those of the condition, then the limit."""
+        sql = _QUERIES[query].replace("/*where*/", where.sql).replace("/*texts*/", texts)
+        values = [*params, *where.params, *([] if limit is None else [limit])]
+        with self._lock:
+            cursor = self._connection.cursor()
+        try:
+            with self._errors():
+                return cursor.execute(sql, values).fetchall()
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.OutOfMemoryException as error:
+            raise OverloadedError(
+                "the query needs more memory than it may have",
+                hint="narrow the search, or raise the setting archive_memory_mb",
+            ) from error
+        except duckdb.IOException as error:
+            if "No files found" in str(error) or "Cannot open file" in str(error):
+                raise FileNotFoundError(str(error)) from error
+            raise IntegrityError(f"a segment cannot be read: {error}", where=self._where) from error
+        except duckdb.InvalidInputException as error:
+            raise IntegrityError(f"a segment is damaged: {error}", where=self._where) from error
+
+    def close(self) -> None:
+        """Free its memory."""
+        self._connection.close()

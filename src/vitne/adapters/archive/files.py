@@ -1,0 +1,187 @@
+"""The files of segments: how they are written, and how rows come out of them."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vitne.adapters.archive.columns import DELTA, DICTIONARY, FORMAT, RECORD_COLUMNS, SCHEMA
+from vitne.adapters.archive.decode import to_records
+from vitne.adapters.archive.lookup import Lookup
+from vitne.core.record import Record
+from vitne.core.tile import TILE_WIDTH
+from vitne.core.types import LeafIndex, LogId
+from vitne.errors import IntegrityError
+from vitne.ports import Segment
+
+ROW_GROUP_ROWS: Final = 2048
+"""Rows that are unpacked to read one. Fewer make single records faster, and files larger."""
+_ZSTD_LEVEL: Final = 3
+_OPEN_FILES: Final = 32
+_OPEN_INDEXES: Final = 4096
+
+EntrySource = Callable[[LogId, LeafIndex, LeafIndex], list[bytes]]
+"""(log, start, end) → the entries [start, end) from the published bundles."""
+
+Key = TypeVar("Key")
+Item = TypeVar("Item")
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """The bytes of a segment file: the same for the same rows."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        row_group_size=ROW_GROUP_ROWS,
+        compression="zstd",
+        compression_level=_ZSTD_LEVEL,
+        use_dictionary=DICTIONARY,
+        column_encoding=dict.fromkeys(DELTA, "DELTA_BINARY_PACKED"),
+        write_statistics=["index", "recorded_us", "occurred_us"],
+        write_page_checksum=True,
+    )
+    return bytes(sink.getvalue())
+
+
+class Newest(Generic[Key, Item]):
+    """The items used last, at most so many; any thread may ask."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._items: OrderedDict[Key, Item] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Key, make: Callable[[], Item]) -> Item:
+        """The item of a key, made if it is not there."""
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+                return self._items[key]
+        item = make()  # outside the lock: two threads may make it, one of the two is kept
+        with self._lock:
+            item = self._items.setdefault(key, item)
+            while len(self._items) > self._most:
+                self._items.popitem(last=False)
+        return item
+
+    def drop(self, key: Key) -> None:
+        """Forget one."""
+        with self._lock:
+            self._items.pop(key, None)
+
+
+class SegmentFiles:
+    """Rows and indexes of segments in a folder.
+
+    Args:
+        root: folder of the object store; segments are below it by their keys.
+        entries: where the entries come from.
+        threads: for unpacking row groups.
+    """
+
+    def __init__(self, root: Path, entries: EntrySource, threads: int) -> None:
+        self._root = root
+        self._entries = entries
+        self._files: Newest[str, pq.ParquetFile] = Newest(_OPEN_FILES)
+        self._lookups: Newest[str, Lookup] = Newest(_OPEN_INDEXES)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="segment")
+
+    def path(self, segment: Segment) -> Path:
+        """Where a segment file is."""
+        return self._root / segment.key
+
+    def lookup(self, segment: Segment) -> Lookup:
+        """Its index. Raises `FileNotFoundError`, `IntegrityError`."""
+        return self._lookups.get(
+            segment.index_key, lambda: Lookup.open(self._root / segment.index_key)
+        )
+
+    def forget(self, segment: Segment) -> None:
+        """Close the files of a segment that is gone."""
+        self._files.drop(segment.key)
+        self._lookups.drop(segment.index_key)
+
+    def read_back(self, segment: Segment) -> pa.Table:
+        """All rows and columns, straight from the file. Raises `IntegrityError`."""
+        with damage(segment.key):
+            return pq.ParquetFile(self.path(segment), page_checksum_verification=True).read(
+                use_threads=False
+            )
+
+    def range(self, log: LogId, segment: Segment, start: int, end: int) -> list[Record]:
+        """The records at log indices [start, end), which lie in the segment, ascending."""
+        first, last = start - segment.start, end - segment.start
+        groups = range(first // ROW_GROUP_ROWS, -(-last // ROW_GROUP_ROWS))
+        with damage(segment.key):
+            table = pa.concat_tables(self._groups(segment, groups))
+            rows = table.slice(first - groups.start * ROW_GROUP_ROWS, last - first)
+        return to_records(rows, self._entries(log, LeafIndex(start), LeafIndex(end)))
+
+    def fetch(self, log: LogId, segment: Segment, positions: Sequence[int]) -> list[Record]:
+        """The records at some positions of the segment, which ascend, in that order."""
+        if not positions:
+            return []
+        groups = sorted({position // ROW_GROUP_ROWS for position in positions})
+        with damage(segment.key):
+            table = pa.concat_tables(self._groups(segment, groups))
+            offsets = {group: at * ROW_GROUP_ROWS for at, group in enumerate(groups)}
+            rows = [offsets[at // ROW_GROUP_ROWS] + at % ROW_GROUP_ROWS for at in positions]
+            table = table.take(pa.array(rows, pa.int64()))
+        return to_records(table, self._entries_at(log, [segment.start + at for at in positions]))
+
+    def _groups(self, segment: Segment, groups: Sequence[int]) -> Iterator[pa.Table]:
+        file = self._files.get(segment.key, lambda: self._open(segment))
+
+        def read(group: int) -> pa.Table:
+            return file.read_row_group(group, columns=list(RECORD_COLUMNS), use_threads=False)
+
+        return self._pool.map(read, groups) if len(groups) > 1 else map(read, groups)
+
+    def _open(self, segment: Segment) -> pq.ParquetFile:
+        file = pq.ParquetFile(self.path(segment), page_checksum_verification=True)
+        form = (file.schema_arrow.metadata or {}).get(b"format", b"").decode("ascii", "replace")
+        if form != FORMAT or file.metadata.num_rows != segment.end - segment.start:
+            raise IntegrityError("this is not the segment that it should be", where=segment.key)
+        return file
+
+    def _entries_at(self, log: LogId, indices: Sequence[int]) -> list[bytes]:
+        """The entries at ascending indices; those of one bundle are read together."""
+        found: list[bytes] = []
+        at = 0
+        while at < len(indices):
+            bundle = indices[at] // TILE_WIDTH
+            after = at
+            while after < len(indices) and indices[after] // TILE_WIDTH == bundle:
+                after += 1
+            first, last = indices[at], indices[after - 1]
+            run = self._entries(log, LeafIndex(first), LeafIndex(last + 1))
+            found += [run[index - first] for index in indices[at:after]]
+            at = after
+        return found
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+
+@contextmanager
+def damage(where: str) -> Iterator[None]:
+    """Raise `IntegrityError` for a file that cannot be read as what it should be."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise IntegrityError(f"a segment is damaged: {error}", where=where) from error
+
+
+def same_rows(written: pa.Table, read: pa.Table) -> bool:
+    """Whether what was read back equals what was written, row by row and column by column."""
+    return bool(read.schema.equals(SCHEMA) and written.equals(read))

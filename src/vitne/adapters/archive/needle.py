@@ -1,0 +1,97 @@
+"""Free-text search over segments: the condition of one folded needle.
+
+Most rows are searched as they are stored: `core` as JSON in lower case, `person` put in lower case.
+A needle may then also hit what is no value: the name of a member, or the signs between values.
+`may_hit_names` and `may_hit_signs` tell such needles; they are rare, and get their records read.
+Values that are held in binary columns (see `columns`) are searched in the form that they have in
+the part, if the needle may occur in that form at all.
+"""
+
+import re
+from itertools import product
+from typing import Final
+
+from msgspec import Struct
+
+from vitne.adapters.archive.columns import ACTION_ID, EVENT_ID, HELD, MICROS, MILLIS, TRACE_ID
+from vitne.core import schema
+from vitne.core.search_text import SEPARATOR
+
+Condition = tuple[str, tuple[str, ...], bool]
+"""SQL, its values, and whether it is exact."""
+
+_ADDED = (
+    *("auth", "catalog_rev", "declared", "filled", "recorded_at", "retention_class", "signed_by"),
+    *("skew_ms", "source_id", "status", "stream", "warnings"),
+)
+_CORE_NAMES: Final = "\n".join(
+    (
+        *(
+            name
+            for kind in vars(schema).values()
+            if isinstance(kind, type) and issubclass(kind, Struct)
+            for name in kind.__struct_encode_fields__
+        ),
+        *_ADDED,
+    )
+)
+_POINTERS = (
+    *("/actor/email", "/actor/name", "/actor/native_id", "/tenant/name", "/on_behalf_of/name"),
+    *("/on_behalf_of/native_id", "/client/country", "/client/device_id", "/client/ip"),
+    *("/client/ip_chain", "/client/user_agent"),
+)
+_NAMED_LISTS = product(("chain", "targets"), range(100), ("name", "native_id"))
+_PERSON_NAMES: Final = "\n".join(
+    (*_POINTERS, *(f"/{parent}/{at}/{name}" for parent, at, name in _NAMED_LISTS))
+)
+_SIGNS: Final = frozenset(":,{}[]-0123456789truefalsn")
+_UUID: Final = re.compile(r"[0-9a-f-]{1,36}")
+_TIME_FORM: Final = "dddd-dd-ddtdd:dd:dd.ddddddz"
+
+_HELD_IDS: Final = (
+    (EVENT_ID, "CAST(event_id AS VARCHAR)"),
+    (ACTION_ID, "CAST(action_id AS VARCHAR)"),
+    (TRACE_ID, "replace(CAST(trace_id AS VARCHAR), '-', '')"),
+)
+_MOMENT: Final = "strftime(make_timestamp(occurred_us), '%Y-%m-%dT%H:%M:%S"
+_HELD_TIMES: Final = ((MICROS, f"lower({_MOMENT}.%fZ'))"), (MILLIS, f"lower({_MOMENT}.%gZ'))"))
+
+
+def text_condition(needle: str) -> Condition:
+    """The condition of a needle as `vitne.core.text.fold` has it."""
+    if not needle:
+        return "true", (), True
+    if HELD in needle or SEPARATOR in needle:
+        return "true", (), False
+    tests = [
+        "contains(coalesce(core_text, core), ?)",
+        "(core_text IS NULL AND contains(core_record, ?))",
+        "contains(coalesce(rest_text, lower(person)), ?)",
+    ]
+    params = [needle] * len(tests)
+    held = _HELD_IDS if _UUID.fullmatch(needle) else ()
+    for member, text in (*held, *(_HELD_TIMES if _may_be_in_time(needle) else ())):
+        tests.append(f"(contains(core, ?) AND contains({text}, ?))")
+        params += [member, needle]
+    # A test of what is null says nothing; the others decide.
+    sql = " OR ".join(f"coalesce({test}, false)" for test in tests)
+    exact = not (may_hit_names(needle) or may_hit_signs(needle))
+    return f"({sql})", tuple(params), exact
+
+
+def may_hit_names(needle: str) -> bool:
+    """Whether the needle is part of a name of a member in stored JSON."""
+    return needle in _CORE_NAMES or needle in _PERSON_NAMES
+
+
+def may_hit_signs(needle: str) -> bool:
+    """Whether the needle may be found in what stands between two texts of JSON."""
+    if '"' in needle or "\\" in needle:
+        return True
+    # Between two quotes stand signs, numbers and literals; a colon only in front.
+    return bool(set(needle) & set(":,{}[]")) and set(needle) <= _SIGNS and ":" not in needle[1:]
+
+
+def _may_be_in_time(needle: str) -> bool:
+    form = "".join("d" if char.isdigit() and char.isascii() else char for char in needle)
+    return form in _TIME_FORM or form in f"{_TIME_FORM[:23]}z"
