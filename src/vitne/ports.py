@@ -133,7 +133,7 @@ class Tail(Struct, frozen=True):
     last_recorded_us: int
 
 
-class Seen(Struct, frozen=True):
+class Seen(Struct, frozen=True, gc=False):
     """What is remembered of an event id inside the dedupe window."""
 
     index: LeafIndex
@@ -202,7 +202,7 @@ class AppendTransaction(Protocol):
         """Create or replace the states."""
 
     def keep_aside(self, log: LogId, asides: Sequence[Aside]) -> None:
-        """Keep quarantined bytes."""
+        """Keep quarantined bytes. Raises `IntegrityError` if some are kept for an index already."""
 
     def kept_aside(self, log: LogId, digests: Sequence[bytes]) -> dict[bytes, LeafIndex]:
         """Those of the 32-byte digests whose bytes are kept aside, with their void's index."""

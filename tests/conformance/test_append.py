@@ -340,6 +340,24 @@ def test_quarantined_bytes_are_kept_oldest_first_and_found_by_digest(
         assert tx.kept_aside(ACME, [bytes([8]) * 32, b"none" * 8]) == {bytes([8]) * 32: 8}
 
 
+def test_only_one_body_is_kept_for_an_index(records: RecordStore) -> None:
+    aside = Aside(LeafIndex(3), "crm/bff", "old", b"{}", 7, b"d" * 32)
+    with records.append() as tx:
+        tx.keep_aside(ACME, [aside])
+
+    def keep_again() -> None:
+        with records.append() as tx:
+            tx.add_counts(ACME, {("crm/bff", "a.b", "rejected"): 1})
+            with contextlib.suppress(IntegrityError):
+                tx.keep_aside(ACME, [aside])
+
+    with pytest.raises(IntegrityError):
+        keep_again()
+
+    assert records.asides(ACME) == [aside]
+    assert records.counts(ACME) == {}
+
+
 def test_counters_add_up(records: RecordStore) -> None:
     for number in (1, 41):
         with records.append() as tx:

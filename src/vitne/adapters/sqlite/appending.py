@@ -1,8 +1,8 @@
 """The append transaction: the only way that entries are written."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -57,7 +57,7 @@ def to_stream(row: Row) -> StreamState:
 class SqliteAppend:
     """One open append transaction (`vitne.ports.AppendTransaction`).
 
-    It lives inside `Database.writing`. A failed `insert` may have stored part of its rows, so it
+    It lives inside `Database.writing`. A failed write may have stored part of its rows, so it
     breaks the transaction: `broken` is then raised again by whoever wants to commit.
     """
 
@@ -101,33 +101,21 @@ class SqliteAppend:
     def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
         """See the port."""
         no, tail = self._tail(log)
-        try:
-            self._insert(no, tail, records, digests)
-        except BaseException as error:
-            self.broken = error if isinstance(error, Exception) else RuntimeError("interrupted")
-            raise
-        if records:
-            self._tails[log] = no, _tail_after(records[-1])
-
-    def _insert(
-        self, no: int, tail: Tail, records: Sequence[Record], digests: Sequence[bytes]
-    ) -> None:
-        _continue(tail, records)
-        remembered = [
-            (no, record.event_id, record.index, digest, record.recorded_us)
-            for record, digest in zip(records, digests, strict=True)
-            if record.event_id
-        ]
-        try:
+        with self._unbroken():
+            _continue(tail, records)
+            remembered = [
+                (no, record.event_id, record.index, digest, record.recorded_us)
+                for record, digest in zip(records, digests, strict=True)
+                if record.event_id
+            ]
             insert_many(self._connection, "insert_seen", remembered)
             insert_many(self._connection, "insert_records", [to_row(no, r) for r in records])
-        except sqlite3.IntegrityError as error:
-            raise IntegrityError(f"an event id or index is in the log already: {error}") from error
-        if records:
-            after = _tail_after(records[-1])
-            self._connection.execute(
-                query("move_tail"), (after.next_index, after.last_recorded_us, no)
-            )
+            if records:
+                after = Tail(LeafIndex(records[-1].index + 1), records[-1].recorded_us)
+                self._connection.execute(
+                    query("move_tail"), (after.next_index, after.last_recorded_us, no)
+                )
+                self._tails[log] = no, after
 
     def save_streams(self, log: LogId, states: Sequence[StreamState]) -> None:
         """See the port."""
@@ -152,13 +140,20 @@ class SqliteAppend:
         no = self._tail(log)[0]
         self._write("add_counts", [(no, *key, number) for key, number in counts.items()])
 
-    def _write(self, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        try:
+    def _write(self, name: str, rows: Sequence[Row]) -> None:
+        with self._unbroken():
             insert_many(self._connection, name, rows)
-        except sqlite3.Error as error:
+
+    @contextmanager
+    def _unbroken(self) -> Iterator[None]:
+        """A write that fails inside breaks the transaction."""
+        try:
+            yield
+        except sqlite3.IntegrityError as error:
+            self.broken = IntegrityError(f"an event id or index is stored already: {error}")
+            raise self.broken from error
+        except Exception as error:
             self.broken = error
-            if isinstance(error, sqlite3.IntegrityError):
-                raise IntegrityError(f"it is stored already: {error}") from error
             raise
 
 
@@ -168,10 +163,6 @@ def _continue(tail: Tail, records: Sequence[Record]) -> None:
         if record.index != expected:
             raise IntegrityError(f"index {record.index} does not continue a log of {expected}")
         expected = LeafIndex(expected + 1)
-
-
-def _tail_after(last: Record) -> Tail:
-    return Tail(LeafIndex(last.index + 1), last.recorded_us)
 
 
 def _stream_row(no: int, state: StreamState) -> Row:
@@ -186,6 +177,3 @@ def _stream_row(no: int, state: StreamState) -> Row:
         missing,
         int(state.closed),
     )
-
-
-__all__ = ["SqliteAppend", "insert_many", "select_many", "to_seen", "to_stream"]
