@@ -191,6 +191,40 @@ class House:
         self.close()
 
 
+def folder_adapters(
+    settings: Settings,
+    *,
+    serving: bool = True,
+    create: bool = False,
+    clock: Clock | None = None,
+    ids: IdSource | None = None,
+) -> Adapters:
+    """Adapters over a folder; `open_house` tells of the arguments and errors."""
+    folder = Path(settings.folder)
+    ids = ids or SystemIds()
+    with ExitStack() as stack:
+        vault = FolderVault.open(folder / "keys", ids, create=create)
+        if serving:
+            stack.callback(FolderLock.take(folder / "vitne.lock").close)
+        rows = SqliteHouse.open(folder / _DATABASE)
+        stack.callback(rows.close)
+        objects = FolderObjects.open(folder / "objects")
+        stack.callback(objects.close)
+        return Adapters(
+            store=rows.records,
+            heads=rows.checkpoints,
+            segments=rows.segments,
+            state=rows.state,
+            objects=objects,
+            archive=MemoryArchive(rows.segments),
+            vault=vault,
+            clock=clock or SystemClock(),
+            ids=ids,
+            close=stack.pop_all().close,
+        )
+    raise AssertionError  # pragma: no cover - the stack never swallows an error
+
+
 def open_house(
     settings: Settings, *, serving: bool = True, create: bool = False, step: Step = no_step
 ) -> House:
@@ -207,26 +241,5 @@ def open_house(
         ConfigurationError: another process serves the folder, or it was never initialised.
         StorageError: it cannot be read or written.
     """
-    folder = Path(settings.folder)
-    with ExitStack() as stack:
-        ids = SystemIds()
-        vault = FolderVault.open(folder / "keys", ids, create=create)
-        if serving:
-            stack.callback(FolderLock.take(folder / "vitne.lock").close)
-        rows = SqliteHouse.open(folder / _DATABASE)
-        stack.callback(rows.close)
-        objects = FolderObjects.open(folder / "objects")
-        stack.callback(objects.close)
-        adapters = Adapters(
-            store=rows.records,
-            heads=rows.checkpoints,
-            segments=rows.segments,
-            state=rows.state,
-            objects=objects,
-            archive=MemoryArchive(rows.segments),
-            vault=vault,
-            ids=ids,
-            close=stack.pop_all().close,
-        )
-        return House(adapters, settings, serving=serving, step=step)
-    raise AssertionError  # pragma: no cover - the stack never swallows an error
+    adapters = folder_adapters(settings, serving=serving, create=create)
+    return House(adapters, settings, serving=serving, step=step)

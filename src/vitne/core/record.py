@@ -5,7 +5,7 @@ from msgspec import Struct
 from vitne.core.types import LeafIndex
 
 
-class Parts(Struct, frozen=True):
+class Parts(Struct, frozen=True, gc=False):
     """The six parts of a record as canonical JSON (transparency-log §3.3).
 
     An event part is never empty: `b"{}"` if the sender sent nothing for the section. A record
@@ -20,7 +20,7 @@ class Parts(Struct, frozen=True):
     person_record: bytes | None = b""
 
 
-class Facets(Struct, frozen=True):
+class Facets(Struct, frozen=True, gc=False):
     """The few values of an event that the hot store keeps as columns, so a scan is cheap.
 
     Derived from the parts, never committed; empty for control entries.
@@ -36,7 +36,7 @@ class Facets(Struct, frozen=True):
     """Every target as `type/id`, each between newlines: `"\\ncustomer/cus_1\\norder/o_9\\n"`."""
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """One row of a log: the entry's bytes, and for an event everything they commit to.
 
     `event_id` is the 16 bytes of the UUID; empty for control entries (types 2 to 10), which have

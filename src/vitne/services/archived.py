@@ -5,6 +5,7 @@ only those that look older than the window are looked for among the sealed segme
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -18,7 +19,7 @@ Find = Callable[[LogId, bytes], Record | None]
 """The record of an event id among the sealed segments."""
 
 _FORGOTTEN_VERSION = 7
-_Object = dict[str, Json]
+_read = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def may_be_forgotten(event_id: bytes, before_us: int) -> bool:
@@ -40,7 +41,7 @@ def same_event(old: Parts, new: Parts) -> bool:
 
 def _as_sent(parts: Parts) -> Mapping[str, Json]:
     core, payload, person, added = (
-        msgspec.json.decode(part or b"{}", type=_Object)
+        _read(part or b"{}")
         for part in (parts.core, parts.payload, parts.person, parts.core_record)
     )
     filled = added.get("filled", [])

@@ -34,7 +34,7 @@ class StreamRef(Struct, frozen=True):
     """Whether the sender numbers it."""
 
 
-class Draft(Struct, frozen=True):
+class Draft(Struct, frozen=True, gc=False):
     """One event, ready for the log but for its index, its time and a server-kept number."""
 
     position: int
@@ -229,26 +229,40 @@ class LogPlanner:
 
     def _decide_drafts(self, drafts: Sequence[Draft], tally: _Tally) -> None:
         seen, mine = self._seen, dict[bytes, tuple[bytes, int]]()
+        fresh, numbers = tally.fresh, tally.numbers
+        stream: StreamRef | None = None
+        cursor: StreamCursor | None = None
         for draft in drafts:
             event_id = draft.event_id
-            known = seen.get(event_id)
-            if known is not None:
-                if known.digest == draft.digest:
-                    tally.doubles.append((draft, known))
-                else:
-                    self._conflict(draft, tally)
-            elif event_id in mine:
-                digest, at = mine[event_id]
-                if digest == draft.digest:
-                    tally.again.append((draft, at))
-                else:
-                    self._conflict(draft, tally)
-            elif number := self._number(draft.stream, draft.seq):
-                mine[event_id] = draft.digest, len(tally.fresh)
-                tally.fresh.append(draft)
-                tally.numbers.append(number)
+            if event_id in seen or event_id in mine:
+                self._meet_again(draft, mine, tally)
+                continue
+            number = draft.seq
+            # Nearly always the next number of the stream of the event before.
+            if cursor is not None and draft.stream is stream and number == cursor.last + 1:
+                cursor.last = number
+            else:
+                number = self._number(draft.stream, number)
+                stream, cursor = draft.stream, self._cursors.get(draft.stream.stream_id)
+            if number:
+                mine[event_id] = draft.digest, len(fresh)
+                fresh.append(draft)
+                numbers.append(number)
             else:
                 tally.refused.append((draft.position, draft.id, seq_repeat(draft.seq)))
+
+    def _meet_again(
+        self, draft: Draft, mine: Mapping[bytes, tuple[bytes, int]], tally: _Tally
+    ) -> None:
+        """An id that is in the log, or stands earlier in the sheaf (`mine`)."""
+        known = self._seen.get(draft.event_id)
+        digest = known.digest if known is not None else mine[draft.event_id][0]
+        if digest != draft.digest:
+            self._conflict(draft, tally)
+        elif known is not None:
+            tally.doubles.append((draft, known))
+        else:
+            tally.again.append((draft, mine[draft.event_id][1]))
 
     def _conflict(self, draft: Draft, tally: _Tally) -> None:
         """Refuse an event under another's id; its number, if it is new, is accounted for."""

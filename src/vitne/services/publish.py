@@ -65,12 +65,14 @@ class Publish:
         objects: ObjectStore,
         keys: LogKeys,
         step: Step = no_step,
+        max_entries: int = MAX_ENTRIES,
     ) -> None:
         self._store = store
         self._heads = heads
         self._objects = objects
         self._keys = keys
         self._step = step
+        self._max_entries = max_entries
         self._halted: dict[LogId, str] = {}
         self._pending: Stage | None = None
         self._turn = 0
@@ -115,14 +117,14 @@ class Publish:
         turn = self._turn % len(waiting) if waiting else 0
         parts: list[StagedLog] = []
         olds: list[Head | None] = []
-        room, more = 2 * MAX_ENTRIES, False
+        room, more = 2 * self._max_entries, False
         for at, info in enumerate([*waiting[turn:], *waiting[:turn]]):
             if room <= 0:
                 self._turn = turn + at
                 return parts, olds, True
             old = self._heads.head(info.log)
             try:
-                part = self._integrate(info, old, min(room, MAX_ENTRIES))
+                part = self._integrate(info, old, min(room, self._max_entries))
             except (IntegrityError, NotFoundError) as error:
                 self.halt(info.log, f"{error.code}: {error}")
                 continue

@@ -21,7 +21,7 @@ class Arrival(Struct, frozen=True):
     auth: Literal["mtls", "jwt", "api_key", "hmac"] = "api_key"
 
 
-class EventResult(Struct, frozen=True, omit_defaults=True):
+class EventResult(Struct, frozen=True, omit_defaults=True, gc=False):
     """What became of one event; one per event, in the order sent."""
 
     status: Status

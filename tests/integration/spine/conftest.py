@@ -1,0 +1,80 @@
+"""A house over memory and over a folder, each with the tenants `acme` and `globex`."""
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vitne.core.types import LogId
+from vitne.ports import ApiKey
+from vitne.services.reply import Arrival, IntakeReply
+from vitne.settings import Settings
+from vitne.testing import FixedClock, SeededIds, memory_adapters, sample_key
+from vitne.wiring import Adapters, House, folder_adapters
+
+ACME = LogId("acme")
+
+
+class Spine:
+    """A house that is driven by hand: the writer writes when told, so tests see every step."""
+
+    def __init__(self, adapters: Adapters, settings: Settings) -> None:
+        self.adapters = adapters
+        self.clock = adapters.clock
+        self.house = House(adapters, settings)
+        self.house.append.create(ACME)
+        self.house.append.create(LogId("globex"))
+
+    def put(
+        self,
+        events: Sequence[dict[str, Any]] | bytes,
+        *,
+        key: ApiKey | None = None,
+        form: Any = "json",
+        arrival: Arrival = Arrival(),  # noqa: B008 - frozen
+    ) -> "Future[IntakeReply]":
+        """Hand a request to the writer, which does not look at it yet."""
+        body = events if isinstance(events, bytes) else json.dumps(list(events)).encode()
+        return self.house.ingest.submit(body, form, key or sample_key("acme"), arrival)
+
+    def write(self) -> None:
+        """The writer takes everything that waits, in one transaction."""
+        waiting = self.house.append.waiting
+        if waiting.events:
+            self.house.append.write(waiting.take(1_000_000))
+
+    def send(self, events: Sequence[dict[str, Any]] | bytes, **how: Any) -> IntakeReply:
+        """One request, written at once."""
+        future = self.put(events, **how)
+        self.write()
+        return future.result(timeout=0)
+
+    def publish(self) -> None:
+        """Rounds until nothing is left."""
+        while self.house.publish.run_once().more:
+            pass
+
+    def entries(self, log: LogId = ACME) -> list[bytes]:
+        """Every entry of a log."""
+        store = self.adapters.store
+        return store.entries(log, 0, store.log(log).next_index)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(folder=str(tmp_path / "vitne"), free_bytes_min=0)
+
+
+@pytest.fixture(params=["memory", "folder"])
+def spine(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Spine]:
+    clock, ids = FixedClock(), SeededIds()
+    if request.param == "memory":
+        adapters = memory_adapters(clock, ids)
+    else:
+        adapters = folder_adapters(settings, create=True, clock=clock, ids=ids)
+    made = Spine(adapters, settings)
+    yield made
+    made.house.close()

@@ -1,0 +1,206 @@
+"""Publishing: any batches give one tree, readers get every size, and start-up mends the rest."""
+
+import json
+import threading
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vitne.core.checkpoint import Checkpoint
+from vitne.core.merkle import leaf_hash, root
+from vitne.core.note import open_checkpoint, parse_note
+from vitne.core.tile import ENTRIES, TileId, TileReader, bundle
+from vitne.core.types import LogId
+from vitne.services.publish import Publish
+from vitne.services.published import Published
+from vitne.services.reply import Arrival
+from vitne.services.stage import ROSTER, STAGING
+from vitne.settings import Settings
+from vitne.testing import memory_house, sample_event, sample_key
+from vitne.wiring import House
+
+ACME = LogId("acme")
+EVENTS = 40
+
+
+class OneRun:
+    """Random bytes that do not depend on how they are asked for: one run, cut as one likes."""
+
+    def __init__(self) -> None:
+        self._drawn = 0
+
+    def random_bytes(self, count: int) -> bytes:
+        """The next bytes of 0, 1, 2 to 255, again and again."""
+        self._drawn += count
+        return bytes((self._drawn - count + at) % 256 for at in range(count))
+
+
+def send(house: House, events: Sequence[dict[str, Any]]) -> None:
+    """One request, one transaction."""
+    house.ingest.submit(json.dumps(events).encode(), "json", sample_key("acme"), Arrival())
+    house.append.write(house.append.waiting.take(1))
+
+
+def built(cuts: Sequence[int], published: set[int]) -> House:
+    """A log of `EVENTS` events, cut into requests there, published after some of them."""
+    house = memory_house(Settings(free_bytes_min=0), ids=OneRun())
+    house.append.create(ACME)
+    edges = [0, *sorted(set(cuts)), EVENTS]
+    for at, (first, last) in enumerate(pairwise(edges)):
+        send(house, [sample_event(n + 1) for n in range(first, last)])
+        if at in published:
+            house.publish.run_once()
+    house.publish.run_once()
+    return house
+
+
+def checkpoint(house: House) -> Checkpoint:
+    note = Published(house.objects, ACME).checkpoint()
+    assert note is not None
+    return Checkpoint.parse(parse_note(note)[0])
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(1, EVENTS - 1), max_size=8), st.sets(st.integers(0, 8)))
+def test_any_sequence_of_batches_gives_the_tree_of_one_batch(
+    cuts: Sequence[int], published: set[int]
+) -> None:
+    one, many = built([], set()), built(cuts, published)
+
+    assert many.adapters.store.entries(ACME, 0, 99) == one.adapters.store.entries(ACME, 0, 99)
+    assert checkpoint(many) == checkpoint(one)
+    assert sorted(many.objects.keys("log/")) == sorted(one.objects.keys("log/"))
+    for key in one.objects.keys("log/"):
+        assert many.objects.get(key) == one.objects.get(key)
+
+
+def test_the_published_tree_is_that_of_the_entries(spine: Any) -> None:
+    for first in range(0, 700, 100):
+        spine.send([sample_event(first + n) for n in range(1, 101)])
+        spine.publish()
+
+    entries = spine.entries()
+    published = Published(spine.house.objects, ACME)
+    reader = TileReader(published.get, len(entries))
+    signer = spine.house.keys.log_signer(spine.house.logs.origin(ACME))
+    head, _ = open_checkpoint(published.checkpoint(), signer.verifier)
+    assert (head.size, head.root) == (len(entries), root([leaf_hash(e) for e in entries]))
+    assert (reader.entries(0, len(entries)), reader.root()) == (entries, head.root)
+
+
+def test_every_size_ever_published_is_served(spine: Any) -> None:
+    sizes = []
+    for n in range(1, 8):
+        spine.send([sample_event(n)])
+        spine.publish()
+        sizes.append(len(spine.entries()))
+
+    published, entries = Published(spine.house.objects, ACME), spine.entries()
+    for size in sizes:
+        leaves = [leaf_hash(entry) for entry in entries[:size]]
+        assert published.tile(TileId(0, 0, size)) == b"".join(leaves)
+        assert published.tile(TileId(ENTRIES, 0, size)) == bundle(entries[:size])
+    kept = [key for key in spine.house.objects.keys("log/acme/") if ".p/" in key]
+    assert len(kept) == 2
+
+
+def test_a_full_tile_takes_the_place_of_its_partial_ones(spine: Any) -> None:
+    for first in (0, 200):
+        spine.send([sample_event(first + n) for n in range(1, 201)])
+        spine.publish()
+
+    published = Published(spine.house.objects, ACME)
+    full = published.tile(TileId(0, 0))
+    assert full is not None
+    assert published.tile(TileId(0, 0, 77)) == full[: 77 * 32]
+    assert published.packed(TileId(ENTRIES, 0)) is not None
+    assert not list(spine.house.objects.keys("log/acme/tile/0/000.p/"))
+
+
+def test_one_round_publishes_every_log_and_leaves_no_staged_file(spine: Any) -> None:
+    report = spine.house.publish.run_once()
+
+    assert [grown.log for grown in report.grown] == ["acme", "globex"]
+    assert list(spine.house.objects.keys(STAGING)) == []
+    assert list(spine.house.objects.keys(ROSTER)) == [f"{ROSTER}acme", f"{ROSTER}globex"]
+    assert spine.house.publish.run_once().grown == ()
+
+
+def test_of_two_publishers_one_swap_fails_and_the_log_is_not_forked(spine: Any) -> None:
+    adapters, met = spine.adapters, threading.Barrier(2)
+
+    def wait_for_the_other(step: str) -> None:
+        if step == "staged":
+            met.wait(30)
+
+    reports: list[Any] = []
+
+    def publish() -> None:
+        stores = (adapters.store, adapters.heads, adapters.objects)
+        reports.append(Publish(*stores, spine.house.keys, wait_for_the_other).run_once())
+
+    threads = [threading.Thread(target=publish) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert sorted(report.conflict for report in reports) == [False, True]
+    assert spine.house.fsck.run().clean
+    assert spine.house.recover.run().halted == {}
+
+
+def test_a_log_whose_tiles_disagree_stops_and_the_others_go_on(spine: Any) -> None:
+    spine.publish()
+    spine.house.objects.replace({"log/acme/tile/0/000.p/3": bytes(96)})
+    spine.send([sample_event(1)])
+    spine.send([sample_event(1, tenant="globex")], key=sample_key())
+
+    report = spine.house.publish.run_once()
+
+    assert [grown.log for grown in report.grown] == ["globex"]
+    assert list(report.halted) == ["acme"]
+    assert checkpoint(spine.house).size == 3
+
+
+def test_the_rounds_of_busy_logs_leave_none_behind(spine: Any) -> None:
+    adapters = spine.adapters
+    publish = Publish(
+        adapters.store, adapters.heads, adapters.objects, spine.house.keys, max_entries=2
+    )
+    logs = [LogId(f"t{n}") for n in range(4)]
+    for log in logs:
+        spine.house.append.create(log)
+
+    rounds = 0
+    while publish.run_once().more:
+        rounds += 1
+
+    heads = {info.log: info.head_size for info in spine.adapters.store.logs()}
+    assert set(heads.values()) == {3}
+    assert rounds >= 4
+
+
+def test_a_missing_row_below_the_next_checkpoint_stops_the_log(settings: Settings) -> None:
+    house = memory_house(settings)
+    house.append.create(ACME)
+    house.adapters.store.drop(ACME, 1)  # type: ignore[arg-type]  # an index
+
+    report = house.publish.run_once()
+
+    assert "expected the 3 rows" in report.halted[ACME]
+
+
+@pytest.mark.parametrize("folder", [STAGING, "log/acme/"])
+def test_start_up_leaves_a_clean_folder_as_it_is(spine: Any, folder: str) -> None:
+    spine.publish()
+    before = list(spine.house.objects.keys(folder))
+
+    recovery = spine.house.recover.run()
+
+    assert (recovery.applied, recovery.deleted, recovery.rewritten) == ([], [], [])
+    assert list(spine.house.objects.keys(folder)) == before
