@@ -284,7 +284,7 @@ def _from_text(name: str, raw: str) -> object:
     base = _RULES[name].base
     if base is bool:
         return {"true": True, "1": True, "false": False, "0": False}.get(raw.lower(), raw)
-    if base is int and re.fullmatch(r"-?[0-9]{1,18}", raw, re.ASCII):
+    if base is int and re.fullmatch(r"-?[0-9]{1,19}", raw, re.ASCII):
         return int(raw)
     return raw
 

@@ -6,13 +6,14 @@ under a request id, and only the id to the client.
 
 import json
 import logging
+import re
 import secrets
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, Final, cast
 
 from litestar import Litestar
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.types import HTTPScope, Message, Receive, Send
@@ -129,16 +130,27 @@ def _from_litestar(error: HTTPException) -> Reply:
         code = "bad_input" if error.status_code < _SERVER_FAULT else "internal"
     told = error.extra if isinstance(error.extra, list) else []
     detail = "; ".join(f"{one.get('key')}: {one.get('message')}" for one in told)
-    allowed = (error.headers or {}).get("Allow")
-    headers: tuple[Header, ...] = ((b"allow", allowed.encode("latin-1")),) if allowed else ()
-    return bare_problem(code, detail=detail, headers=headers)
+    return bare_problem(code, detail=detail)
 
 
 def _answer_error(request: Here, error: Exception) -> Any:  # noqa: ANN401  # Litestar's handler
     reply = explain(error)
+    if isinstance(error, MethodNotAllowedException):
+        allowed = ", ".join(_methods(request)).encode("ascii")
+        reply = Reply(reply.status, reply.body, reply.content_type, ((b"allow", allowed),))
     template = request.scope.get("path_template") or "other"
     _tell(f"{request.method} {template}", reply.status, error)
     return respond(reply)
+
+
+def _methods(request: Here) -> list[str]:
+    """The methods that the resource takes, by its template (RFC 9110 §15.5.6)."""
+    found = set()
+    for route in request.app.routes:
+        template = re.sub(r"\{[^}]*\}", "[^/]+", route.path_format.replace("/{path}", "/.+"))
+        if re.fullmatch(template, request.scope["path"]):
+            found |= {str(method) for method in route.methods if method != "OPTIONS"}
+    return sorted(found)
 
 
 def _tell(route: str, status: int, error: Exception) -> None:

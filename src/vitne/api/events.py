@@ -144,9 +144,15 @@ def _is_single(body: bytes, head: Head, form: Form) -> bool:
 
 def _refusal(result: EventResult) -> Reply:
     """The reply to a single event that was not taken."""
-    conflict = any(fault.code == "id_conflict" for fault in result.problems)
+    codes = {fault.code for fault in result.problems}
+    if "id_conflict" in codes:
+        code = "id_conflict"
+    elif any(fault.code == "bad_format" and fault.path == "$" for fault in result.problems):
+        code = "unreadable"  # the object cannot even be read as JSON
+    else:
+        code = "rejected"
     return bare_problem(
-        "id_conflict" if conflict else "rejected",
+        code,
         detail=f"the event has {len(result.problems)} problems, each with its path",
         hint="mend them and send the event again; see docs/reference/events.md",
         problems=result.problems,

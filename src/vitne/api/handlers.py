@@ -30,11 +30,11 @@ class Reads:
 
 
 def respond(reply: Reply) -> Response[bytes]:
-    """A reply as Litestar sends it."""
+    """A reply as Litestar sends it, which adds the charset of texts by itself."""
     return Response(
         reply.body,
         status_code=reply.status,
-        media_type=reply.content_type.decode("latin-1"),
+        media_type=reply.content_type.decode("latin-1").removesuffix("; charset=utf-8"),
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in reply.headers},
     )
 

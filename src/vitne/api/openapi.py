@@ -8,6 +8,7 @@ from litestar import Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
     Components,
     Example,
@@ -159,4 +160,5 @@ def config() -> OpenAPIConfig:
             Tag(name="operations", description="For those who run the server."),
         ],
         use_handler_docstrings=False,
+        render_plugins=[JsonRenderPlugin()],
     )

@@ -9,12 +9,17 @@ import asyncio
 from typing import Any, Final
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from vitne.api.problems import bare_problem
 
-_FACTOR_WRITE: Final = 2
+_FACTOR: Final = 2
+_LINGER_S: Final = 1.0
 
 
 class Bounds:
@@ -52,6 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._head_bytes = 0
         self._in_head = False
+        self._deaf = False
         self._slow: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
@@ -72,13 +78,20 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count the bytes of a head while it comes."""
-        if self.transport.is_closing():
+        if self._deaf or self.transport.is_closing():
             return
+        super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
-        super().data_received(data)
-        if self._in_head and self._head_bytes > self.bounds.header_bytes_max:
-            self._refuse("head_too_large", f"at most {self.bounds.header_bytes_max} bytes")
+            if self._head_bytes > self.bounds.header_bytes_max:
+                self._refuse("head_too_large", f"at most {self.bounds.header_bytes_max} bytes")
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's: True keeps it open
+        """The client sends no more: a request that is whole still gets its reply."""
+        if not self._owes_a_reply() or self.cycle.more_body:
+            return False
+        self.cycle.keep_alive = False
+        return True
 
     def on_message_begin(self) -> None:
         """A request begins: its head must be whole in time."""
@@ -94,6 +107,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if size > self.bounds.header_bytes_max:
             self._refuse("head_too_large", f"at most {self.bounds.header_bytes_max} bytes")
             return
+        # The application gives a slow body up first, and says so; this ends what goes on.
+        self._expect(self.bounds.body_timeout_s * _FACTOR)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -110,7 +125,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not read: for so long and no longer."""
         super().pause_writing()
-        self._expect(self.bounds.body_timeout_s * _FACTOR_WRITE)
+        self._expect(self.bounds.body_timeout_s * _FACTOR)
 
     def resume_writing(self) -> None:
         """The client reads again."""
@@ -118,8 +133,18 @@ class BoundedProtocol(HttpToolsProtocol):
         self._expect(None)
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP gets a problem+json, like everything else."""
+        """What is no HTTP gets a problem+json, unless a request before it waits for its reply."""
+        if self._owes_a_reply():
+            # Its reply must not be taken for this one: it goes out, and then the connection ends.
+            self._deaf = True
+            self.cycle.keep_alive = False
+            return
         self._refuse("bad_input", msg)
+
+    def _owes_a_reply(self) -> bool:
+        """Whether a request is being answered."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _expect(self, seconds: float | None) -> None:
         """Start the clock for what the client must do next; None stops it."""
@@ -136,10 +161,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def _refuse(self, code: str, detail: str) -> None:
-        """Answer without the application, and close."""
+        """Answer without the application, and close once the client has had time to read it."""
         self._expect(None)
-        if self.transport.is_closing():
+        if self._deaf or self.transport.is_closing():
             return
+        self._deaf = True
         reply = bare_problem(code, detail=detail)
         head = [
             STATUS_LINE[reply.status],
@@ -150,7 +176,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if code == "overloaded":
             head.append(b"retry-after: 1\r\n")
         self.transport.write(b"".join(head) + b"\r\n" + reply.body)
-        self.transport.close()
+        # Closing at once, with bytes unread, would reset the connection and lose the reply.
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER_S, self._let_go)
+
+    def _let_go(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
 
 
 def bounded(bounds: Bounds) -> type[BoundedProtocol]:

@@ -42,10 +42,10 @@ class Quota:
             QuotaError: the source is in debt; says when it is out of it.
         """
         bucket = self._fill(source)
-        if bucket.tokens > 0:
+        if bucket.tokens >= 1:
             return
         self.refused += 1
-        wait_s = 1 + ceil(-bucket.tokens / self._rate_per_s)
+        wait_s = ceil((1 - bucket.tokens) / self._rate_per_s)
         raise QuotaError(
             "this source has sent its share of events",
             where=source,
