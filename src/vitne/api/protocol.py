@@ -6,7 +6,7 @@ does not read its reply. Whatever is refused before the application runs is a pr
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
@@ -42,6 +42,55 @@ class Bounds:
         self.open_connections = 0
 
 
+class OneWrite:
+    """A transport that sends the head of a reply in one piece with its body.
+
+    uvicorn writes them one after the other, and each is a system call: a third of what a small
+    reply costs. The head waits here for the next write, or for `flush` where there is no body.
+    """
+
+    __slots__ = ("_head", "_to", "abort", "get_extra_info", "is_closing", "write_eof")
+
+    def __init__(self, to: asyncio.Transport) -> None:
+        self._to = to
+        self._head = b""
+        self.abort = to.abort
+        self.get_extra_info = to.get_extra_info
+        self.is_closing = to.is_closing
+        self.write_eof = to.write_eof
+
+    def write(self, data: bytes) -> None:
+        """Send, or keep back if it is the head of a reply."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(_CONTINUE):
+            self._head = data
+            return
+        self._to.write(data)
+
+    def flush(self) -> None:
+        """Send what is kept back."""
+        if self._head:
+            data, self._head = self._head, b""
+            self._to.write(data)
+
+    def close(self) -> None:
+        """Send what is kept back, and close."""
+        self.flush()
+        self._to.close()
+
+    def pause_reading(self) -> None:
+        """As the transport does."""
+        self._to.pause_reading()
+
+    def resume_reading(self) -> None:
+        """As the transport does."""
+        self._to.resume_reading()
+
+
+_CONTINUE: Final = b"HTTP/1.1 100 "
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -62,7 +111,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Take a connection, or answer that there are too many."""
-        super().connection_made(transport)
+        self._one_write = OneWrite(transport)
+        super().connection_made(cast("asyncio.Transport", self._one_write))
         self.bounds.open_connections += 1
         if len(self.connections) > self.bounds.connections_max:
             self.bounds.refused_connections += 1
@@ -85,6 +135,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > self.bounds.header_bytes_max:
                 self._refuse("head_too_large", f"at most {self.bounds.header_bytes_max} bytes")
+
+    def on_response_complete(self) -> None:
+        """A reply is whole, even one without a body."""
+        self._one_write.flush()
+        super().on_response_complete()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's: True keeps it open
         """The client sends no more: a request that is whole still gets its reply."""
@@ -176,6 +231,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if code == "overloaded":
             head.append(b"retry-after: 1\r\n")
         self.transport.write(b"".join(head) + b"\r\n" + reply.body)
+        self._one_write.flush()
         # Closing at once, with bytes unread, would reset the connection and lose the reply.
         self.transport.write_eof()
         self.loop.call_later(_LINGER_S, self._let_go)

@@ -49,10 +49,10 @@ async def send_reply(reply: Reply, send: Send) -> None:
     if reply.headers or reply.content_type is not JSON:
         headers = always(((b"content-type", reply.content_type), length, *reply.headers))
     else:
-        headers = [length, *_PLAIN]
+        headers = [length, _PLAIN]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body, "more_body": False})
 
 
-_PLAIN: Final = always(((b"content-type", JSON),))
-"""Headers of the commonest reply, but for its length."""
+_PLAIN: Final[Header] = (b"content-type", JSON)
+"""Of the reply to an intake request, which comes by the million and which nobody may cache."""
