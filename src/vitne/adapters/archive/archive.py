@@ -1,19 +1,14 @@
 """The archive (`vitne.ports.Archive`): segments as Parquet files, with an index beside each."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from vitne.adapters.archive.duck import Duck
-from vitne.adapters.archive.encode import to_table
-from vitne.adapters.archive.files import EntrySource, SegmentFiles, same_rows, to_parquet
+from vitne.adapters.archive.files import EntrySource, SegmentFiles
 from vitne.adapters.archive.listed import Listed
-from vitne.adapters.archive.lookup import Values, build
+from vitne.adapters.archive.make import make
 from vitne.adapters.archive.plan import KeyOf
 from vitne.adapters.archive.search import SegmentSearch
-from vitne.core.fields import target_texts
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import IntegrityError
@@ -61,25 +56,19 @@ class ParquetArchive(SegmentSearch):
         Raises:
             IntegrityError: also if an entry differs from the published one.
         """
-        start, end = records[0].index, LeafIndex(records[-1].index + 1)
-        entries = [record.entry for record in records]
-        if self._entries(log, start, end) != entries:
+        made = make(log, records)
+        if self._entries(log, made.segment.start, made.segment.end) != made.entries:
             raise IntegrityError("the published entries differ from the records", where=log)
-        table = to_table(records)
-        data = to_parquet(table)
-        index = build(
-            start, entries, [record.event_id for record in records], _values(records, table)
+        segment, files = (
+            made.segment,
+            {made.segment.key: made.data, made.segment.index_key: made.index},
         )
-        segment = _segment(log, records, data)
         # Files of a segment that no catalog lists may be left from a run that was killed, made by
         # another version: they are written over.
-        self._objects.replace({segment.key: data, segment.index_key: index})
+        self._objects.replace(files)
         self._files.forget(segment)
-        if (
-            self._objects.get(segment.key) != data
-            or self._objects.get(segment.index_key) != index
-            or not same_rows(table, self._files.read_back(segment))
-        ):
+        same = all(self._objects.get(key) == data for key, data in files.items())
+        if not same or not self._files.holds(segment, made.table):
             raise IntegrityError("a segment reads back otherwise than written", where=segment.key)
         return segment
 
@@ -128,28 +117,3 @@ class ParquetArchive(SegmentSearch):
             return found
 
         return self._listed.over(log, start, end, read)
-
-
-def _segment(log: LogId, records: Sequence[Record], data: bytes) -> Segment:
-    start, end = records[0].index, LeafIndex(records[-1].index + 1)
-    occurred = [record.facets.occurred_us for record in records if record.event_id]
-    key = f"segments/{log}/{start}-{end}"
-    return Segment(
-        start=start,
-        end=end,
-        key=f"{key}.parquet",
-        file_bytes=len(data),
-        sha256=hashlib.sha256(data).digest(),
-        events=len(occurred),
-        recorded_us=(records[0].recorded_us, records[-1].recorded_us),
-        occurred_us=(min(occurred), max(occurred)) if occurred else (0, 0),
-        index_key=f"{key}.idx",
-    )
-
-
-def _values(records: Sequence[Record], table: pa.Table) -> Values:
-    """Issuers and target types of the events."""
-    issuers = frozenset(issuer or "" for issuer in table.column("issuer").unique().to_pylist())
-    targets = {record.facets.targets for record in records}
-    types = {text.partition("/")[0] for shown in targets for text in target_texts(shown)}
-    return Values(issuers, frozenset(types))

@@ -30,6 +30,9 @@ WHOLE: Final = " "
 
 FORMAT: Final = "vitne-segment/v1"
 
+ROW_GROUP_ROWS: Final = 2048
+"""Rows that are unpacked to read one. Fewer make single records faster, and files larger."""
+
 PARTS: Final = ("core", "payload", "person", "core_record", "payload_record", "person_record")
 """In the order of `vitne.core.record.Parts`."""
 

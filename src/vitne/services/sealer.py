@@ -1,0 +1,90 @@
+"""The thread that seals at an interval."""
+
+import logging
+import threading
+
+import msgspec
+from msgspec import Struct
+
+from vitne.errors import VitneError
+from vitne.services.seal import Seal
+from vitne.services.seal_worker import SealRunner
+
+_LOG = logging.getLogger("vitne.seal")
+_ROUNDS_BEFORE_REST = 15
+
+
+class SealerStats(Struct, frozen=True):
+    """How sealing goes, since the start."""
+
+    segments: int = 0
+    entries: int = 0
+    merged: int = 0
+    failures: int = 0
+    last_error: str = ""
+    """Code and sentence of the newest failure; `""` once a round went well again."""
+
+
+class Sealer:
+    """Runs `Seal.run_once` every `interval_s`."""
+
+    def __init__(self, seal: Seal, runner: SealRunner, interval_s: float = 2.0) -> None:
+        self._seal = seal
+        self._runner = runner
+        self._interval_s = interval_s
+        self._wake = threading.Event()
+        self._stopping = False
+        self._idle = 0
+        self._thread = threading.Thread(target=self._run, name="vitne-sealer")
+        self.stats = SealerStats()
+
+    def start(self) -> None:
+        """Begin, with what a crash left."""
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """Look now rather than at the next interval."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Stop; a job that runs is given up, and done again after the next start."""
+        self._stopping = True
+        self._wake.set()
+        self._runner.close()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._seal.recover()
+        except VitneError as error:
+            _LOG.error("leftovers of sealing stay: %s: %s", error.code, error)
+        while not self._stopping:
+            self._round()
+            self._wake.wait(self._interval_s)
+            self._wake.clear()
+
+    def _round(self) -> None:
+        old = self.stats
+        try:
+            report = self._seal.run_once()
+        except VitneError as error:
+            _LOG.error("sealing failed: %s: %s", error.code, error)
+            self.stats = msgspec.structs.replace(
+                old, failures=old.failures + 1, last_error=f"{error.code}: {error}"
+            )
+            return
+        errors = [f"{failed.code}: {failed}" for failed in report.failed.values()]
+        for log, text in zip(report.failed, errors, strict=True):
+            if not self._stopping:
+                _LOG.error("log %s is not sealed: %s", log, text)
+        self._idle = 0 if report.sealed else self._idle + 1
+        if self._idle == _ROUNDS_BEFORE_REST:
+            self._runner.rest()
+        self.stats = SealerStats(
+            segments=old.segments + len(report.sealed),
+            entries=old.entries + sum(s.end - s.start for _, s in report.sealed),
+            merged=old.merged + len(report.merged),
+            failures=old.failures + len(errors),
+            last_error=errors[-1] if errors else "",
+        )
