@@ -120,6 +120,11 @@ class SegmentFiles:
             table = table.take(pa.array(rows, pa.int64()))
         return to_records(table, self._entries_at(log, [segment.start + at for at in positions]))
 
+    def entry(self, log: LogId, segment: Segment, position: int) -> bytes:
+        """One entry, without its record."""
+        at = LeafIndex(segment.start + position)
+        return self._entries(log, at, LeafIndex(at + 1))[0]
+
     def _groups(self, segment: Segment, groups: Sequence[int]) -> Iterator[pa.Table]:
         file = self._files.get(segment.key, lambda: self._open(segment))
 

@@ -7,11 +7,15 @@ from msgspec import Struct
 from vitne.adapters.archive.lookup import Head, Lookup
 from vitne.core import keys
 from vitne.core.filter import And, Between, Equals, Filter
+from vitne.core.gap import keys_of
+from vitne.core.ids import from_text
 from vitne.core.types import LogId
+from vitne.errors import BadInputError
 
 KeyOf = Callable[[LogId, int, int, tuple[str, ...]], bytes | None]
 """(log, epoch, kind, parts) → the tagged key; None if the index key of that epoch is gone."""
 
+_ID = "id"
 _KINDS = {
     "actor": keys.ACTOR,
     "target": keys.TARGET,
@@ -35,7 +39,7 @@ class Plan(Struct, frozen=True):
 def plan(where: Filter | None) -> Plan:
     """What must hold for a filter to match."""
     parts = where.all if isinstance(where, And) else () if where is None else (where,)
-    equal = tuple(p for p in parts if isinstance(p, Equals) and p.field in _KINDS)
+    equal = tuple(p for p in parts if isinstance(p, Equals) and p.field in {_ID, *_KINDS})
     return Plan(
         equal,
         bool(equal) and len(equal) == len(parts),
@@ -63,14 +67,39 @@ def candidates(
     """Positions in the segment that may match all leaves, ascending; None: the index cannot say."""
     found: set[int] | None = None
     for leaf in equal:
-        wanted = _keys(lookup.head, log, leaf, key_of)
-        if wanted is None:
-            return None
-        held = {at for key in wanted for at in lookup.positions(key)}
+        if leaf.field == _ID:
+            held = set(_find(lookup, leaf.value))
+        else:
+            wanted = _keys(lookup.head, log, leaf, key_of)
+            if wanted is None:
+                return None
+            held = {at for key in wanted for at in lookup.positions(key)}
         found = held if found is None else found & held
         if not found:
             return []
     return sorted(found) if found is not None else None
+
+
+def confirmed(
+    entry: bytes, lookup: Lookup, log: LogId, equal: Sequence[Equals], key_of: KeyOf
+) -> bool:
+    """Whether an entry really holds a key of each leaf, and not one that starts alike.
+
+    An index says as much of every candidate; one that was looked at speaks for all of its value.
+    Event ids are not in entries, so nothing is confirmed of them.
+    """
+    held = set(keys_of(entry))
+    return all(
+        leaf.field != _ID and held & (_keys(lookup.head, log, leaf, key_of) or set())
+        for leaf in equal
+    )
+
+
+def _find(lookup: Lookup, text: str) -> list[int]:
+    try:
+        return lookup.find(from_text(text))
+    except BadInputError:
+        return []
 
 
 def _keys(head: Head, log: LogId, leaf: Equals, key_of: KeyOf) -> set[bytes] | None:

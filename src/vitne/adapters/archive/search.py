@@ -17,7 +17,7 @@ from msgspec import Struct
 from vitne.adapters.archive.duck import Duck
 from vitne.adapters.archive.files import SegmentFiles
 from vitne.adapters.archive.listed import Listed
-from vitne.adapters.archive.plan import KeyOf, Plan, candidates, may_lie_in, plan
+from vitne.adapters.archive.plan import KeyOf, Plan, candidates, confirmed, may_lie_in, plan
 from vitne.adapters.archive.where import Condition, compile_filter, texts
 from vitne.core.fields import Reading, text_field
 from vitne.core.filter import Filter, predicate
@@ -124,9 +124,7 @@ class SegmentSearch:
             return self._count_rows(asked, [segment], most)
         if not held:
             return 0
-        # One record shows that the index speaks of this value, and not of one that starts alike.
-        first = self._files.fetch(asked.log, segment, held[-1:])
-        if asked.plan.whole and asked.test(first[0]):
+        if asked.plan.whole and self._confirmed(asked, segment, held[-1]):
             return len(held)
         return sum(1 for _ in self._read(asked, segment, held, _MOST_READ))
 
@@ -236,6 +234,11 @@ class SegmentSearch:
         lookup = self._files.lookup(segment)
         held = candidates(lookup, asked.log, asked.plan.equal, self._key_of)
         return None if held is None else asked.within(segment, held)
+
+    def _confirmed(self, asked: Ask, segment: Segment, position: int) -> bool:
+        entry = self._files.entry(asked.log, segment, position)
+        lookup = self._files.lookup(segment)
+        return confirmed(entry, lookup, asked.log, asked.plan.equal, self._key_of)
 
     def _read(
         self, asked: Ask, segment: Segment, positions: Sequence[int], need: int
