@@ -81,18 +81,15 @@ WHERE pos = (SELECT log_no << 40 | leaf_index FROM seen WHERE log_no = ?1 AND ev
   AND event_id = ?2;
 
 -- find_forgotten --
--- The hot row of an event id among those that are old enough to have been forgotten.
+-- The hot row of an event id, if any are old enough to have been forgotten: else no row is read.
 SELECT
   pos, recorded_us, occurred_us, type, actor, outcome, targets, event_id, keyring, entry,
   core, payload, person, core_record, payload_record, person_record
-FROM record
-WHERE pos >= ?1 AND pos < ?2 AND event_id = ?3
-  AND EXISTS (
-    SELECT 1 FROM forgotten
-    WHERE before_us > (
-      SELECT recorded_us FROM record WHERE pos >= ?1 AND pos < ?2 ORDER BY pos LIMIT 1
-    )
+FROM forgotten CROSS JOIN record
+WHERE before_us > (
+    SELECT recorded_us FROM record WHERE pos >= ?1 AND pos < ?2 ORDER BY pos LIMIT 1
   )
+  AND pos >= ?1 AND pos < ?2 AND event_id = ?3
 LIMIT 1;
 
 -- lowest --
@@ -127,23 +124,29 @@ SELECT json_group_array(occurred_us) FROM record
 WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND (/*where*/);
 
 -- facet_type --
-SELECT type, count(*) AS number FROM record
+SELECT type, count(*) FROM record
 WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND type <> '' AND (/*where*/)
-GROUP BY type ORDER BY number DESC, type LIMIT ?;
+GROUP BY type;
 
 -- facet_actor --
-SELECT actor, count(*) AS number FROM record
+SELECT actor, count(*) FROM record
 WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND actor <> '' AND (/*where*/)
-GROUP BY actor ORDER BY number DESC, actor LIMIT ?;
+GROUP BY actor;
 
 -- facet_outcome --
-SELECT outcome, count(*) AS number FROM record
+SELECT outcome, count(*) FROM record
 WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND outcome <> '' AND (/*where*/)
-GROUP BY outcome ORDER BY number DESC, outcome LIMIT ?;
+GROUP BY outcome;
+
+-- facet_target --
+-- A whole list of targets counts as one value here.
+SELECT targets, count(*) FROM record
+WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND targets <> '' AND (/*where*/)
+GROUP BY targets;
 
 -- facet_parts --
 -- What the values of all other fields are read from.
-SELECT event_id, targets, core, person, core_record FROM record
+SELECT core, person, core_record, event_id FROM record
 WHERE pos IN (
   SELECT pos FROM record
   WHERE pos >= ? AND pos < ? AND event_id IS NOT NULL AND (/*where*/)

@@ -3,7 +3,7 @@
 import sqlite3
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -12,16 +12,19 @@ from vitne.adapters.sqlite.database import Database
 from vitne.adapters.sqlite.queries import filtered, query
 from vitne.adapters.sqlite.rows import Row, span, to_part, to_record, whole
 from vitne.adapters.sqlite.where import compile_filter
-from vitne.core.fields import Field, Reading, text_field
+from vitne.core.fields import Field, Reading, target_texts, text_field
 from vitne.core.filter import Filter
-from vitne.core.record import Facets, Parts, Record
+from vitne.core.record import Parts, Record
 from vitne.core.types import LeafIndex, LogId
 
 NO_LOG = -1
 """Number of a log that does not exist: no row carries it."""
 
-COLUMNS = frozenset({"type", "actor", "outcome"})
-"""Fields whose values SQL counts by itself (queries `facet_…`)."""
+_COLUMNS = frozenset({"type", "actor", "outcome", "target"})
+"""Fields that SQL counts by itself (queries `facet_…`), a list of targets as one value."""
+
+_Texts = tuple[str, ...]
+"""The values of a field in one event."""
 
 
 class SqliteSearch:
@@ -73,20 +76,19 @@ class SqliteSearch:
         most: int,
     ) -> dict[str, dict[str, int]]:
         """See the port."""
-        wanted = {name: text_field(name) for name in fields}
         found = compile_filter(where)
-        columns = {name: field for name, field in wanted.items() if field.name in COLUMNS}
-        others = {name: field for name, field in wanted.items() if field.name not in COLUMNS}
-        counts: dict[str, dict[str, int]] = {}
-        with self._reading(log) as (connection, no):
+        wanted = {name: text_field(name) for name in fields}
+        others = [field for field in wanted.values() if field.name not in _COLUMNS]
+        tallies: dict[str, Counter[_Texts]] = {}
+        with self._reading(log) as (connection, no), _snapshot(connection):
             params = (*span(no, start, end), *found.params)
-            for name, field in columns.items():
-                sql = filtered(f"facet_{field.name}", found.sql)
-                counts[name] = dict(connection.execute(sql, (*params, max(most, 0))).fetchall())
+            for column in _COLUMNS & {field.name for field in wanted.values()}:
+                rows = connection.execute(filtered(f"facet_{column}", found.sql), params)
+                tallies[column] = _count_column(column, rows)
             if others:
-                sql = filtered("facet_parts", found.sql)
-                counts |= _count_values(connection.execute(sql, params), others, most)
-        return {name: counts[name] for name in wanted}
+                rows = connection.execute(filtered("facet_parts", found.sql), params)
+                tallies |= _count_parts(others, rows)
+        return {name: _commonest(tallies[field.name], most) for name, field in wanted.items()}
 
     def histogram(
         self,
@@ -126,29 +128,48 @@ class SqliteSearch:
         return [to_record(row) for row in rows]
 
 
-def _count_values(
-    rows: Iterable[Row], fields: Mapping[str, Field], most: int
-) -> dict[str, dict[str, int]]:
-    """The `most` commonest values of each field; an event counts once for a value."""
-    counters = {name: Counter[str]() for name in fields}
+@contextmanager
+def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """All statements inside see the same rows, whatever is appended or dropped meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _count_column(column: str, rows: Iterable[Row]) -> Counter[_Texts]:
+    if column == "target":
+        return Counter({target_texts(value): number for value, number in rows})
+    return Counter({(value,): number for value, number in rows})
+
+
+def _count_parts(fields: Sequence[Field], rows: Iterable[Row]) -> dict[str, Counter[_Texts]]:
+    """How often each field has just these values: counted whole, as most events share a few."""
+    tallies = {field.name: Counter[_Texts]() for field in fields}
     for row in rows:
         reading = Reading(_facet_record(row))
-        for name, field in fields.items():
-            counters[name].update(set(reading.values(field)))
-    return {
-        name: dict(sorted(counter.items(), key=lambda item: (-item[1], item[0]))[: max(most, 0)])
-        for name, counter in counters.items()
-    }
+        for field in fields:
+            tallies[field.name][tuple(reading.values(field))] += 1
+    return tallies
+
+
+def _commonest(tally: Counter[_Texts], most: int) -> dict[str, int]:
+    """The `most` commonest values; an event counts once for a value that it has twice."""
+    counts = Counter[str]()
+    for texts, number in tally.items():
+        for text in set(texts):
+            counts[text] += number
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: max(most, 0)])
 
 
 def _facet_record(row: Row) -> Record:
-    """As much of a record as `Reading.values` looks at."""
-    event_id, targets, core, person, core_record = row
+    """As much of a record as `Reading.values` looks at for what is no column."""
+    core, person, core_record, event_id = row
     return Record(
         index=LeafIndex(0),
         recorded_us=0,
         entry=b"",
         event_id=event_id,
         parts=Parts(core=to_part(core), person=to_part(person), core_record=to_part(core_record)),
-        facets=Facets(targets=targets),
     )
