@@ -1,1 +1,1 @@
-"""."""
+"""From events to actions: what is worth logging (`worth`)."""

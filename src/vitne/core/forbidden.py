@@ -56,6 +56,9 @@ _SECRET_NAMES = frozenset(
         "credit_card_number",
     }
 )
+NATIONAL_ID_DIGITS = 11
+_FIRST_WEIGHTS = (3, 7, 6, 1, 8, 9, 4, 5, 2, 1)
+_SECOND_WEIGHTS = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1)
 _SECRET_ENDS = ("_password", "_passwd", "_secret", "_token", "_api_key", "_private_key", "_cvv")
 _NO_SECRETS = frozenset({"page_token", "next_token", "next_page_token", "continuation_token"})
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -83,9 +86,26 @@ def is_card_number(text: str) -> bool:
 def is_personal_id(text: str) -> bool:
     """Whether an id is itself personal, so that the log keeps a pseudonym in its place.
 
-    Search asks the same of the ids it is given.
+    E-mail addresses, national identity numbers (Norwegian: the form can be told from other
+    numbers by its two check digits), card numbers. Search asks the same of the ids it is given.
     """
-    return ("@" in text and _MAIL.fullmatch(text) is not None) or is_card_number(text)
+    if "@" in text and _MAIL.fullmatch(text) is not None:
+        return True
+    return len(text) >= NATIONAL_ID_DIGITS and (is_national_id(text) or is_card_number(text))
+
+
+def is_national_id(text: str) -> bool:
+    """Whether text is a Norwegian birth or D number: eleven digits, a date, two check digits."""
+    if len(text) != NATIONAL_ID_DIGITS or not (text.isascii() and text.isdecimal()):
+        return False
+    day, month = int(text[:2]) % 40, int(text[2:4]) % 40
+    digits = [int(digit) for digit in text]
+    return (
+        1 <= day <= 31  # noqa: PLR2004  # 40 is added to the day of a D number
+        and 1 <= month <= 12  # noqa: PLR2004  # 40 or 80 to the month of a synthetic one
+        and sum(d * w for d, w in zip(digits, _FIRST_WEIGHTS, strict=False)) % 11 == 0
+        and sum(d * w for d, w in zip(digits, _SECOND_WEIGHTS, strict=True)) % 11 == 0
+    )
 
 
 def has_token(text: str) -> bool:

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from vitne.core import schema, text
 from vitne.core.canonical import encode_trusted
 from vitne.core.event import ValidEvent
-from vitne.core.forbidden import may_hold_forbidden
+from vitne.core.forbidden import NATIONAL_ID_DIGITS, may_hold_forbidden
 from vitne.core.intake import IntakeContext
 from vitne.core.record import Facets
 from vitne.core.rules import is_address
@@ -182,7 +182,7 @@ def quick(item: bytes, context: IntakeContext) -> ValidEvent | None:
         return None
     targets, lines = _targets(event.targets)
     sections = _split(event, item)
-    if sections is None or _may_hold(actor, lines, sections[1]):
+    if sections is None or _may_hold(event, lines, sections[1]):
         return None
     core, person = sections
     return ValidEvent(
@@ -253,11 +253,15 @@ def _targets(targets: list[_Target] | None) -> tuple[tuple[tuple[str, str], ...]
     return found, "\n" + "".join([f"{kind}/{identity}\n" for kind, identity in found])
 
 
-def _may_hold(actor: _Actor, lines: str, person: bytes) -> bool:
+def _may_hold(event: Complete, lines: str, person: bytes) -> bool:
     """Whether an id may be personal, or anything a card number or a token."""
+    actor = event.actor
     suspects = lines + actor.id
-    if "@" in suspects:
-        return True  # perhaps an e-mail address
+    if "@" in suspects or (len(actor.id) == NATIONAL_ID_DIGITS and actor.id.isdecimal()):
+        return True
+    for target in event.targets or ():
+        if len(target.id) == NATIONAL_ID_DIGITS and target.id.isdecimal():
+            return True
     if actor.auth is not None:
         suspects = f"{suspects}\n{actor.auth.session_ref}\n{actor.auth.credential_ref}"
     return may_hold_forbidden(suspects.encode() + person)

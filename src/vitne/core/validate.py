@@ -191,17 +191,11 @@ def _reject(
 
 def _scrub(event: Event, sent: bytes, tenant: str, context: IntakeContext) -> set[str]:
     """Take out what may not stand in the event; the warnings, empty if there was nothing."""
-    at_sign = b"@" in sent
-    may_hold = may_hold_forbidden(sent)
-    named = event.extra is not None or event.changes is not None or event.query is not None
-    if not (at_sign or may_hold or named):
-        return set()
     scrub = Scrub(event, lambda plain: context.pseudonym(tenant, plain))
-    if named:
+    scrub.personal_ids()
+    if event.extra is not None or event.changes is not None or event.query is not None:
         scrub.named_secrets()
-    if at_sign or may_hold:
-        scrub.personal_ids()
-    if may_hold:
+    if may_hold_forbidden(sent):
         scrub.values()
     return scrub.warnings
 

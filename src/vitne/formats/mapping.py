@@ -1,0 +1,207 @@
+"""Mapping documents: how records of a log that Vitne does not know become events.
+
+A mapping is TOML, so that it can be reviewed like code. `formats/mappings/example.toml` explains
+every part by example. In short, a value of `[event]` is a constant (text, number, true) or an
+expression:
+
+    { from = "user.name" }                       a field, by dotted path
+    { from = ["a.b", "c d"] }                    the same, for names with dots: one step an item
+    { template = "work.{concept:name}", form = "snake" }
+    { from = "result", map = { OK = "succeeded" }, default = "failed" }
+
+with `default` (if the field is absent or empty), `skip` (values that are as good as absent),
+`map`, `form` (`lower`, `upper`, `snake`, `text`) and `most` (characters; longer is cut with `…`).
+A member without a value is left out, and an object of a list that lacks its `id` is left out too.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from vitne.core.event import Problem
+from vitne.errors import ConfigurationError
+from vitne.formats.expression import Expression, Fields, evaluate, read_field
+from vitne.formats.mapped import (
+    Mapped,
+    epoch_time,
+    event_id,
+    leaves,
+    pattern_time,
+    refused,
+    utc_time,
+    without_empty,
+)
+
+Path = str | list[str]
+
+
+class IdRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a record's own id stands."""
+
+    from_: Path = msgspec.field(name="from")
+
+
+class TimeRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where and how a record says when it happened."""
+
+    from_: Path = msgspec.field(name="from")
+    form: str = "iso"
+    """`iso`, `epoch_s`, `epoch_ms`, or a strptime pattern that holds a `%`."""
+    offset: str = ""
+    """Like `+01:00`: for times without one; without it such times are refused."""
+
+
+class SourceRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """The foreign source: it goes into ids, so it never changes."""
+
+    application: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}\Z")]
+    service: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}\Z")]
+
+
+class Document(Struct, frozen=True, forbid_unknown_fields=True):
+    """A mapping file."""
+
+    mapping: Literal[1]
+    source: SourceRule
+    time: TimeRule
+    event: dict[str, object]
+    id: IdRule | None = None
+    ignore: list[str] = []
+    """Fields, as in reports, that are left to the original on purpose."""
+    describe: str = ""
+
+
+_EXPRESSION_KEYS: Final = frozenset(Expression.__struct_encode_fields__)
+_UNITS_S: Final = {"epoch_s": 1.0, "epoch_ms": 0.001}
+_OWNED: Final = frozenset({"id", "occurred_at", "clock", "source"})
+
+
+class Rule:
+    """A mapping document, ready for use."""
+
+    def __init__(self, document: Document, event: Mapping[str, object]) -> None:
+        self._document = document
+        self._event = event
+        self.source_id = f"{document.source.application}/{document.source.service}"
+
+    def apply(self, record: object, raw: str, fallback_id: str) -> Mapped:
+        """One foreign record as an event.
+
+        Args:
+            record: the parsed record.
+            raw: its text, exactly as it stood in the file.
+            fallback_id: stands for the record's own id, if the mapping names none.
+        """
+        if not isinstance(record, Mapping):
+            kind = "null" if record is None else type(record).__name__
+            return refused(raw, "wrong_type", "$", "an object", kind)
+        fields = Fields(record)
+        occurred_at = self._time(fields)
+        if occurred_at is None:
+            expected = f"a time of form {self._document.time.form}"
+            return refused(raw, "bad_format", "$.occurred_at", expected)
+        own = self._document.id
+        original_id = read_field(fields, own.from_) if own is not None else fallback_id
+        if not original_id:
+            return refused(raw, "missing", "$.id", "the record's own id")
+        problems: list[Problem] = []
+        event = _filled(self._event, fields, "$", problems)
+        made = {
+            "id": event_id(self.source_id, original_id),
+            "occurred_at": occurred_at,
+            "clock": {"sync": "unknown"},
+            **(event if isinstance(event, dict) else {}),
+        }
+        source = {
+            "application": self._document.source.application,
+            "service": self._document.source.service,
+            "environment": "prod",
+            "deployment": "customer_hosted",
+        }
+        given = made.get("source")
+        made["source"] = source | (given if isinstance(given, dict) else {})
+        ignored = {*self._document.ignore, *fields.read}
+        unmapped = tuple(leaf for leaf in leaves(record) if _base(leaf) not in ignored)
+        if problems:
+            return Mapped(None, raw, unmapped, tuple(problems))
+        return Mapped(without_empty(made), raw, unmapped)
+
+    def _time(self, fields: Fields) -> str | None:
+        rule = self._document.time
+        text = read_field(fields, rule.from_)
+        if rule.form == "iso":
+            return utc_time(text, rule.offset)
+        if rule.form in _UNITS_S:
+            return epoch_time(text, _UNITS_S[rule.form])
+        return pattern_time(text, rule.form, rule.offset)
+
+
+def read_mapping(data: bytes, where: str) -> Rule:
+    """The rule of a mapping file.
+
+    Args:
+        data: the file.
+        where: its name, for errors.
+
+    Raises:
+        ConfigurationError: no TOML, or not of the form; says what and where.
+    """
+    try:
+        document = msgspec.convert(tomllib.loads(data.decode()), Document)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise ConfigurationError(f"the mapping is not valid: {error}", where=where) from error
+    form = document.time.form
+    if form != "iso" and form not in _UNITS_S and "%" not in form:
+        raise ConfigurationError(
+            f"time.form is iso, epoch_s, epoch_ms or a pattern, not {form!r}", where=where
+        )
+    owned = _OWNED.intersection(document.event) - {"source"}
+    if owned:
+        raise ConfigurationError(
+            f"event.{min(owned)} is made from [id] and [time], not from [event]", where=where
+        )
+    try:
+        event = _prepared(document.event, "event")
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(str(error), where=where) from error
+    return Rule(document, event)
+
+
+def _prepared(value: Mapping[str, object], path: str) -> dict[str, object]:
+    """The event part with its expressions as such."""
+    return {name: _prepare(member, f"{path}.{name}") for name, member in value.items()}
+
+
+def _prepare(value: object, path: str) -> object:
+    if isinstance(value, dict):
+        if _EXPRESSION_KEYS.issuperset(value) and ("from" in value or "template" in value):
+            try:
+                return msgspec.convert(value, Expression)
+            except msgspec.ValidationError as error:
+                raise msgspec.ValidationError(f"{path}: {error}") from error
+        return _prepared(value, path)
+    if isinstance(value, list):
+        return [_prepare(item, f"{path}[{at}]") for at, item in enumerate(value)]
+    return value
+
+
+def _filled(part: object, fields: Fields, path: str, problems: list[Problem]) -> object:
+    if isinstance(part, Expression):
+        value = evaluate(part, fields)
+        if value is None:
+            problems.append(Problem("not_in_list", path, "a value that the mapping knows"))
+        return value
+    if isinstance(part, Mapping):
+        return {n: _filled(m, fields, f"{path}.{n}", problems) for n, m in part.items()}
+    if isinstance(part, list):
+        made = [_filled(m, fields, f"{path}[{at}]", problems) for at, m in enumerate(part)]
+        return [m for m in made if not (isinstance(m, dict) and m.get("id") == "")]
+    return part
+
+
+def _base(leaf: str) -> str:
+    return re.sub(r"\[\]", "", leaf)
