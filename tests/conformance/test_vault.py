@@ -1,6 +1,8 @@
 """Private keys and index keys."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -48,6 +50,18 @@ def test_an_index_key_is_made_once_and_lasts(open_vault: Callable[[], KeyVault])
     assert vault.index_key(ACME, 1) == key
     assert open_vault().create_index_key(ACME, 1) == key
     assert open_vault().index_key(ACME, 1) == key
+
+
+def test_threads_that_make_one_key_at_once_all_get_the_same(vault: KeyVault) -> None:
+    together = Barrier(8)
+
+    def make(epoch: int) -> bytes:
+        together.wait()
+        return vault.create_index_key(ACME, epoch)
+
+    with ThreadPoolExecutor(8) as pool:
+        for epoch in range(1, 21):
+            assert len(set(pool.map(make, [epoch] * 8))) == 1
 
 
 def test_every_log_and_epoch_has_a_key_of_its_own(vault: KeyVault) -> None:

@@ -21,6 +21,7 @@ class LogKeys:
         self._vault = vault
         self._log: dict[Origin, Signer] = {}
         self._receipt: dict[Origin, Signer] = {}
+        self._index: dict[tuple[LogId, int], bytes] = {}
         self._making = Lock()
 
     def log_signer(self, origin: Origin) -> Signer:
@@ -60,7 +61,12 @@ class LogKeys:
 
     def index_key(self, log: LogId, epoch: int = FIRST_EPOCH) -> bytes:
         """K of an epoch, made durably if it is the first time that it is asked for."""
-        return self._vault.create_index_key(log, epoch)
+        found = self._index.get((log, epoch))
+        if found is None:
+            with self._making:
+                found = self._vault.create_index_key(log, epoch)
+                self._index[log, epoch] = found
+        return found
 
     def known_index_key(self, log: LogId, epoch: int = FIRST_EPOCH) -> bytes:
         """K of an epoch. Raises `NotFoundError` if there is none, or it was destroyed."""

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def create(path: Path, body: bytes) -> None:
     Raises:
         FileExistsError: it is there; it is left as it was.
     """
-    temporary = path.with_name(f"~{path.name}.{os.getpid()}")
+    # Threads of one process may make the same file at once: each writes a file of its own.
+    temporary = path.with_name(f"~{path.name}.{os.getpid()}.{threading.get_native_id()}")
     with suppress(FileNotFoundError):
         temporary.unlink()
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

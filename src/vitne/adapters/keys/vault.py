@@ -100,6 +100,8 @@ class FolderVault:
             ConflictError: the key of this epoch was destroyed; a new key needs a new epoch.
         """
         path = self._path(log, epoch)
+        if path.exists():
+            return self.index_key(log, epoch)
         nonce, key = self._ids.random_bytes(_NONCE_BYTES), self._ids.random_bytes(SECRET_BYTES)
         try:
             if _tombstone(path).exists():
