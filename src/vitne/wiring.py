@@ -28,6 +28,7 @@ from vitne.ports import (
 )
 from vitne.services.append import Append, AppendLimits
 from vitne.services.conflict import Conflicts
+from vitne.services.forget import Forget
 from vitne.services.fsck import Fsck
 from vitne.services.fsck_log import Stores
 from vitne.services.ingest import Ingest
@@ -108,7 +109,10 @@ class House:
         )
         self.ingest = Ingest(preparer, self.append)
         self.publish = Publish(adapters.store, adapters.heads, adapters.objects, self.keys, step)
-        self.publisher = Publisher(self.publish, settings.publish_interval_ms / 1000)
+        forget = Forget(adapters.store, adapters.clock, settings.dedupe_days * _DAY_US)
+        self.publisher = Publisher(
+            self.publish, settings.publish_interval_ms / 1000, chore=forget.run_once
+        )
         self.show = Show(
             adapters.store,
             adapters.archive,

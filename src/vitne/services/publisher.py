@@ -2,12 +2,16 @@
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct
 
 from vitne.errors import VitneError
 from vitne.services.publish import Publish
+
+CHORE_INTERVAL_S = 300.0
 
 _LOG = logging.getLogger("vitne.publish")
 
@@ -29,11 +33,24 @@ class PublisherStats(Struct, frozen=True):
 
 
 class Publisher:
-    """Runs `Publish.run_once` every `interval_s`, at once again while more is waiting."""
+    """Runs `Publish.run_once` every `interval_s`, at once again while more is waiting.
 
-    def __init__(self, publish: Publish, interval_s: float = 1.0) -> None:
+    Args:
+        publish: whose rounds it runs.
+        interval_s: pause between two rounds; may be changed while it runs.
+        chore: small work that is done between two rounds, every few minutes.
+    """
+
+    def __init__(
+        self,
+        publish: Publish,
+        interval_s: float = 1.0,
+        chore: Callable[[], object] | None = None,
+    ) -> None:
         self._publish = publish
         self.interval_s = interval_s
+        self._chore = chore
+        self._next_chore_s = 0.0
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="vitne-publisher")
@@ -62,9 +79,19 @@ class Publisher:
     def _run(self) -> None:
         while not self._stopping:
             more = self._round()
+            self._do_chore()
             if not more and not self._stopping:
                 self._wake.wait(self.interval_s)
                 self._wake.clear()
+
+    def _do_chore(self) -> None:
+        if self._chore is None or time.monotonic() < self._next_chore_s:
+            return
+        self._next_chore_s = time.monotonic() + CHORE_INTERVAL_S
+        try:
+            self._chore()
+        except VitneError as error:
+            _LOG.warning("a chore was left undone: %s: %s", error.code, error)
 
     def _round(self) -> bool:
         """One round; whether the next one should follow at once."""
