@@ -7,11 +7,12 @@ which one it is testing.
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import pytest
 
+from vitne.adapters.archive.archive import ParquetArchive
 from vitne.adapters.clock import SystemIds
 from vitne.adapters.keys.vault import FolderVault
 from vitne.adapters.memory.archive import MemoryArchive
@@ -20,14 +21,18 @@ from vitne.adapters.memory.keys import MemoryVault
 from vitne.adapters.memory.objects import MemoryObjects
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.house import SqliteHouse
+from vitne.core.control import ConfigEntry
+from vitne.core.entry import EventEntry, encode
 from vitne.core.record import Facets, Parts, Record
-from vitne.core.types import LeafIndex, LogId, Origin
+from vitne.core.types import Hash, LeafIndex, LogId, Origin
 from vitne.ports import (
+    Archive,
     CheckpointStore,
     KeyVault,
     ObjectStore,
     RecordStore,
     Searchable,
+    Segment,
     SegmentCatalog,
     StateStore,
 )
@@ -149,26 +154,74 @@ def _hot(opener: Opener) -> Iterator[Filler]:
     house.close()
 
 
-def _memory_archive(folder: Path) -> Iterator[Filler]:  # noqa: ARG001 - as the others
+class Sealing(NamedTuple):
+    """An archive, its catalog, and the entries that count as published."""
+
+    archive: Archive
+    catalog: SegmentCatalog
+    published: list[bytes]
+
+    def seal(self, records: list[Record]) -> Segment:
+        """Publish records, write them as one segment, and list it."""
+        self.published[records[0].index :] = [record.entry for record in records]
+        segment = self.archive.write(ACME, records)
+        self.catalog.add(ACME, segment)
+        self.archive.refresh(ACME)
+        return segment
+
+
+def _catalog() -> SegmentCatalog:
     house = MemoryHouse()
-    archive = MemoryArchive(house.segments)
+    house.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
+    return house.segments
 
-    def fill(records: list[Record]) -> Searchable:
-        """Two segments, so that a range may span both."""
-        house.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
-        middle = len(records) // 2
-        for part in (records[:middle], records[middle:]):
-            if part:
-                house.segments.add(ACME, archive.write(ACME, part))
-        archive.refresh(ACME)
-        return archive
 
-    yield fill
+def _memory_archive(folder: Path) -> Iterator[Sealing]:  # noqa: ARG001 - as the others
+    catalog = _catalog()
+    yield Sealing(MemoryArchive(catalog), catalog, [])
+
+
+def _parquet_archive(folder: Path) -> Iterator[Sealing]:
+    """Parquet files in a folder; the entries come from the published bundles, here from a list."""
+    catalog, published, root = _catalog(), list[bytes](), folder / "objects"
+    objects = FolderObjects.open(root)
+    archive = ParquetArchive(root, objects, catalog, lambda _log, start, end: published[start:end])
+    yield Sealing(archive, catalog, published)
+    archive.close()
+    objects.close()
+
+
+ARCHIVES: dict[str, Callable[[Path], Iterator[Sealing]]] = {
+    "memory archive": _memory_archive,
+    "parquet archive": _parquet_archive,
+}
+
+
+@pytest.fixture(params=ARCHIVES)
+def sealing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sealing]:
+    """An archive without segments."""
+    yield from ARCHIVES[request.param](tmp_path)
+
+
+def _sealed(sealings: Iterator[Sealing]) -> Iterator[Filler]:
+    """In two segments, so that a range may span both."""
+    for sealing in sealings:
+
+        def fill(records: list[Record], sealing: Sealing = sealing) -> Searchable:
+            sealing.published.extend(record.entry for record in records)
+            middle = len(records) // 2
+            for part in (records[:middle], records[middle:]):
+                if part:
+                    sealing.catalog.add(ACME, sealing.archive.write(ACME, part))
+            sealing.archive.refresh(ACME)
+            return sealing.archive
+
+        yield fill
 
 
 SEARCHABLES: dict[str, Callable[[Path], Iterator[Filler]]] = {
     **{name: lambda folder, make=make: _hot(make(folder)) for name, make in HOUSES.items()},
-    "memory archive": _memory_archive,
+    **{name: lambda folder, make=make: _sealed(make(folder)) for name, make in ARCHIVES.items()},
 }
 
 
@@ -191,15 +244,25 @@ def event(index: int, *, version: int = 7, at_us: int | None = None, **core: Any
     targets = "".join(f"{t['type']}/{t['id']}\n" for t in core.get("targets", ()))
     core.setdefault("type", "crm.customer.viewed")
     core.setdefault("actor", {"id": f"usr_{index % 3}"})
+    occurred_us = index * 10 if at_us is None else at_us
+    entry = EventEntry(
+        recorded_us=1_000_000 + index,
+        occurred_us=occurred_us,
+        stream_id=b"s" * 16,
+        stream_seq=index + 1,
+        key_epoch=1,
+        keys=(b"\x05" + index.to_bytes(16, "big"),),
+        body_root=Hash(index.to_bytes(32, "big")),
+    )
     return Record(
         index=LeafIndex(index),
         recorded_us=1_000_000 + index,
-        entry=b"entry %d" % index,
+        entry=encode(entry),
         event_id=event_id(index + 1, version),
         keyring=index.to_bytes(16, "big"),
         parts=Parts(core=msgspec.json.encode(core), core_record=b'{"status":"accepted"}'),
         facets=Facets(
-            occurred_us=index * 10 if at_us is None else at_us,
+            occurred_us=occurred_us,
             type=core["type"],
             actor=core["actor"]["id"],
             outcome=core.get("outcome", {}).get("result", ""),
@@ -210,12 +273,14 @@ def event(index: int, *, version: int = 7, at_us: int | None = None, **core: Any
 
 def control(index: int) -> Record:
     """A record of a control entry."""
-    return Record(LeafIndex(index), 1_000_000 + index, b"control %d" % index)
+    at_us = 1_000_000 + index
+    entry = ConfigEntry(recorded_us=at_us, what="reason", value={"index": index})
+    return Record(LeafIndex(index), at_us, encode(entry))
 
 
 def digest_of(record: Record) -> bytes:
     """Some 16 bytes for an event, none for a control entry."""
-    return record.entry.ljust(16, b".")[:16] if record.event_id else b""
+    return record.keyring[::-1] if record.event_id else b""
 
 
 class Make:

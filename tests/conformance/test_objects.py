@@ -1,5 +1,6 @@
 """Objects by key: immutable ones, mutable ones, and what is no key."""
 
+import gzip
 from collections.abc import Callable
 from typing import Any
 
@@ -137,6 +138,17 @@ def test_keys_under_a_folder_come_in_order(objects: ObjectStore) -> None:
 def test_a_prefix_is_a_whole_folder(objects: ObjectStore, prefix: str) -> None:
     with pytest.raises(BadInputError):
         list(objects.keys(prefix))
+
+
+def test_a_gzip_frame_is_of_the_bytes_that_get_gives(objects: ObjectStore) -> None:
+    """Or there is none: a store need not keep any object so."""
+    objects.put({BUNDLE: b"hashes " * 900, "a": b"x"})
+
+    for key in (BUNDLE, "a", "none"):
+        frame = objects.get_gzip(key)
+        assert frame is None or gzip.decompress(frame) == objects.get(key)
+    with pytest.raises(BadInputError):
+        objects.get_gzip("../a")
 
 
 def test_room_is_told_in_bytes(objects: ObjectStore) -> None:

@@ -357,3 +357,44 @@ def test_a_read_only_folder_is_told_and_still_read(
     assert body == "here"
     assert str(tmp_path) in text
     assert "read-only" in hint
+
+
+def test_bytes_and_names_reach_the_disk_before_a_write_returns(
+    objects: FolderObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a power cut would leave cannot be seen from here, so the calls themselves are watched.
+
+    Every file is fsynced before the first rename (transparency-log §4.2 P6), every folder that
+    got a name after the last; a new folder's name is fsynced in its parent too.
+    """
+    calls: list[tuple[str, str]] = []
+    fsync, rename = os.fsync, os.rename
+
+    def watched_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        calls.append(("fsync", str(Path(f"/proc/self/fd/{descriptor}").readlink())))
+
+    def watched_rename(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        rename(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+        calls.append(("rename", target))
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "rename", watched_rename)
+    objects.put({"a/b/1": b"x", "a/b/2": b"y", "c": b"z"})
+
+    root = str(tmp_path / "objects")
+    renames = [at for at, (call, _) in enumerate(calls) if call == "rename"]
+    files = [at for at, (_, path) in enumerate(calls) if f"/{TEMPORARY}/" in path]
+    after = {path for _, path in calls[max(renames) + 1 :]}
+    assert len(renames) == len(files) == 3
+    assert max(files) < min(renames)
+    assert after == {root, f"{root}/a/b"}
+    assert {root, f"{root}/a"} <= {path for call, path in calls[: max(renames)] if call == "fsync"}
+
+    calls.clear()
+    objects.put({"a/b/1": b"x"})
+    assert calls == [("fsync", f"{root}/a/b")]
+
+    calls.clear()
+    objects.delete(["a/b/1"])
+    assert calls == [("fsync", f"{root}/a/b")]

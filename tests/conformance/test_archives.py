@@ -1,0 +1,94 @@
+"""Sealed segments: written once, read back, listed by the catalog."""
+
+from typing import Any
+
+import pytest
+
+from vitne.core.types import LeafIndex, LogId
+
+ACME = LogId("acme")
+START, END = LeafIndex(0), LeafIndex(1 << 40)
+
+
+@pytest.fixture
+def rows(make: Any) -> list[Any]:
+    """Twelve records, control entries among them, claimed out of order."""
+    return [
+        make.control(index) if index in {0, 7} else make.event(index, at_us=900 - index)
+        for index in range(12)
+    ]
+
+
+def test_a_segment_tells_what_is_in_it(sealing: Any, rows: list[Any]) -> None:
+    sealing.published.extend(row.entry for row in rows)
+
+    segment = sealing.archive.write(ACME, rows)
+
+    assert (segment.start, segment.end, segment.events) == (0, 12, 10)
+    assert segment.recorded_us == (rows[0].recorded_us, rows[11].recorded_us)
+    assert segment.occurred_us == (900 - 11, 900 - 1)
+    assert segment.file_bytes > 0
+    assert len(segment.sha256) == 32
+
+
+def test_a_segment_of_control_entries_has_no_claimed_times(sealing: Any, make: Any) -> None:
+    segment = sealing.seal([make.control(0), make.control(1)])
+
+    assert (segment.events, segment.occurred_us) == (0, (0, 0))
+    assert sealing.archive.scan(ACME, None, START, END, 9) == []
+    assert len(sealing.archive.records(ACME, START, END)) == 2
+
+
+def test_writing_the_same_records_again_gives_the_same_segment(
+    sealing: Any, rows: list[Any]
+) -> None:
+    sealing.published.extend(row.entry for row in rows)
+
+    assert sealing.archive.write(ACME, rows) == sealing.archive.write(ACME, rows)
+
+
+def test_what_was_sealed_comes_back_byte_for_byte(sealing: Any, rows: list[Any]) -> None:
+    sealing.seal(rows[:5])
+    sealing.seal(rows[5:])
+
+    assert sealing.archive.records(ACME, START, END) == rows
+    assert sealing.archive.records(ACME, LeafIndex(3), LeafIndex(8)) == rows[3:8]
+
+
+def test_a_segment_is_not_read_before_the_catalog_lists_it(sealing: Any, rows: list[Any]) -> None:
+    """Sealing may be cut short after the files are written."""
+    sealing.published.extend(row.entry for row in rows)
+    segment = sealing.archive.write(ACME, rows)
+    assert sealing.archive.records(ACME, START, END) == []
+    assert sealing.archive.find(ACME, rows[1].event_id) is None
+
+    sealing.catalog.add(ACME, segment)
+    sealing.archive.refresh(ACME)
+
+    assert sealing.archive.records(ACME, START, END) == rows
+    assert sealing.archive.find(ACME, rows[1].event_id) == rows[1]
+
+
+def test_merged_segments_are_read_from_the_new_file(sealing: Any, rows: list[Any]) -> None:
+    for start in (0, 4, 8):
+        sealing.seal(rows[start : start + 4])
+
+    merged = sealing.archive.write(ACME, rows[:8])
+    replaced = sealing.catalog.merge(ACME, merged)
+    sealing.archive.refresh(ACME)
+    sealing.archive.remove(replaced)
+
+    assert sealing.archive.records(ACME, START, END) == rows
+    assert sealing.archive.count(ACME, None, START, END, 99) == 10
+    assert sealing.archive.find(ACME, rows[2].event_id) == rows[2]
+
+
+def test_removing_what_is_gone_is_no_error(sealing: Any, rows: list[Any]) -> None:
+    sealing.published.extend(row.entry for row in rows)
+    segment = sealing.archive.write(ACME, rows)
+
+    sealing.archive.remove([segment])
+    sealing.archive.remove([segment])
+    sealing.archive.remove([])
+
+    assert sealing.archive.records(ACME, START, END) == []
