@@ -1,9 +1,9 @@
 """Other systems' logs and formats: pure functions, text in and events out, and back.
 
-    frames      cut a file into its records, each with its exact text
-    cloudtrail  AWS CloudTrail records
-    cef, cef_export  Common Event Format, read leniently and written strictly
-    mapping, expression  records of any other log, by a TOML mapping (`mappings/example.toml`)
-    importing   from the lines of a file to import bodies, every record accounted for
-    mapped      what all of them give: the event, the original, and what had no place
+frames      cut a file into its records, each with its exact text
+cloudtrail  AWS CloudTrail records
+cef, cef_export  Common Event Format, read leniently and written strictly
+mapping, expression  records of any other log, by a TOML mapping (`mappings/example.toml`)
+importing   from the lines of a file to import bodies, every record accounted for
+mapped      what all of them give: the event, the original, and what had no place
 """

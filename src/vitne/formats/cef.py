@@ -98,8 +98,8 @@ def _extension(text: str) -> dict[str, str]:
     keys = list(_KEY.finditer(text))
     found: dict[str, str] = {}
     for match, following in zip(keys, [*keys[1:], None], strict=True):
-        end = following.start() if following is not None else len(text)
-        value = text[match.end() : end].strip()
+        end = following.start() - 1 if following is not None else len(text)  # one space between
+        value = text[match.end() : end]
         found.setdefault(match[1], _ESCAPE.sub(_unescape, value))
     return found
 

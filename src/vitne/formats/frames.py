@@ -6,6 +6,7 @@ number of records in is the number of records accounted for.
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -21,6 +22,7 @@ class _Records(msgspec.Struct):
 
 _decode_records = msgspec.json.Decoder(_Records).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_DOCUMENT = re.compile(rb'\s*\{\s*"Records"\s*:')
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -40,7 +42,7 @@ def records_file(data: bytes) -> Iterator[Original] | None:
     Raises:
         BadInputError: it begins like one, but is not whole.
     """
-    if not data.lstrip()[:40].replace(b" ", b"").startswith(b'{"Records":'):
+    if not _DOCUMENT.match(data):
         return None
     try:
         records = _decode_records(data).Records
@@ -48,7 +50,13 @@ def records_file(data: bytes) -> Iterator[Original] | None:
         raise BadInputError(
             f"the file is no whole JSON document: {error}", hint="was it downloaded to its end?"
         ) from error
-    return (Original(n, bytes(raw).decode()) for n, raw in enumerate(records, start=1))
+    texts = (bytes(raw).decode("utf-8", "surrogateescape") for raw in records)
+    return (Original(number, text) for number, text in enumerate(texts, start=1))
+
+
+def begins_document(line: bytes) -> bool:
+    """Whether a file's first line begins a document of many records, not a record of its own."""
+    return line.strip() in (b"", b"{") or _DOCUMENT.match(line) is not None
 
 
 def member(original: Original, path: str) -> Original:

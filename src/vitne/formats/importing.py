@@ -170,18 +170,12 @@ def _originals(lines: Iterable[bytes], options: Options) -> Iterator[Original]:
     if first.startswith(b"\xef\xbb\xbf"):
         first = first[3:]
     everything = chain([first], remaining)
-    if options.format == "cloudtrail" and not options.at and _is_document(first):
+    if options.format == "cloudtrail" and not options.at and frames.begins_document(first):
         records = frames.records_file(b"".join(everything))
         if records is None:
             raise BadInputError('a CloudTrail file is {"Records": […]}, or one record a line')
         return records
     return frames.json_lines(everything)  # CEF is one record a line, too
-
-
-def _is_document(first: bytes) -> bool:
-    """Whether the first line begins a document of many records."""
-    start = first.strip().replace(b" ", b"")
-    return start in (b"", b"{") or start.startswith(b'{"Records":')
 
 
 def _map_original(original: Original, options: Options, repeats: _Repeats) -> Mapped:
