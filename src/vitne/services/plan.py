@@ -144,6 +144,8 @@ class _Tally:
         self.lost: list[tuple[VoidDraft, int]] = []
         self.doubles: list[tuple[Draft, Seen]] = []
         self.kept: list[tuple[VoidDraft, LeafIndex]] = []
+        self.kept_here: list[tuple[VoidDraft, int]] = []
+        """Bytes twice within the sheaf, each with the place of its first in `voids`."""
         self.refused: list[tuple[int, str, Problem]] = []
         self.conflicts: list[Draft] = []
 
@@ -214,6 +216,8 @@ class LogPlanner:
             entry = self._void(void, number)
             self._keep(void, self.control(entry))
             entries.append(entry)
+        for void, at in tally.kept_here:
+            tally.kept.append((void, LeafIndex(first + len(tally.fresh) + at)))
         for void, number in tally.lost:
             self.control(self._void(void, number))
         return Placed(
@@ -272,6 +276,7 @@ class LogPlanner:
             tally.lost.append((void_of(draft), number))
 
     def _decide_voids(self, voids: Sequence[VoidDraft], tally: _Tally) -> None:
+        mine: dict[bytes, int] = {}
         for void in voids:
             if void.reason != VOID_QUARANTINED:
                 # Refused again with the same faults when it is sent again; its number is used
@@ -280,7 +285,10 @@ class LogPlanner:
                     tally.lost.append((void, number))
             elif void.digest in self._kept:
                 tally.kept.append((void, self._kept[void.digest]))
+            elif void.digest in mine:
+                tally.kept_here.append((void, mine[void.digest]))
             elif number := self._number(void.stream, void.seq):
+                mine[void.digest] = len(tally.voids)
                 tally.voids.append((void, number))
             else:
                 tally.refused.append((void.position, void.id, seq_repeat(void.seq)))
