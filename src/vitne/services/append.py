@@ -26,9 +26,10 @@ from vitne.ports import (
     StreamState,
 )
 from vitne.services.control_entries import key_entries
+from vitne.services.draft import Draft, Placed, Sheaf
 from vitne.services.logkeys import LogKeys
 from vitne.services.logs import Logs
-from vitne.services.plan import Draft, LogPlanner, Placed, Sheaf
+from vitne.services.plan import LogPlanner
 from vitne.services.receipts import Receipts
 from vitne.services.ticket import Count, Ticket
 from vitne.services.waiting import WaitingRoom

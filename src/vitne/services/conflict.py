@@ -7,7 +7,7 @@ from vitne.core.source import SourceRegistration
 from vitne.core.types import LogId
 from vitne.errors import IntegrityError
 from vitne.ports import ApiKey
-from vitne.services.plan import Draft
+from vitne.services.draft import Draft
 from vitne.services.prepare import Item, Preparer
 from vitne.services.reply import Arrival
 

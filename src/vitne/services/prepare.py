@@ -19,9 +19,9 @@ from vitne.core.types import LogId
 from vitne.core.validate import IntakeContext, Quarantined, Rejected, validate
 from vitne.ports import ApiKey, Clock, IdSource, Seen
 from vitne.services.archived import Find, may_be_forgotten, same_event
+from vitne.services.draft import Draft, Sheaf, StreamRef, VoidDraft
 from vitne.services.logkeys import FIRST_EPOCH, LogKeys
 from vitne.services.logs import Logs
-from vitne.services.plan import Draft, Sheaf, StreamRef, VoidDraft
 from vitne.services.reply import Arrival, EventResult
 from vitne.services.ticket import Count, Ticket
 

@@ -8,8 +8,8 @@ from vitne.core.receipt import Receipt
 from vitne.core.types import LeafIndex, LogId, Origin
 from vitne.errors import IntegrityError
 from vitne.ports import ObjectStore, RecordStore
+from vitne.services.draft import Draft, Placed, VoidDraft
 from vitne.services.logkeys import LogKeys
-from vitne.services.plan import Draft, Placed, VoidDraft
 from vitne.services.published import Published
 from vitne.services.ticket import Ticket
 

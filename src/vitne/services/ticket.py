@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 
 from vitne.core.types import LeafIndex, LogId
-from vitne.services.plan import Draft, Placed, Sheaf, VoidDraft
+from vitne.services.draft import Draft, Placed, Sheaf, VoidDraft
 from vitne.services.reply import EventResult, IntakeReply, Status
 
 Count = tuple[str, str, str]
