@@ -1,0 +1,10 @@
+"""A small vendor of kitchen, bath and retail software, simulated: pure, and repeatable by seed.
+
+Used by `vitne demo`, by benchmarks and by tests. Nobody in it is real.
+"""
+
+from vitne.simulator.kinds import Event
+from vitne.simulator.simulation import Simulation, simulated_days, sources
+from vitne.simulator.story import Story
+
+__all__ = ["Event", "Simulation", "Story", "simulated_days", "sources"]
