@@ -11,6 +11,9 @@ INDEX_BITS = 40
 
 _INDEX_MASK = (1 << INDEX_BITS) - 1
 
+STATEMENT_ROWS = tuple(1 << power for power in range(10, -1, -1))
+"""Rows of one statement: 1024, 512, … 1."""
+
 Row = tuple[Any, ...]
 """One row as sqlite3 gives it: int, str, bytes or None in each place."""
 
@@ -89,9 +92,13 @@ def to_record(row: Row) -> Record:
 
 
 def steps(total: int) -> Iterator[tuple[int, int]]:
-    """Cut `total` rows into the few sizes of statement that are kept prepared."""
+    """Cut `total` rows into the few sizes of statement that are kept prepared.
+
+    Preparing a statement costs more than running it; running few large ones means few waits for
+    the interpreter lock.
+    """
     done = 0
-    for size in (256, 64, 16, 4, 1):
+    for size in STATEMENT_ROWS:
         while total - done >= size:
             yield done, done + size
             done += size

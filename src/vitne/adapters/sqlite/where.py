@@ -35,7 +35,7 @@ from vitne.core.filter import (
 )
 from vitne.core.ids import from_text
 from vitne.core.record import Parts
-from vitne.core.search_text import search_text
+from vitne.core.search_text import text_found
 from vitne.core.text import fold
 from vitne.errors import BadInputError
 
@@ -233,7 +233,7 @@ def _sql_fold(value: object) -> str | None:
 
 def _sql_text(needle: str, *parts: str | None) -> bool:
     stored = Parts(*(None if part is None else part.encode() for part in parts))
-    return needle in search_text(stored)
+    return text_found(needle, stored)
 
 
 def _sql_target(targets: str, target_id: str) -> bool:
