@@ -100,7 +100,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     public_log: Annotated[
         bool, _About("Serve checkpoints and tiles to anyone (no personal data)")
     ] = False
-    page_events_max: Annotated[int, _About("Most events of one page", "events", 1, 10_000)] = 1_000
     archive_memory_mb: Annotated[
         int, _About("Memory for queries over segments", "MiB", 32, 1_048_576)
     ] = 192

@@ -41,6 +41,7 @@ from vitne.services.publish import Publish
 from vitne.services.published import Published
 from vitne.services.publisher import Publisher
 from vitne.services.recover import Recover, Recovery
+from vitne.services.search import Search
 from vitne.services.show import Show
 from vitne.services.stage import Step, no_step
 from vitne.settings import Settings
@@ -113,6 +114,7 @@ class House:
         self.publisher = Publisher(
             self.publish, settings.publish_interval_ms / 1000, chore=forget.run_once
         )
+        self.search = Search(adapters.store, adapters.archive, adapters.segments, adapters.clock)
         self.show = Show(
             adapters.store,
             adapters.archive,

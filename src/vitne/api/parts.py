@@ -7,6 +7,7 @@ from typing import Final
 from vitne.api.access import Access
 from vitne.api.app import Application
 from vitne.api.events import EventsDoor, Timing
+from vitne.api.finding import FindingDoor, finding_routes
 from vitne.api.handlers import Reads
 from vitne.api.health import Check, health_routes
 from vitne.api.log import LogDoor, log_routes
@@ -57,6 +58,7 @@ def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) 
     log = LogDoor(house.published, access, house.state, public=settings.public_log)
     routes = [
         intake_route(events),
+        *finding_routes(FindingDoor(house.search, access, told), reads),
         *showing_routes(ShowingDoor(house.show, access, told), reads),
         *tenant_routes(TenantsDoor(access, house.state, _LogKeysOf(house)), reads),
         *log_routes(log, reads),

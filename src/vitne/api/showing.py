@@ -13,10 +13,9 @@ from vitne.api.handlers import Here, Reads, peer_of, respond
 from vitne.api.replies import Header, Reply
 from vitne.api.specs import READING, body, problems
 from vitne.core.ids import from_text, to_text
-from vitne.core.record import Record
-from vitne.core.sections import join_sections
 from vitne.core.times import format_utc
 from vitne.errors import NotFoundError
+from vitne.services.found import Row, to_row
 from vitne.services.reading import Reading
 from vitne.services.show import Show, Shown
 
@@ -51,7 +50,7 @@ class RecordShown(Struct, frozen=True, kw_only=True):
     recorded_at: Annotated[str, Meta(description="When the log took it, RFC 3339.")]
     event: Annotated[dict[str, Any], Meta(description="The event, filled (event-schema §2).")]
     record: Annotated[dict[str, Any], Meta(description="What the log added at intake.")]
-    withheld: Annotated[list[str], Meta(description="Parts that were erased.")] = []
+    withheld: Annotated[list[str], Meta(description="Sections that are erased or withheld.")] = []
 
 
 class EventPage(Struct, frozen=True, kw_only=True):
@@ -65,27 +64,17 @@ class EventPage(Struct, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(description="Why there is no proof: `not_published`, or empty.")]
 
 
-def record_shown(tenant: str, record: Record) -> RecordShown:
-    """A record as a reader sees it: the event put together again, and the envelope beside it."""
-    parts = record.parts
-    event = join_sections(*(_object(part) for part in (parts.core, parts.payload, parts.person)))
-    envelope: dict[str, Any] = {}
-    for part in (parts.core_record, parts.payload_record, parts.person_record):
-        envelope |= _object(part)
-    names = ("core", "payload", "person", "core_record", "payload_record", "person_record")
+def row_shown(tenant: str, row: Row) -> RecordShown:
+    """An event as its reader sees it."""
     return RecordShown(
         tenant=tenant,
-        index=record.index,
-        id=to_text(record.event_id),
-        recorded_at=format_utc(record.recorded_us),
-        event=event,
-        record=envelope,
-        withheld=[name for name in names if getattr(parts, name) is None],
+        index=row.index,
+        id=str(row.event.get("id", "")),
+        recorded_at=format_utc(row.recorded_us),
+        event=row.event,
+        record=row.record,
+        withheld=list(row.gone),
     )
-
-
-def _object(part: bytes | None) -> dict[str, Any]:
-    return msgspec.json.decode(part, type=dict[str, Any]) if part else {}
 
 
 class ShowingDoor:
@@ -101,7 +90,7 @@ class ShowingDoor:
         log, shown = self._seen(head, peer_ip, event_id, tenant)
         proof = Raw(b"null") if shown.reason else Raw(shown.document())
         return msgspec.json.encode(
-            {"shown": record_shown(log, shown.record), "proof": proof, "reason": shown.reason}
+            {"shown": row_shown(log, to_row(shown.record)), "proof": proof, "reason": shown.reason}
         )
 
     def proof(

@@ -22,7 +22,7 @@ from vitne.services.found import Row, to_row
 from vitne.services.search_cursor import Cursor
 from vitne.services.search_edges import edges_for, is_indexed, time_bounds
 
-PAGE_EVENTS_MAX: Final = 200
+PAGE_EVENTS_MAX: Final = 1_000
 COUNT_MOST: Final = 1_000
 """Up to so many a total is exact."""
 CHEAP_ENTRIES: Final = 262_144

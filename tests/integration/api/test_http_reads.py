@@ -295,3 +295,101 @@ def test_acts_of_an_administrator_are_events_of_the_logs_they_are_about(
     assert core["actor"]["id"].startswith("uid:")
     assert "/actor/name" in person
     assert base64.b64encode(b"secret") not in record.entry
+
+
+def _found(page: dict[str, Any]) -> list[str]:
+    return [event["id"] for event in page["events"]]
+
+
+def test_a_search_finds_by_filter_newest_first_and_says_how_many(serve: Any) -> None:
+    served = serve()
+    event = {"type": "crm.customer.viewed", "actor": {"id": "usr_1"}}
+    with served.client() as client:
+        body = [event | {"target": f"customer/cus_{at % 5}"} for at in range(25)]
+        sent = client.post("/v1/events", json=body).json()["results"]
+        page = client.get("/v1/events", params={"q": "target:customer/cus_3"}).json()
+        first = client.get("/v1/events", params={"q": "actor:usr_1", "limit": 10}).json()
+
+    ids = [result["id"] for result in sent]
+    assert _found(page) == ids[23::-5]
+    assert (page["total"], page["total_is"]) == (5, "exact")
+    assert page["events"][0]["event"]["targets"][0]["id"] == "cus_3"
+    assert (first["total"], len(first["events"])) == (25, 10)
+    assert first["high_water"] >= 25
+
+
+def test_pages_neither_skip_nor_repeat_while_events_arrive(serve: Any, minimal: Event) -> None:
+    served = serve()
+    with served.client() as client:
+        sent = client.post("/v1/events", json=[minimal] * 30).json()["results"]
+        seen, cursor = [], ""
+        while True:
+            params = {"q": "type:crm.*", "limit": "7", "cursor": cursor}
+            page = client.get("/v1/events", params=params).json()
+            seen += _found(page)
+            client.post("/v1/events", json=[minimal] * 3)
+            cursor = page["next"]
+            if not cursor:
+                break
+
+    assert seen == [result["id"] for result in reversed(sent)]
+
+
+def test_a_search_with_facets_and_bars_counts_what_it_found(serve: Any, minimal: Event) -> None:
+    served = serve()
+    with served.client() as client:
+        client.post("/v1/events", json=[minimal] * 4 + [minimal | {"actor": {"id": "usr_2"}}])
+        params = {"q": "type:crm.*", "facets": "actor,type", "histogram": "24"}
+        page = client.get("/v1/events", params=params).json()
+
+    assert page["facets"]["actor"]["values"] == {"usr_77": 4, "usr_2": 1}
+    assert sum(page["histogram"]["counts"]) == 5
+    assert len(page["histogram"]["edges"]) == len(page["histogram"]["counts"]) + 1
+
+
+def test_a_search_is_an_event_that_tells_what_was_asked_and_shown(
+    serve: Any, minimal: Event
+) -> None:
+    served = serve()
+    with served.client(**{"Audit-Purpose": "complaint"}) as client:
+        sent = client.post("/v1/events", json=minimal).json()["results"][0]["id"]
+        client.get("/v1/events", params={"q": 'type:crm.* "Kari"', "limit": 5})
+        client.get("/v1/events", params={"q": "target:customer/cus_1"})
+
+    (_, zero, asked), (_, core, payload) = served.events()[-2:]
+    assert asked["/query"]["text"] == 'type:crm.* "Kari"'
+    assert asked["/query"]["result_count"] == 0
+    assert core["type"] == zero["type"] == "audit.log.searched"
+    assert payload["/query"]["shown"]["ids"] == [sent]
+    assert (core["purpose"]["code"], core["purpose"]["declared_by"]) == ("complaint", "user")
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "code"),
+    [
+        ({"q": "nofield:x"}, 400, "filter_syntax"),
+        ({"q": '"open'}, 400, "filter_syntax"),
+        ({"cursor": "AAAA"}, 400, "bad_cursor"),
+        ({"limit": "0"}, 400, "bad_input"),
+        ({"limit": "1001"}, 400, "bad_input"),
+        ({"limit": "many"}, 400, "bad_input"),
+        ({"histogram": "201"}, 400, "bad_input"),
+        ({"facets": "nofield"}, 400, "filter_syntax"),
+        ({"tenant": "globex"}, 404, "not_found"),
+    ],
+)
+def test_a_search_that_cannot_be_made_is_told_why(
+    served: Any, params: dict[str, str], status: int, code: str
+) -> None:
+    with served.client() as client:
+        assert _refused(client.get("/v1/events", params=params), status, code)
+
+
+def test_a_cursor_of_another_search_is_refused(serve: Any, minimal: Event) -> None:
+    served = serve()
+    with served.client() as client:
+        client.post("/v1/events", json=[minimal] * 3)
+        page = client.get("/v1/events", params={"q": "type:crm.*", "limit": 1}).json()
+        reply = client.get("/v1/events", params={"q": "type:pos.*", "cursor": page["next"]})
+
+    assert _refused(reply, 400, "bad_cursor")
