@@ -104,8 +104,7 @@ def count_money(day: Day, who: Who, at_us: int) -> int:
              "form": "plain", "target": 0}])  # fmt: skip
     elif luck < 0.54:
         sold_by, name = supplier(int(chance() * 12))
-        approver = next(p for p in day.world.people if p.tenant is person.tenant
-                        and p.job == "manager")  # fmt: skip
+        approver = day.world.working(person.tenant, "manager")[0]
         day.add(at_us, "erp.supplier_bank.changed", who, [{**thing("supplier", sold_by),
                                                            "name": name}], changes=[
             {"path": "/account", "op": "replace", "form": "hmac", "target": 0,

@@ -114,7 +114,7 @@ class Simulation:
         inside = (day.start_us, midnight_us(number + 1) - SECOND_US)
         rows: list[Row] = [row for row in day.rows if inside[0] <= row[0] < inside[1]]
         rows += self._plot.rows(number)
-        rows.sort(key=_key)
+        rows.sort()  # moment and order are unique, so nothing behind them is ever compared
         for at_us, _, service, tenant, event in rows:
             event["stream"] = streams.place(service, tenant, number, at_us, event)
             yield at_us, event
@@ -174,10 +174,6 @@ def simulated_days(simulation: Simulation) -> tuple[int, int]:
 def sources() -> list[tuple[str, str, str]]:
     """(application, service, layer) of every source that a simulation sends as."""
     return [(one.application, one.service, one.layer) for one in SERVICES.values()]
-
-
-def _key(row: Row) -> tuple[int, int]:
-    return row[0], row[1]
 
 
 def _sign_in(day: Day, who: Who, at_us: int) -> None:

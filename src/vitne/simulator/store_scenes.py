@@ -146,12 +146,11 @@ def sell(day: Day, who: Who, at_us: int) -> int:
                     "currency": "NOK"}  # fmt: skip
     action = day.add(at_us, "order.order.created", who, targets, extra=extra)
     if chance() < 0.25:
-        managers = day.world.working(person.tenant, "manager")
-        approvers = [p for p in managers if p.store == person.store and p is not person]
-        if approvers:
+        manager = day.world.manager(person)
+        if manager is not None and manager is not person:
             at_us = _pause(day, at_us, 120, 900)
             day.add(
-                at_us, "order.discount.approved", day.web(approvers[0]), targets[:1],
+                at_us, "order.discount.approved", day.web(manager), targets[:1],
                 extra={"percent": 5 + int(chance() * 20)},
                 correlation={"action_id": day.new_id(at_us), "causation_id": action},
             )  # fmt: skip

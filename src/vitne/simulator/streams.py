@@ -30,6 +30,7 @@ class Streams:
         self._run = run
         self._seq: dict[tuple[str, str], int] = {}
         self._week = -1
+        self._names: dict[str, str] = {}
         self._gap: set[tuple[str, int]] = set()
 
     def place(self, service: str, tenant: str, day: int, at_us: int, event: Event) -> Event:
@@ -38,9 +39,10 @@ class Streams:
         if week != self._week:
             self._week = week
             self._seq.clear()
+            self._names = {name: self._name(sender) for name, sender in SERVICES.items()}
         seq = self._seq.get((service, tenant), 0) + 1
         sender = SERVICES[service]
-        stream: Event = {"id": self._name(sender), "seq": seq, "sdk": SDK}
+        stream: Event = {"id": self._names[service], "seq": seq, "sdk": SDK}
         if sender.flaky and weekday(day) == DAY_OF_FLAKINESS:
             second = (at_us - midnight_us(day)) // SECOND_US
             if _AWAY_FROM_S <= second < _AWAY_TO_S:
@@ -83,7 +85,7 @@ class Streams:
                                "deployment": "saas", "instance": sender.instance},
                     "observed": {"role": "primary", "layer": sender.layer, "seen": "fetched"},
                     "correlation": {"action_id": event_id},
-                    "stream": {"id": self._name(sender), "seq": last + 1, "sdk": SDK, "end": True},
+                    "stream": {"id": self._names[service], "seq": last + 1, "sdk": SDK, "end": True},
                     "extra": {"events": last + 1, "lost": 0},
                 },
             )  # fmt: skip

@@ -97,6 +97,7 @@ class World:
             for number, (name, stores) in enumerate(_STORES.items())
         )
         self.people: list[Person] = []
+        self._working: dict[tuple[str, tuple[Job, ...]], list[Person]] = {}
         for tenant in self.tenants:
             for store in range(tenant.stores):
                 for job in _STORE_JOBS[tenant.id]:
@@ -104,6 +105,7 @@ class World:
             for _ in range(max(round(scale), 1)):
                 for job in _OFFICE_JOBS[tenant.id]:
                     self._hire(tenant, job, -1)
+        self._managers = {(p.tenant.id, p.store): p for p in self.people if p.job == "manager"}
         self.chains = self.tenants[:2]
         self.vendor = self.tenants[2]
 
@@ -127,8 +129,16 @@ class World:
         )
 
     def working(self, tenant: Tenant, *jobs: Job) -> list[Person]:
-        """The people of a tenant with one of these jobs."""
-        return [p for p in self.people if p.tenant is tenant and p.job in jobs]
+        """The people of a tenant with one of these jobs; a list to read only."""
+        found = self._working.get((tenant.id, jobs))
+        if found is None:
+            found = [p for p in self.people if p.tenant is tenant and p.job in jobs]
+            self._working[tenant.id, jobs] = found
+        return found
+
+    def manager(self, person: Person) -> Person | None:
+        """The manager of somebody's store; None at an office."""
+        return self._managers.get((person.tenant.id, person.store))
 
     def pseudonym(self, kind: str, text: str) -> str:
         """A keyed pseudonym as an application would make it: `h:` and 16 hex digits."""
