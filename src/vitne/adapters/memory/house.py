@@ -13,7 +13,7 @@ from vitne.ports import ApiKey, Head, Segment, Swap, Tenant
 
 
 class MemoryCheckpoints:
-    """`vitne.ports.CheckpointStore`."""
+    """`vitne.ports.CheckpointStore` on a world."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -33,7 +33,7 @@ class MemoryCheckpoints:
 
 
 class MemoryCatalog:
-    """`vitne.ports.SegmentCatalog`."""
+    """`vitne.ports.SegmentCatalog` on a world."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -66,7 +66,7 @@ class MemoryCatalog:
 
 
 class MemoryState:
-    """`vitne.ports.StateStore`."""
+    """`vitne.ports.StateStore` on a world."""
 
     def __init__(self, world: World) -> None:
         self._world = world
