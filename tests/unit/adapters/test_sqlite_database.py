@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from vitne.adapters.sqlite.house import SqliteHouse
-from vitne.adapters.sqlite.migrate import APPLICATION_ID, migrate, migrations, statements
+from vitne.adapters.sqlite.migrate import (
+    APPLICATION_ID,
+    check_sqlite,
+    migrate,
+    migrations,
+    statements,
+)
 from vitne.adapters.sqlite.queries import filtered, names, query, repeated
 from vitne.adapters.sqlite.rows import STATEMENT_ROWS, steps
 from vitne.core.types import LogId, Origin
@@ -91,6 +97,15 @@ def test_a_database_of_an_older_version_is_not_read_before_it_is_migrated(tmp_pa
         SqliteHouse.open(tmp_path / "vitne.db", read_only=True)
 
     assert "start the server once" in caught.value.hint
+
+
+def test_an_sqlite_that_is_too_old_is_told_before_it_fails() -> None:
+    check_sqlite()
+
+    with pytest.raises(ConfigurationError, match=r"SQLite 3\.37\.2") as caught:
+        check_sqlite((3, 37, 2))
+
+    assert "newer Python" in caught.value.hint
 
 
 def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from vitne.adapters.sqlite.failures import storage_errors
-from vitne.adapters.sqlite.migrate import check, migrate
+from vitne.adapters.sqlite.migrate import check, check_sqlite, migrate
 from vitne.adapters.sqlite.where import add_functions
 from vitne.errors import ConfigurationError, StorageError
 
@@ -59,6 +59,7 @@ class Database:
             StorageError: it cannot be opened.
             ConfigurationError: it is no database of Vitne, or made by a newer version.
         """
+        check_sqlite()
         database = cls(path, read_only=read_only, busy_s=busy_s)
         with storage_errors(database.where):
             if read_only:

@@ -10,6 +10,24 @@ APPLICATION_ID = 0x5669746E
 """`Vitn`, in the file's header: another program's database is never taken for ours."""
 
 
+OLDEST_SQLITE = (3, 38, 0)
+"""The first with both STRICT tables and JSON built in (February 2022)."""
+
+
+def check_sqlite(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
+    """Refuse an SQLite library that is too old, before it fails on some statement.
+
+    Raises:
+        ConfigurationError: naming the version that is needed.
+    """
+    if version < OLDEST_SQLITE:
+        raise ConfigurationError(
+            f"Python brings SQLite {'.'.join(map(str, version))}, "
+            f"this program needs {'.'.join(map(str, OLDEST_SQLITE))}",
+            hint="use a newer Python, or one that is linked with a newer SQLite",
+        )
+
+
 def migrations() -> list[str]:
     """The text of every migration, oldest first; version n is reached by the first n."""
     folder = files(__package__).joinpath("migrations")
