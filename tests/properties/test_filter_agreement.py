@@ -32,6 +32,7 @@ from vitne.core.filter import (
     pattern_of,
     simplify,
 )
+from vitne.core.ids import to_text
 from vitne.core.record import Facets, Parts, Record
 from vitne.core.types import Hash, LeafIndex, LogId
 from vitne.ports import Segment
@@ -49,7 +50,18 @@ WORDS = st.sampled_from(
     )
 )
 IDS = st.sampled_from(["usr_7", "usr_77", "cus_1", "cus_1/x", "a*b", "x/y", "50%", "[x]", "école"])
+ZEROS = "00000000-0000-0000-0000-000000000000"
 TYPES = st.sampled_from(["customer", "order", "cus_1"])
+
+
+CORRELATIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "action_id": st.sampled_from([ZEROS, "01010101-0101-7101-8101-010101010101"]),
+        "trace_id": st.sampled_from([ZEROS.replace("-", ""), "0af7651916cd43dd8448eb211c80319c"]),
+    },
+)
+TIMES = ("1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.{:06d}Z", "1970-01-01T00:00:00.{:09d}Z")
 
 
 @st.composite
@@ -58,8 +70,11 @@ def records(draw: st.DrawFn, index: int) -> Record:
     if draw(st.integers(0, 9)) == 0:
         return Record(LeafIndex(index), 1_000 + index, b"control")
     targets = draw(st.lists(st.fixed_dictionaries({"type": TYPES, "id": IDS}), max_size=3))
+    event_id = bytes([draw(st.integers(0, 3))] * 15) + bytes([index])
+    occurred_us = draw(st.integers(0, 20))
     core: dict[str, Any] = {
-        "type": draw(st.sampled_from(["crm.customer.viewed", "crm.order.made"]))
+        "id": to_text(event_id),
+        "type": draw(st.sampled_from(["crm.customer.viewed", "crm.order.made"])),
     }
     core["outcome"] = {"result": draw(st.sampled_from(["succeeded", "denied"]))}
     core["actor"] = {"id": draw(IDS)}
@@ -81,6 +96,10 @@ def records(draw: st.DrawFn, index: int) -> Record:
             place[path[-1]] = value
         elif field.part == "person" and draw(st.booleans()):
             person[field.pointer.replace("*", "0")] = draw(WORDS)
+    if draw(st.booleans()):
+        core["correlation"] = core.get("correlation", {}) | draw(CORRELATIONS)
+    if draw(st.booleans()):
+        core["occurred_at"] = draw(st.sampled_from(TIMES)).format(occurred_us)
     payload = draw(st.dictionaries(st.sampled_from(["/summary", "/extra/x"]), WORDS, max_size=2))
     added = draw(st.fixed_dictionaries({}, optional={"status": WORDS, "warnings": st.lists(WORDS)}))
     raw = draw(
@@ -97,20 +116,22 @@ def records(draw: st.DrawFn, index: int) -> Record:
     )
     shown = [f"{target['type']}/{target['id']}" for target in targets]
     facets = Facets(
-        occurred_us=draw(st.integers(0, 20)),
+        occurred_us=occurred_us,
         type=core["type"],
         actor=core["actor"]["id"],
         outcome=core["outcome"]["result"],
         targets="\n".join(["", *shown, ""]) if shown else "",
     )
-    event_id = bytes([draw(st.integers(0, 3))] * 15) + bytes([index])
     return Record(LeafIndex(index), 1_000 + index, b"entry", event_id, b"k" * 16, parts, facets)
 
 
 LOGS = st.integers(1, 8).flatmap(lambda n: st.tuples(*(records(index) for index in range(n))))
 
 IDS_AS_TEXT = st.sampled_from(
-    ["00000000-0000-0000-0000-000000000000", "01010101-0101-0101-0101-010101010101", "0101"]
+    (
+        *(ZEROS, "01010101-0101-0101-0101-010101010101", "0101", ZEROS.replace("-", "")),
+        *("01010101-0101-7101-8101-010101010101", "0af7651916cd43dd8448eb211c80319c", "1970"),
+    )
 )
 VALUES = st.one_of(
     WORDS,

@@ -183,11 +183,6 @@ def _struct(name: str, paths: set[tuple[str, ...]]) -> type[Struct]:
     return msgspec.defstruct(name, fields, frozen=True)
 
 
-_LEAVES: Final = {_head(f.path) for f in CORE_FIELDS}
-_CORE: Final = msgspec.json.Decoder(_struct("Core", _LEAVES))
-_CORE_VALUES: Final = cast(
-    "Callable[[Any], tuple[Any, ...]]", attrgetter(*(".".join(_head(f.path)) for f in CORE_FIELDS))
-)
 _CORE_PLACE: Final = {f.name: place for place, f in enumerate(CORE_FIELDS)}
 _JSON: Final = msgspec.json.Decoder()
 
@@ -204,17 +199,29 @@ def _object(part: bytes | None) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def core_values(core: bytes | None) -> tuple[Any, ...]:
-    """The JSON value of each of `CORE_FIELDS`, in that order, list fields as the whole list.
+def core_reader(fields: Sequence[Field]) -> Callable[[bytes | None], tuple[Any, ...]]:
+    """A function from a core part to the JSON values of some of its fields (two at least).
 
-    One pass in C over well-formed parts. A part with another shape (a text where an object
+    Values are in the order of the fields, None where there is none; a list field gives its whole
+    list. One pass in C over well-formed parts. A part with another shape (a text where an object
     should be) is walked in Python, to the same result.
     """
-    try:
-        return _CORE_VALUES(_CORE.decode(core or b"{}"))
-    except msgspec.ValidationError:
-        value = _object(core)
-        return tuple(_walk(value, _head(f.path)) for f in CORE_FIELDS)
+    heads = [_head(of.path) for of in fields]
+    decode = msgspec.json.Decoder(_struct("Core", set(heads))).decode
+    pick = cast("Callable[[Any], tuple[Any, ...]]", attrgetter(*map(".".join, heads)))
+
+    def read(core: bytes | None) -> tuple[Any, ...]:
+        try:
+            return pick(decode(core or b"{}"))
+        except msgspec.ValidationError:
+            value = _object(core)
+            return tuple(_walk(value, head) for head in heads)
+
+    return read
+
+
+core_values: Final = core_reader(CORE_FIELDS)
+"""The values of all `CORE_FIELDS`, in that order."""
 
 
 def texts_at(value: Any, path: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ANN401 - any JSON

@@ -30,7 +30,7 @@ from vitne.core.predicates import (
     simplify,
 )
 from vitne.core.record import Record
-from vitne.core.search_text import search_text
+from vitne.core.search_text import text_found
 from vitne.core.text import fold
 
 __all__ = [
@@ -83,7 +83,7 @@ def _test(where: Filter) -> Test:  # noqa: PLR0911 - one per kind of node
             return _between(name, low, high)
         case Text(needle):
             folded = fold(needle)
-            return lambda reading: folded in search_text(reading.record.parts)
+            return lambda reading: text_found(folded, reading.record.parts)
         case Not(inner):
             inside = _test(inner)
             return lambda reading: not inside(reading)

@@ -7,6 +7,7 @@ r"""The text of a filter: what people type, and the one text that stands for a f
     (actor:usr_77 OR actor:usr_78)             OR binds weaker than what stands side by side
     purpose:*   -purpose:*                     with any purpose; without one
     smith   "Ola N."                           text anywhere in the event, whatever its case
+    01981f3e-7c1a-7d34-9b0e-5f4c2a9e1b77       an event, action or trace id, whole
     since:2026-11-01 until:2026-11-30          occurred on these days, both included
     since:7d   since:2026-11-24T09:15Z         the last seven days; from that moment
     recorded.since:24h                         the same by the time of recording

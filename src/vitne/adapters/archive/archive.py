@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from vitne.adapters.archive.duck import Duck
 from vitne.adapters.archive.files import EntrySource, SegmentFiles
 from vitne.adapters.archive.listed import Listed
@@ -45,7 +47,8 @@ class ParquetArchive(SegmentSearch):
         memory_mb: int = 200,
         threads: int = 2,
     ) -> None:
-        files = SegmentFiles(root, entries, threads)
+        pa.set_cpu_count(threads)  # for unpacking; one number for the whole process
+        files = SegmentFiles(root, entries)
         super().__init__(Listed(catalog), files, Duck(root, memory_mb, threads), key_of)
         self._objects = objects
         self._entries = entries
@@ -83,8 +86,7 @@ class ParquetArchive(SegmentSearch):
         self._listed.refresh(log)
 
     def close(self) -> None:
-        """Free threads and memory."""
-        self._files.close()
+        """Free memory."""
         self._duck.close()
 
     def find(self, log: LogId, event_id: bytes) -> Record | None:

@@ -25,22 +25,31 @@ class Duck:
     """One DuckDB instance with bounded memory and threads, and no way but to the segment files."""
 
     def __init__(self, folder: Path, memory_mb: int, threads: int) -> None:
-        self._connection = duckdb.connect(":memory:")
+        """Start nothing yet: a process that only seals never asks."""
         self._where = str(folder)
+        self._settings = {
+            "memory_limit": f"{memory_mb}MiB",
+            "threads": threads,
+            "temp_directory": "",
+            "preserve_insertion_order": False,
+            "parquet_metadata_cache": True,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allowed_directories": [self._where],
+            "enable_external_access": False,
+            "lock_configuration": True,
+        }
         self._lock = threading.Lock()
-        for name, value in (
-            ("memory_limit", f"{memory_mb}MiB"),
-            ("threads", threads),
-            ("temp_directory", ""),
-            ("preserve_insertion_order", False),
-            ("parquet_metadata_cache", True),
-            ("autoinstall_known_extensions", False),
-            ("autoload_known_extensions", False),
-            ("allowed_directories", [str(folder)]),
-            ("enable_external_access", False),
-            ("lock_configuration", True),
-        ):
-            self._connection.execute(f"SET {name} = ?", [value])
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the one instance."""
+        with self._lock:
+            if self._connection is None:
+                self._connection = duckdb.connect(":memory:")
+                for name, value in self._settings.items():
+                    self._connection.execute(f"SET {name} = ?", [value])
+            return self._connection.cursor()
 
     def rows(
         self,
@@ -54,13 +63,8 @@ class Duck:
         """The rows of a named query: `params`, then those of the condition, then the limit."""
         sql = _QUERIES[query].replace("/*where*/", where.sql).replace("/*texts*/", texts)
         values = [*params, *where.params, *([] if limit is None else [limit])]
-        with self._lock:
-            cursor = self._connection.cursor()
-        try:
-            with self._errors():
-                return cursor.execute(sql, values).fetchall()
-        finally:
-            cursor.close()
+        with self._cursor() as cursor, self._errors():
+            return cursor.execute(sql, values).fetchall()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -80,4 +84,7 @@ class Duck:
 
     def close(self) -> None:
         """Free its memory."""
-        self._connection.close()
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None

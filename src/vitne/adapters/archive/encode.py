@@ -28,18 +28,19 @@ from vitne.adapters.archive.columns import (
     TRACE_ID,
     WHOLE,
 )
-from vitne.core.fields import CORE_FIELDS, core_values, target_texts
+from vitne.core.fields import core_reader, field, target_texts
 from vitne.core.ids import to_text
 from vitne.core.record import Parts, Record
 from vitne.core.search_text import search_text
 from vitne.core.times import format_utc
 
 _UUID_CHARS, _TRACE_CHARS = 36, 32
-_PLACES = {of.name: place for place, of in enumerate(CORE_FIELDS)}
-_ACTION, _TRACE = _PLACES["action"], _PLACES["trace"]
+_READ = (*CORE_COLUMNS, field("action"), field("trace"))
+_ACTION, _TRACE = len(CORE_COLUMNS), len(CORE_COLUMNS) + 1
+_read = core_reader(_READ)
 _OCCURRED = '"occurred_at":"'
 _EMPTY = b"{}"
-_NO_VALUES: tuple[Any, ...] = (None,) * len(CORE_FIELDS)
+_NO_VALUES: tuple[Any, ...] = (None,) * len(_READ)
 _GONE = Parts(None, None, None, None, None, None)
 
 Held = tuple[str | None, bytes | None, str | None, bytes | None, str | None]
@@ -51,7 +52,7 @@ _PART_VALUES = cast("Callable[[Parts], tuple[bytes | None, ...]]", attrgetter(*P
 
 def to_table(records: Sequence[Record]) -> pa.Table:
     """The rows of consecutive records, in their order."""
-    values = [core_values(r.parts.core) if r.event_id else _NO_VALUES for r in records]
+    values = [_read(r.parts.core) if r.event_id else _NO_VALUES for r in records]
     pairs = zip(records, values, strict=True)
     held = [_held_out(r, v) if r.event_id else _NOTHING_HELD for r, v in pairs]
     core, action_id, action, trace_id, trace = zip(*held, strict=True)
@@ -61,7 +62,7 @@ def to_table(records: Sequence[Record]) -> pa.Table:
     )
     data = {
         **_facet_columns(records),
-        **{of.name: _scalars(fields[_PLACES[of.name]]) for of in CORE_COLUMNS},
+        **{of.name: _scalars(fields[place]) for place, of in enumerate(CORE_COLUMNS)},
         "action_id": _uuids(action_id),
         "action": pa.array(action, pa.string()),
         "trace_id": _uuids(trace_id),
@@ -71,7 +72,7 @@ def to_table(records: Sequence[Record]) -> pa.Table:
             n: pa.array(p, pa.binary()).cast(pa.string()) for n, p in zip(PARTS, parts, strict=True)
         },
         "core": pa.array(core, pa.string()),
-        "core_text": pa.array(list(map(_core_text, core, records)), pa.string()),
+        "core_text": pa.array(list(map(_core_text, held, records)), pa.string()),
         "rest_text": pa.array([_rest_text(record) for record in records], pa.string()),
     }
     return pa.table([data[name] for name in SCHEMA.names], schema=SCHEMA)
@@ -113,40 +114,34 @@ def _binary(text: object, chars: int) -> bytes | None:
     """The 16 bytes of an id in the form that they are written in again; else None."""
     if not isinstance(text, str) or len(text) != chars:
         return None
+    digits = text
+    if chars == _UUID_CHARS:
+        if not text[8] == text[13] == text[18] == text[23] == "-":
+            return None
+        digits = text.replace("-", "")
     try:
-        if chars == _TRACE_CHARS:
-            found = bytes.fromhex(text)
-            return found if found.hex() == text else None
-        found = bytes.fromhex(text.replace("-", ""))
+        found = bytes.fromhex(digits)
     except ValueError:
         return None
-    return found if to_text(found) == text else None
+    return found if found.hex() == digits else None
 
 
 def _hold_out_time(text: str, occurred_us: int) -> str:
-    at = text.find(_OCCURRED)
-    if at < 0:
-        return text
-    end = text.find('"', at + len(_OCCURRED))
-    claimed = text[at + len(_OCCURRED) : end]
-    if claimed == millis(occurred_us):
-        return f"{text[:at]}{MILLIS}{text[end + 1 :]}"
-    if claimed == format_utc(occurred_us):
-        return f"{text[:at]}{MICROS}{text[end + 1 :]}"
-    return text
+    held = text.replace(f'{_OCCURRED}{millis(occurred_us)}"', MILLIS)
+    if len(held) == len(text):
+        return text.replace(f'{_OCCURRED}{format_utc(occurred_us)}"', MICROS)
+    return held
 
 
-@lru_cache(64)
-def _day(day: int) -> str:
-    return format_utc(day * 86_400_000_000)[:11]
+@lru_cache(1024)
+def _minute(minute: int) -> str:
+    return format_utc(minute * 60_000_000)[:17]
 
 
 def millis(time_us: int) -> str:
     """A time with three digits, as most senders write it; `format_utc` writes six."""
-    seconds, micros = divmod(time_us, 1_000_000)
-    day, second = divmod(seconds, 86_400)
-    minute, second = divmod(second, 60)
-    return f"{_day(day)}{minute // 60:02d}:{minute % 60:02d}:{second:02d}.{micros // 1000:03d}Z"
+    minute, rest = divmod(time_us // 1000, 60_000)
+    return f"{_minute(minute)}{rest // 1000:02d}.{rest % 1000:03d}Z"
 
 
 def restore(
@@ -172,20 +167,26 @@ def restore(
 # ---------------------------------------------------------------- text for searching
 
 
-def _core_text(stored: str | None, record: Record) -> str | None:
+def _core_text(held: Held, record: Record) -> str | None:
     if not record.event_id:
         return None
+    stored, _, action, _, trace = held
     added, plain = _added(record.parts.core_record)
-    if not plain or stored is None or not stored.isascii() or "\\" in stored:
+    # Ids and times that are not held out stand in the text, where a search must not find them.
+    hidden = not action and trace is None and stored is not None and _is_time_held(stored)
+    if not plain or not hidden or stored is None or not stored.isascii() or "\\" in stored:
         parts = Parts(core=record.parts.core, core_record=record.parts.core_record)
         return search_text(parts) or None
     lower = stored.lower()
     return None if lower == stored and added.lower() == added else lower + added.lower()
 
 
-@lru_cache(
-    1024
-)  # what intake adds to the core part is the same for nearly all of a source's events
+def _is_time_held(stored: str) -> bool:
+    return MILLIS in stored or MICROS in stored or _OCCURRED not in stored
+
+
+# What intake adds to the core part is the same for nearly all events of a source.
+@lru_cache(1024)
 def _added(part: bytes | None) -> tuple[str, bool]:
     """The record part of core, and whether its text may be searched as it is."""
     text = (part or b"").decode()

@@ -3,7 +3,6 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -20,7 +19,7 @@ from vitne.core.types import LeafIndex, LogId
 from vitne.errors import IntegrityError
 from vitne.ports import Segment
 
-_OPEN_FILES: Final = 32
+_DESCRIBED: Final = 64
 _OPEN_INDEXES: Final = 4096
 
 EntrySource = Callable[[LogId, LeafIndex, LeafIndex], list[bytes]]
@@ -63,15 +62,13 @@ class SegmentFiles:
     Args:
         root: folder of the object store; segments are below it by their keys.
         entries: where the entries come from.
-        threads: for unpacking row groups.
     """
 
-    def __init__(self, root: Path, entries: EntrySource, threads: int) -> None:
+    def __init__(self, root: Path, entries: EntrySource) -> None:
         self._root = root
         self._entries = entries
-        self._files: Newest[str, pq.ParquetFile] = Newest(_OPEN_FILES)
+        self._described: Newest[str, pq.FileMetaData] = Newest(_DESCRIBED)
         self._lookups: Newest[str, Lookup] = Newest(_OPEN_INDEXES)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="segment")
 
     def path(self, segment: Segment) -> Path:
         """Where a segment file is."""
@@ -85,7 +82,7 @@ class SegmentFiles:
 
     def forget(self, segment: Segment) -> None:
         """Close the files of a segment that is gone."""
-        self._files.drop(segment.key)
+        self._described.drop(segment.key)
         self._lookups.drop(segment.index_key)
 
     def holds(self, segment: Segment, table: pa.Table) -> bool:
@@ -104,7 +101,7 @@ class SegmentFiles:
         first, last = start - segment.start, end - segment.start
         groups = range(first // ROW_GROUP_ROWS, -(-last // ROW_GROUP_ROWS))
         with damage(segment.key):
-            table = pa.concat_tables(self._groups(segment, groups))
+            table = self._groups(segment, groups)
             rows = table.slice(first - groups.start * ROW_GROUP_ROWS, last - first)
         return to_records(rows, self._entries(log, LeafIndex(start), LeafIndex(end)))
 
@@ -114,7 +111,7 @@ class SegmentFiles:
             return []
         groups = sorted({position // ROW_GROUP_ROWS for position in positions})
         with damage(segment.key):
-            table = pa.concat_tables(self._groups(segment, groups))
+            table = self._groups(segment, groups)
             offsets = {group: at * ROW_GROUP_ROWS for at, group in enumerate(groups)}
             rows = [offsets[at // ROW_GROUP_ROWS] + at % ROW_GROUP_ROWS for at in positions]
             table = table.take(pa.array(rows, pa.int64()))
@@ -125,20 +122,23 @@ class SegmentFiles:
         at = LeafIndex(segment.start + position)
         return self._entries(log, at, LeafIndex(at + 1))[0]
 
-    def _groups(self, segment: Segment, groups: Sequence[int]) -> Iterator[pa.Table]:
-        file = self._files.get(segment.key, lambda: self._open(segment))
+    def _groups(self, segment: Segment, groups: Sequence[int]) -> pa.Table:
+        # A reader serves one thread at a time, so each call has its own; what is expensive to
+        # read, the description of the file, is shared.
+        known = self._described.get(segment.key, lambda: self._describe(segment))
+        with pq.ParquetFile(
+            self.path(segment), metadata=known, page_checksum_verification=True
+        ) as file:
+            return file.read_row_groups(
+                list(groups), columns=list(RECORD_COLUMNS), use_threads=len(groups) > 1
+            )
 
-        def read(group: int) -> pa.Table:
-            return file.read_row_group(group, columns=list(RECORD_COLUMNS), use_threads=False)
-
-        return self._pool.map(read, groups) if len(groups) > 1 else map(read, groups)
-
-    def _open(self, segment: Segment) -> pq.ParquetFile:
-        file = pq.ParquetFile(self.path(segment), page_checksum_verification=True)
-        form = (file.schema_arrow.metadata or {}).get(b"format", b"").decode("ascii", "replace")
-        if form != FORMAT or file.metadata.num_rows != segment.end - segment.start:
+    def _describe(self, segment: Segment) -> pq.FileMetaData:
+        found = pq.read_metadata(self.path(segment))
+        form = (found.schema.to_arrow_schema().metadata or {}).get(b"format", b"")
+        if form != FORMAT.encode() or found.num_rows != segment.end - segment.start:
             raise IntegrityError("this is not the segment that it should be", where=segment.key)
-        return file
+        return found
 
     def _entries_at(self, log: LogId, indices: Sequence[int]) -> list[bytes]:
         """The entries at ascending indices; those of one bundle are read together."""
@@ -154,10 +154,6 @@ class SegmentFiles:
             found += [run[index - first] for index in indices[at:after]]
             at = after
         return found
-
-    def close(self) -> None:
-        """End the threads."""
-        self._pool.shutdown()
 
 
 @contextmanager

@@ -10,13 +10,13 @@ from msgspec import Struct
 
 from vitne.adapters.archive.columns import DELTA, DICTIONARY, ROW_GROUP_ROWS
 from vitne.adapters.archive.encode import to_table
-from vitne.adapters.archive.lookup import Values, build
+from vitne.adapters.archive.index import Values, build
 from vitne.core.fields import target_texts
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
 from vitne.ports import Segment
 
-_AT_ONCE: Final = 2 * ROW_GROUP_ROWS
+_AT_ONCE: Final = 4 * ROW_GROUP_ROWS
 """Records that are held in memory at once, as Python knows them."""
 _ZSTD_LEVEL: Final = 3
 

@@ -3,19 +3,17 @@
 Most rows are searched as they are stored: `core` as JSON in lower case, `person` put in lower case.
 A needle may then also hit what is no value: the name of a member, or the signs between values.
 `may_hit_names` and `may_hit_signs` tell such needles; they are rare, and get their records read.
-Values that are held in binary columns (see `columns`) are searched in the form that they have in
-the part, if the needle may occur in that form at all.
+Ids that are held in binary columns (see `columns`) are compared whole.
 """
 
-import re
 from itertools import product
 from typing import Final
 
 from msgspec import Struct
 
-from vitne.adapters.archive.columns import ACTION_ID, EVENT_ID, HELD, MICROS, MILLIS, TRACE_ID
+from vitne.adapters.archive.columns import ACTION_ID, EVENT_ID, HELD, TRACE_ID
 from vitne.core import schema
-from vitne.core.search_text import SEPARATOR
+from vitne.core.search_text import SEPARATOR, is_id
 
 Condition = tuple[str, tuple[str, ...], bool]
 """SQL, its values, and whether it is exact."""
@@ -45,16 +43,12 @@ _PERSON_NAMES: Final = "\n".join(
     (*_POINTERS, *(f"/{parent}/{at}/{name}" for parent, at, name in _NAMED_LISTS))
 )
 _SIGNS: Final = frozenset(":,{}[]-0123456789truefalsn")
-_UUID: Final = re.compile(r"[0-9a-f-]{1,36}")
-_TIME_FORM: Final = "dddd-dd-ddtdd:dd:dd.ddddddz"
-
 _HELD_IDS: Final = (
-    (EVENT_ID, "CAST(event_id AS VARCHAR)"),
-    (ACTION_ID, "CAST(action_id AS VARCHAR)"),
-    (TRACE_ID, "replace(CAST(trace_id AS VARCHAR), '-', '')"),
+    (EVENT_ID, "event_id = CAST(? AS UUID)"),
+    (ACTION_ID, "action_id = CAST(? AS UUID)"),
 )
-_MOMENT: Final = "strftime(make_timestamp(occurred_us), '%Y-%m-%dT%H:%M:%S"
-_HELD_TIMES: Final = ((MICROS, f"lower({_MOMENT}.%fZ'))"), (MILLIS, f"lower({_MOMENT}.%gZ'))"))
+_HELD_TRACE: Final = (TRACE_ID, "trace_id = CAST(? AS UUID)")
+_UUID_CHARS: Final = 36
 
 
 def text_condition(needle: str) -> Condition:
@@ -69,10 +63,10 @@ def text_condition(needle: str) -> Condition:
         "contains(coalesce(rest_text, lower(person)), ?)",
     ]
     params = [needle] * len(tests)
-    held = _HELD_IDS if _UUID.fullmatch(needle) else ()
-    for member, text in (*held, *(_HELD_TIMES if _may_be_in_time(needle) else ())):
-        tests.append(f"(contains(core, ?) AND contains({text}, ?))")
-        params += [member, needle]
+    if is_id(needle):
+        for member, test in _HELD_IDS if len(needle) == _UUID_CHARS else (_HELD_TRACE,):
+            tests.append(f"({test} AND contains(core, ?))")
+            params += [needle, member]
     # A test of what is null says nothing; the others decide.
     sql = " OR ".join(f"coalesce({test}, false)" for test in tests)
     exact = not (may_hit_names(needle) or may_hit_signs(needle))
@@ -90,8 +84,3 @@ def may_hit_signs(needle: str) -> bool:
         return True
     # Between two quotes stand signs, numbers and literals; a colon only in front.
     return bool(set(needle) & set(":,{}[]")) and set(needle) <= _SIGNS and ":" not in needle[1:]
-
-
-def _may_be_in_time(needle: str) -> bool:
-    form = "".join("d" if char.isdigit() and char.isascii() else char for char in needle)
-    return form in _TIME_FORM or form in f"{_TIME_FORM[:23]}z"
