@@ -123,11 +123,13 @@ Query = Annotated[
 Cursor = Annotated[str, Parameter(description="`next` of the page before.", max_length=200)]
 Limit = Annotated[int, Parameter(description="Events on a page.", ge=1, le=PAGE_EVENTS_MAX)]
 Facets = Annotated[
-    str,
+    list[str] | None,
     Parameter(
-        description=f"Fields whose commonest values are counted, at most {FACETS_MAX},"
-        " with commas between.",
-        max_length=500,
+        query="facets",
+        description=f"Fields whose commonest values are counted, at most {FACETS_MAX}; given"
+        " again, or with commas between.",
+        max_items=20,
+        required=False,
     ),
 ]
 Histogram = Annotated[
@@ -156,14 +158,14 @@ def finding_routes(door: FindingDoor, reads: Reads) -> list[HTTPRouteHandler]:
         tenant: Tenant = "",
         cursor: Cursor = "",
         limit: Limit = 50,
-        facets: Facets = "",
+        facets: Facets = None,
         histogram: Histogram = 0,
         count: Count = "cheap",
         purpose: Purpose = "",
     ) -> EventsPage:
         head = read_head(request.scope["headers"])
         head.purpose = purpose
-        names = tuple(name.strip() for name in facets.split(",") if name.strip())
+        names = tuple(name.strip() for name in ",".join(facets or ()).split(",") if name.strip())
         wanted = Wanted(tenant, q, cursor, limit, names, histogram, count)
         return await reads.run(door.page, head, peer_of(request), wanted)
 

@@ -339,7 +339,7 @@ def test_a_search_with_facets_and_bars_counts_what_it_found(serve: Any, minimal:
     served = serve()
     with served.client() as client:
         client.post("/v1/events", json=[minimal] * 4 + [minimal | {"actor": {"id": "usr_2"}}])
-        params = {"q": "type:crm.*", "facets": "actor,type", "histogram": "24"}
+        params: dict[str, Any] = {"q": "type:crm.*", "facets": ["actor", "type"], "histogram": "24"}
         page = client.get("/v1/events", params=params).json()
 
     assert page["facets"]["actor"]["values"] == {"usr_77": 4, "usr_2": 1}
