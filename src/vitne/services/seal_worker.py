@@ -184,11 +184,14 @@ class SealProcess(SealRunner):
         """See the protocol; does not wait for a job that runs."""
         self._closed = True
         process = self._process
-        if process is not None and not self._lock.acquire(blocking=False):
-            process.kill()  # a job may be killed at any moment
+        if not self._lock.acquire(blocking=False):
+            if process is not None:
+                process.kill()  # a job may be killed at any moment
             return
-        self._stop()
-        self._lock.release()
+        try:
+            self._stop()
+        finally:
+            self._lock.release()
 
     def _started(self) -> Connection:
         if self._pipe is None:
