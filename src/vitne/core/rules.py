@@ -133,7 +133,7 @@ def _check_type(
 
 
 def _check_tenant(tenant: str, allowed: tuple[str, ...], report: Report) -> None:
-    if not _is_tenant(tenant):
+    if not is_tenant(tenant):
         form = "lower-case letters, digits, . _ and -, at most 64 characters"
         report("bad_format", "$.tenant.id", form, _length(tenant))
     elif allowed and tenant not in allowed:
@@ -231,7 +231,8 @@ def _check_time(value: str, path: str, report: Report) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _is_tenant(tenant: str) -> bool:
+def is_tenant(tenant: str) -> bool:
+    """Whether text has the form of a tenant's id."""
     return _TENANT.fullmatch(tenant) is not None
 
 

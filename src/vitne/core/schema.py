@@ -205,7 +205,7 @@ class Outcome(_Part, kw_only=True, gc=False):
 
 
 class Purpose(_Part, kw_only=True, gc=False):
-    """Why."""
+    """Why the actor did it."""
 
     basis: Str64 | None = None
     code: Str64 | None = None

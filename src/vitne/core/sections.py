@@ -5,17 +5,17 @@ keyed by JSON Pointer, `{"/actor/name":"Per Support"}`. A parent that is emptied
 vanishes from core. `join_sections` puts the three together again (requirement T25).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from vitne.core.canonical import Json, encode_trusted
-from vitne.core.schema import Client, Event, Purpose
+from vitne.core.complete import Complete, CompleteTarget
+from vitne.core.schema import Client, Event, Purpose, Target
 
 encode_event = msgspec.json.Encoder(order="deterministic").encode
 """Canonical bytes of an event or a part of it: its types list their members in order."""
 
-_NO_CLIENT = Client()
 _NO_PURPOSE = Purpose()
 EMPTY = b"{}"
 """A section without members."""
@@ -57,7 +57,7 @@ def without(event: Mapping[str, Json], paths: tuple[str, ...]) -> dict[str, Json
     return left
 
 
-def take_person(event: Event) -> dict[str, Json]:  # noqa: C901  # one ordered story: member by member, as fast as can be
+def take_person(event: Event | Complete) -> dict[str, Json]:  # noqa: C901  # one ordered story: member by member, as fast as can be
     """Move the person fields out of an event, keyed by JSON Pointer."""
     person: dict[str, Json] = {}
     actor = event.actor
@@ -74,10 +74,11 @@ def take_person(event: Event) -> dict[str, Json]:  # noqa: C901  # one ordered s
     client = event.client
     if client is not None:
         _take_client(client, person)
-        if client == _NO_CLIENT:
+        if client.site is None and client.app_version is None:
             event.client = None
-    if event.targets is not None:
-        for at, target in enumerate(event.targets):
+    targets: Sequence[Target | CompleteTarget] | None = event.targets
+    if targets is not None:
+        for at, target in enumerate(targets):
             if target.name is not None:
                 person[f"/targets/{at}/name"] = target.name
                 target.name = None
@@ -111,7 +112,7 @@ def _take_client(client: Client, person: dict[str, Json]) -> None:
         client.country = None
 
 
-def _take_others(event: Event, person: dict[str, Json]) -> None:
+def _take_others(event: Event | Complete, person: dict[str, Json]) -> None:
     """Names of those between the human and the data, and of whose rights were used."""
     for at, link in enumerate(event.chain or ()):
         if link.name is not None:
@@ -130,7 +131,7 @@ def _take_others(event: Event, person: dict[str, Json]) -> None:
             other.native_id = None
 
 
-def take_payload(event: Event) -> dict[str, object]:
+def take_payload(event: Event | Complete) -> dict[str, object]:
     """Move the payload fields out of an event, keyed by JSON Pointer."""
     payload: dict[str, object] = {}
     outcome = event.outcome

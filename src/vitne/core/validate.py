@@ -27,7 +27,7 @@ from vitne.core.source import SourceRegistration
 from vitne.core.trust import distrust, warnings
 from vitne.errors import DecodeError
 
-__all__ = ["IntakeContext", "Quarantined", "Rejected", "validate"]
+__all__ = ["IntakeContext", "Quarantined", "Rejected", "validate", "validate_plainly"]
 
 MAX_QUARANTINE_BYTES = 1024 * 1024
 MAX_PROBLEMS = 50
