@@ -423,6 +423,12 @@ class Archive(Searchable, Protocol):
     def refresh(self, log: LogId) -> None:
         """Forget what is cached of the log's catalog: segments were added or merged."""
 
+    def faults(self, log: LogId, segment: Segment) -> list[tuple[str, str]]:
+        """Every file of a segment that is not as it was written: (object key, what is wrong).
+
+        Reads the whole segment: the file against its digest, the index against the records.
+        """
+
 
 # ---------------------------------------------------------------- tenants and API keys
 

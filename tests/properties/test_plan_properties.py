@@ -22,7 +22,8 @@ from vitne.core.keys import EVENT_TYPE, key, secret, stream_id
 from vitne.core.record import Facets, Parts
 from vitne.core.types import Hash, LeafIndex, LogId
 from vitne.ports import Tail
-from vitne.services.plan import Draft, LogPlanner, Placed, Sheaf, StreamRef, VoidDraft
+from vitne.services.draft import Draft, Placed, Sheaf, StreamRef, VoidDraft
+from vitne.services.plan import LogPlanner
 from vitne.services.receipts import runs
 
 ACME = LogId("acme")

@@ -112,11 +112,12 @@ class LogCheck:
             if segment.start != before:
                 self._damage(segment.key, before, f"the segments do not cover index {before}")
             before = segment.end
-            data = self._stores.objects.get(segment.key)
-            if data is None:
-                self._damage(segment.key, segment.start, "the segment is missing")
-            elif sha256(data).digest() != segment.sha256:
-                self._damage(segment.key, segment.start, "the segment is not the one written")
+            try:
+                faults = self._stores.archive.faults(self._info.log, segment)
+            except (IntegrityError, NotFoundError) as error:
+                faults = [(segment.key, str(error))]
+            for key, what in faults:
+                self._damage(key, segment.start, what)
 
     def _file_of(self, index: int) -> str:
         for segment in self._segments:

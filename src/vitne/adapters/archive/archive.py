@@ -1,6 +1,7 @@
 """The archive (`vitne.ports.Archive`): segments as Parquet files, with an index beside each."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
@@ -80,6 +81,21 @@ class ParquetArchive(SegmentSearch):
         self._objects.delete([key for s in segments for key in (s.key, s.index_key) if key])
         for segment in segments:
             self._files.forget(segment)
+
+    def faults(self, log: LogId, segment: Segment) -> list[tuple[str, str]]:
+        """See the port."""
+        found: list[tuple[str, str]] = []
+        data = self._objects.get(segment.key)
+        if data is None:
+            found.append((segment.key, "the segment is missing"))
+        elif sha256(data).digest() != segment.sha256:
+            found.append((segment.key, "the segment is not the one written"))
+        index = self._objects.get(segment.index_key) if segment.index_key else None
+        if index is None:
+            found.append((segment.index_key or segment.key, "the index is missing"))
+        elif not found and make(log, self.records(log, segment.start, segment.end)).index != index:
+            found.append((segment.index_key, "the index is not that of the records"))
+        return found
 
     def refresh(self, log: LogId) -> None:
         """See the port."""

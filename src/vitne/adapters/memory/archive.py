@@ -45,5 +45,14 @@ class MemoryArchive(MemorySearch):
         for segment in segments:
             self._files.pop(segment.key, None)
 
+    def faults(self, log: LogId, segment: Segment) -> list[tuple[str, str]]:  # noqa: ARG002 - the port names it
+        """See the port."""
+        records = self._files.get(segment.key)
+        if records is None:
+            return [(segment.key, "the segment is missing")]
+        if sha256(msgspec.msgpack.encode(records)).digest() != segment.sha256:
+            return [(segment.key, "the segment is not the one written")]
+        return []
+
     def refresh(self, log: LogId) -> None:
         """Nothing is cached."""
