@@ -22,6 +22,7 @@ from vitne.core.ids import to_text
 from vitne.core.source import SourceRegistration
 from vitne.core.validate import IntakeContext, Quarantined, Rejected, validate
 from vitne.errors import BadInputError, ConfigurationError, UnavailableError
+from vitne.formats.cef import CallWatch
 from vitne.formats.importing import Format, Options, Tally, batches, mapped_records
 from vitne.formats.mapping import Rule, read_mapping
 
@@ -98,7 +99,10 @@ def _run(file: Path, options: Options, out: Output, post: Post, state: "_State |
     if tally.read:
         out.note(f"An earlier import was interrupted after {tally.read:,} records: going on there.")
     with _lines(file) as (lines, position), out.progress("importing", file.stat().st_size) as move:
+        watch = CallWatch()
         records = mapped_records(lines, options)
+        if options.format == "cef":
+            records = watch.through(records)
         for _ in range(tally.read):
             next(records, None)
         moved = 0
@@ -109,6 +113,7 @@ def _run(file: Path, options: Options, out: Output, post: Post, state: "_State |
                 state.save(tally)
             moved, before = position(), moved
             move(moved - before)
+    tally.notes = [watch.finding] if watch.finding else []
     return tally
 
 
@@ -262,6 +267,7 @@ def _tell(tally: Tally, out: Output, *, dry_run: bool) -> int:
         more = len(tally.unmapped) - len(rows)
         title = "Kept in the original only" + (f" (and {more} more fields)" if more else "")
         people.append(table(title, ["field", "records#"], rows))
+    people += [f"Note: {note}." for note in tally.notes]
     out.result(msgspec.to_builtins(tally) | {"dry_run": dry_run}, *people)
     return 1 if tally.rejected else 0
 

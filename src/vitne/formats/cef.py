@@ -6,7 +6,7 @@ profile of NAV (`audit:access`, suid, duid, sproc, dproc) is understood, and so 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -31,6 +31,9 @@ _HEADER_FIELDS: Final = 7
 _KEY = re.compile(r"(?:^|(?<=\s))([A-Za-z0-9_.\-]+(?:\[\d+\])?)=")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _VALUE_ESCAPES = {"n": "\n", "r": "\r"}
+
+_CALLS_NEEDED: Final = 20
+_CALLS_WATCHED: Final = 100_000
 
 _VERBS: Final = {
     "create": ("created", "create"),
@@ -67,6 +70,34 @@ class CefLine(Struct, frozen=True):
     name: str
     severity: str
     extension: dict[str, str]
+
+
+class CallWatch:
+    """Watches whether `sproc`, the call id, ever joins two lines (requirement T27)."""
+
+    def __init__(self) -> None:
+        self._lines = 0
+        self._calls: set[str] = set()
+
+    def through(self, records: Iterable[Mapped]) -> Iterator[Mapped]:
+        """The same records, looked at on their way."""
+        for record in records:
+            correlation = record.event.get("correlation") if record.event is not None else None
+            call = correlation.get("request_id") if isinstance(correlation, dict) else None
+            if isinstance(call, str) and self._lines < _CALLS_WATCHED:
+                self._lines += 1
+                self._calls.add(call)
+            yield record
+
+    @property
+    def finding(self) -> str:
+        """What is wrong, as a sentence; `""` if nothing is."""
+        if self._lines < _CALLS_NEEDED or len(self._calls) < self._lines:
+            return ""
+        return (
+            f"sproc was new on each of {self._lines:,} lines: it joins nothing, so every line is "
+            "an action of its own"
+        )
 
 
 def parse_line(text: str) -> CefLine | None:

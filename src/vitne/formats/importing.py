@@ -114,6 +114,8 @@ class Tally(Struct):
     unmapped: dict[str, int] = {}
     """Fields that are kept in the original only, with the number of records that have them."""
     examples: list[Reject] = []
+    notes: list[str] = []
+    """What the log as a whole lacks, as sentences."""
 
     def add(self, records: Sequence[Mapped], results: Sequence[dict[str, Json]]) -> None:
         """Account for a batch.

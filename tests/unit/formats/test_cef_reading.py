@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vitne.formats.cef import map_line, parse_line
+from vitne.formats.cef import CallWatch, map_line, parse_line
 
 NAV = (
     "CEF:0|pesys|Auditlog|1.0|audit:access|Lookup|INFO|suid=Z990000 duid=01010112377 "
@@ -131,3 +131,20 @@ def test_a_line_without_who_or_when_is_refused_with_the_reason(
     assert mapped.event is None
     assert mapped.raw == line
     assert [(p.code, p.path) for p in mapped.problems] == [(code, path)]
+
+
+@pytest.mark.parametrize(("calls", "told"), [(25, True), (24, False), (1, False)])
+def test_a_call_id_that_is_new_on_every_line_is_reported(calls: int, told: bool) -> None:
+    """Trap T27: a correlation id that never repeats correlates nothing."""
+    watch = CallWatch()
+    records = [map_line(extended(sproc=f"c{n % calls}"), "t") for n in range(25)]
+
+    assert list(watch.through(records)) == records
+    assert ("sproc" in watch.finding) == told
+
+
+def test_too_few_lines_say_nothing_about_the_call_id() -> None:
+    watch = CallWatch()
+    list(watch.through([map_line(extended(sproc=f"c{n}"), "t") for n in range(19)]))
+
+    assert watch.finding == ""
