@@ -283,12 +283,10 @@ def test_the_time_never_goes_back_and_the_clamp_is_counted(spine: Any) -> None:
 
 
 def test_an_event_forgotten_by_the_window_is_found_among_the_segments(spine: Any) -> None:
-    if not hasattr(spine.adapters.archive, "_files"):
-        pytest.skip("segments of the folder are tested with sealing")
     spine.send([sample_event(1), sample_event(2)])
     store, archive = spine.adapters.store, spine.adapters.archive
-    segment = archive.write(ACME, store.records(ACME, 0, 6))
     spine.publish()
+    segment = archive.write(ACME, store.records(ACME, 0, 6))
     spine.adapters.segments.add(ACME, segment)
     store.drop(ACME, 6)
     spine.clock.advance(8 * 86_400_000_000)
