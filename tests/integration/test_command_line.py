@@ -160,6 +160,65 @@ def test_one_changed_letter_is_told_by_its_rule(place: Place) -> None:
     assert "rule body_root fails" in done.stderr
 
 
+def test_what_was_sent_is_found_newest_first(place: Place) -> None:
+    """By the filter language; every page together holds each event once."""
+    ids = [_send(place, "--actor", "usr_findme") for _ in range(5)]
+
+    page = place.json("search", "actor:usr_findme")
+    first = place.json("search", "actor:usr_findme", "--limit", "2")
+    second = place.json("search", "actor:usr_findme", "--limit", "5", "--cursor", first["next"])
+
+    assert [event["id"] for event in page["events"]] == ids[::-1]
+    assert (page["total"], page["total_is"], page["next"]) == (5, "exact", "")
+    assert [e["id"] for e in first["events"] + second["events"]] == ids[::-1]
+
+
+def test_a_search_tells_how_many_of_what_and_when(place: Place) -> None:
+    """Facets and a histogram, for people too."""
+    _send(place, "--actor", "usr_counted")
+
+    page = place.json("search", "actor:usr_counted", "--facets", "type", "--histogram", "5")
+    told = place.run("search", "actor:usr_counted", "--facets", "type", "--histogram", "5").stdout
+
+    assert page["facets"]["type"]["values"] == {"crm.customer.viewed": 1}
+    assert sum(page["histogram"]["counts"]) == 1
+    assert "1 of 1 events; looked through all" in told
+    assert "\u2588" in told
+
+
+def test_all_events_come_one_a_line(place: Place) -> None:
+    """However many pages that takes."""
+    lines = _lines(450, start=70_000).replace("crm.customer.viewed", "crm.order.updated")
+    place.json("send", "-", stdin=lines)
+
+    done = place.run("search", "type:crm.order.updated", "--all", "--json")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+
+    assert len({event["id"] for event in found}) == len(found) == 450
+    indices = [event["index"] for event in found]
+    assert indices == sorted(indices, reverse=True)
+
+
+def test_reading_stands_in_the_log_with_its_purpose(place: Place) -> None:
+    """Nobody reads unseen."""
+    event_id = _send(place, "--actor", "usr_watched")
+    place.json("show", event_id, "--purpose", "support_case:CASE-9917")
+
+    page = place.json("search", f"type:audit.log.viewed target:event/{event_id}")
+
+    assert len(page["events"]) == 1
+    purpose = page["events"][0]["event"]["purpose"]
+    assert (purpose["code"], purpose["reference"]) == ("support_case", "CASE-9917")
+
+
+def test_a_filter_that_does_not_parse_is_told_with_its_place(place: Place) -> None:
+    """Status 2."""
+    done = place.run("search", "actor:usr_1 (")
+
+    assert done.returncode == 2
+    assert "at: column" in done.stderr
+
+
 def _lines(count: int, start: int = 0) -> str:
     events = (
         {"type": "crm.customer.viewed", "actor": {"id": f"usr_{n}"}, "target": f"customer/c_{n}"}

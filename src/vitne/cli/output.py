@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import msgspec
 from cyclopts import Parameter
@@ -32,7 +32,16 @@ Json = Annotated[
 Advance = Callable[[int], None]
 """Move a progress bar forward by that many."""
 
-_SHOWN_AS_IS = "\n\t"
+_LINES = "\n"
+_PIPE_COLUMNS = 400
+
+
+def _into_a_pipe(stream: TextIO) -> dict[str, Any]:
+    """How to write where nobody has a width: nothing is folded, so `grep` finds it whole."""
+    if stream.isatty():
+        return {}
+    asked = os.environ.get("COLUMNS", "")
+    return {"soft_wrap": True, "width": int(asked) if asked.isdecimal() else _PIPE_COLUMNS}
 
 
 def debugging() -> bool:
@@ -40,29 +49,36 @@ def debugging() -> bool:
     return os.environ.get("VITNE_DEBUG", "") not in {"", "0"}
 
 
-def plain(value: object, style: str = "") -> "Text":
+def plain(value: object, style: str = "", *, lines: bool = False) -> "Text":
     """A value as terminal text that can neither hold markup nor steer the terminal.
 
-    Control characters (C0, C1, DEL) and bidirectional overrides become U+FFFD.
+    Control characters (C0, C1, DEL) and bidirectional overrides become U+FFFD. So do line feeds,
+    unless `lines` says that they are ours: a logged name must not pose as a line of output.
     """
     from rich.text import Text  # noqa: PLC0415  # programs' output needs no rich
 
-    return Text(_tame(str(value)), style=style)
+    return Text(_tame(str(value), _LINES if lines else ""), style=style)
 
 
-def _tame(text: str) -> str:
-    return "".join(c if c.isprintable() or c in _SHOWN_AS_IS else "\ufffd" for c in text)
+def _tame(text: str, kept: str) -> str:
+    return "".join(c if c.isprintable() or c in kept else "\ufffd" for c in text)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "Table":
-    """A table of plain values; a column whose name ends in `#` is set to the right."""
+    """A table of plain values.
+
+    A column whose name ends in `#` is set to the right; one that ends in `!` is never broken.
+    """
     from rich import box  # noqa: PLC0415  # programs' output needs no rich
     from rich.table import Table  # noqa: PLC0415  # likewise
 
     made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         made.add_column(
-            name.rstrip("#"), justify="right" if name.endswith("#") else "left", overflow="fold"
+            name.rstrip("#!"),
+            justify="right" if name.endswith("#") else "left",
+            no_wrap=name.endswith("!"),
+            overflow="fold",
         )
     for row in rows:
         made.add_row(*(plain(cell) for cell in row))
@@ -80,14 +96,14 @@ class Output:
         """Standard output, for people."""
         from rich.console import Console  # noqa: PLC0415  # programs' output needs no rich
 
-        return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+        return Console(highlight=False, **_into_a_pipe(sys.stdout))
 
     @property
     def aside(self) -> "Console":
         """Standard error, for people."""
         from rich.console import Console  # noqa: PLC0415  # programs' output needs no rich
 
-        return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+        return Console(stderr=True, highlight=False, **_into_a_pipe(sys.stderr))
 
     def result(self, machine: object, *people: "RenderableType | Callable[[], Any]") -> None:
         """Print the verb's result: `machine` with `--json`, else what is for people.
@@ -111,7 +127,7 @@ class Output:
 
     def note(self, text: str) -> None:
         """Tell people something beside the result, on standard error."""
-        self.aside.print(_tame(text), markup=False)
+        self.aside.print(_tame(text, _LINES), markup=False)
 
     @contextmanager
     def progress(self, doing: str, total: int | None = None) -> Iterator[Advance]:

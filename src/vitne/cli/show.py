@@ -62,7 +62,7 @@ def _lines(shown: dict[str, Any]) -> list[Any]:
     ]
     for title in ("event", "record"):
         told = msgspec.json.format(msgspec.json.encode(shown.get(title, {})), indent=2).decode()
-        lines += ["", plain(title, "bold"), plain(told)]
+        lines += ["", plain(title, "bold"), plain(told, lines=True)]
     if shown.get("withheld"):
         lines += ["", plain("withheld from you or erased: " + ", ".join(shown["withheld"]))]
     return lines

@@ -140,6 +140,15 @@ def test_a_logged_value_cannot_draw_on_the_terminal(
     assert "\ufffd" in printed
 
 
+def test_a_logged_value_cannot_pose_as_a_line_of_output(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A line feed in a name is shown as a character that is not one."""
+    Output().result({}, plain("Kari\nverified: all is well"))
+
+    assert capsys.readouterr().out == "Kari\ufffdverified: all is well\n"
+
+
 def test_a_logged_value_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     """Brackets are shown as they are."""
     Output().result({}, table("", ("a",), [("[red]x[/red]",)]), plain("[link=http://x]y[/link]"))
