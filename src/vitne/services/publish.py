@@ -102,7 +102,11 @@ class Publish:
             if not self._swap(stage, staged, olds):
                 return PublishReport((), self.halted, True, conflict=True)
             self._finish(stage)
-            grown = [Growth(part.log, part.old_size, part.head.size) for part in parts]
+            grown = [
+                Growth(part.log, part.old_size, part.head.size)
+                for part in parts
+                if part.log not in self._halted
+            ]
             took_s = time.perf_counter() - started
             return PublishReport(grown, self.halted, more, staged_bytes=len(staged), took_s=took_s)
 

@@ -204,3 +204,39 @@ def test_start_up_leaves_a_clean_folder_as_it_is(spine: Any, folder: str) -> Non
 
     assert (recovery.applied, recovery.deleted, recovery.rewritten) == ([], [], [])
     assert list(spine.house.objects.keys(folder)) == before
+
+
+def test_a_staged_file_that_is_damaged_stays_and_stops_nobody(spine: Any) -> None:
+    spine.publish()
+    spine.house.objects.replace({f"{STAGING}9-aa": b"vitne-stage/v1\n" + bytes(50)})
+
+    recovery = spine.house.recover.run()
+
+    assert (recovery.damaged, recovery.halted) == ([f"{STAGING}9-aa"], {})
+    assert list(spine.house.objects.keys(STAGING)) == [f"{STAGING}9-aa"]
+
+
+def test_a_checkpoint_whose_staged_file_is_lost_is_written_from_the_head(spine: Any) -> None:
+    spine.publish()
+    old = spine.house.objects.get("log/acme/checkpoint")
+    spine.send([sample_event(1)])
+    spine.publish()
+    spine.house.objects.replace({"log/acme/checkpoint": old})
+
+    recovery = spine.house.recover.run()
+
+    assert recovery.rewritten == ["acme"]
+    assert checkpoint(spine.house).size == len(spine.entries())
+
+
+def test_a_full_tile_that_exists_with_other_bytes_stops_its_log_alone(spine: Any) -> None:
+    spine.house.objects.put({"log/acme/tile/0/000": bytes(8192)})
+    spine.send([sample_event(n) for n in range(1, 301)])
+
+    report = spine.house.publish.run_once()
+
+    assert "object_conflict" in report.halted[ACME]
+    assert "globex" not in report.halted
+    assert Published(spine.house.objects, LogId("globex")).checkpoint()
+    assert Published(spine.house.objects, ACME).checkpoint() is None
+    assert len(list(spine.house.objects.keys(STAGING))) == 1
