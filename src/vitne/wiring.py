@@ -1,20 +1,23 @@
 """The only place that picks adapters for services: settings in, a running house out."""
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
+from vitne.adapters.archive.archive import ParquetArchive
 from vitne.adapters.clock import SystemClock, SystemIds
 from vitne.adapters.keys.vault import FolderVault
 from vitne.adapters.lock import FolderLock
-from vitne.adapters.memory.archive import MemoryArchive
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.house import SqliteHouse
-from vitne.core.types import LogId
-from vitne.errors import VitneError
+from vitne.core import keys
+from vitne.core.types import LeafIndex, LogId
+from vitne.errors import NotFoundError, VitneError
 from vitne.ports import (
     Archive,
     CheckpointStore,
@@ -37,10 +40,15 @@ from vitne.services.logs import Logs
 from vitne.services.onboard import Onboard
 from vitne.services.own_events import OwnEvents
 from vitne.services.prepare import Preparer
+from vitne.services.prepare_process import PrepareHere, PreparePool
 from vitne.services.publish import Publish
 from vitne.services.published import Published
 from vitne.services.publisher import Publisher
 from vitne.services.recover import Recover, Recovery
+from vitne.services.seal import Seal
+from vitne.services.seal_policy import SealLimits
+from vitne.services.seal_worker import OpenPorts, SealHere, SealPorts, SealProcess, SealRunner
+from vitne.services.sealer import Sealer
 from vitne.services.search import Search
 from vitne.services.show import Show
 from vitne.services.stage import Step, no_step
@@ -48,7 +56,8 @@ from vitne.settings import Settings
 
 _LOG = logging.getLogger("vitne")
 _DATABASE = "vitne.db"
-_DAY_US = 86_400_000_000
+_SECOND_US = 1_000_000
+_DAY_US = 86_400 * _SECOND_US
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,10 @@ class Adapters:
     vault: KeyVault
     clock: Clock = field(default_factory=SystemClock)
     ids: IdSource = field(default_factory=SystemIds)
+    sealing: OpenPorts | None = None
+    """Opens what sealing needs in a process of its own; None: it is done in this one."""
+    preparing: Callable[[], Preparer] | None = None
+    """Makes what prepares requests in a process of its own; None: that is done in this one."""
     close: Callable[[], None] = lambda: None
 
 
@@ -86,14 +99,7 @@ class House:
         self.objects = adapters.objects
         self.keys = LogKeys(adapters.vault)
         self.logs = Logs(adapters.store, settings.server_name)
-        preparer = Preparer(
-            logs=self.logs,
-            keys=self.keys,
-            clock=adapters.clock,
-            ids=adapters.ids,
-            sealed=adapters.archive.find,
-            dedupe_us=settings.dedupe_days * _DAY_US,
-        )
+        preparer = _preparer(adapters, settings, self.logs, self.keys)
         self.append = Append(
             store=adapters.store,
             objects=adapters.objects,
@@ -108,7 +114,10 @@ class House:
                 free_bytes=settings.free_bytes_min,
             ),
         )
-        self.ingest = Ingest(preparer, self.append)
+        self.preparation = PreparePool(
+            PrepareHere(preparer), adapters.preparing, _prepare_processes(settings, serving=serving)
+        )
+        self.ingest = Ingest(self.preparation, self.append)
         self.publish = Publish(adapters.store, adapters.heads, adapters.objects, self.keys, step)
         forget = Forget(adapters.store, adapters.clock, settings.dedupe_days * _DAY_US)
         self.publisher = Publisher(
@@ -122,6 +131,21 @@ class House:
             self.keys,
             nudge=self.publisher.nudge,
         )
+        runner: SealRunner = (
+            SealHere(SealPorts(adapters.store, adapters.archive))
+            if adapters.sealing is None
+            else SealProcess(adapters.sealing)
+        )
+        self.seal = Seal(
+            store=adapters.store,
+            catalog=adapters.segments,
+            archive=adapters.archive,
+            objects=adapters.objects,
+            runner=runner,
+            clock=adapters.clock,
+            limits=SealLimits(settings.seal_entries, settings.seal_age_s * _SECOND_US),
+        )
+        self.sealer = Sealer(self.seal, runner, settings.seal_check_ms / 1000)
         self.recover = Recover(adapters.store, adapters.heads, adapters.objects, self.keys, step)
         self.fsck = Fsck(
             Stores(
@@ -161,10 +185,12 @@ class House:
             for log, reason in sorted(recovery.halted.items()):
                 _LOG.error("log %s is not published: %s", log, reason)
                 self.publish.halt(log, reason)
+        self._started = True  # before the first thread: whatever fails next, `close` ends them
         self.append.start()
+        self.preparation.start()
         if self.serving:
             self.publisher.start()
-        self._started = True
+            self.sealer.start()
         return recovery
 
     def close(self) -> None:
@@ -174,8 +200,10 @@ class House:
             if not self._started:
                 return
             self._started = False
+            self.preparation.close()
             self.append.close()
             if self.serving:
+                self.sealer.close()
                 self.publisher.close()
                 self._publish_the_rest()
 
@@ -216,19 +244,96 @@ def folder_adapters(
         stack.callback(rows.close)
         objects = FolderObjects.open(folder / "objects")
         stack.callback(objects.close)
+        archive = _archive(settings, rows.segments, objects, vault)
+        stack.callback(archive.close)
         return Adapters(
             store=rows.records,
             heads=rows.checkpoints,
             segments=rows.segments,
             state=rows.state,
             objects=objects,
-            archive=MemoryArchive(rows.segments),
+            archive=archive,
             vault=vault,
             clock=clock or SystemClock(),
             ids=ids,
+            sealing=partial(open_sealing, settings) if settings.seal_process else None,
+            preparing=partial(open_preparer, settings),
             close=stack.pop_all().close,
         )
     raise AssertionError  # pragma: no cover - the stack never swallows an error
+
+
+def _archive(
+    settings: Settings, catalog: SegmentCatalog, objects: ObjectStore, vault: KeyVault | None
+) -> ParquetArchive:
+    """The segments below a folder; without a vault they can be written, and not looked up."""
+
+    def key_of(log: LogId, epoch: int, kind: int, parts: tuple[str, ...]) -> bytes | None:
+        try:
+            key = None if vault is None else vault.index_key(log, epoch)
+        except NotFoundError:
+            key = None
+        return None if key is None else keys.key(kind, keys.secret(key, kind, *parts))
+
+    def entries(log: LogId, start: LeafIndex, end: LeafIndex) -> list[bytes]:
+        return Published(objects, log).entries(start, end)
+
+    return ParquetArchive(
+        (Path(settings.folder) / "objects").resolve(),
+        objects,
+        catalog,
+        entries,
+        key_of=key_of,
+        memory_mb=settings.archive_memory_mb,
+        threads=settings.archive_threads,
+    )
+
+
+def _prepare_processes(settings: Settings, *, serving: bool) -> int:
+    """How many processes prepare large requests: as set, or one for each core but one, up to 4."""
+    if not serving:
+        return 0
+    if settings.prepare_processes >= 0:
+        return settings.prepare_processes
+    return max(0, min(4, (os.cpu_count() or 1) - 1))
+
+
+def _preparer(adapters: Adapters, settings: Settings, logs: Logs, keys: LogKeys) -> Preparer:
+    return Preparer(
+        logs=logs,
+        keys=keys,
+        clock=adapters.clock,
+        ids=adapters.ids,
+        sealed=adapters.archive.find,
+        dedupe_us=settings.dedupe_days * _DAY_US,
+    )
+
+
+def open_preparer(settings: Settings) -> Preparer:
+    """What a preparing process needs: the index keys, and the database for reading only."""
+    folder = Path(settings.folder)
+    ids, rows = SystemIds(), SqliteHouse.open(folder / _DATABASE, read_only=True)
+    objects = FolderObjects.open(folder / "objects")
+    vault = FolderVault.open(folder / "keys", ids)
+    adapters = Adapters(
+        store=rows.records,
+        heads=rows.checkpoints,
+        segments=rows.segments,
+        state=rows.state,
+        objects=objects,
+        archive=_archive(settings, rows.segments, objects, vault),
+        vault=vault,
+        ids=ids,
+    )
+    return _preparer(adapters, settings, Logs(rows.records, settings.server_name), LogKeys(vault))
+
+
+def open_sealing(settings: Settings) -> SealPorts:
+    """What a sealing process needs: the database for reading only, and no keys."""
+    folder = Path(settings.folder)
+    rows = SqliteHouse.open(folder / _DATABASE, read_only=True)
+    objects = FolderObjects.open(folder / "objects")
+    return SealPorts(rows.records, _archive(settings, rows.segments, objects, None))
 
 
 def open_house(

@@ -33,6 +33,7 @@ class Duck:
             "temp_directory": "",
             "preserve_insertion_order": False,
             "parquet_metadata_cache": True,
+            "enable_external_file_cache": False,  # the operating system caches files already
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allowed_directories": [self._where],

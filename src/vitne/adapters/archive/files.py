@@ -115,19 +115,21 @@ class SegmentFiles:
             offsets = {group: at * ROW_GROUP_ROWS for at, group in enumerate(groups)}
             rows = [offsets[at // ROW_GROUP_ROWS] + at % ROW_GROUP_ROWS for at in positions]
             table = table.take(pa.array(rows, pa.int64()))
-        return to_records(table, self._entries_at(log, [segment.start + at for at in positions]))
+        return to_records(table, self._entries_at(log, segment, positions))
 
     def entry(self, log: LogId, segment: Segment, position: int) -> bytes:
         """One entry, without its record."""
-        at = LeafIndex(segment.start + position)
-        return self._entries(log, at, LeafIndex(at + 1))[0]
+        return self._entries_at(log, segment, [position])[0]
 
     def _groups(self, segment: Segment, groups: Sequence[int]) -> pa.Table:
         # A reader serves one thread at a time, so each call has its own; what is expensive to
         # read, the description of the file, is shared.
         known = self._described.get(segment.key, lambda: self._describe(segment))
         with pq.ParquetFile(
-            self.path(segment), metadata=known, page_checksum_verification=True
+            self.path(segment),
+            metadata=known,
+            pre_buffer=False,  # for a few groups of rows it costs more than it saves
+            page_checksum_verification=True,
         ) as file:
             return file.read_row_groups(
                 list(groups), columns=list(RECORD_COLUMNS), use_threads=len(groups) > 1
@@ -140,19 +142,18 @@ class SegmentFiles:
             raise IntegrityError("this is not the segment that it should be", where=segment.key)
         return found
 
-    def _entries_at(self, log: LogId, indices: Sequence[int]) -> list[bytes]:
-        """The entries at ascending indices; those of one bundle are read together."""
+    def _entries_at(self, log: LogId, segment: Segment, positions: Sequence[int]) -> list[bytes]:
+        """The entries at ascending positions; each bundle is read once, and whole."""
         found: list[bytes] = []
-        at = 0
-        while at < len(indices):
-            bundle = indices[at] // TILE_WIDTH
-            after = at
-            while after < len(indices) and indices[after] // TILE_WIDTH == bundle:
-                after += 1
-            first, last = indices[at], indices[after - 1]
-            run = self._entries(log, LeafIndex(first), LeafIndex(last + 1))
-            found += [run[index - first] for index in indices[at:after]]
-            at = after
+        first, run = LeafIndex(0), list[bytes]()
+        for position in positions:
+            index = segment.start + position
+            if not first <= index < first + len(run):
+                first = LeafIndex(max(index // TILE_WIDTH * TILE_WIDTH, segment.start))
+                bundle_end = (index // TILE_WIDTH + 1) * TILE_WIDTH
+                # A full bundle is found under its own name, a part of one is looked for.
+                run = self._entries(log, first, LeafIndex(min(bundle_end, segment.end)))
+            found.append(run[index - first])
         return found
 
 

@@ -43,6 +43,13 @@ _PERSON_NAMES: Final = "\n".join(
     (*_POINTERS, *(f"/{parent}/{at}/{name}" for parent, at, name in _NAMED_LISTS))
 )
 _SIGNS: Final = frozenset(":,{}[]-0123456789truefalsn")
+_IN_THE_REST: Final = (
+    "(core_text IS NULL AND contains(core_record, ?))",
+    "contains(coalesce(rest_text, lower(person)), ?)",
+)
+_PIECE_CHARS: Final = 4
+_COMMON: Final = '"eotirc:,sand_puvmhy0.l}{1b62f5473-89gwk/'
+"""What core parts consist of, commonest first; a blank is rare in them."""
 _HELD_IDS: Final = (
     (EVENT_ID, "event_id = CAST(? AS UUID)"),
     (ACTION_ID, "action_id = CAST(? AS UUID)"),
@@ -57,12 +64,9 @@ def text_condition(needle: str) -> Condition:
         return "true", (), True
     if HELD in needle or SEPARATOR in needle:
         return "true", (), False
-    tests = [
-        "contains(coalesce(core_text, core), ?)",
-        "(core_text IS NULL AND contains(core_record, ?))",
-        "contains(coalesce(rest_text, lower(person)), ?)",
-    ]
-    params = [needle] * len(tests)
+    in_core, values = contains("coalesce(core_text, core)", needle)
+    tests = [in_core, *_IN_THE_REST]
+    params = [*values, *(needle for _ in _IN_THE_REST)]
     if is_id(needle):
         for member, test in _HELD_IDS if len(needle) == _UUID_CHARS else (_HELD_TRACE,):
             tests.append(f"({test} AND contains(core, ?))")
@@ -71,6 +75,21 @@ def text_condition(needle: str) -> Condition:
     sql = " OR ".join(f"coalesce({test}, false)" for test in tests)
     exact = not (may_hit_names(needle) or may_hit_signs(needle))
     return f"({sql})", tuple(params), exact
+
+
+def contains(text: str, needle: str) -> tuple[str, tuple[str, ...]]:
+    """The test whether an SQL text contains a needle, and its values.
+
+    DuckDB jumps from one occurrence of the first byte to the next, so a needle that begins with a
+    common letter is slow: the piece of it that begins with the rarest is looked for first.
+    """
+    pieces = [needle[at : at + _PIECE_CHARS] for at in range(len(needle) - _PIECE_CHARS + 1)]
+    if len(pieces) <= 1 or not needle.isascii():
+        return f"contains({text}, ?)", (needle,)
+    piece = max(pieces, key=lambda piece: (_COMMON + piece[0]).index(piece[0]))
+    if needle.startswith(piece):
+        return f"contains({text}, ?)", (needle,)
+    return f"(contains({text}, ?) AND contains({text}, ?))", (piece, needle)
 
 
 def may_hit_names(needle: str) -> bool:

@@ -9,6 +9,7 @@ condition that finds too much shows.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -43,6 +44,7 @@ class Ask(Struct, frozen=True):
     condition: Condition
     test: Callable[[Record], bool]
     everything: bool
+    key_of: KeyOf
 
     def relevant(self, segments: Sequence[Segment]) -> list[Segment]:
         """Segments that may hold a match."""
@@ -60,12 +62,6 @@ class Ask(Struct, frozen=True):
         return [at for at in positions if low <= at < high]
 
 
-def ask(log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex) -> Ask:
-    """Make a question ready. Raises as `compile_filter`."""
-    condition = compile_filter(where)
-    return Ask(log, start, end, plan(where), condition, predicate(where), where is None)
-
-
 class SegmentSearch:
     """The searching half of the archive (`vitne.ports.Searchable`)."""
 
@@ -75,13 +71,28 @@ class SegmentSearch:
         self._duck = duck
         self._key_of = key_of
 
+    def _ask(self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex) -> Ask:
+        """Make a question ready. Raises as `compile_filter`."""
+        return Ask(
+            log,
+            start,
+            end,
+            plan(where),
+            compile_filter(where),
+            predicate(where),
+            where is None,
+            # The same keys are looked up in every segment; a key that is destroyed is still gone
+            # for the next question.
+            lru_cache(1024)(self._key_of),
+        )
+
     def scan(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, limit: int
     ) -> list[Record]:
         """See the port."""
         if limit <= 0:
             return []
-        asked = ask(log, where, start, end)
+        asked = self._ask(log, where, start, end)
         return self._listed.over(
             log, start, end, lambda segments: self._scan(asked, segments, limit)
         )
@@ -99,7 +110,7 @@ class SegmentSearch:
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, most: int
     ) -> int:
         """See the port."""
-        asked = ask(log, where, start, end)
+        asked = self._ask(log, where, start, end)
         return self._listed.over(
             log, start, end, lambda segments: self._count(asked, segments, most)
         )
@@ -145,7 +156,7 @@ class SegmentSearch:
         most: int,
     ) -> dict[str, dict[str, int]]:
         """See the port."""
-        asked = ask(log, where, start, end)
+        asked = self._ask(log, where, start, end)
         return self._listed.over(
             log, start, end, lambda segments: self._facets(asked, segments, fields, most)
         )
@@ -189,7 +200,7 @@ class SegmentSearch:
         edges_us: Sequence[int],
     ) -> list[int]:
         """See the port."""
-        asked = ask(log, where, start, end)
+        asked = self._ask(log, where, start, end)
         if len(edges_us) < 2:  # noqa: PLR2004 - a bucket has two edges
             return []
         return self._listed.over(
@@ -232,13 +243,13 @@ class SegmentSearch:
 
     def _candidates(self, asked: Ask, segment: Segment) -> list[int] | None:
         lookup = self._files.lookup(segment)
-        held = candidates(lookup, asked.log, asked.plan.equal, self._key_of)
+        held = candidates(lookup, asked.log, asked.plan.equal, asked.key_of)
         return None if held is None else asked.within(segment, held)
 
     def _confirmed(self, asked: Ask, segment: Segment, position: int) -> bool:
         entry = self._files.entry(asked.log, segment, position)
         lookup = self._files.lookup(segment)
-        return confirmed(entry, lookup, asked.log, asked.plan.equal, self._key_of)
+        return confirmed(entry, lookup, asked.log, asked.plan.equal, asked.key_of)
 
     def _read(
         self, asked: Ask, segment: Segment, positions: Sequence[int], need: int

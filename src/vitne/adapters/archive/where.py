@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vitne.adapters.archive.columns import CORE_COLUMNS
-from vitne.adapters.archive.needle import text_condition
+from vitne.adapters.archive.needle import contains, text_condition
 from vitne.core.canonical import encode_trusted
 from vitne.core.fields import Field, int_field, text_field
 from vitne.core.filter import (
@@ -148,7 +148,8 @@ def _equals(of: Field, value: str) -> Condition:
     found = f"list_contains({texts(of)}, ?)" if of.many else f"{texts(of)} = ?"
     # Canonical JSON writes a text in one way only, so a part without it has no such value.
     shown = encode_trusted(value).decode()
-    return Condition(f"(contains({of.part}, ?) AND {found})", (shown, value))
+    test, values = contains(of.part, shown)
+    return Condition(f"({test} AND {found})", (*values, value))
 
 
 def _equals_id(of: Field, value: str) -> Condition:
