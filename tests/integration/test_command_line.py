@@ -310,3 +310,16 @@ def test_damage_on_disk_is_told_with_its_file_and_status_1(tmp_path: Path) -> No
     assert done.returncode == 1
     assert "tile/0/000.p" in done.stdout
     assert "damaged" in done.stdout
+
+
+def test_the_small_benchmark_measures_every_step(tmp_path: Path) -> None:
+    """And leaves nothing behind."""
+    place = Place(tmp_path)
+
+    figures = place.json("bench", "--events", "1000", "--folder", str(tmp_path))["figures"]
+
+    assert {"bulk intake, durable", "verify one proof", "search by actor", "fsck"} <= {
+        figure["what"] for figure in figures
+    }
+    assert all(figure["value"] > 0 for figure in figures if figure["unit"] != "ms")
+    assert list(tmp_path.iterdir()) == []

@@ -22,6 +22,7 @@ from vitne.evidence import record_proof
 from vitne.ports import ApiKey
 from vitne.services.own_events import OPERATOR, Doer
 from vitne.services.reply import Arrival, IntakeReply
+from vitne.services.search import SearchRequest
 from vitne.settings import Settings
 from vitne.wiring import House, open_house
 
@@ -30,7 +31,7 @@ __all__ = ["Figure", "bench"]
 _LOG = LogId("bench")
 _BATCH = 500
 _IN_FLIGHT_BATCHES, _IN_FLIGHT_SINGLES = 4, 32
-_SHOWN = 100
+_SHOWN, _SEARCHES = 100, 20
 _WHOLE = 100
 _STAFF, _CUSTOMERS = 40, 3_000
 _KEY = ApiKey(
@@ -102,6 +103,7 @@ def _measure(house: House, events: int, advance: Advance) -> list[Figure]:
     )
     _published(house)
     found += _proofs(house, events)
+    found += _searches(house)
     started = time.perf_counter()
     report = house.fsck.run(_LOG)
     if not report.clean:
@@ -156,6 +158,25 @@ def _proofs(house: House, events: int) -> list[Figure]:
         Figure("prove one event", statistics.median(shown_ms), "ms", "median"),
         Figure("verify one proof", statistics.median(verified_ms), "ms", "median"),
     ]
+
+
+def _searches(house: House) -> list[Figure]:
+    """First pages of four kinds of question."""
+    kinds: dict[str, Callable[[int], str]] = {
+        "newest": lambda _: "",
+        "actor": lambda turn: f"actor:usr_{turn % _STAFF}",
+        "target": lambda turn: f"target:customer/cus_{turn * 131 % _CUSTOMERS}",
+        "text": lambda turn: f'"Customer {turn * 131 % _CUSTOMERS}"',
+    }
+    found = []
+    for kind, text in kinds.items():
+        took_ms = []
+        for turn in range(_SEARCHES):
+            started = time.perf_counter()
+            house.search.run(SearchRequest(log=_LOG, text=text(turn)))
+            took_ms.append((time.perf_counter() - started) * 1e3)
+        found.append(Figure(f"search by {kind}", statistics.median(took_ms), "ms", "first page"))
+    return found
 
 
 def _disk(folder: Path, events: int) -> Figure:
