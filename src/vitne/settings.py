@@ -61,6 +61,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     queue_bytes_max: Annotated[
         int, _About("May wait for the writer; beyond it 503", "bytes", _MIB)
     ] = 64 * _MIB
+    prepare_processes: Annotated[
+        int, _About("That prepare large requests; -1: one for each core but one", "", -1, 64)
+    ] = -1
     commit_events_max: Annotated[
         int, _About("Most of one durable transaction", "events", 1, 100_000)
     ] = 4_000

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from vitne.adapters.lock import FolderLock
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.house import SqliteHouse
 from vitne.core import keys
+from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import NotFoundError, VitneError
 from vitne.ports import (
@@ -30,6 +31,7 @@ from vitne.ports import (
     StateStore,
 )
 from vitne.services.append import Append, AppendLimits
+from vitne.services.archived import Find
 from vitne.services.conflict import Conflicts
 from vitne.services.forget import Forget
 from vitne.services.fsck import Fsck
@@ -99,21 +101,10 @@ class House:
         self.objects = adapters.objects
         self.keys = LogKeys(adapters.vault)
         self.logs = Logs(adapters.store, settings.server_name)
-        preparer = _preparer(adapters, settings, self.logs, self.keys)
-        self.append = Append(
-            store=adapters.store,
-            objects=adapters.objects,
-            keys=self.keys,
-            clock=adapters.clock,
-            logs=self.logs,
-            conflict=Conflicts(preparer).draft,
-            limits=AppendLimits(
-                queue_events=settings.queue_events_max,
-                queue_bytes=settings.queue_bytes_max,
-                commit_events=settings.commit_events_max,
-                free_bytes=settings.free_bytes_min,
-            ),
+        preparer = _preparer(
+            settings, self.logs, self.keys, adapters.archive.find, adapters.clock, adapters.ids
         )
+        self.append = _writer(adapters, settings, self.logs, self.keys, Conflicts(preparer))
         self.preparation = PreparePool(
             PrepareHere(preparer), adapters.preparing, _prepare_processes(settings, serving=serving)
         )
@@ -131,33 +122,11 @@ class House:
             self.keys,
             nudge=self.publisher.nudge,
         )
-        runner: SealRunner = (
-            SealHere(SealPorts(adapters.store, adapters.archive))
-            if adapters.sealing is None
-            else SealProcess(adapters.sealing)
-        )
-        self.seal = Seal(
-            store=adapters.store,
-            catalog=adapters.segments,
-            archive=adapters.archive,
-            objects=adapters.objects,
-            runner=runner,
-            clock=adapters.clock,
-            limits=SealLimits(settings.seal_entries, settings.seal_age_s * _SECOND_US),
-        )
+        runner = _runner(adapters)
+        self.seal = _seal(adapters, settings, runner)
         self.sealer = Sealer(self.seal, runner, settings.seal_check_ms / 1000)
         self.recover = Recover(adapters.store, adapters.heads, adapters.objects, self.keys, step)
-        self.fsck = Fsck(
-            Stores(
-                store=adapters.store,
-                heads=adapters.heads,
-                objects=adapters.objects,
-                keys=self.keys,
-                segments=adapters.segments,
-                archive=adapters.archive,
-                database=_DATABASE,
-            )
-        )
+        self.fsck = Fsck(_all_stores(adapters, self.keys))
         door = "api" if serving else "cli"
         self.onboard = Onboard(
             adapters.state,
@@ -298,13 +267,64 @@ def _prepare_processes(settings: Settings, *, serving: bool) -> int:
     return max(0, min(4, (os.cpu_count() or 1) - 1))
 
 
-def _preparer(adapters: Adapters, settings: Settings, logs: Logs, keys: LogKeys) -> Preparer:
+def _writer(
+    adapters: Adapters, settings: Settings, logs: Logs, keys: LogKeys, conflicts: Conflicts
+) -> Append:
+    return Append(
+        store=adapters.store,
+        objects=adapters.objects,
+        keys=keys,
+        clock=adapters.clock,
+        logs=logs,
+        conflict=conflicts.draft,
+        limits=AppendLimits(
+            queue_events=settings.queue_events_max,
+            queue_bytes=settings.queue_bytes_max,
+            commit_events=settings.commit_events_max,
+            free_bytes=settings.free_bytes_min,
+        ),
+    )
+
+
+def _runner(adapters: Adapters) -> SealRunner:
+    if adapters.sealing is None:
+        return SealHere(SealPorts(adapters.store, adapters.archive))
+    return SealProcess(adapters.sealing)
+
+
+def _seal(adapters: Adapters, settings: Settings, runner: SealRunner) -> Seal:
+    return Seal(
+        store=adapters.store,
+        catalog=adapters.segments,
+        archive=adapters.archive,
+        objects=adapters.objects,
+        runner=runner,
+        clock=adapters.clock,
+        limits=SealLimits(settings.seal_entries, settings.seal_age_s * _SECOND_US),
+    )
+
+
+def _all_stores(adapters: Adapters, keys: LogKeys) -> Stores:
+    return Stores(
+        store=adapters.store,
+        heads=adapters.heads,
+        objects=adapters.objects,
+        keys=keys,
+        segments=adapters.segments,
+        archive=adapters.archive,
+        database=_DATABASE,
+    )
+
+
+def _preparer(
+    settings: Settings, logs: Logs, keys: LogKeys, sealed: Find, clock: Clock, ids: IdSource
+) -> Preparer:
     return Preparer(
         logs=logs,
         keys=keys,
-        clock=adapters.clock,
-        ids=adapters.ids,
-        sealed=adapters.archive.find,
+        clock=clock,
+        ids=ids,
+        sealed=sealed,
         dedupe_us=settings.dedupe_days * _DAY_US,
     )
 
@@ -312,20 +332,17 @@ def _preparer(adapters: Adapters, settings: Settings, logs: Logs, keys: LogKeys)
 def open_preparer(settings: Settings) -> Preparer:
     """What a preparing process needs: the index keys, and the database for reading only."""
     folder = Path(settings.folder)
-    ids, rows = SystemIds(), SqliteHouse.open(folder / _DATABASE, read_only=True)
-    objects = FolderObjects.open(folder / "objects")
-    vault = FolderVault.open(folder / "keys", ids)
-    adapters = Adapters(
-        store=rows.records,
-        heads=rows.checkpoints,
-        segments=rows.segments,
-        state=rows.state,
-        objects=objects,
-        archive=_archive(settings, rows.segments, objects, vault),
-        vault=vault,
-        ids=ids,
-    )
-    return _preparer(adapters, settings, Logs(rows.records, settings.server_name), LogKeys(vault))
+    rows = SqliteHouse.open(folder / _DATABASE, read_only=True)
+    vault = FolderVault.open(folder / "keys", SystemIds())
+
+    def sealed(log: LogId, event_id: bytes) -> Record | None:
+        # Opened when it is needed, which is seldom: an old event that comes again.
+        objects = FolderObjects.open(folder / "objects")
+        with closing(_archive(settings, rows.segments, objects, vault)) as archive:
+            return archive.find(log, event_id)
+
+    logs, keys = Logs(rows.records, settings.server_name), LogKeys(vault)
+    return _preparer(settings, logs, keys, sealed, SystemClock(), SystemIds())
 
 
 def open_sealing(settings: Settings) -> SealPorts:

@@ -5,7 +5,7 @@ from msgspec import Struct
 from vitne.core.types import LeafIndex
 
 
-class Parts(Struct, frozen=True, gc=False):
+class Parts(Struct, frozen=True, array_like=True, gc=False):
     """The six parts of a record as canonical JSON (transparency-log §3.3).
 
     An event part is never empty: `b"{}"` if the sender sent nothing for the section. A record
@@ -20,7 +20,7 @@ class Parts(Struct, frozen=True, gc=False):
     person_record: bytes | None = b""
 
 
-class Facets(Struct, frozen=True, gc=False):
+class Facets(Struct, frozen=True, array_like=True, gc=False):
     """The few values of an event that the hot store keeps as columns, so a scan is cheap.
 
     Derived from the parts, never committed; empty for control entries.

@@ -10,7 +10,7 @@ from vitne.core.types import LeafIndex, LogId
 from vitne.ports import Seen
 
 
-class StreamRef(Struct, frozen=True):
+class StreamRef(Struct, frozen=True, array_like=True):
     """The stream that an event names, or the one that the server keeps for its key."""
 
     stream_id: bytes
@@ -20,7 +20,7 @@ class StreamRef(Struct, frozen=True):
     """Whether the sender numbers it."""
 
 
-class Draft(Struct, frozen=True, gc=False):
+class Draft(Struct, frozen=True, array_like=True, gc=False):
     """One event, ready for the log but for its index, its time and a server-kept number."""
 
     position: int
@@ -41,7 +41,7 @@ class Draft(Struct, frozen=True, gc=False):
     warnings: tuple[str, ...] = ()
 
 
-class VoidDraft(Struct, frozen=True):
+class VoidDraft(Struct, frozen=True, array_like=True):
     """One event that is not stored as such: its number, if it has one, is accounted for."""
 
     position: int
@@ -59,7 +59,7 @@ class VoidDraft(Struct, frozen=True):
     """The bytes to keep aside; of quarantined events only."""
 
 
-class Sheaf(Struct, frozen=True):
+class Sheaf(Struct, frozen=True, array_like=True):
     """What one request brings to one log."""
 
     log: LogId

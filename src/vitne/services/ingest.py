@@ -1,28 +1,26 @@
 """Ingest: from the bytes of a request to a prepared ticket that waits for the writer.
 
-Everything that needs no transaction happens here, in the caller's thread: decode, validate, the
-policy, sections, commitments, entries. The writer only places what is ready.
+Everything that needs no transaction happens before the writer, in the caller's thread or in a
+process beside: decode, validate, the policy, sections, commitments, entries. The writer only places
+what is ready.
 """
 
-from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Literal
 
-from vitne.core.body import split_body, split_import
 from vitne.errors import NotAllowedError
 from vitne.ports import ApiKey
 from vitne.services.append import Append
-from vitne.services.prepare import Item, Preparer
-from vitne.services.reply import Arrival, IntakeReply
+from vitne.services.prepare_process import Job, Preparation
+from vitne.services.reply import Arrival, Form, IntakeReply
 
-Form = Literal["json", "ndjson", "import"]
+__all__ = ["Form", "Ingest"]
 
 
 class Ingest:
     """The way in. Any thread may call."""
 
-    def __init__(self, preparer: Preparer, append: Append) -> None:
-        self._preparer = preparer
+    def __init__(self, preparation: Preparation, append: Append) -> None:
+        self._preparation = preparation
         self._append = append
 
     def submit(
@@ -53,12 +51,7 @@ class Ingest:
                 "the key's source may not import", hint="vitne key add --may-import …"
             )
         self._append.waiting.check(len(body))
-        ticket = self._preparer.prepare(_items(body, form), len(body), key, key.source, arrival)
+        ticket = self._preparation.prepare(Job(body, form, key, key.source, arrival))
         self._append.waiting.put(ticket)
         return ticket.future
 
-
-def _items(body: bytes, form: Form) -> Sequence[Item]:
-    if form == "import":
-        return [Item(line.event, line.raw) for line in split_import(body)]
-    return [Item(event) for event in split_body(body, form)]

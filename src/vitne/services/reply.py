@@ -6,6 +6,9 @@ from msgspec import Struct
 
 from vitne.core.event import Problem
 
+Form = Literal["json", "ndjson", "import"]
+"""One event or an array, one event a line, or import lines with their originals."""
+
 Status = Literal["accepted", "duplicate", "dropped", "quarantined", "rejected"]
 
 

@@ -35,7 +35,7 @@ class Ticket:
         self.future: Future[IntakeReply] = Future()
         # Nobody cancels it: what is decided is decided, and the retry finds duplicates.
         self.future.set_running_or_notify_cancel()
-        self._results = results
+        self.results = results
         self._receipts: list[str] = []
 
     def add_receipt(self, note: str) -> int:
@@ -45,7 +45,7 @@ class Ticket:
 
     def settle_placed(self, log: LogId, placed: Placed, receipt: int) -> None:
         """Results of what is new in one log."""
-        results, first = self._results, placed.first
+        results, first = self.results, placed.first
         for at, draft in enumerate(placed.accepted, first):
             results[draft.position] = EventResult(
                 "accepted", draft.id, log, at, receipt, "", draft.warnings
@@ -67,11 +67,11 @@ class Ticket:
             result = EventResult("duplicate", item.id, log, index, receipt)
         else:
             result = EventResult("quarantined", item.id, log, index, receipt, item.code)
-        self._results[item.position] = result
+        self.results[item.position] = result
 
     def reply(self) -> IntakeReply:
         """The whole reply, once every result is settled."""
-        results = [result for result in self._results if result is not None]
+        results = [result for result in self.results if result is not None]
         counts: dict[Status, int] = dict.fromkeys(
             ("accepted", "duplicate", "dropped", "quarantined", "rejected"), 0
         )

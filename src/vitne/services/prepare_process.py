@@ -1,0 +1,279 @@
+"""Preparing large requests in processes of their own.
+
+Preparation is most of the work on an event, and pure Python: in one process it shares the one
+interpreter lock with the writer and the door. A process gets the bytes of a request and gives
+back what is to be placed, so that the serving process only decodes that and writes it. What it
+holds is derived from the folder; it may be killed at any moment, and its requests are prepared
+again, here.
+"""
+
+import gc
+import logging
+import multiprocessing
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from vitne.core.body import split_body, split_import
+from vitne.core.source import SourceRegistration
+from vitne.core.types import LogId
+from vitne.errors import VitneError
+from vitne.ports import ApiKey
+from vitne.services.draft import Sheaf
+from vitne.services.prepare import Item, Preparer
+from vitne.services.reply import Arrival, EventResult, Form
+from vitne.services.ticket import Count, Ticket
+
+_LOG = logging.getLogger("vitne.prepare")
+
+LARGE_BYTES: Final = 16 * 1024
+"""Smaller requests are prepared where they are: the way there and back would cost more."""
+_COLLECT_EVERY: Final = 2_000
+
+
+class Job(Struct, frozen=True, array_like=True):
+    """One request, on its way to the process."""
+
+    body: bytes
+    form: Form
+    key: ApiKey
+    source: SourceRegistration
+    arrival: Arrival
+
+
+class Prepared(Struct, frozen=True, array_like=True):
+    """What is to be placed, on its way back."""
+
+    sheaves: list[Sheaf]
+    counts: list[tuple[LogId, list[tuple[Count, int]]]]
+    results: list[EventResult | None]
+
+
+class _GoneError(Exception):
+    """The process ended before it answered."""
+
+
+class Preparation(Protocol):
+    """From the bytes of a request to a ticket for the writer."""
+
+    def prepare(self, job: Job) -> Ticket:
+        """Prepare one request. Raises `BadInputError` if the body is none of the form."""
+
+
+class PrepareHere(Preparation):
+    """Prepares in the caller's thread."""
+
+    def __init__(self, preparer: Preparer) -> None:
+        self._preparer = preparer
+
+    def prepare(self, job: Job) -> Ticket:
+        """See the protocol."""
+        items = read_items(job.body, job.form)
+        return self._preparer.prepare(items, len(job.body), job.key, job.source, job.arrival)
+
+
+class PreparePool(Preparation):
+    """Prepares large requests in processes, small ones here.
+
+    Args:
+        here: for small requests, and for what a process left undone.
+        open_preparer: makes the preparer in a process, and can be pickled; None: no processes.
+        processes: how many; 0 prepares everything here.
+    """
+
+    def __init__(
+        self, here: PrepareHere, open_preparer: Callable[[], Preparer] | None, processes: int
+    ) -> None:
+        self._here = here
+        self._workers = (
+            [] if open_preparer is None else [_Worker(open_preparer, at) for at in range(processes)]
+        )
+        self._closed = False
+
+    def start(self) -> None:
+        """Start the processes."""
+        for worker in self._workers:
+            worker.start()
+
+    def close(self) -> None:
+        """End the processes; what they have under way is prepared here."""
+        self._closed = True
+        for worker in self._workers:
+            worker.close()
+
+    def prepare(self, job: Job) -> Ticket:
+        """See the protocol."""
+        if len(job.body) < LARGE_BYTES or not self._workers or self._closed:
+            return self._here.prepare(job)
+        worker = min(self._workers, key=lambda one: one.waiting)
+        try:
+            done = worker.ask(job)
+        except _GoneError:
+            if not self._closed:
+                worker.start()
+            return self._here.prepare(job)
+        counts = {log: dict(found) for log, found in done.counts}
+        return Ticket(done.sheaves, counts, done.results, len(job.body))
+
+
+class _Worker:
+    """One process and its pipe: many threads ask, answers come in the order of the questions."""
+
+    def __init__(self, open_preparer: Callable[[], Preparer], number: int) -> None:
+        self._open_preparer = open_preparer
+        self._name = f"vitne-prepare-{number}"
+        self._lock = threading.Lock()
+        self._asked: deque[Future[bytes]] = deque()
+        self._pipe: Connection | None = None
+        self._process: BaseProcess | None = None
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(Prepared).decode
+
+    @property
+    def waiting(self) -> int:
+        """Requests under way."""
+        return len(self._asked)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process; None if none runs."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start the process, unless it runs."""
+        with self._lock:
+            if self._pipe is not None:
+                return
+            context = multiprocessing.get_context("spawn")
+            pipe, theirs = context.Pipe()
+            self._process = context.Process(
+                target=work, args=(theirs, self._open_preparer), name=self._name, daemon=True
+            )
+            self._process.start()
+            theirs.close()
+            self._pipe = pipe
+            reader = threading.Thread(
+                target=self._read, args=(pipe,), name=f"{self._name}-answers", daemon=True
+            )
+            reader.start()
+
+    def close(self) -> None:
+        """End the process; whoever waits is told."""
+        with self._lock:
+            process, self._process = self._process, None
+            self._drop_pipe()
+        if process is not None:
+            process.terminate()
+            process.join()
+
+    def ask(self, job: Job) -> Prepared:
+        """What the process makes of a request.
+
+        Raises:
+            BadInputError: the body is none of the form.
+            _GoneError: the process ended.
+        """
+        answer: Future[bytes] = Future()
+        # The secret's hash is of no use there.
+        data = self._encode(replace(job, key=replace(job.key, secret_sha256=b"")))
+        with self._lock:
+            if self._pipe is None:
+                raise _GoneError
+            self._asked.append(answer)
+            try:
+                self._pipe.send_bytes(data)
+            except OSError:
+                self._drop_pipe()
+        found = answer.result()
+        if found[:1] == _FAULT:
+            raise _as_error(found[1:])
+        return self._decode(memoryview(found)[1:])
+
+    def _read(self, pipe: Connection) -> None:
+        """The thread that hands out the answers of one process."""
+        while True:
+            try:
+                found = pipe.recv_bytes()
+            except (EOFError, OSError):
+                break
+            self._asked.popleft().set_result(found)
+        with self._lock:
+            if self._pipe is pipe:
+                _LOG.warning("a preparing process ended; its requests are prepared here")
+                self._drop_pipe()
+
+    def _drop_pipe(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        while self._asked:
+            self._asked.popleft().set_exception(_GoneError())
+
+
+_DONE: Final = b"+"
+_FAULT: Final = b"-"
+
+
+class _Fault(Struct, frozen=True, array_like=True):
+    """A `VitneError` on its way back."""
+
+    name: str
+    message: str
+    where: str
+    hint: str
+
+
+def work(pipe: Connection, open_preparer: Callable[[], Preparer]) -> None:
+    """The process: request after request until the pipe ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends it, not the terminal
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    preparer = open_preparer()
+    gc.collect()
+    gc.freeze()
+    gc.disable()  # requests make no cycles but on errors
+    encode, decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(Job).decode
+    for turn in range(1, 1 << 62):
+        try:
+            job = decode(pipe.recv_bytes())
+        except (EOFError, OSError):
+            return
+        try:
+            pipe.send_bytes(_DONE + encode(_prepared(preparer, job)))
+        except VitneError as error:
+            fault = _Fault(type(error).__name__, error.message, error.where, error.hint)
+            pipe.send_bytes(_FAULT + encode(fault))
+        if turn % _COLLECT_EVERY == 0:
+            gc.collect()
+
+
+def _prepared(preparer: Preparer, job: Job) -> Prepared:
+    items = read_items(job.body, job.form)
+    ticket = preparer.prepare(items, len(job.body), job.key, job.source, job.arrival)
+    counts = [(log, list(found.items())) for log, found in ticket.counts.items()]
+    return Prepared(list(ticket.sheaves), counts, ticket.results)
+
+
+def _as_error(data: bytes) -> VitneError:
+    fault = msgspec.msgpack.decode(data, type=_Fault)
+    kinds = {kind.__name__: kind for kind in _all_kinds(VitneError)}
+    return kinds[fault.name](fault.message, where=fault.where, hint=fault.hint)
+
+
+def _all_kinds(kind: type[VitneError]) -> list[type[VitneError]]:
+    return [kind, *(found for under in kind.__subclasses__() for found in _all_kinds(under))]
+
+
+def read_items(body: bytes, form: Form) -> Sequence[Item]:
+    """The events of a request. Raises `BadInputError` if the body is none of the form."""
+    if form == "import":
+        return [Item(line.event, line.raw) for line in split_import(body)]
+    return [Item(event) for event in split_body(body, form)]

@@ -1,0 +1,110 @@
+"""Preparing in processes: the same tickets as here, and no request is lost with a process."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from vitne.core.source import SourceRegistration
+from vitne.core.types import LogId
+from vitne.errors import TooLargeError, UnreadableBodyError
+from vitne.ports import ApiKey
+from vitne.services.own_events import OPERATOR, Doer
+from vitne.services.prepare_process import LARGE_BYTES, Job, PreparePool
+from vitne.services.reply import Arrival
+from vitne.settings import Settings
+from vitne.wiring import House, open_house
+
+SOURCE = SourceRegistration("crm", "crm-bff")
+KEY = ApiKey("k1", "crm", b"", ("write",), (LogId("acme"),), SOURCE)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    settings = Settings(
+        folder=str(tmp_path / "house"), prepare_processes=1, free_bytes_min=0, seal_process=False
+    )
+    with open_house(settings, create=True) as house:
+        house.onboard.add_tenant(OPERATOR, "Operator", Doer("usr_1"))
+        house.onboard.add_tenant(LogId("acme"), "Acme", Doer("usr_1"))
+        yield house
+
+
+def job(body: bytes) -> Job:
+    return Job(body, "json", KEY, SOURCE, Arrival())
+
+
+def many(count: int) -> bytes:
+    events = [
+        {"type": "crm.customer.viewed", "actor": {"id": f"usr_{at}"}, "target": f"customer/c{at}"}
+        for at in range(count)
+    ]
+    return msgspec.json.encode(events)
+
+
+def pid_of(pool: PreparePool) -> int:
+    pid = pool._workers[0].pid  # noqa: SLF001 - to kill it
+    assert pid is not None
+    return pid
+
+
+def test_a_large_request_comes_back_as_it_would_be_prepared_here(house: House) -> None:
+    body = many(300) + b" " * LARGE_BYTES
+    ticket = house.preparation.prepare(job(body))
+
+    assert [len(sheaf.drafts) for sheaf in ticket.sheaves] == [300]
+    assert [draft.facets.actor for draft in ticket.sheaves[0].drafts] == [
+        f"usr_{at}" for at in range(300)
+    ]
+    assert all(draft.entry[:4] == b"vit1" for draft in ticket.sheaves[0].drafts)
+
+
+def test_what_a_process_prepared_is_stored_as_ever(house: House) -> None:
+    reply = house.ingest.submit(many(400), "json", KEY, Arrival()).result(60)
+
+    assert reply.accepted == 400
+    found = house.store.scan(LogId("acme"), None, 0, house.store.log(LogId("acme")).next_index, 500)  # type: ignore[arg-type]  # a plain index
+    assert len(found) == 400
+
+
+def test_faults_of_single_events_come_back_in_their_places(house: House) -> None:
+    body = many(200)[:-1] + b',{"type":"x"},{"type":"crm.a.viewed","actor":{"id":5}}]'
+    reply = house.ingest.submit(body, "json", KEY, Arrival()).result(60)
+
+    assert (reply.accepted, reply.rejected) == (200, 2)
+    assert [result.status for result in reply.results[-2:]] == ["rejected", "rejected"]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [(b"[" + b" " * LARGE_BYTES, UnreadableBodyError), (many(1_001), TooLargeError)],
+)
+def test_a_body_that_cannot_be_read_is_the_same_error_as_here(
+    house: House, body: bytes, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        house.preparation.prepare(job(body))
+
+
+def test_a_request_is_prepared_here_when_its_process_is_killed(house: House) -> None:
+    body = many(300)
+    house.preparation.prepare(job(body))
+    for _ in range(3):
+        before = pid_of(house.preparation)
+        os.kill(before, signal.SIGKILL)
+        ticket = house.preparation.prepare(job(body))
+        assert sum(len(sheaf.drafts) for sheaf in ticket.sheaves) == 300
+    assert house.preparation.prepare(job(body)).events == 300
+
+
+def test_a_killed_process_is_replaced(house: House) -> None:
+    house.preparation.prepare(job(many(300)))
+    before = pid_of(house.preparation)
+    os.kill(before, signal.SIGKILL)
+    for _ in range(5):
+        house.preparation.prepare(job(many(300)))
+
+    assert pid_of(house.preparation) != before
