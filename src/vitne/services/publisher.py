@@ -57,7 +57,7 @@ class Publisher:
         self._stats = PublisherStats(0, 0, 0, 0, "", 0.0, {})
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to publish at the interval."""
         self._thread.start()
 
     def nudge(self) -> None:
