@@ -44,13 +44,18 @@ def _with_holes(event: dict[str, object]) -> dict[str, object]:
         "correlation": {
             **(correlation if isinstance(correlation, dict) else {}),
             "action_id": "@@ACTION@@",
-            "trace_id": "@@TRACE@@",
+            **({"trace_id": "@@TRACE@@"} if _has_trace(event) else {}),
         },
-        "stream": {"id": "bench/load/1", "seq": "@@SEQ@@", "sdk": "bench/1"},
+        "stream": {"id": "bench/load/1", "seq": "@@SEQ@@"},
     }
     for gone in ("ended_at", "repeat", "clock"):
         holes.pop(gone, None)
     return holes
+
+
+def _has_trace(event: dict[str, object]) -> bool:
+    correlation = event.get("correlation")
+    return isinstance(correlation, dict) and "trace_id" in correlation
 
 
 def _uuid7(now_ms: int, rand: str) -> bytes:
