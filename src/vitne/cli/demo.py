@@ -173,7 +173,7 @@ def _own_key(folder: Path) -> str:
 
 def _commands(story: Story, vkey: str, folder: Path) -> dict[str, str]:
     """What to try, ready to be pasted into a shell in this directory."""
-    program = "vitne" if shutil.which("vitne") else f"{shlex.quote(_interpreter())} -m vitne"
+    program = _program()
     reader = f"VITNE_FOLDER={shlex.quote(str(folder))} {program}"
     proof = shlex.quote(str(folder / _PROOF))
     unexplained = f"target:{story.target} role:primary -purpose:*"
@@ -187,10 +187,16 @@ def _commands(story: Story, vkey: str, folder: Path) -> dict[str, str]:
     }
 
 
-def _interpreter() -> str:
-    """This interpreter, as a path from here where that is shorter."""
-    near = os.path.relpath(sys.executable)
-    return near if len(near) < len(sys.executable) else sys.executable
+def _program() -> str:
+    """How this program is called from here: by name if the shell finds it, else by path."""
+    beside = Path(sys.executable).parent / "vitne"
+    if not beside.is_file():
+        return f"{shlex.quote(sys.executable)} -m vitne"
+    found = shutil.which("vitne")
+    if found is not None and Path(found).samefile(beside):
+        return "vitne"
+    near = os.path.relpath(beside)
+    return shlex.quote(near if len(near) < len(str(beside)) else str(beside))
 
 
 def _tell(out: Output, story: Story, vkey: str, folder: Path, url: str, *, live: bool) -> None:
