@@ -22,7 +22,7 @@ from vitne.services.onboard import KeyRequest
 from vitne.simulator import Simulation, sources
 from vitne.wiring import House
 
-__all__ = ["DAYS", "DemoNote", "keep", "prepare", "simulation_of"]
+__all__ = ["DAYS", "DemoNote", "finish", "keep", "prepare", "simulation_of"]
 
 DAYS = 30
 _NOTE = "demo.json"

@@ -25,7 +25,7 @@ class Service(Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        """`application/service`."""
+        """The source's id in the log, `application/service`."""
         return f"{self.application}/{self.service}"
 
 

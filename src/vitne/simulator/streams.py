@@ -85,7 +85,8 @@ class Streams:
                                "deployment": "saas", "instance": sender.instance},
                     "observed": {"role": "primary", "layer": sender.layer, "seen": "fetched"},
                     "correlation": {"action_id": event_id},
-                    "stream": {"id": self._names[service], "seq": last + 1, "sdk": SDK, "end": True},
+                    "stream": {"id": self._names[service], "seq": last + 1, "sdk": SDK,
+                               "end": True},
                     "extra": {"events": last + 1, "lost": 0},
                 },
             )  # fmt: skip
