@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 
 from vitne.api.access import Access, Head, read_head
@@ -115,17 +115,16 @@ def _page(tenant: str, events: list[RecordShown], found: Page) -> EventsPage:
 
 Query = Annotated[
     str,
-    Parameter(
+    QueryParameter(
         description='The filter: `actor:usr_77 type:crm.customer.* since:7d "smith"`; empty: all.',
         max_length=8192,
     ),
 ]
-Cursor = Annotated[str, Parameter(description="`next` of the page before.", max_length=200)]
-Limit = Annotated[int, Parameter(description="Events on a page.", ge=1, le=PAGE_EVENTS_MAX)]
+Cursor = Annotated[str, QueryParameter(description="`next` of the page before.", max_length=200)]
+Limit = Annotated[int, QueryParameter(description="Events on a page.", ge=1, le=PAGE_EVENTS_MAX)]
 Facets = Annotated[
     list[str] | None,
-    Parameter(
-        query="facets",
+    QueryParameter(
         description=f"Fields whose commonest values are counted, at most {FACETS_MAX}; given"
         " again, or with commas between.",
         max_items=20,
@@ -133,11 +132,11 @@ Facets = Annotated[
     ),
 ]
 Histogram = Annotated[
-    int, Parameter(description="At most so many bars over time; 0: none.", ge=0, le=_BUCKETS_MAX)
+    int, QueryParameter(description="At most so many bars over time; 0: none.", ge=0, le=_BUCKETS_MAX)
 ]
 Count = Annotated[
     Literal["cheap", "exact", "none"],
-    Parameter(description="Whether to count all matches where that is not cheap."),
+    QueryParameter(description="Whether to count all matches where that is not cheap."),
 ]
 
 

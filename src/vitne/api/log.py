@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from vitne.api.access import Access, Head, read_head
 from vitne.api.handlers import Here, Reads, peer_of, respond
@@ -26,11 +26,11 @@ _BYTES: Final = b"application/octet-stream"
 _WEEK_S: Final = 604_800
 
 TenantPath = Annotated[
-    str, Parameter(description="Id of the tenant, whose log it is.", max_length=64)
+    str, PathParameter(description="Id of the tenant, whose log it is.", max_length=64)
 ]
 TilePath = Annotated[
     str,
-    Parameter(description="`<level>/<n>`, `<level>/<n>.p/<width>`, or `entries/` before the same."),
+    PathParameter(description="`<level>/<n>`, `<level>/<n>.p/<width>`, or `entries/` before the same."),
 ]
 
 

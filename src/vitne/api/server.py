@@ -118,18 +118,25 @@ def serve(
         timeout_graceful_shutdown=settings.shutdown_grace_s,
         backlog=_BACKLOG,
     )
-    _calm_collector()
-    PatientServer(config, ready).run(sockets=[listener])
+    with _calm_collector():
+        PatientServer(config, ready).run(sockets=[listener])
 
 
-def _calm_collector() -> None:
+@contextmanager
+def _calm_collector() -> Iterator[None]:
     """Look for cycles rarely: requests make none, and looking costs a tenth of each.
 
-    What is alive now stays alive, so it is never looked through again.
+    What is alive now stays alive, so it is not looked through again until the end.
     """
+    before = gc.get_threshold()
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def bounds_of(settings: Settings) -> Bounds:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from msgspec import Meta, Raw, Struct
 
 from vitne.api.access import Access, Head, read_head
@@ -27,13 +27,13 @@ _TLOG_TYPE: Final = b"text/plain; charset=utf-8"
 _ID: Final = "01981f3e-7c1a-7d34-9b0e-5f4c2a9e1b77"
 
 Tenant = Annotated[
-    str, Parameter(description="Whose log; needed by keys for several tenants.", max_length=64)
+    str, QueryParameter(description="Whose log; needed by keys for several tenants.", max_length=64)
 ]
-EventId = Annotated[str, Parameter(description="The event's UUID.", max_length=36)]
+EventId = Annotated[str, PathParameter(description="The event's UUID.", max_length=36)]
 Purpose = Annotated[
     str,
-    Parameter(
-        header="Audit-Purpose",
+    HeaderParameter(
+        name="Audit-Purpose",
         description="Why you read: `code` or `code:reference`, percent-encoded. It is logged.",
         required=False,
         max_length=600,
