@@ -220,7 +220,7 @@ def http_page() -> str:
     lines += ["in [errors.md](errors.md).", ""]
     for path, methods in sorted(document["paths"].items()):
         for method, about in sorted(methods.items()):
-            lines += [f"## {method.upper()} {path}", "", f"{about.get('summary', '')}."]
+            lines += [f"## {method.upper()} {path}", "", _sentence(about.get("summary", ""))]
             if about.get("description"):
                 lines += ["", about["description"]]
             lines += ["", *_parameters(about), "| reply | |", "|--:|---|"]
@@ -228,6 +228,10 @@ def http_page() -> str:
                 lines.append(f"| {status} | {_cell(reply.get('description', ''))} |")
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("?", ".", "!")) else f"{text}."
 
 
 def _parameters(about: dict[str, Any]) -> list[str]:

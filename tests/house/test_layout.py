@@ -141,8 +141,17 @@ def _order(name: str) -> tuple[int, str]:
 
 
 def _public(tree: ast.Module) -> set[str]:
-    """Functions and classes that a module defines and does not hide."""
-    return {node.name for node in tree.body if isinstance(node, Defined) and node.name[0] != "_"}
+    """Functions and classes that a module defines and does not hide.
+
+    A decorated function may belong to what decorates it: the verbs of `vitne key`, for example.
+    """
+    return {
+        node.name
+        for node in tree.body
+        if isinstance(node, Defined)
+        and node.name[0] != "_"
+        and (isinstance(node, ast.ClassDef) or not node.decorator_list)
+    }
 
 
 def test_what_a_module_exports_is_sorted_and_complete() -> None:

@@ -132,7 +132,8 @@ Facets = Annotated[
     ),
 ]
 Histogram = Annotated[
-    int, QueryParameter(description="At most so many bars over time; 0: none.", ge=0, le=_BUCKETS_MAX)
+    int,
+    QueryParameter(description="At most so many bars over time; 0: none.", ge=0, le=_BUCKETS_MAX),
 ]
 Count = Annotated[
     Literal["cheap", "exact", "none"],

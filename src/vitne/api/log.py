@@ -30,7 +30,9 @@ TenantPath = Annotated[
 ]
 TilePath = Annotated[
     str,
-    PathParameter(description="`<level>/<n>`, `<level>/<n>.p/<width>`, or `entries/` before the same."),
+    PathParameter(
+        description="`<level>/<n>`, `<level>/<n>.p/<width>`, or `entries/` before the same."
+    ),
 ]
 
 

@@ -29,6 +29,9 @@ _ID: Final = "01981f3e-7c1a-7d34-9b0e-5f4c2a9e1b77"
 Tenant = Annotated[
     str, QueryParameter(description="Whose log; needed by keys for several tenants.", max_length=64)
 ]
+Form = Annotated[
+    Literal["record", "tlog"], QueryParameter(description="`record` with its parts, or the entry.")
+]
 EventId = Annotated[str, PathParameter(description="The event's UUID.", max_length=36)]
 Purpose = Annotated[
     str,
@@ -157,7 +160,7 @@ def showing_routes(door: ShowingDoor, reads: Reads) -> list[HTTPRouteHandler]:
         request: Here,
         event_id: EventId,
         tenant: Tenant = "",
-        form: Literal["record", "tlog"] = "record",
+        form: Form = "record",
         purpose: Purpose = "",
     ) -> Response[bytes]:
         head = read_head(request.scope["headers"])

@@ -6,9 +6,11 @@ again; 7 configuration or a missing extra; 70 a fault of Vitne itself; 130 inter
 """
 
 import difflib
+import inspect
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NamedTuple
 
 from cyclopts import App, CycloptsError, Group, Parameter
@@ -86,15 +88,29 @@ def application(called: str = "") -> App:
         help="An audit log that can prove, or disprove, that a person misused their access.",
         version=__version__,
         version_flags=["--version"],
-        group_commands=Group("Help", sort_key=len(_GROUPS)),
+        help_format="plaintext",
         result_action="return_value",
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(show_default=_shown),
     )
+    made["--help"].group = made["--version"].group = Group("Help", sort_key=len(_GROUPS))
     for order, verb in enumerate(VERBS):
-        line = None if verb.name == called else verb.help
+        line = _long_help(verb) if verb.name == called else verb.help
         made.command(verb.code, name=verb.name, help=line, group=groups[verb.group], sort_key=order)
     return made
+
+
+def _long_help(verb: Verb) -> str | None:
+    """A verb's docstring with each paragraph in one line, so that any terminal can break it.
+
+    None for a verb with verbs of its own, which brings its help along.
+    """
+    module, _, name = verb.code.partition(":")
+    code = getattr(import_module(module), name)
+    if isinstance(code, App):
+        return None
+    paragraphs = inspect.cleandoc(code.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in paragraphs)
 
 
 def _shown(default: object) -> str | None:
