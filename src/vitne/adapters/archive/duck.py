@@ -80,8 +80,8 @@ class Duck:
             if "No files found" in str(error) or "Cannot open file" in str(error):
                 raise FileNotFoundError(str(error)) from error
             raise IntegrityError(f"a segment cannot be read: {error}", where=self._where) from error
-        except duckdb.InvalidInputException as error:
-            raise IntegrityError(f"a segment is damaged: {error}", where=self._where) from error
+        except duckdb.Error as error:
+            raise IntegrityError(f"a segment cannot be read: {error}", where=self._where) from error
 
     def close(self) -> None:
         """Free its memory."""

@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vitne.adapters.archive.columns import FORMAT, RECORD_COLUMNS, ROW_GROUP_ROWS
+from vitne.adapters.archive.columns import FORMAT, RECORD_COLUMNS, ROW_GROUP_ROWS, SCHEMA
 from vitne.adapters.archive.decode import to_records
 from vitne.adapters.archive.lookup import Lookup
 from vitne.core.record import Record
@@ -137,8 +137,9 @@ class SegmentFiles:
 
     def _describe(self, segment: Segment) -> pq.FileMetaData:
         found = pq.read_metadata(self.path(segment))
-        form = (found.schema.to_arrow_schema().metadata or {}).get(b"format", b"")
-        if form != FORMAT.encode() or found.num_rows != segment.end - segment.start:
+        schema = found.schema.to_arrow_schema()
+        known = schema.equals(SCHEMA) and (schema.metadata or {}).get(b"format") == FORMAT.encode()
+        if not known or found.num_rows != segment.end - segment.start:
             raise IntegrityError("this is not the segment that it should be", where=segment.key)
         return found
 

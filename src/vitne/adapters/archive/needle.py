@@ -89,7 +89,11 @@ def contains(text: str, needle: str) -> tuple[str, tuple[str, ...]]:
     piece = max(pieces, key=lambda piece: (_COMMON + piece[0]).index(piece[0]))
     if needle.startswith(piece):
         return f"contains({text}, ?)", (needle,)
-    return f"(contains({text}, ?) AND contains({text}, ?))", (piece, needle)
+    # CASE looks at the second test only where the first one holds; AND computes both.
+    return (
+        f"CASE WHEN contains({text}, ?) THEN contains({text}, ?) ELSE false END",
+        (piece, needle),
+    )
 
 
 def may_hit_names(needle: str) -> bool:
