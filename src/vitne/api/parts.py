@@ -1,7 +1,8 @@
 """From a house to an application: which services, checks and figures the door shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Final
 
 from vitne.api.access import Access
@@ -16,7 +17,7 @@ from vitne.api.openapi import config, intake_route
 from vitne.api.protocol import Bounds
 from vitne.api.showing import ShowingDoor, showing_routes
 from vitne.api.tenants import LogKeysShown, TenantsDoor, tenant_routes
-from vitne.core.types import LogId
+from vitne.core.types import LeafIndex, LogId
 from vitne.services.onboard import Doorkeeper
 from vitne.services.own_events import OwnEvents
 from vitne.services.quota import Quota
@@ -118,12 +119,16 @@ def _integrity(house: House) -> str:
 
 
 def publish_lag_s(house: House) -> float:
-    """Age of the newest entry of a log that waits longest for its checkpoint; 0 if none waits."""
+    """Age of the oldest entry that no checkpoint covers, over all logs; 0 if there is none.
+
+    Logs that are halted for good are told by the integrity check, and left out here.
+    """
     now_us = house.clock.now_us()
     waiting = [
-        info.last_recorded_us
+        first.recorded_us
         for info in house.store.unpublished()
         if info.log not in house.publish.halted
+        and (first := house.store.record(info.log, LeafIndex(info.head_size))) is not None
     ]
     return max(0.0, (now_us - min(waiting)) / _US) if waiting else 0.0
 
@@ -131,14 +136,12 @@ def publish_lag_s(house: House) -> float:
 def gauges(house: House) -> Sequence[Gauge]:
     """The figures of a house."""
 
-    def writer(name: str, text: str, field: str) -> Gauge:
-        return Gauge(name, text, lambda: float(getattr(house.append.stats, field)), is_counter=True)
+    def counter(of: Callable[[], object], field: str, name: str, text: str) -> Gauge:
+        return Gauge(name, text, lambda: float(getattr(of(), field)), is_counter=True)
 
-    def publisher(name: str, text: str, field: str) -> Gauge:
-        return Gauge(
-            name, text, lambda: float(getattr(house.publisher.stats, field)), is_counter=True
-        )
-
+    writer = partial(counter, lambda: house.append.stats)
+    publisher = partial(counter, lambda: house.publisher.stats)
+    sealer = partial(counter, lambda: house.sealer.stats)
     return (
         Gauge(
             "vitne_queue_events",
@@ -150,15 +153,18 @@ def gauges(house: House) -> Sequence[Gauge]:
             "Bytes waiting for the writer",
             lambda: house.append.waiting.weight_bytes,
         ),
-        writer("vitne_commit_groups", "Durable transactions", "groups"),
-        writer("vitne_commit_failures", "Groups that were not stored", "failures"),
-        writer("vitne_commit_busy_seconds", "Time spent in them", "busy_s"),
-        writer("vitne_clock_clamps", "Times set to that of the entry before", "clamps"),
-        writer("vitne_clock_clamp_alarms", "Those of more than a second", "clamp_alarms"),
-        publisher("vitne_publish_rounds", "Rounds that published something", "rounds"),
-        publisher("vitne_published_entries", "Entries in signed checkpoints", "entries"),
-        publisher("vitne_publish_failures", "Rounds that ended in an error", "failures"),
-        publisher("vitne_publish_conflicts", "Rounds that another publisher won", "conflicts"),
+        writer("groups", "vitne_commit_groups", "Durable transactions"),
+        writer("failures", "vitne_commit_failures", "Groups that were not stored"),
+        writer("busy_s", "vitne_commit_busy_seconds", "Time spent in them"),
+        writer("clamps", "vitne_clock_clamps", "Times set to that of the entry before"),
+        writer("clamp_alarms", "vitne_clock_clamp_alarms", "Those of more than a second"),
+        publisher("rounds", "vitne_publish_rounds", "Rounds that published something"),
+        publisher("entries", "vitne_published_entries", "Entries in signed checkpoints"),
+        publisher("failures", "vitne_publish_failures", "Rounds that ended in an error"),
+        publisher("conflicts", "vitne_publish_conflicts", "Rounds that another publisher won"),
+        sealer("segments", "vitne_sealed_segments", "Segments sealed since the start"),
+        sealer("merged", "vitne_merged_segments", "Segments put into larger ones"),
+        sealer("failures", "vitne_seal_failures", "Rounds of sealing that ended in an error"),
         Gauge(
             "vitne_publish_lag_seconds",
             "Longest wait for a checkpoint",

@@ -153,7 +153,7 @@ class Onboard:
             raise BadInputError("a key needs a role", hint="write, read or admin")
         if ("write" in wanted.roles) != (wanted.source is not None):
             raise BadInputError(
-                "a key with the role write, and no other, names the source that sends with it",
+                "a key with the role write names the source that sends with it; another names none",
                 hint="for example --source crm/crm-bff",
             )
         for part in (wanted.source.application, wanted.source.service) if wanted.source else ():
