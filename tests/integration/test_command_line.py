@@ -61,6 +61,7 @@ class Place:
             if found:
                 self.url = f"http://127.0.0.1:{found[1]}"
                 return
+        self.end()
         pytest.fail("".join(seen))
 
     def stop(self) -> None:
@@ -72,6 +73,22 @@ class Place:
             self._server = None
             self.url = ""
 
+    def end(self) -> None:
+        """Whatever the test left running ends here."""
+        if self._server:
+            self._server.kill()
+            self._server.communicate()
+            self._server = None
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Place]:
+    """A folder of its own, with the tenant acme, not served yet."""
+    made = Place(tmp_path)
+    made.json("init", "--tenant", "acme")
+    yield made
+    made.end()
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
@@ -80,7 +97,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     made.json("init", "--tenant", "acme")
     made.start()
     yield made
-    made.stop()
+    try:
+        made.stop()
+    finally:
+        made.end()
 
 
 def _send(place: Place, *words: str) -> str:
@@ -111,10 +131,9 @@ def test_an_event_sent_from_its_flags_is_shown_proved_and_verified(place: Place)
     assert verified["index"] == shown["shown"]["index"] == proved["index"]
 
 
-def test_a_proof_verifies_after_the_server_has_gone(tmp_path: Path) -> None:
+def test_a_proof_verifies_after_the_server_has_gone(fresh: Place) -> None:
     """With nothing but the file and the key; the folder passes fsck."""
-    place = Place(tmp_path)
-    place.json("init", "--tenant", "acme")
+    place = fresh
     place.start()
     event_id = _send(place, "--actor", "usr_77")
     key = place.json("prove", event_id, "-o", "proof.json")["key"]
@@ -294,18 +313,16 @@ def test_what_goes_wrong_is_a_sentence_with_a_status(
     assert "Traceback" not in done.stderr
 
 
-def test_damage_on_disk_is_told_with_its_file_and_status_1(tmp_path: Path) -> None:
+def test_damage_on_disk_is_told_with_its_file_and_status_1(fresh: Place) -> None:
     """One byte of one tile."""
-    place = Place(tmp_path)
-    place.json("init", "--tenant", "acme")
-    place.start()
-    _send(place, "--actor", "usr_77")
-    place.stop()
-    tile = next((tmp_path / "vitne-data/objects/log/acme/tile/0").rglob("*.p/*"))
+    fresh.start()
+    _send(fresh, "--actor", "usr_77")
+    fresh.stop()
+    tile = next((fresh.folder / "vitne-data/objects/log/acme/tile/0").rglob("*.p/*"))
     data = tile.read_bytes()
     tile.write_bytes(bytes([data[0] ^ 1]) + data[1:])
 
-    done = place.run("fsck")
+    done = fresh.run("fsck")
 
     assert done.returncode == 1
     assert "tile/0/000.p" in done.stdout
