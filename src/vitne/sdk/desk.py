@@ -23,6 +23,8 @@ _CHECKED_PER_TYPE = 20
 """Unless `strict`, so many events of each type are checked: faults are in the code that records,
 and the server checks every event anyway."""
 
+_TOLD_MAX = 1000
+
 # Numbers, UUIDs and the like of an application become text; the check then judges the text.
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="string")
 
@@ -112,7 +114,7 @@ class Desk:
             )
         for problem in problems:
             fault = f"{event_type} {problem}"
-            if fault not in self._told:
+            if fault not in self._told and len(self._told) < _TOLD_MAX:
                 self._told.add(fault)
                 _log.warning("the log will reject events: %s", fault)
         return problems

@@ -9,6 +9,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from msgspec import structs
+
 from vitne.sdk.items import Item, mark_spooled
 from vitne.sdk.spool import Spool
 from vitne.sdk.waiting import Waiting, resolve
@@ -88,23 +90,23 @@ class Keeper:
         with self._waiting.lock:
             self._waiting.stats.spooled += kept
             resolve(items[:kept], "spooled")
-            self._note_full(kept < len(items))
+        self._note_full(kept < len(items))
 
     def _move(self, items: list[Item]) -> None:
         assert self._spool is not None  # noqa: S101 - `_plan` returns nothing without a spool
-        for item in items:
-            item.body = mark_spooled(item.body)
+        marked = [structs.replace(item, body=mark_spooled(item.body)) for item in items]
         sync = any(item.waiter is not None for item in items)
-        kept = self._spool.append(items, sync=sync)
+        kept = self._spool.append(marked, sync=sync)
         with self._waiting.lock:
             self._waiting.stats.spooled += kept
             resolve(items[:kept], "spooled")
             self._waiting.put_back(items[kept:])
             self._waiting.moving = False
-            self._note_full(kept < len(items))
             self._waiting.work.notify()
+        self._note_full(kept < len(items))
 
     def _note_full(self, full: bool) -> None:
+        """Pause, and say so; outside the lock, since a log handler may record events itself."""
         if full:
             self._full_until = time.monotonic() + _FULL_WAIT_S
             _log.error(

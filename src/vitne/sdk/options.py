@@ -97,7 +97,7 @@ class Options(Struct, frozen=True, kw_only=True):
     spool_dir: str | os.PathLike[str] | None = None
     """Where events wait on disk; `Client` fills the default folder unless None is given."""
     spool_max_bytes: int = 256 * 1024 * 1024
-    """Of this run's events and those of earlier runs together."""
+    """Of this run; what earlier runs left is on disk already, and comes on top."""
     spool_fsync: Fsync = "write"
     queue_max_events: int = 10_000
     queue_max_bytes: int = 16 * 1024 * 1024

@@ -21,13 +21,13 @@ from vitne.sdk.pipeline import Pipeline
 from vitne.sdk.receipts import Receipts
 from vitne.sdk.reply import CheckReceipt
 from vitne.sdk.spool import Spool, adopt
-from vitne.sdk.streams import Stream, Streams
+from vitne.sdk.streams import NAME_ROOM_CHARS, Streams
 from vitne.sdk.ticks import Ticks
 from vitne.sdk.transport import HttpTransport
 
 _log = logging.getLogger("vitne.sdk")
 
-_MAX_NAME_CHARS = 128
+_MAX_NAME_CHARS = 128 - NAME_ROOM_CHARS
 
 
 class Run:
@@ -107,22 +107,19 @@ class Run:
             waiting.stats.recorded += 1
             taken = waiting.put(item)
             if not taken:
-                self._lose(item, stream)
-            return item, taken
+                stream.lose(stream.last_seq)
+                waiting.stats.lost += 1
+                waiting.settle([item.ordinal])
+            lost = waiting.stats.lost
+        if not taken and lost & (lost - 1) == 0:  # at 1, 2, 4, 8, …; outside the lock
+            _log.error("queue and spool are full: %d events are lost", lost)
+        return item, taken
 
     def count(self, name: str, many: int = 1) -> None:
         """Add to one of the counts of `Stats`."""
         waiting = self.pipeline.waiting
         with waiting.lock:
             setattr(waiting.stats, name, getattr(waiting.stats, name) + many)
-
-    def _lose(self, item: Item, stream: Stream) -> None:
-        waiting = self.pipeline.waiting
-        stream.lose(stream.last_seq)
-        waiting.stats.lost += 1
-        waiting.settle([item.ordinal])
-        if waiting.stats.lost & (waiting.stats.lost - 1) == 0:  # at 1, 2, 4, 8, …
-            _log.error("queue and spool are full: %d events are lost", waiting.stats.lost)
 
     def stop(self, timeout_s: float) -> None:
         """Send or spool what waits, and end the threads."""

@@ -1,6 +1,7 @@
 """The sender thread: one batch at a time, oldest first, again and again until it is answered."""
 
 import logging
+import os
 import random
 import time
 from collections import deque
@@ -20,6 +21,7 @@ _log = logging.getLogger("vitne.sdk")
 
 # Spreads the retries of many processes over time (full jitter); nothing secret depends on it.
 _jitter = random.Random()  # noqa: S311 - see above
+os.register_at_fork(after_in_child=_jitter.seed)  # else all forked workers would wait alike
 
 
 class Hand(Struct):
@@ -105,9 +107,10 @@ class Sender:
     def _deliver(self, hand: Hand) -> None:
         """Send a batch until it is answered, or safe on disk while the server is away."""
         pieces = [hand.items]
-        outcome: Outcome | None = None
         while pieces:
             outcome = self._transport.post(pieces[0])
+            if isinstance(outcome, Unreadable) and len(pieces[0]) == 1:
+                outcome = _rejecting(pieces[0][0], outcome)
             if isinstance(outcome, Answered):
                 self._on_answer(pieces[0], outcome.reply)
                 if hand.origin is not None and len(pieces) == 1:
@@ -124,26 +127,18 @@ class Sender:
                     pieces = self._to_spool(pieces)
                 if not self._back_off(outcome) or hand.origin is not None:
                     return  # a spool shows the batch again: `done` was not called
-        if hand.origin is not None and isinstance(outcome, Unreadable):
-            hand.origin.done()
 
     def _after(self, pieces: list[list[Item]], outcome: Outcome, hand: Hand) -> list[list[Item]]:
         """What is left to send after an outcome. Hold the lock."""
         first, rest = pieces[0], pieces[1:]
         if isinstance(outcome, Away):
             return pieces
-        if isinstance(outcome, Unreadable) and len(first) > 1:
+        self._waiting.stats.away = False
+        self._failures = 0
+        if isinstance(outcome, Unreadable):
             half = len(first) // 2
             return [first[:half], first[half:], *rest]
-        if isinstance(outcome, Unreadable):
-            _log.error("the server cannot read event %s: %s", first[0].event_id, outcome.reason)
-            problem = ProblemLine("unreadable", "$", "an event that the server can read")
-            results: Sequence[Result] = [Result("rejected", problems=(problem,))]
-        else:
-            results = outcome.reply.results
-            self._failures = 0
-            self._waiting.stats.away = False
-        self._settle(first, results, hand)
+        self._settle(first, outcome.reply.results, hand)
         return rest
 
     def _settle(self, items: Sequence[Item], results: Sequence[Result], hand: Hand) -> None:
@@ -176,10 +171,10 @@ class Sender:
         """Wait before the next attempt; False when the pipeline stops meanwhile."""
         waiting = self._waiting
         options = waiting.options
-        with waiting.lock:
+        if not waiting.stats.away or outcome.reason != waiting.stats.last_error:
             level = logging.ERROR if outcome.faulty else logging.WARNING
-            if not waiting.stats.away or outcome.reason != waiting.stats.last_error:
-                _log.log(level, "events wait, the server gave no answer: %s", outcome.reason)
+            _log.log(level, "events wait, the server gave no answer: %s", outcome.reason)
+        with waiting.lock:
             waiting.stats.retries += 1
             waiting.stats.away = True
             waiting.stats.last_error = outcome.reason
@@ -200,6 +195,13 @@ def wait_before_retry_s(options: Options, failures: int, retry_after_s: float) -
     """
     bound_s = min(options.backoff_first_s * 2.0 ** min(failures, 30), options.backoff_max_s)
     return retry_after_s + _jitter.uniform(0.0, bound_s)
+
+
+def _rejecting(item: Item, outcome: Unreadable) -> Answered:
+    """What stands for the answer about a single event that the server cannot even read."""
+    problem = ProblemLine("unreadable", "$", "an event that the server can read", outcome.reason)
+    result = Result("rejected", id=item.event_id, problems=(problem,))
+    return Answered(Reply(results=(result,)))
 
 
 def _refusal(result: Result) -> EventRefusedError:

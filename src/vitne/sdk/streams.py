@@ -3,6 +3,9 @@
 from msgspec import Struct, json
 
 _MAX_RANGES = 20
+_NAMELESS = "/key"
+NAME_ROOM_CHARS = len(_NAMELESS)
+"""How much longer than the given name a stream's name can get."""
 
 
 class Stream(Struct):
@@ -27,11 +30,16 @@ class Stream(Struct):
 
 
 class Streams:
-    """The streams of one run. All tenants' streams have one name; each numbers for itself."""
+    """The streams of one run. All tenants' streams have one name; each numbers for itself.
+
+    Events that name no tenant go to the one that the API key is for. It may be named by others, so
+    the stream of the nameless has a name of its own: two counters must never share a stream.
+    """
 
     def __init__(self, name: str, sdk: str) -> None:
         self.name = name
-        self._head = b',"stream":{"id":' + json.encode(name) + b',"seq":'
+        self._head = _head(name)
+        self._nameless_head = _head(f"{name}{_NAMELESS}")
         self._tail = b',"sdk":' + json.encode(sdk)
         self._by_tenant: dict[str, Stream] = {}
 
@@ -50,4 +58,9 @@ class Streams:
         """Give an encoded event (an object without `stream`) the next number, as last member."""
         stream.last_seq += 1
         close = b',"end":true}}' if end else b"}}"
-        return b"%b%b%d%b%b" % (event[:-1], self._head, stream.last_seq, self._tail, close)
+        head = self._head if stream.tenant else self._nameless_head
+        return b"%b%b%d%b%b" % (event[:-1], head, stream.last_seq, self._tail, close)
+
+
+def _head(name: str) -> bytes:
+    return b',"stream":{"id":' + json.encode(name) + b',"seq":'

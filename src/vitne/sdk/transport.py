@@ -32,7 +32,11 @@ class Away(Struct, frozen=True):
 
 
 class Unreadable(Struct, frozen=True):
-    """The server could not read the batch as a whole (400, 413): send it in smaller pieces."""
+    """The server could not read the batch as a whole (400, 413): send it in smaller pieces.
+
+    Only in the words of a Vitne server: a gateway that answers 400 to everything must not make
+    events go away.
+    """
 
     reason: str
 
@@ -92,7 +96,8 @@ class HttpTransport:
                 return Answered(read_reply(data, items, self._check_receipt))
             except VitneError as error:
                 return Away(str(error), faulty=True)
-        if status in (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE):
+        told = answer.headers.get("Content-Type", "").startswith("application/problem+json")
+        if told and status in (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE):
             return Unreadable(f"HTTP {status}")
         known = status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
         return Away(

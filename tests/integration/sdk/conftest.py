@@ -33,6 +33,7 @@ class LittleLog:
         self.gate = threading.Event()
         self.gate.set()
         self.requests = 0
+        self.default = ""
         self.arrived = threading.Condition()
         self.rejecting: Callable[[dict[str, Any]], bool] = lambda _event: False
         self.signers: dict[str, Signer] = {}
@@ -75,7 +76,7 @@ class LittleLog:
                 problem = {"code": "bad_format", "path": "$.type", "expected": "x", "got": "y"}
                 results.append({"id": event["id"], "status": "rejected", "problems": [problem]})
                 continue
-            tenant = event["tenant"]["id"]
+            tenant = event.get("tenant", {"id": self.default})["id"]
             log = self.logs.setdefault(tenant, [])
             known = next((i for i, e in enumerate(log) if e["id"] == event["id"]), None)
             index = len(log) if known is None else known
@@ -147,7 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Type", "application/json")
+        if "Content_Type" not in headers:
+            kind = "application/json" if status < 400 else "application/problem+json"
+            self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

@@ -115,7 +115,23 @@ def test_a_batch_that_the_server_cannot_read_is_sent_in_pieces(log: Any, client:
     assert log.ids() == ids
 
 
-def test_one_unreadable_event_is_rejected_alone(log: Any, client: Any) -> None:
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_gateway_that_cannot_read_makes_no_event_go_away(
+    log: Any, client: Any, status: int
+) -> None:
+    log.next.extend([answer(status, Content_Type="text/html")] * 3)
+    audit = client()
+
+    ids = record_views(audit, 1)
+
+    assert audit.flush(WAIT_S)
+    assert log.ids() == ids
+    assert audit.stats().rejected == 0
+
+
+def test_one_unreadable_event_is_rejected_alone_and_kept_aside(
+    log: Any, client: Any, tmp_path: Any
+) -> None:
     def choke(_log: Any, handler: Any, events: Any) -> bool:
         log.next.append(choke)
         if any(e["targets"][0]["id"] == "cus_3" for e in events if "targets" in e):
@@ -131,6 +147,41 @@ def test_one_unreadable_event_is_rejected_alone(log: Any, client: Any) -> None:
     assert audit.flush(WAIT_S)
     assert log.ids() == [*ids[:3], *ids[4:]]
     assert audit.stats().rejected == 1
+    assert ids[3] in next(tmp_path.glob("spool/*/rejected.jsonl")).read_text()
+
+
+def test_a_log_handler_that_records_events_does_not_deadlock(log: Any, client: Any) -> None:
+    log.gate.clear()
+    audit = client(queue_max_events=5, spool_dir=None)
+    record_views(audit, 1)
+    log.wait_for_requests(1)
+
+    class Recording(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            audit.record("app.warning.logged", actor="svc", extra={"text": record.msg})
+
+    handler = Recording()
+    logging.getLogger("vitne.sdk").addHandler(handler)
+    try:
+        record_views(audit, 6)
+    finally:
+        logging.getLogger("vitne.sdk").removeHandler(handler)
+
+    assert audit.stats().lost == 3  # the view, and what was recorded of the first two losses
+
+
+def test_events_with_and_without_a_tenant_never_share_a_stream(log: Any, client: Any) -> None:
+    audit = client(tenant="")
+    log.default = "acme"
+
+    for tenant in ("acme", "", "acme", ""):
+        more = {"tenant": tenant} if tenant else {}
+        audit.record("crm.customer.viewed", actor="u", target="customer/c", **more)
+
+    assert audit.flush(WAIT_S)
+    places = [(e["stream"]["id"], e["stream"]["seq"]) for e in log.events()]
+    assert len(set(places)) == 4
+    assert log.seqs() == [1, 1, 2, 2]
 
 
 def test_a_slow_server_does_not_hold_up_the_application(log: Any, client: Any) -> None:
