@@ -15,7 +15,7 @@ from msgspec import Struct
 from vitne.core.fields import field
 from vitne.core.filter import Filter, parse
 from vitne.core.types import LeafIndex, LogId, TreeSize
-from vitne.errors import BadInputError, UnavailableError
+from vitne.errors import BadInputError, CursorError, UnavailableError
 from vitne.ports import Archive, Clock, Histogram, LogInfo, RecordStore, SegmentCatalog
 from vitne.services import search_cursor
 from vitne.services.found import Row, to_row
@@ -122,7 +122,7 @@ class Search:
         span = (LeafIndex(0), cursor.high_water)
         return Page(
             rows=rows,
-            next=self._next(cursor, rows[-1].index) if more else "",
+            next=self._next(request, cursor, rows[-1].index) if more else "",
             total=total,
             total_is=total_is,
             high_water=cursor.high_water,
@@ -147,16 +147,16 @@ class Search:
 
     def _cursor(self, request: SearchRequest, info: LogInfo) -> Cursor:
         if not request.cursor:
-            bound = search_cursor.bound_to(request.log, request.text)
-            return Cursor(bound, self._clock.now_us(), info.next_index, info.next_index)
+            return Cursor(self._clock.now_us(), info.next_index, info.next_index)
         cursor = search_cursor.read(request.cursor, request.log, request.text)
         if cursor.high_water > info.next_index:
-            raise BadInputError("this cursor knows more entries than the log has")
+            raise CursorError("this cursor knows more entries than the log has")
         return cursor
 
     @staticmethod
-    def _next(cursor: Cursor, last: LeafIndex) -> str:
-        return search_cursor.write(Cursor(cursor.bound, cursor.now_us, cursor.high_water, last))
+    def _next(request: SearchRequest, cursor: Cursor, last: LeafIndex) -> str:
+        after = Cursor(cursor.now_us, cursor.high_water, last)
+        return search_cursor.write(after, request.log, request.text)
 
     def _rows(self, log: LogId, where: Filter | None, end: LeafIndex, limit: int) -> list[Row]:
         def hot(span: Span) -> list[Row]:

@@ -1,9 +1,9 @@
 """Cursors: where the next page of a search begins.
 
 A cursor is opaque to its holder. It holds what makes the next page the continuation of the first:
-the log and the text (as a digest), the moment that relative times of the text count from, the
-high-water mark and the position. It is no key to anything: whoever uses it must be allowed to
-search the log.
+the moment that relative times of the text count from, the high-water mark and the position, with a
+digest over these, the log and the text. It is no key to anything: whoever uses it must be allowed
+to search the log.
 """
 
 import base64
@@ -20,11 +20,9 @@ _DIGEST_BYTES = 12
 _MOST_CHARS = 200
 
 
-class Cursor(Struct, frozen=True, array_like=True, tag=_VERSION):
-    """See the head of this module."""
+class Cursor(Struct, frozen=True):
+    """Where a walk over the pages of one search stands."""
 
-    bound: bytes
-    """Digest of the log and the text."""
     now_us: int
     high_water: LeafIndex
     """Number of entries that the first page could see."""
@@ -32,35 +30,42 @@ class Cursor(Struct, frozen=True, array_like=True, tag=_VERSION):
     """The next page starts below this index."""
 
 
-def bound_to(log: LogId, text: str) -> bytes:
-    """What ties a cursor to its search."""
-    return hashlib.sha256(f"{log}\n{text}".encode()).digest()[:_DIGEST_BYTES]
+class _Written(Struct, frozen=True, array_like=True, tag=_VERSION):
+    now_us: int
+    high_water: LeafIndex
+    before: LeafIndex
+    digest: bytes
 
 
-def write(cursor: Cursor) -> str:
+def write(cursor: Cursor, log: LogId, text: str) -> str:
     """The cursor as text, for URLs."""
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode(cursor)).decode().rstrip("=")
+    written = _Written(cursor.now_us, cursor.high_water, cursor.before, _digest(cursor, log, text))
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(written)).decode().rstrip("=")
 
 
-def read(text: str, log: LogId, query: str) -> Cursor:
-    """The cursor of a text.
+def read(given: str, log: LogId, text: str) -> Cursor:
+    """The cursor that a text stands for.
 
     Raises:
-        CursorError: it is none, or one of another log, text or version.
+        CursorError: it is none, or one of another log, search text or version.
     """
     try:
-        if len(text) > _MOST_CHARS:
-            raise ValueError(len(text))  # noqa: TRY301 - the same answer for whatever is wrong
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        cursor = msgspec.msgpack.decode(data, type=Cursor)
+        if len(given) > _MOST_CHARS:
+            raise ValueError(len(given))  # noqa: TRY301 - the same answer for whatever is wrong
+        data = base64.b64decode(given + "=" * (-len(given) % 4), altchars=b"-_", validate=True)
+        written = msgspec.msgpack.decode(data, type=_Written)
     except (ValueError, msgspec.MsgspecError) as error:
         raise CursorError(
             "this is no cursor of a search", hint="take `next` from the page before"
         ) from error
-    if cursor.bound != bound_to(log, query):
+    cursor = Cursor(written.now_us, written.high_water, written.before)
+    if written.digest != _digest(cursor, log, text):
         raise CursorError(
             "this cursor belongs to another search", hint="start again without a cursor"
         )
-    if not 0 <= cursor.before <= cursor.high_water:
-        raise CursorError("this cursor points outside of its search")
     return cursor
+
+
+def _digest(cursor: Cursor, log: LogId, text: str) -> bytes:
+    whole = f"{cursor.now_us} {cursor.high_water} {cursor.before}\n{log}\n{text}"
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).digest()[:_DIGEST_BYTES]

@@ -18,6 +18,7 @@ from vitne.adapters.archive.lookup import (
     FRAGMENT_BYTES,
     MAGIC,
     MANY,
+    PREFIX,
     Head,
     need_little_endian,
 )
@@ -79,7 +80,6 @@ def build(start: int, entries: Sequence[bytes], ids: Sequence[bytes], values: Va
         kinds=_kinds(keys),
         many={str(at): count for at, count in enumerate(counts) if count >= MANY},
         sections={},
-        crc=0,
     )
     return _file(sections, head)
 
@@ -131,7 +131,7 @@ def _file(sections: dict[str, bytes], head: Head) -> bytes:
     for name, data in sections.items():
         places[name] = (len(body), len(data))
         body += data + bytes(-len(data) % 8)
-    whole = msgspec.structs.replace(head, sections=places, crc=zlib.crc32(body))
-    text = msgspec.json.encode(whole)
-    text += b" " * (-(len(MAGIC) + 4 + len(text)) % 8)
-    return MAGIC + len(text).to_bytes(4, "little") + text + bytes(body)
+    text = msgspec.json.encode(msgspec.structs.replace(head, sections=places))
+    rest = text + b" " * (-len(text) % 8) + bytes(body)
+    length = len(rest) - len(body)
+    return PREFIX.pack(MAGIC, length, zlib.crc32(rest)) + rest

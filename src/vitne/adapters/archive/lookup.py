@@ -3,7 +3,8 @@ r"""The index beside each segment: which entries hold a key, and where an event 
 It answers without reading entries, in microseconds, from about 30 bytes an event. It is a pure
 function of the segment's entries, event ids and facets, so it can be rebuilt and compared.
 
-    "vitidx1\n" · u32 length of the head · head (JSON) · sections, each at a multiple of 8
+    "vitidx1\n" · u32 length of the head · u32 CRC-32 of all that follows ·
+    head (JSON) · sections, each at a multiple of 8
 
 `keys`      of every distinct 17-byte key of the entries (stored and implied, transparency-log
             §3.4), in the order of the gap leaves: the first 4 of its 16 bytes. Kinds are ranges.
@@ -23,6 +24,7 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
+from struct import Struct as Layout
 from typing import Final
 
 import msgspec
@@ -35,6 +37,8 @@ BLOCK_KEYS: Final = 64
 MANY: Final = 255
 """A count that does not fit stands as this, and in `Head.many`."""
 FRAGMENT_BYTES: Final = 4
+PREFIX: Final = Layout("<8sII")
+"""Magic, length of the head, CRC-32 of everything that follows."""
 
 
 class Head(Struct, frozen=True):
@@ -53,8 +57,6 @@ class Head(Struct, frozen=True):
     """Key number → count, where it is 255 or more."""
     sections: dict[str, tuple[int, int]]
     """Name → offset behind the head, and length in bytes."""
-    crc: int
-    """CRC-32 of everything behind the head."""
 
 
 class Lookup:
@@ -68,14 +70,14 @@ class Lookup:
         """
         need_little_endian()
         view = memoryview(data)
-        try:
-            start = len(MAGIC) + 4 + int.from_bytes(view[len(MAGIC) : len(MAGIC) + 4], "little")
-            self.head = msgspec.json.decode(view[len(MAGIC) + 4 : start], type=Head)
-        except (msgspec.MsgspecError, ValueError) as error:
-            raise IntegrityError("this is no index of a segment", where=where) from error
-        body = view[start:]
-        if bytes(view[: len(MAGIC)]) != MAGIC or zlib.crc32(body) != self.head.crc:
+        if len(view) < PREFIX.size:
+            raise IntegrityError("this is no index of a segment", where=where)
+        magic, length, crc = PREFIX.unpack_from(view)
+        if magic != MAGIC or zlib.crc32(view[PREFIX.size :]) != crc:
             raise IntegrityError("the index of a segment is damaged", where=where)
+        start = PREFIX.size + length
+        self.head = msgspec.json.decode(view[PREFIX.size : start], type=Head)
+        body = view[start:]
         parts = {name: body[at : at + size] for name, (at, size) in self.head.sections.items()}
         self._keys = parts["keys"].cast("I")
         self._counts = parts["counts"]

@@ -24,6 +24,7 @@ class MemoryArchive(MemorySearch):
 
     def write(self, log: LogId, records: Sequence[Record]) -> Segment:
         """See the port."""
+        records = list(records)  # they may be read from a store as they are asked for
         first, last = records[0], records[-1]
         key = f"segments/{log}/{first.index}-{last.index + 1}"
         body = msgspec.msgpack.encode(records)
