@@ -217,7 +217,7 @@ def _lines(commands: dict[str, str], story: Story, url: str, *, live: bool) -> I
     if live:
         yield plain(f"The server is at {url}. In another terminal, in this directory:")
     for title, name in (
-        ("1. Who opened the card without a reason? Mind the hours, and the site.", "search"),
+        ("1. Who opened the card, or tried to, without a reason - and from where?", "search"),
         ("2. Get the proof of the worst of it: the address was printed.", "prove"),
         ("3. Verify it, offline: this needs no server, and no trust in one.", "verify"),
     ):
