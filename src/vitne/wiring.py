@@ -156,7 +156,6 @@ class House:
                 self.publish.halt(log, reason)
         self._started = True  # before the first thread: whatever fails next, `close` ends them
         self.append.start()
-        self.preparation.start()
         if self.serving:
             self.publisher.start()
             self.sealer.start()
@@ -164,17 +163,17 @@ class House:
 
     def close(self) -> None:
         """Stop: take no more, write what waits, publish it, let go of everything."""
-        with ExitStack() as stack:
+        with ExitStack() as stack:  # last in, first out; each is closed whatever the others do
             stack.callback(self.adapters.close)
             if not self._started:
                 return
             self._started = False
-            self.preparation.close()
-            self.append.close()
             if self.serving:
-                self.sealer.close()
-                self.publisher.close()
-                self._publish_the_rest()
+                stack.callback(self._publish_the_rest)
+                stack.callback(self.publisher.close)
+                stack.callback(self.sealer.close)
+            stack.callback(self.append.close)
+            stack.callback(self.preparation.close)
 
     def _publish_the_rest(self) -> None:
         try:

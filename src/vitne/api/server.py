@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -25,6 +26,7 @@ from vitne.settings import Settings
 
 _LOG: Final = logging.getLogger("vitne.api")
 _BACKLOG: Final = 2048
+_SWITCH_S: Final = 0.0005
 _YOUNG: Final = 20_000
 """New containers between two looks (700 by default)."""
 
@@ -118,8 +120,23 @@ def serve(
         timeout_graceful_shutdown=settings.shutdown_grace_s,
         backlog=_BACKLOG,
     )
-    with _calm_collector():
+    with _calm_collector(), _quick_switches():
         PatientServer(config, ready).run(sockets=[listener])
+
+
+@contextmanager
+def _quick_switches() -> Iterator[None]:
+    """Let waiting threads have the interpreter sooner than after the usual 5 ms.
+
+    The writer and the publisher give it up at every call to the disk, and get it back only when
+    a busy thread is made to let go.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager

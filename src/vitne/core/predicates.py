@@ -107,6 +107,8 @@ def check(where: Filter) -> None:
             case Text(value):
                 if SEPARATOR in value:
                     raise FilterSyntaxError("a control character in the text")
+            case _:
+                continue
         if isinstance(leaf, Like) and len(pattern_parts(value)) > MAX_STARS + 1:
             raise TooLargeError(f"a pattern has at most {MAX_STARS} stars")
         if len(value) > MAX_VALUE_CHARS:

@@ -84,6 +84,9 @@ class PrepareHere(Preparation):
 class PreparePool(Preparation):
     """Prepares large requests in processes, small ones here.
 
+    A process starts with the first large request; until it is ready, and after it died until its
+    successor is, requests are prepared here.
+
     Args:
         here: for small requests, and for what a process left undone.
         open_preparer: makes the preparer in a process, and can be pickled; None: no processes.
@@ -99,16 +102,15 @@ class PreparePool(Preparation):
         )
         self._closed = False
 
-    def start(self) -> None:
-        """Start the processes."""
-        for worker in self._workers:
-            worker.start()
-
     def close(self) -> None:
         """End the processes; what they have under way is prepared here."""
         self._closed = True
         for worker in self._workers:
             worker.close()
+
+    def ready_pids(self) -> list[int]:
+        """Of the processes that requests go to now."""
+        return [worker.pid for worker in self._workers if worker.pid is not None]
 
     def prepare(self, job: Job) -> Ticket:
         """See the protocol."""
@@ -118,8 +120,6 @@ class PreparePool(Preparation):
         try:
             done = worker.ask(job)
         except _GoneError:
-            if not self._closed:
-                worker.start()
             return self._here.prepare(job)
         counts = {log: dict(found) for log, found in done.counts}
         return Ticket(done.sheaves, counts, done.results, len(job.body))
@@ -135,6 +135,8 @@ class _Worker:
         self._asked: deque[Future[bytes]] = deque()
         self._pipe: Connection | None = None
         self._process: BaseProcess | None = None
+        self._ready = False
+        self._closed = False
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Prepared).decode
 
@@ -145,30 +147,26 @@ class _Worker:
 
     @property
     def pid(self) -> int | None:
-        """Of the process; None if none runs."""
-        return self._process.pid if self._process else None
+        """Of the process, once it is ready."""
+        return self._process.pid if self._process and self._ready else None
 
-    def start(self) -> None:
-        """Start the process, unless it runs."""
-        with self._lock:
-            if self._pipe is not None:
-                return
-            context = multiprocessing.get_context("spawn")
-            pipe, theirs = context.Pipe()
-            self._process = context.Process(
-                target=work, args=(theirs, self._open_preparer), name=self._name, daemon=True
-            )
-            self._process.start()
-            theirs.close()
-            self._pipe = pipe
-            reader = threading.Thread(
-                target=self._read, args=(pipe,), name=f"{self._name}-answers", daemon=True
-            )
-            reader.start()
+    def _start(self) -> None:
+        """Start the process; the lock is held."""
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=work, args=(theirs, self._open_preparer), name=self._name, daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        threading.Thread(
+            target=self._read, args=(self._pipe,), name=f"{self._name}-answers", daemon=True
+        ).start()
 
     def close(self) -> None:
         """End the process; whoever waits is told."""
         with self._lock:
+            self._closed = True
             process, self._process = self._process, None
             self._drop_pipe()
         if process is not None:
@@ -180,14 +178,16 @@ class _Worker:
 
         Raises:
             BadInputError: the body is none of the form.
-            _GoneError: the process ended.
+            _GoneError: there is no process yet, or it ended.
         """
         answer: Future[bytes] = Future()
-        # The secret's hash is of no use there.
-        data = self._encode(replace(job, key=replace(job.key, secret_sha256=b"")))
         with self._lock:
-            if self._pipe is None:
+            if self._pipe is None and not self._closed:
+                self._start()
+            if self._pipe is None or not self._ready:
                 raise _GoneError
+            # The secret's hash is of no use there.
+            data = self._encode(replace(job, key=replace(job.key, secret_sha256=b"")))
             self._asked.append(answer)
             try:
                 self._pipe.send_bytes(data)
@@ -205,7 +205,10 @@ class _Worker:
                 found = pipe.recv_bytes()
             except (EOFError, OSError):
                 break
-            self._asked.popleft().set_result(found)
+            if found == _READY:
+                self._ready = True
+            else:
+                self._asked.popleft().set_result(found)
         with self._lock:
             if self._pipe is pipe:
                 _LOG.warning("a preparing process ended; its requests are prepared here")
@@ -215,10 +218,12 @@ class _Worker:
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
+        self._ready = False
         while self._asked:
             self._asked.popleft().set_exception(_GoneError())
 
 
+_READY: Final = b"!"
 _DONE: Final = b"+"
 _FAULT: Final = b"-"
 
@@ -241,6 +246,7 @@ def work(pipe: Connection, open_preparer: Callable[[], Preparer]) -> None:
     gc.freeze()
     gc.disable()  # requests make no cycles but on errors
     encode, decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(Job).decode
+    pipe.send_bytes(_READY)
     for turn in range(1, 1 << 62):
         try:
             job = decode(pipe.recv_bytes())
