@@ -98,6 +98,7 @@ def check(where: Filter) -> None:
     if _count(where, MAX_DEPTH) > MAX_NODES:
         raise TooLargeError(f"a filter has at most {MAX_NODES} parts")
     for leaf in leaves(where):
+        value = ""
         match leaf:
             case Equals(name, value) | Like(name, value):
                 text_field(name)
@@ -107,8 +108,6 @@ def check(where: Filter) -> None:
             case Text(value):
                 if SEPARATOR in value:
                     raise FilterSyntaxError("a control character in the text")
-            case _:
-                continue
         if isinstance(leaf, Like) and len(pattern_parts(value)) > MAX_STARS + 1:
             raise TooLargeError(f"a pattern has at most {MAX_STARS} stars")
         if len(value) > MAX_VALUE_CHARS:
