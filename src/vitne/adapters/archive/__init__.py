@@ -1,1 +1,1 @@
-"""."""
+"""Sealed segments as Parquet files with an index beside each, searched in this process."""

@@ -49,6 +49,8 @@ class ParquetArchive(SegmentSearch):
         threads: int = 2,
     ) -> None:
         pa.set_cpu_count(threads)  # for unpacking; one number for the whole process
+        # Arrow's own pool keeps a quarter more of what it once held.
+        pa.set_memory_pool(pa.system_memory_pool())
         files = SegmentFiles(root, entries)
         super().__init__(Listed(catalog), files, Duck(root, memory_mb, threads), key_of)
         self._objects = objects

@@ -86,8 +86,8 @@ def _target_types(shown: Iterable[str]) -> frozenset[str]:
 def _segment(log: LogId, table: pa.Table, data: bytes) -> Segment:
     indices, recorded = table.column("index"), table.column("recorded_us")
     start, end = LeafIndex(indices[0].as_py()), LeafIndex(indices[-1].as_py() + 1)
-    events = table.filter(table.column("event_id").is_valid())
-    occurred = events.column("occurred_us").to_pylist()
+    times = table.column("occurred_us").filter(table.column("event_id").is_valid())
+    occurred = times.to_pylist()
     key = f"segments/{log}/{start}-{end}"
     return Segment(
         start=start,
