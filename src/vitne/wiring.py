@@ -234,7 +234,7 @@ def folder_adapters(
 def _archive(
     settings: Settings, catalog: SegmentCatalog, objects: ObjectStore, vault: KeyVault | None
 ) -> ParquetArchive:
-    """The segments below a folder; without a vault they can be written, and not looked up."""
+    """The segments below a folder; without a vault they are written, and not looked up."""
 
     def key_of(log: LogId, epoch: int, kind: int, parts: tuple[str, ...]) -> bytes | None:
         try:
@@ -254,6 +254,7 @@ def _archive(
         key_of=key_of,
         memory_mb=settings.archive_memory_mb,
         threads=settings.archive_threads,
+        frugal=vault is None,
     )
 
 

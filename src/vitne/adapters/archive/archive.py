@@ -35,6 +35,7 @@ class ParquetArchive(SegmentSearch):
         key_of: index keys of values; without it every search goes through DuckDB.
         memory_mb: bound on DuckDB's memory.
         threads: for DuckDB, and as many for unpacking.
+        frugal: rather slower than with memory held back, for a process that seals.
     """
 
     def __init__(  # noqa: PLR0913 - what it stands on
@@ -47,10 +48,11 @@ class ParquetArchive(SegmentSearch):
         key_of: KeyOf = no_keys,
         memory_mb: int = 200,
         threads: int = 2,
+        frugal: bool = False,
     ) -> None:
         pa.set_cpu_count(threads)  # for unpacking; one number for the whole process
-        # Arrow's own pool keeps a quarter more of what it once held.
-        pa.set_memory_pool(pa.system_memory_pool())
+        if frugal:
+            pa.set_memory_pool(pa.system_memory_pool())
         files = SegmentFiles(root, entries)
         super().__init__(Listed(catalog), files, Duck(root, memory_mb, threads), key_of)
         self._objects = objects

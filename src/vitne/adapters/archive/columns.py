@@ -30,7 +30,7 @@ WHOLE: Final = " "
 
 FORMAT: Final = "vitne-segment/v1"
 
-ROW_GROUP_ROWS: Final = 2048
+ROW_GROUP_ROWS: Final = 1024
 """Rows that are unpacked to read one. Fewer make single records faster, and files larger."""
 
 PARTS: Final = ("core", "payload", "person", "core_record", "payload_record", "person_record")

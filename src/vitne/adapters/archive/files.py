@@ -99,41 +99,42 @@ class SegmentFiles:
     def range(self, log: LogId, segment: Segment, start: int, end: int) -> list[Record]:
         """The records at log indices [start, end), which lie in the segment, ascending."""
         first, last = start - segment.start, end - segment.start
-        groups = range(first // ROW_GROUP_ROWS, -(-last // ROW_GROUP_ROWS))
-        with damage(segment.key):
-            table = self._groups(segment, groups)
-            rows = table.slice(first - groups.start * ROW_GROUP_ROWS, last - first)
+        rows = self._rows(segment, range(first, last))
         return to_records(rows, self._entries(log, LeafIndex(start), LeafIndex(end)))
 
     def fetch(self, log: LogId, segment: Segment, positions: Sequence[int]) -> list[Record]:
         """The records at some positions of the segment, which ascend, in that order."""
         if not positions:
             return []
-        groups = sorted({position // ROW_GROUP_ROWS for position in positions})
-        with damage(segment.key):
-            table = self._groups(segment, groups)
-            offsets = {group: at * ROW_GROUP_ROWS for at, group in enumerate(groups)}
-            rows = [offsets[at // ROW_GROUP_ROWS] + at % ROW_GROUP_ROWS for at in positions]
-            table = table.take(pa.array(rows, pa.int64()))
-        return to_records(table, self._entries_at(log, segment, positions))
+        rows = self._rows(segment, positions)
+        return to_records(rows, self._entries_at(log, segment, positions))
 
     def entry(self, log: LogId, segment: Segment, position: int) -> bytes:
         """One entry, without its record."""
         return self._entries_at(log, segment, [position])[0]
 
-    def _groups(self, segment: Segment, groups: Sequence[int]) -> pa.Table:
-        # A reader serves one thread at a time, so each call has its own; what is expensive to
-        # read, the description of the file, is shared.
-        known = self._described.get(segment.key, lambda: self._describe(segment))
-        with pq.ParquetFile(
-            self.path(segment),
-            metadata=known,
-            pre_buffer=False,  # for a few groups of rows it costs more than it saves
-            page_checksum_verification=True,
-        ) as file:
-            return file.read_row_groups(
-                list(groups), columns=list(RECORD_COLUMNS), use_threads=len(groups) > 1
-            )
+    def _rows(self, segment: Segment, positions: Sequence[int]) -> pa.Table:
+        """The rows at ascending positions; one group of rows is unpacked at a time."""
+        groups: dict[int, list[int]] = {}
+        for position in positions:
+            groups.setdefault(position // ROW_GROUP_ROWS, []).append(position % ROW_GROUP_ROWS)
+        with damage(segment.key):
+            # A reader serves one thread at a time, so each call has its own; what is expensive to
+            # read, the description of the file, is shared.
+            known = self._described.get(segment.key, lambda: self._describe(segment))
+            with pq.ParquetFile(
+                self.path(segment),
+                metadata=known,
+                pre_buffer=False,  # for single groups it costs more than it saves
+                page_checksum_verification=True,
+            ) as file:
+                tables = [
+                    file.read_row_group(group, list(RECORD_COLUMNS), use_threads=False).take(
+                        pa.array(rows, pa.int64())
+                    )
+                    for group, rows in groups.items()
+                ]
+            return pa.concat_tables(tables)
 
     def _describe(self, segment: Segment) -> pq.FileMetaData:
         found = pq.read_metadata(self.path(segment))

@@ -16,7 +16,7 @@ from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
 from vitne.ports import Segment
 
-_AT_ONCE: Final = 2 * ROW_GROUP_ROWS
+_AT_ONCE: Final = 4 * ROW_GROUP_ROWS
 """Records that are held in memory at once, as Python knows them."""
 _ZSTD_LEVEL: Final = 3
 
