@@ -46,9 +46,7 @@ class _Batch:
         self.source = source
         self.arrival = arrival
         self.context = context
-        self.person_record = (
-            canonical.encode({"peer_ip": arrival.peer_ip}) if arrival.peer_ip else b""
-        )
+        self.person_record = person_record(arrival.peer_ip)
         self.results: list[EventResult | None] = []
         self.drafts: dict[LogId, list[Draft]] = {}
         self.voids: dict[LogId, list[VoidDraft]] = {}
@@ -266,6 +264,12 @@ def _as_rejected(event: ValidEvent, fault: Problem) -> Rejected:
         event.stream_name,
         event.stream_seq,
     )
+
+
+@lru_cache(1024)
+def person_record(peer_ip: str) -> bytes:
+    """The person section's record part; `b""` without an address."""
+    return canonical.encode({"peer_ip": peer_ip}) if peer_ip else b""
 
 
 @lru_cache(1024)
