@@ -271,10 +271,12 @@ class RecordStore(Searchable, Protocol):
         """Delete hot rows below `end`, in short transactions; how many went."""
 
     def forget(self, before_us: int, most: int) -> int:
-        """Forget up to `most` ids remembered before then whose version is 7; how many went.
+        """Forget up to `most` ids of version 7 that are older than then; how many went.
 
-        Ids of other versions (derived ones: imports) are remembered for good, since nothing in
-        them says how old they are.
+        Older by both times: that of recording, and the milliseconds in the id's first 6 bytes.
+        So whatever is forgotten says of itself that it is old, and is looked for elsewhere when it
+        comes again. Ids of other versions (derived ones: imports) are remembered for good, since
+        nothing in them says how old they are.
         """
 
     def counts(self, log: LogId) -> dict[tuple[str, str, str], int]:

@@ -234,12 +234,14 @@ def fill(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Filler]:
 # ---------------------------------------------------------------- records
 
 
-def event_id(number: int, version: int = 7) -> bytes:
-    """A UUID of that version; ascending like those that carry their time."""
-    return number.to_bytes(6, "big") + bytes([version << 4, 0, 0x80]) + number.to_bytes(7, "big")
+def event_id(number: int, version: int = 7, id_ms: int = 0) -> bytes:
+    """A UUID of that version, of that time if it is one that bears a time."""
+    return id_ms.to_bytes(6, "big") + bytes([version << 4, 0, 0x80]) + number.to_bytes(7, "big")
 
 
-def event(index: int, *, version: int = 7, at_us: int | None = None, **core: Any) -> Record:
+def event(
+    index: int, *, version: int = 7, id_ms: int = 0, at_us: int | None = None, **core: Any
+) -> Record:
     """A record of an event, its facets derived from `core` as intake does."""
     targets = "".join(f"{t['type']}/{t['id']}\n" for t in core.get("targets", ()))
     core.setdefault("type", "crm.customer.viewed")
@@ -258,7 +260,7 @@ def event(index: int, *, version: int = 7, at_us: int | None = None, **core: Any
         index=LeafIndex(index),
         recorded_us=1_000_000 + index,
         entry=encode(entry),
-        event_id=event_id(index + 1, version),
+        event_id=event_id(index + 1, version, id_ms),
         keyring=index.to_bytes(16, "big"),
         parts=Parts(core=msgspec.json.encode(core), core_record=b'{"status":"accepted"}'),
         facets=Facets(

@@ -208,6 +208,30 @@ def test_ids_of_other_versions_are_remembered_for_good(records: RecordStore, mak
     assert left == [index for index in range(16) if index != 7]
 
 
+def test_an_id_is_forgotten_only_when_its_own_time_is_older_too(
+    records: RecordStore, make: Any
+) -> None:
+    """One that looks young when it comes again is looked for here and nowhere else."""
+    batch = [make.event(index, id_ms=id_ms) for index, id_ms in enumerate([0, 1999, 2000, 9999])]
+    make.insert(records, ACME, batch)
+
+    assert records.forget(2_000_000, 100) == 2
+    assert [records.recall(ACME, r.event_id) is not None for r in batch] == [False] * 2 + [True] * 2
+
+    assert records.forget(2_000_001, 100) == 1
+    assert records.forget(9_999_000, 100) == 0
+    assert records.forget(9_999_001, 100) == 1
+
+
+def test_an_id_of_an_old_time_that_came_late_is_kept_as_long_as_any(
+    records: RecordStore, make: Any
+) -> None:
+    make.insert(records, ACME, [make.event(0, id_ms=1)])
+
+    assert records.forget(1_000_000, 100) == 0
+    assert records.forget(1_000_001, 100) == 1
+
+
 def test_forgetting_goes_through_all_logs(records: RecordStore, make: Any) -> None:
     make.insert(records, ACME, make.events(0, 2))
     make.insert(records, BETA, make.events(0, 3))

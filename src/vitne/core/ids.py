@@ -6,6 +6,8 @@ import re
 from vitne.errors import BadInputError
 
 ID_BYTES = 16
+TIME_BYTES = 6
+"""How many bytes of an id of version 7 are its time, in milliseconds since 1970."""
 RANDOM_BYTES = 10
 """How many random bytes one `uuid7` takes."""
 
@@ -52,6 +54,17 @@ def from_text(text: str) -> bytes:
 def version(event_id: bytes) -> int:
     """The version number of a 16-byte UUID: 7 for fresh ids, 8 for derived ones."""
     return event_id[6] >> 4
+
+
+def time_us(event_id: bytes) -> int:
+    """The time that an id of version 7 bears, in microseconds since 1970 (whole milliseconds)."""
+    return int.from_bytes(event_id[:TIME_BYTES], "big") * 1000
+
+
+def time_prefix(before_us: int) -> bytes:
+    """6 bytes that sort behind every id of version 7 from before then, and before all others."""
+    first_ms = min(max(-(-before_us // 1000), 0), (1 << 8 * TIME_BYTES) - 1)
+    return first_ms.to_bytes(TIME_BYTES, "big")
 
 
 def _derived(*parts: str) -> bytes:

@@ -1,7 +1,8 @@
 """Telling a very late retry from a new event: ids older than the dedupe window (pure).
 
-The hot store forgets ids of version 7 after the window. Their first bytes say how old they are, so
-only those that look older than the window are looked for among the sealed segments.
+The hot store forgets ids of version 7 after the window, by the time in their first bytes as well as
+by that of recording. So only those that look older than the window need to be looked for among the
+sealed segments.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 
 from vitne.core.canonical import Json
-from vitne.core.ids import version
+from vitne.core.ids import time_us, version
 from vitne.core.record import Parts, Record
 from vitne.core.sections import join_sections, without
 from vitne.core.types import LogId
@@ -26,7 +27,7 @@ def may_be_forgotten(event_id: bytes, before_us: int) -> bool:
     """Whether the id is of the kind that is forgotten, and says that it was made before then."""
     if version(event_id) != _FORGOTTEN_VERSION:
         return False
-    return int.from_bytes(event_id[:6], "big") * 1000 < before_us
+    return time_us(event_id) < before_us
 
 
 def same_event(old: Parts, new: Parts) -> bool:

@@ -5,6 +5,10 @@ from vitne.ports import Clock, RecordStore
 _AT_ONCE = 2_000
 """Ids of one short transaction, so that intake waits for it no longer than for a batch."""
 
+_SLACK_US = 3_600_000_000
+"""Ids are kept so much longer than the window: intake must take for old whatever is forgotten, also
+in a request that is prepared before and written after, and when the clock is set back a little."""
+
 
 class Forget:
     """Keeps the table of remembered ids as small as the window says."""
@@ -20,7 +24,7 @@ class Forget:
         An id is kept while its row is hot, however old: what is forgotten must be sealed, since
         that is where a very late retry is looked for.
         """
-        before_us = self._clock.now_us() - self._dedupe_us
+        before_us = self._clock.now_us() - self._dedupe_us - _SLACK_US
         for info in self._store.logs():
             oldest_us = self._store.oldest_hot_us(info.log)
             if oldest_us is not None:

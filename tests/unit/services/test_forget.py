@@ -1,6 +1,6 @@
 import json
 
-from vitne.core.ids import from_text
+from vitne.core.ids import from_text, to_text, uuid7
 from vitne.core.types import LeafIndex, LogId
 from vitne.services.forget import Forget
 from vitne.services.reply import Arrival
@@ -9,6 +9,8 @@ from vitne.wiring import House
 
 ACME = LogId("acme")
 DAY_US = 86_400_000_000
+HOUR_US = 3_600_000_000
+START, END = LeafIndex(0), LeafIndex(5)
 ID = from_text(sample_event(1)["id"])
 
 
@@ -47,3 +49,43 @@ def test_an_id_is_forgotten_once_it_is_sealed_and_older_than_the_window() -> Non
 
     assert (early, late) == (0, 1)
     assert house.store.recall(ACME, ID) is None
+
+
+def test_an_id_of_a_time_ahead_is_not_forgotten_before_it_looks_old() -> None:
+    """It was forgotten by its recording, and not looked for by its own time: a retry doubled."""
+    clock = FixedClock()
+    house = memory_house(clock=clock)
+    house.append.create(ACME)
+    ahead = to_text(uuid7(clock.now_us() + 30 * DAY_US, b"0123456789"))
+
+    def send() -> str:
+        body = json.dumps(sample_event(1) | {"id": ahead}).encode()
+        waiting = house.ingest.submit(body, "json", sample_key("acme"), Arrival())
+        house.append.write(house.append.waiting.take(1))
+        return str(waiting.result().results[0].status)
+
+    found = [send()]
+    house.publish.run_once()
+    sealed = house.adapters.archive.write(ACME, house.store.records(ACME, START, END))
+    house.adapters.segments.add(ACME, sealed)
+    house.store.drop(ACME, END)
+    forget = Forget(house.store, clock, 7 * DAY_US)
+    for _ in range(10):
+        clock.advance(5 * DAY_US)
+        forget.run_once()
+        found.append(send())
+
+    assert found == ["accepted"] + ["duplicate"] * 10
+    assert house.store.recall(ACME, from_text(ahead)) is None
+
+
+def test_an_id_at_the_edge_of_the_window_is_kept_for_requests_under_way() -> None:
+    """Prepared before it looks old, written after it would have been forgotten."""
+    clock = FixedClock()
+    house = house_with_one_event(clock)
+    house.store.drop(ACME, END)
+    clock.advance(7 * DAY_US + HOUR_US - 1_000_000)
+
+    early = Forget(house.store, clock, 7 * DAY_US).run_once()
+
+    assert early == 0

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from vitne.adapters.memory.search import MemorySearch
 from vitne.adapters.memory.world import Draft, LogState, World
+from vitne.core.ids import time_us, version
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import ConflictError, IntegrityError, NotFoundError
@@ -153,7 +154,7 @@ class MemoryRecords(MemorySearch):
                 (seen.recorded_us, log, event_id)
                 for log, state in self._world.logs.items()
                 for event_id, seen in state.seen.items()
-                if seen.recorded_us < before_us and event_id[6] >> 4 == FORGETTABLE_VERSION
+                if seen.recorded_us < before_us and _is_older(event_id, before_us)
             )[: max(most, 0)]
             for _, log, event_id in old:
                 del draft.log(log).seen[event_id]
@@ -171,6 +172,10 @@ class MemoryRecords(MemorySearch):
         """See the port."""
         states = self._world.state(log).streams.values()
         return sorted(states, key=lambda s: (s.source, s.name, s.stream_id))
+
+
+def _is_older(event_id: bytes, before_us: int) -> bool:
+    return version(event_id) == FORGETTABLE_VERSION and time_us(event_id) < before_us
 
 
 def _info(log: LogId, state: LogState) -> LogInfo:

@@ -7,6 +7,7 @@ from vitne.adapters.sqlite.appending import SqliteAppend, to_seen, to_stream
 from vitne.adapters.sqlite.queries import query, repeated
 from vitne.adapters.sqlite.rows import Row, position, span, whole
 from vitne.adapters.sqlite.searching import SqliteSearch
+from vitne.core.ids import time_prefix
 from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import Aside, LogInfo, Seen, StreamState
@@ -105,7 +106,8 @@ class SqliteRecords(SqliteSearch):
         while forgotten < most:
             step = min(STEP_ROWS, most - forgotten)
             with self._database.writing() as connection:
-                went = connection.execute(query("forget"), (before_us, step)).rowcount
+                values = (before_us, time_prefix(before_us), step)
+                went = connection.execute(query("forget"), values).rowcount
                 if went:
                     connection.execute(query("note_forgotten"), (before_us,))
             forgotten += went
