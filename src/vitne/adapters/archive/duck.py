@@ -32,8 +32,9 @@ class Duck:
             "threads": threads,
             "temp_directory": "",
             "preserve_insertion_order": False,
-            "parquet_metadata_cache": True,
-            "enable_external_file_cache": False,  # the operating system caches files already
+            # What it keeps of files is not within its bound; the operating system caches them.
+            "parquet_metadata_cache": False,
+            "enable_external_file_cache": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allowed_directories": [self._where],

@@ -19,7 +19,7 @@ from vitne.core.types import LeafIndex, LogId
 from vitne.errors import IntegrityError
 from vitne.ports import Segment
 
-_DESCRIBED: Final = 64
+_DESCRIBED: Final = 16
 _OPEN_INDEXES: Final = 4096
 
 EntrySource = Callable[[LogId, LeafIndex, LeafIndex], list[bytes]]

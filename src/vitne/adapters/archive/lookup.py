@@ -92,7 +92,11 @@ class Lookup:
         """Map a file. Raises `FileNotFoundError`, `IntegrityError`."""
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return cls(data, str(path))
+        found = cls(data, str(path))
+        # Checking went through all of it; looking up touches a few pages here and there.
+        data.madvise(mmap.MADV_DONTNEED)
+        data.madvise(mmap.MADV_RANDOM)
+        return found
 
     def positions(self, key: bytes) -> Sequence[int]:
         """Positions of all entries that hold a tagged key, and rarely of one that does not."""
