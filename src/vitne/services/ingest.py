@@ -54,4 +54,3 @@ class Ingest:
         ticket = self._preparation.prepare(Job(body, form, key, key.source, arrival))
         self._append.waiting.put(ticket)
         return ticket.future
-
