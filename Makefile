@@ -10,7 +10,7 @@ help: ## list the targets
 setup: ## make .venv from requirements.lock, every package checked by its hash
 	@tools/setup
 
-demo: setup ## fill ./demo-data with a small vendor's 30 days and say what to try
+demo: setup ## fill ./demo-data with a small vendor's 30 days, say what to try, serve until Ctrl-C
 	@$(BIN)/vitne demo
 
 check: setup ## formatting, lint, types, import contracts, lock

@@ -45,6 +45,8 @@ class VitneError(Exception):
         self.message = message
         self.where = where
         self.hint = hint
+        self.request_id = ""
+        """Under which a server's log tells the cause; for clients of one."""
 
     def __str__(self) -> str:
         """The sentence, then the place in brackets when there is one."""

@@ -18,7 +18,7 @@ from vitne.adapters.sqlite.house import SqliteHouse
 from vitne.core import keys
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
-from vitne.errors import NotFoundError, VitneError
+from vitne.errors import ConfigurationError, NotFoundError, VitneError
 from vitne.ports import (
     Archive,
     CheckpointStore,
@@ -204,6 +204,7 @@ def folder_adapters(
     """Adapters over a folder; `open_house` tells of the arguments and errors."""
     folder = Path(settings.folder)
     ids = ids or SystemIds()
+    refuse_lost_keys(folder)
     with ExitStack() as stack:
         vault = FolderVault.open(folder / "keys", ids, create=create)
         if serving:
@@ -229,6 +230,22 @@ def folder_adapters(
             close=stack.pop_all().close,
         )
     raise AssertionError  # pragma: no cover - the stack never swallows an error
+
+
+def refuse_lost_keys(folder: Path) -> None:
+    """Say no before anybody makes new keys for logs that were signed with others.
+
+    Raises:
+        ConfigurationError: the folder has a database, and no keys.
+    """
+    master = folder / "keys" / "master.key"
+    if (folder / _DATABASE).exists() and not master.exists():
+        raise ConfigurationError(
+            "there is a database, but its keys are gone",
+            where=str(master),
+            hint="restore `keys/` from the backup (docs/howto/back-up-and-restore.md); never run"
+            " `vitne init` here: new keys cannot sign for the logs that are there",
+        )
 
 
 def _archive(
@@ -366,7 +383,8 @@ def open_house(
         step: told of each step of publishing.
 
     Raises:
-        ConfigurationError: another process serves the folder, or it was never initialised.
+        ConfigurationError: another process serves the folder, it was never initialised, or its
+            keys are gone.
         StorageError: it cannot be read or written.
     """
     adapters = folder_adapters(settings, serving=serving, create=create)

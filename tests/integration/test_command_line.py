@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -277,14 +278,19 @@ def test_receipts_are_kept(place: Place) -> None:
 
 
 def test_a_rejected_event_is_told_with_every_fault(place: Place) -> None:
-    """One in a file: status 1; one by itself: the server's problem."""
+    """Status 1, in a file and by itself, though the server answers the latter with a problem."""
     good, bad = _lines(1, start=60_000), '{"type":"Nonsense","actor":{"id":7}}\n'
 
     one = place.run("send", "-", stdin=bad)
     both = place.run("send", "-", stdin=good + bad)
 
-    assert one.returncode == 2
-    assert "wrong_type at $.actor.id" in one.stderr
+    flags = place.run("send", "--type", "Nonsense", "--actor", "usr_1", "--json")
+
+    assert (one.returncode, one.stderr) == (1, "")
+    assert "1 rejected" in one.stdout
+    assert "wrong_type at $.actor.id: expected" in one.stdout
+    assert flags.returncode == 1
+    assert json.loads(flags.stdout)["results"][0]["problems"]
     assert both.returncode == 1
     assert "1 accepted, 1 rejected" in both.stdout
     assert "wrong_type at $.actor.id" in both.stdout
@@ -311,6 +317,34 @@ def test_what_goes_wrong_is_a_sentence_with_a_status(
     assert (done.returncode, done.stdout) == (status, "")
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_id_that_is_taken_by_another_event_is_a_rejected_event(place: Place) -> None:
+    """The server answers 409."""
+    event_id = _send(place, "--actor", "usr_77")
+
+    done = place.run("send", "--type", "crm.order.updated", "--actor", "usr_1", "--id", event_id)
+
+    assert done.returncode == 1
+    assert "id_conflict at $.id" in done.stdout
+
+
+@pytest.mark.parametrize("words", [("serve", "--port", "0"), ("tenant", "list"), ("init",)])
+def test_lost_keys_are_to_be_restored_and_never_made_anew(
+    fresh: Place, words: Sequence[str]
+) -> None:
+    """Whether or not client.toml is left, from which init knows the folder."""
+    data = fresh.folder / "vitne-data"
+    shutil.rmtree(data / "keys")
+    (data / "client.toml").unlink()
+
+    done = fresh.run(*words)
+
+    assert done.returncode == 7
+    assert "its keys are gone" in done.stderr
+    assert "restore `keys/` from the backup" in done.stderr
+    assert "never run `vitne init`" in done.stderr
+    assert not (data / "keys").exists()
 
 
 def test_damage_on_disk_is_told_with_its_file_and_status_1(fresh: Place) -> None:

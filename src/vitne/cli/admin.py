@@ -27,10 +27,14 @@ class Place:
     """Which server's folder, on this machine."""
 
     folder: Annotated[
-        str, Parameter(name="--folder", group=_WHERE, help="Folder, made by `vitne init`.")
+        str,
+        Parameter(name="--folder", group=_WHERE, help="Folder of the server; else ./vitne-data."),
     ] = ""
     config: Annotated[
-        str, Parameter(name="--config", group=_WHERE, help="Settings file, if not the folder's.")
+        str,
+        Parameter(
+            name="--config", group=_WHERE, help="Settings file; else vitne.toml in the folder."
+        ),
     ] = ""
 
 
@@ -59,7 +63,8 @@ def opened(place: Place | None) -> Iterator[House]:
         ConfigurationError: there is no such folder, or no Vitne in it.
     """
     settings = settings_of(place)
-    if not (Path(settings.folder) / "keys" / "master.key").exists():
+    folder = Path(settings.folder)
+    if not (folder / "keys" / "master.key").exists() and not (folder / "vitne.db").exists():
         raise ConfigurationError(
             "there is no Vitne in this folder",
             where=settings.folder,

@@ -110,7 +110,11 @@ def _long_help(verb: Verb) -> str | None:
     if isinstance(code, App):
         return None
     paragraphs = inspect.cleandoc(code.__doc__ or "").split("\n\n")
-    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in paragraphs)
+    return "\n\n".join(
+        # What is indented below a first line is an example of what to type: it stays as it is.
+        paragraph if "\n    " in paragraph else " ".join(paragraph.split("\n"))
+        for paragraph in paragraphs
+    )
 
 
 def _shown(default: object) -> str | None:
@@ -199,11 +203,18 @@ def _fail(out: Output, error: VitneError) -> int:
     status = status_of(error)
     if out.as_json:
         told = {"code": error.code, "message": error.message, "status": status}
-        extra = {"where": error.where, "hint": error.hint, "rule": getattr(error, "rule", "")}
+        extra = {
+            "where": error.where,
+            "hint": error.hint,
+            "rule": getattr(error, "rule", ""),
+            "request_id": error.request_id,
+        }
         out.document({"error": told | {name: value for name, value in extra.items() if value}})
     out.note(f"error: {error.message}")
     if error.where:
         out.note(f"  at: {error.where}")
+    if error.request_id:
+        out.note(f"  request id: {error.request_id} (the server's log tells the cause beside it)")
     if error.hint:
         out.note(f"  try: {error.hint}")
     return status

@@ -7,7 +7,7 @@ exists). A profile is TOML with `url`, `key` and optionally `tenant`; `vitne ini
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -20,7 +20,7 @@ from cyclopts import Group, Parameter
 from vitne import errors
 from vitne.errors import ConfigurationError, DecodeError, UnavailableError, VitneError
 
-__all__ = ["DEFAULT_URL", "Client", "Purpose", "Server", "profile", "to_error"]
+__all__ = ["DEFAULT_URL", "Client", "Purpose", "Server", "fault_line", "profile", "to_error"]
 
 DEFAULT_URL = "http://127.0.0.1:8470"
 """Where `vitne serve` listens when it is told nothing."""
@@ -46,14 +46,28 @@ class Server:
     """Which server, and as whom."""
 
     url: Annotated[
-        str, Parameter(name="--url", group=_CONNECTION, help="Address of the server.")
+        str,
+        Parameter(
+            name="--url",
+            group=_CONNECTION,
+            help="Its address; else VITNE_URL, a client.toml, http://127.0.0.1:8470.",
+        ),
     ] = ""
     key: Annotated[
-        str, Parameter(name="--key", group=_CONNECTION, help="API key; better in VITNE_API_KEY.")
+        str,
+        Parameter(
+            name="--key",
+            group=_CONNECTION,
+            help="API key; else VITNE_API_KEY (others cannot see that one), a client.toml.",
+        ),
     ] = ""
     tenant: Annotated[
         str,
-        Parameter(name="--tenant", group=_CONNECTION, help="Whose log; needed by wide keys only."),
+        Parameter(
+            name="--tenant",
+            group=_CONNECTION,
+            help="Whose log; else VITNE_TENANT, or the only one that the key is for.",
+        ),
     ] = ""
 
     def __repr__(self) -> str:
@@ -131,7 +145,15 @@ class Client:
         """GET bytes as they came; errors as in `get`."""
         return self.send("GET", path, params=_given(params)).content
 
-    def post(self, path: str, body: bytes, content_type: str, key: str = "") -> Any:  # noqa: ANN401  # JSON
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        content_type: str,
+        key: str = "",
+        *,
+        taken: Container[int] = (),
+    ) -> Any:  # noqa: ANN401  # JSON
         """POST bytes and decode the JSON reply; errors as in `get`.
 
         Args:
@@ -139,12 +161,20 @@ class Client:
             body: the bytes.
             content_type: their media type.
             key: sent as `Idempotency-Key`, which makes the same request safe to send again.
+            taken: statuses of problems that are a reply like any other here.
         """
         headers = {"Content-Type": content_type} | ({"Idempotency-Key": key} if key else {})
-        return _decode(self.send("POST", path, headers=headers, content=body))
+        return _decode(self.send("POST", path, taken=taken, headers=headers, content=body))
 
-    def send(self, method: str, path: str, **kwargs: Any) -> httpx.Response:  # noqa: ANN401  # httpx's
-        """Any request; raises the server's problem as an error."""
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        taken: Container[int] = (),
+        **kwargs: Any,  # noqa: ANN401  # httpx's
+    ) -> httpx.Response:
+        """Any request; raises the server's problem as an error, but for the statuses `taken`."""
         try:
             reply = self._http.request(method, path, **kwargs)
         except httpx.InvalidURL as error:
@@ -155,7 +185,7 @@ class Client:
                 where=self.url,
                 hint="is it running? vitne serve",
             ) from error
-        if reply.is_error:
+        if reply.is_error and reply.status_code not in taken:
             raise to_error(reply)
         return reply
 
@@ -182,10 +212,11 @@ def to_error(reply: httpx.Response) -> VitneError:
     code = str(problem.get("code", ""))
     kind = _kind(code, reply.status_code)
     message = str(problem.get("detail") or problem.get("title") or f"HTTP {reply.status_code}")
-    faults = [_fault_line(fault) for fault in problem.get("problems") or []]
+    faults = [fault_line(fault) for fault in problem.get("problems") or []]
     made = kind("\n  ".join([message, *faults]))
     made.where = str(problem.get("where") or reply.url.path)
     made.hint = str(problem.get("hint") or "")
+    made.request_id = str(problem.get("request_id") or "")
     made.code = code or kind.code  # type: ignore[misc]  # the server's code, told as it came
     wait_s = reply.headers.get("retry-after", "")
     if isinstance(made, UnavailableError) and wait_s.isdecimal():
@@ -193,7 +224,8 @@ def to_error(reply: httpx.Response) -> VitneError:
     return made
 
 
-def _fault_line(fault: Mapping[str, object]) -> str:
+def fault_line(fault: Mapping[str, object]) -> str:
+    """One fault of an event in words: code, path, what was expected and what came."""
     line = f"{fault.get('code', '')} at {fault.get('path', '')}"
     if fault.get("expected"):
         line += f": expected {fault['expected']}"

@@ -38,36 +38,50 @@ Post = Callable[[bytes, int], list[dict[str, Any]]]
 
 
 def import_(  # noqa: PLR0913  # one parameter per option of the verb
-    file: Annotated[Path, Parameter(help="The log; gzip is recognised.")],
+    file: Annotated[Path, Parameter(help="The log to bring in, plain or gzip.")],
     /,
     *,
     format: Annotated[  # noqa: A002  # the name of the option
         Format | None,
-        Parameter(help="cloudtrail, cef, jsonl or csv; else told from the file's name."),
+        Parameter(
+            help="Else by the file's name: .csv and .tsv, .cef, .json (CloudTrail); jsonl for any"
+            " other."
+        ),
     ] = None,
     mapping: Annotated[
-        str, Parameter(help="For csv and jsonl: a TOML file, or a name of those that come along.")
+        str,
+        Parameter(
+            help="For csv and jsonl: a TOML file that says which field becomes which, or one that"
+            " comes with Vitne: example, permits, problems. How to write one:"
+            " docs/howto/import-logs.md."
+        ),
     ] = "",
     at: Annotated[
-        str, Parameter(help="Where the record lies inside each JSON line, e.g. event.")
+        str,
+        Parameter(help="For jsonl: the member of each line that holds the record, e.g. event."),
     ] = "",
-    delimiter: Annotated[str, Parameter(help="Between the cells of a CSV file.")] = ",",
+    delimiter: Annotated[str, Parameter(help="For csv: what stands between two cells.")] = ",",
     dry_run: Annotated[
-        bool, Parameter(negative="", help="Map and check only; needs no server, sends nothing.")
+        bool,
+        Parameter(negative="", help="Only map and check all records and report; needs no server."),
     ] = False,
     restart: Annotated[
-        bool, Parameter(negative="", help="Begin anew where an earlier import was interrupted.")
+        bool,
+        Parameter(
+            negative="", help="Begin at the file's start, even if an import of it was cut off."
+        ),
     ] = False,
     server: Server | None = None,
     json: Json = False,
 ) -> int:
-    """Bring in a log of another system.
+    """Bring in a log of another system: each of its records becomes an event.
 
-    Every record keeps its time and gets an id that derives from its own, so importing a file again
-    adds nothing. The original is kept whole beside the event. An interrupted import goes on where
-    it stopped. Exit status 1 if a record was refused; the report says which and why.
+    Every record keeps its time, and its original is kept whole beside the event. Ids derive from
+    the records', so importing a file again adds nothing. An import that was cut off goes on where
+    it stopped. Needs a key whose source may import: vitne key add --may-import. Exit status 1 if a
+    record was refused; the report says which and why.
 
-    Examples:
+    For example:
         vitne import trail.json.gz --format cloudtrail
         vitne import orders.csv --mapping mine.toml --dry-run
     """

@@ -16,7 +16,7 @@ from vitne.errors import ConflictError, StorageError
 from vitne.services.onboard import KeyRequest
 from vitne.services.own_events import OPERATOR
 from vitne.settings import FILE_NAME, Settings
-from vitne.wiring import House, open_house
+from vitne.wiring import House, open_house, refuse_lost_keys
 
 __all__ = ["init"]
 
@@ -25,23 +25,33 @@ PROFILE = "client.toml"
 
 def init(
     *,
-    tenant: Annotated[str, Parameter(help="Make a first tenant too, and a key for it.")] = "",
-    name: Annotated[str, Parameter(help="Its name, for people.")] = "",
+    tenant: Annotated[
+        str, Parameter(help="Id of a first tenant to make, e.g. acme; the key is then for it only.")
+    ] = "",
+    name: Annotated[str, Parameter(help="The tenant's name, for people.")] = "",
     server_name: Annotated[
-        str | None, Parameter(help="First part of every log's origin; fixed from now on.")
+        str | None,
+        Parameter(
+            help="Name of this server in all that its logs sign, e.g. audit.example.com; it can"
+            " never change. Else vitne.local."
+        ),
     ] = None,
-    port: Annotated[int | None, Parameter(help="TCP port to serve on.")] = None,
+    port: Annotated[int | None, Parameter(help="TCP port to serve on; else 8470.")] = None,
     place: Place | None = None,
     json: Json = False,
 ) -> None:
-    """Make a folder for a server: keys, the operator's log, and an API key to begin with.
+    """Make a folder for a server: its secret keys, a log of its own, and a first API key.
 
-    The key is printed once. It also goes into <folder>/client.toml, which only you may read, so
-    that `vitne send`, `search` and `show` find server and key by themselves.
+    The folder is ./vitne-data, or the one named with --folder. The API key may send, read and
+    administer. It is printed once, and kept in client.toml in the folder, which only you may read:
+    there `vitne send`, `search` and `show` find server and key by themselves.
+
+    Each tenant (customer) has a log of its own; `vitne tenant add` makes more of them.
     """
     out = Output(json)
     settings = settings_of(place, server_name=server_name, port=port)
     folder = Path(settings.folder)
+    refuse_lost_keys(folder)
     if (folder / PROFILE).exists():
         raise ConflictError(
             "this folder is initialised already", where=str(folder), hint="serve it: vitne serve"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Group, Parameter
 
 from vitne.cli.admin import Place, opened, shell_user
-from vitne.cli.output import Json, Output, plain, table
+from vitne.cli.output import Json, Output, minute, plain, table
 from vitne.core.source import SourceRegistration
 from vitne.core.times import format_utc
 from vitne.core.types import LogId
@@ -18,7 +18,11 @@ __all__ = ["Source", "app"]
 
 app = App(name="key", help="Make, list and revoke API keys.")
 
-_SOURCE = Group("Source, for --role write", sort_key=10)
+_SOURCE = Group("Source: the application that sends with it (for --role write)", sort_key=10)
+_COLUMNS = (
+    *("id!", "name", "roles", "tenants", "revoked (UTC)!"),
+    *("source!?", "created (UTC)!?", "person?"),
+)
 
 
 @Parameter(name="*")
@@ -27,30 +31,40 @@ class Source:
     """What is registered of the application that sends with a key."""
 
     source: Annotated[
-        str, Parameter(name="--source", group=_SOURCE, help="application/service.")
+        str,
+        Parameter(
+            name="--source",
+            group=_SOURCE,
+            help="Its name, as application/service, e.g. crm/crm-bff. Stands in its events.",
+        ),
     ] = ""
     layer: Annotated[
         Literal["ui", "bff", "gateway", "joint_service", "internal_service", "database"],
-        Parameter(name="--layer", group=_SOURCE, help="Where in the system it sits."),
+        Parameter(name="--layer", group=_SOURCE, help="Which part of a system it is."),
     ] = "bff"
     environment: Annotated[
         Literal["prod", "staging", "test", "dev"],
-        Parameter(name="--environment", group=_SOURCE, help="Which of its installations."),
+        Parameter(name="--environment", group=_SOURCE, help="Which of its installations this is."),
     ] = "prod"
     deployment: Annotated[
         Literal["saas", "customer_hosted", "edge"],
         Parameter(name="--deployment", group=_SOURCE, help="Who hosts it."),
     ] = "saas"
     issuer: Annotated[
-        str, Parameter(name="--issuer", group=_SOURCE, help="Issuer of its users' ids.")
+        str,
+        Parameter(
+            name="--issuer", group=_SOURCE, help="Who gives its users their ids, e.g. an IdP's URL."
+        ),
     ] = ""
     party: Annotated[
         Literal["tenant", "vendor", "partner", "consumer"],
-        Parameter(name="--party", group=_SOURCE, help="Whose people its users are."),
+        Parameter(name="--party", group=_SOURCE, help="For whom its users work."),
     ] = "tenant"
     may_assert: Annotated[
         bool,
-        Parameter(name="--may-assert", group=_SOURCE, help="May say on its word who acted."),
+        Parameter(
+            name="--may-assert", group=_SOURCE, help="Its word on who acted is taken, unsigned."
+        ),
     ] = True
     may_import: Annotated[
         bool,
@@ -58,13 +72,16 @@ class Source:
             name="--may-import",
             negative="",
             group=_SOURCE,
-            help="May send old events, with originals.",
+            help="It may import: send old events with their originals.",
         ),
     ] = False
     faces_user: Annotated[
         bool,
         Parameter(
-            name="--faces-user", negative="", group=_SOURCE, help="Its connections are its users'."
+            name="--faces-user",
+            negative="",
+            group=_SOURCE,
+            help="Users send with it themselves: the address it comes from is theirs.",
         ),
     ] = False
 
@@ -93,21 +110,41 @@ class Source:
 
 @app.command
 def add(  # noqa: PLR0913  # the options of a verb
-    name: Annotated[str, Parameter(help="What it is for, e.g. crm-prod.")],
+    name: Annotated[str, Parameter(help="What the key is for, e.g. crm-prod; people read it.")],
     /,
     *,
     role: Annotated[
-        list[Role], Parameter(help="write, read or admin; may be repeated.", negative="")
+        list[Role],
+        Parameter(
+            help="What it may do: write (send events), read (search, show, prove), admin (figures"
+            " of the server). Give it again for more.",
+            negative="",
+        ),
     ],
     tenant: Annotated[
-        list[str] | None, Parameter(help="For which tenant; none: for all.", negative="")
+        list[str] | None,
+        Parameter(
+            help="Id of a tenant that it is for; give it again for more, not at all for every one.",
+            negative="",
+        ),
     ] = None,
-    person: Annotated[str, Parameter(help="Opaque id of the person who holds it.")] = "",
+    person: Annotated[
+        str,
+        Parameter(
+            help="For --role read: id of the person who holds it, as in your staff directory; each"
+            " read is logged under it. No name, no mail address."
+        ),
+    ] = "",
     source: Source | None = None,
     place: Place | None = None,
     json: Json = False,
 ) -> None:
-    """Make an API key. It is printed once; the folder keeps only its hash."""
+    """Make an API key. It is printed once; the folder keeps only its hash.
+
+    For example:
+        vitne key add crm-prod --role write --source crm/crm-bff --tenant acme
+        vitne key add kari --role read --person emp_4711 --tenant acme
+    """
     out = Output(json)
     wanted = KeyRequest(
         name=name,
@@ -131,15 +168,20 @@ def list_(*, place: Place | None = None, json: Json = False) -> None:
     out = Output(json)
     with opened(place) as house:
         found = [_machine(key) for key in house.onboard.api_keys()]
-    columns = ["id", "name", "roles", "tenants", "source", "person", "created_at", "revoked_at"]
     rows = [
-        [
-            ", ".join(one[column]) if isinstance(one[column], list) else one[column]
-            for column in columns
-        ]
+        (
+            one["id"],
+            one["name"],
+            ", ".join(one["roles"]),
+            ", ".join(one["tenants"]),
+            minute(one["revoked_at"]),
+            one["source"],
+            minute(one["created_at"]),
+            one["person"],
+        )
         for one in found
     ]
-    out.result({"keys": found}, table(f"{len(found)} keys", columns, rows))
+    out.result({"keys": found}, table(f"{len(found)} keys", _COLUMNS, rows))
 
 
 @app.command

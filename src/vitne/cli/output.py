@@ -9,17 +9,17 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TextIO
 
 import msgspec
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["Advance", "Json", "Output", "debugging", "plain", "table"]
+__all__ = ["Advance", "Json", "Listing", "Output", "debugging", "minute", "plain", "table"]
 
 Json = Annotated[
     bool,
@@ -34,6 +34,8 @@ Advance = Callable[[int], None]
 
 _LINES = "\n"
 _PIPE_COLUMNS = 400
+_ANY_CHARS = 10_000
+"""Wider than any table, to learn how wide one would like to be."""
 
 
 def _into_a_pipe(stream: TextIO) -> dict[str, Any]:
@@ -64,25 +66,71 @@ def _tame(text: str, kept: str) -> str:
     return "".join(c if c.isprintable() or c in kept else "\ufffd" for c in text)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "Table":
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "Listing":
     """A table of plain values.
 
-    A column whose name ends in `#` is set to the right; one that ends in `!` is never broken.
+    Marks at the end of a column's name: `#` sets it to the right, `!` never breaks it, `?` leaves
+    it out where there is no room for it, the last such column first.
     """
-    from rich import box  # noqa: PLC0415  # programs' output needs no rich
-    from rich.table import Table  # noqa: PLC0415  # likewise
+    return Listing(title, tuple(columns), tuple(map(tuple, rows)))
 
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        made.add_column(
-            name.rstrip("#!"),
-            justify="right" if name.endswith("#") else "left",
-            no_wrap=name.endswith("!"),
-            overflow="fold",
-        )
-    for row in rows:
-        made.add_row(*(plain(cell) for cell in row))
-    return made
+
+class Listing(NamedTuple):
+    """A table that knows how to be narrow; see `table`."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+
+    def __rich_console__(
+        self, console: "Console", options: "ConsoleOptions"
+    ) -> "Iterator[RenderableType]":
+        """The widest form that fits, and the names of the columns that do not."""
+        shown = list(range(len(self.columns)))
+        made = self._drawn(shown)
+        while console.measure(made, options=options.update(width=_ANY_CHARS)).maximum > (
+            options.max_width
+        ):
+            spare = [at for at in shown if "?" in _marks(self.columns[at])]
+            if not spare:
+                break
+            shown.remove(spare[-1])
+            made = self._drawn(shown)
+        yield made
+        if len(shown) < len(self.columns):
+            left_out = [_bare(n) for at, n in enumerate(self.columns) if at not in shown]
+            yield plain(f"No room for: {', '.join(left_out)}; --json shows all.", "dim")
+
+    def _drawn(self, shown: Sequence[int]) -> "Table":
+        from rich import box  # noqa: PLC0415  # programs' output needs no rich
+        from rich.table import Table  # noqa: PLC0415  # likewise
+
+        title = self.title or None
+        made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        for at in shown:
+            marks = _marks(self.columns[at])
+            made.add_column(
+                _bare(self.columns[at]),
+                justify="right" if "#" in marks else "left",
+                no_wrap="!" in marks,
+                overflow="fold",
+            )
+        for row in self.rows:
+            made.add_row(*(plain(row[at]) for at in shown))
+        return made
+
+
+def _bare(column: str) -> str:
+    return column.rstrip("#!?")
+
+
+def _marks(column: str) -> str:
+    return column[len(_bare(column)) :]
+
+
+def minute(moment: str) -> str:
+    """An RFC 3339 time as lists show it: to the minute, UTC."""
+    return moment[:16].replace("T", " ")
 
 
 class Output:

@@ -1,5 +1,6 @@
 """`vitne search`: find events, newest first."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
@@ -13,10 +14,13 @@ __all__ = ["search"]
 _MORE = Group("Beside the events", sort_key=20)
 _PAGE_MAX = 200
 _BAR_CHARS = 40
-_COLUMNS = ("recorded!", "type", "actor", "targets", "outcome", "id!")
-_TABLE_CHARS = 150
+_COLUMNS = ("occurred (UTC)!", "recorded (UTC)!", "type", "actor", "targets", "outcome", "id!")
+_TABLE_CHARS = 170
 """A terminal narrower than this would break every cell."""
+_HEADER = "occurred (UTC)           type  actor     [recorded: where it is a minute or more apart]"
+_APART_S = 60
 _TARGETS_SHOWN = 2
+_TO_MINUTES, _TO_SECONDS = 16, 19
 
 
 def search(  # noqa: PLR0913  # the options of a verb
@@ -44,7 +48,9 @@ def search(  # noqa: PLR0913  # the options of a verb
     server: Server | None = None,
     json: Json = False,
 ) -> None:
-    """Find events of a log, newest first by log order.
+    """Find events of a log, newest first by log order: as they were recorded.
+
+    The time that is shown first is that of the act, by its sender's word.
 
     The filter language stands in docs/reference/search.md. The search is itself an event of the
     log. Tells how many there are, up to which entry was looked, and how far behind that is.
@@ -137,11 +143,24 @@ def _events(rows: list[dict[str, Any]], out: Output) -> list[Any]:
     cells = [_cells(row) for row in rows]
     if out.console.width >= _TABLE_CHARS:
         return [table("", _COLUMNS, cells)]
-    lines = []
-    for at, kind, actor, targets, outcome, event_id in cells:
-        lines.append(plain(f"{at}  {kind}  {actor}"))
-        lines.append(plain(f"    {event_id}  {outcome}  {targets}", "dim"))
+    lines = [plain(_HEADER, "bold")]
+    for row, (occurred, recorded, kind, actor, targets, outcome, event_id) in zip(
+        rows, cells, strict=True
+    ):
+        lines.append(plain(f"{occurred:23}  {kind}  {actor}"))
+        late = f"recorded {recorded}  " if _is_apart(row) else ""
+        lines.append(plain(f"    {event_id}  {late}{outcome}  {targets}", "dim"))
     return [*lines, ""]
+
+
+def _is_apart(row: dict[str, Any]) -> bool:
+    """Whether the log took the event at another time than that of the act, by its sender's word."""
+    occurred = str(row["event"].get("occurred_at", ""))
+    try:
+        apart = datetime.fromisoformat(row["recorded_at"]) - datetime.fromisoformat(occurred)
+    except ValueError:
+        return True  # that part of the event is erased
+    return abs(apart.total_seconds()) >= _APART_S
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -151,13 +170,19 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     named = [f"{one.get('type')}/{one.get('id')}" for one in targets[:_TARGETS_SHOWN]]
     more = len(targets) - len(named)
     return (
-        str(row["recorded_at"])[:23].replace("T", " "),
+        _moment(event.get("occurred_at", "")),
+        _moment(row["recorded_at"]),
         str(event.get("type", "")),
         " ".join(str(actor[name]) for name in ("id", "name") if name in actor),
         ", ".join(named) + (f" and {more} more" if more else ""),
         str(outcome.get("result", "")),
         str(row["id"]),
     )
+
+
+def _moment(value: object) -> str:
+    """To the millisecond."""
+    return str(value)[:23].removesuffix("Z").replace("T", " ")
 
 
 def _dict(value: object) -> dict[str, Any]:
@@ -184,12 +209,17 @@ def _reach(page: dict[str, Any]) -> str:
 def _bars(histogram: dict[str, Any]) -> Any:  # noqa: ANN401  # rich's
     counts: list[int] = histogram["counts"]
     most = max([*counts, 1])
+    edges: list[str] = histogram["edges"]
+    # To the minute, if that tells the bars apart; they begin at whole seconds.
+    chars = (
+        _TO_MINUTES if len({edge[:_TO_MINUTES] for edge in edges}) == len(edges) else _TO_SECONDS
+    )
     rows = [
         (
-            edge[:16].replace("T", " "),
+            edge[:chars].replace("T", " "),
             f"{count:,}",
             "█" * (count * _BAR_CHARS // most),
         )
-        for edge, count in zip(histogram["edges"], counts, strict=False)
+        for edge, count in zip(edges, counts, strict=False)
     ]
-    return table("over time", ("from!", "events#", ""), rows)
+    return table("over time, by when it occurred", ("from (UTC)!", "events#", ""), rows)

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Group, Parameter
 
-from vitne.cli.client import Client, Server
-from vitne.cli.output import Json, Output, table
+from vitne.cli.client import Client, Server, fault_line
+from vitne.cli.output import Json, Output, plain, table
 from vitne.core.ids import RANDOM_BYTES, to_text, uuid7
 from vitne.errors import BadInputError, UnavailableError
 
@@ -23,6 +23,8 @@ __all__ = ["Event", "send"]
 _CHUNK_EVENTS, _CHUNK_BYTES = 1_000, 4 << 20
 _ATTEMPTS = 4
 _LISTED = 20
+_REFUSED = (409, 422)
+"""How a server answers to a single event that it did not take."""
 _EVENT = Group("Event", sort_key=10)
 _Text = Annotated[str, Parameter(group=_EVENT)]
 
@@ -32,23 +34,38 @@ _Text = Annotated[str, Parameter(group=_EVENT)]
 class Event:
     """One event, as a minimal event (docs/reference/events.md) says it."""
 
-    type: Annotated[str, Parameter(group=_EVENT, help="E.g. crm.customer.viewed.")] = ""
-    actor: Annotated[str, Parameter(group=_EVENT, help="Id of the person who acted.")] = ""
+    type: Annotated[
+        str, Parameter(group=_EVENT, help="What happened, e.g. crm.customer.viewed.")
+    ] = ""
+    actor: Annotated[str, Parameter(group=_EVENT, help="Id of who acted, e.g. usr_77.")] = ""
     target: Annotated[
-        list[str], Parameter(group=_EVENT, negative="", help="type/id; may be given again.")
+        list[str],
+        Parameter(
+            group=_EVENT,
+            negative="",
+            help="On what, as type/id, e.g. customer/cus_1; may be given again.",
+        ),
     ] = field(default_factory=list)
     outcome: Annotated[
-        str, Parameter(group=_EVENT, help="succeeded, denied, failed, partial or unknown.")
+        str,
+        Parameter(group=_EVENT, help="How it ended: succeeded, denied, failed, partial, unknown."),
     ] = ""
-    code: Annotated[str, Parameter(group=_EVENT, help="Why, if it did not succeed.")] = ""
-    at: Annotated[str, Parameter(group=_EVENT, help="When, as 2026-11-24T09:15:02.113Z.")] = ""
-    id: Annotated[str, Parameter(group=_EVENT, help="UUIDv7; made if you give none.")] = ""
+    code: Annotated[
+        str, Parameter(group=_EVENT, help="Code that says why it ended so, e.g. no_permission.")
+    ] = ""
+    at: Annotated[
+        str,
+        Parameter(group=_EVENT, help="When it happened, as 2026-11-24T09:15:02.113Z; else now."),
+    ] = ""
+    id: Annotated[
+        str, Parameter(group=_EVENT, help="The event's id, a UUIDv7; else a new one.")
+    ] = ""
     purpose: Annotated[
         str, Parameter(group=_EVENT, help="What for, as CODE or CODE:REFERENCE.")
     ] = ""
     set: Annotated[
         list[str],
-        Parameter(group=_EVENT, negative="", help="Any other field: actor.name=Ola, ended_at=…"),
+        Parameter(group=_EVENT, negative="", help="Any other field, e.g. actor.name=Ola."),
     ] = field(default_factory=list)
 
     def document(self, tenant: str) -> dict[str, Any]:
@@ -75,22 +92,31 @@ class Event:
 def send(
     file: Annotated[
         Path | None,
-        Parameter(help="JSON or NDJSON; - for standard input.", allow_leading_hyphen=True),
+        Parameter(
+            help="An event, an array of them, or one a line (NDJSON); - is standard input.",
+            allow_leading_hyphen=True,
+        ),
     ] = None,
     /,
     *,
     event: Event | None = None,
     receipts: Annotated[
         Path | None,
-        Parameter(help="Append receipts to this file; else ~/.local/state/vitne/receipts.ndjson."),
+        Parameter(
+            help="Where to append the signed receipts; else ~/.local/state/vitne/receipts.ndjson."
+        ),
     ] = None,
     server: Server | None = None,
     json: Json = False,
 ) -> int:
-    """Send one event (--type, --actor, --target) or a file of them.
+    """Send one event, told by options, or a file of events; waits until they are durable.
 
-    A file may be sent again at any time: its events are recognised. Exit status 1 if an event
-    was rejected.
+    A file may be sent again at any time: its events are recognised and not stored twice. Exit
+    status 1 if an event was rejected; all that is wrong with it is listed.
+
+    For example:
+        vitne send --type crm.customer.viewed --actor usr_77 --target customer/cus_1
+        vitne send events.ndjson
     """
     event, server, out = event or Event(), server or Server(), Output(json)
     with Client(server) as client:
@@ -123,7 +149,8 @@ class _Sending:
         while True:
             attempt += 1
             try:
-                return self._keep(self.client.post("/v1/events", body, content_type, key))
+                reply = self.client.post("/v1/events", body, content_type, key, taken=_REFUSED)
+                return self._keep(_as_one_of_many(reply))
             except UnavailableError as error:
                 if attempt == _ATTEMPTS:
                     raise
@@ -146,6 +173,13 @@ class _Sending:
         self.receipts_file.parent.mkdir(parents=True, exist_ok=True)
         with self.receipts_file.open("ab") as kept:
             kept.write(msgspec.json.encode(line) + b"\n")
+
+
+def _as_one_of_many(reply: dict[str, Any]) -> dict[str, Any]:
+    """A reply with results; a single event that was refused has a problem in the place of it."""
+    if "results" in reply or not reply.get("problems"):
+        return reply
+    return {"results": [{"status": "rejected", "problems": reply["problems"]}]}
 
 
 def _send_file(sending: _Sending, data: bytes, out: Output) -> None:
@@ -199,7 +233,8 @@ def _tell(sending: _Sending, out: Output) -> int:
         summary += f" (the first {_LISTED} of those not accepted are listed)"
     out.result(
         {"counts": counts, "results": sending.results, "receipts": sending.receipts},
-        *([table("", ("status", "id", "log", "index#", "note"), rows)] if rows else []),
+        *([table("", ("status", "id!", "log", "index#", "note"), rows)] if rows else []),
+        *(line for result in shown for line in _faults(result)),
         summary,
     )
     if sending.receipts:
@@ -208,8 +243,18 @@ def _tell(sending: _Sending, out: Output) -> int:
 
 
 def _why(result: dict[str, Any]) -> str:
-    faults = [f"{p.get('code')} at {p.get('path')}" for p in result.get("problems", [])]
+    count = len(result.get("problems", []))
+    faults = ["" if not count else "1 problem" if count == 1 else f"{count} problems"]
     return "; ".join(filter(None, [result.get("reason", ""), *result.get("warnings", []), *faults]))
+
+
+def _faults(result: dict[str, Any]) -> Iterator[Any]:
+    """Every fault of a refused event, a line each."""
+    faults = result.get("problems") or []
+    if faults:
+        yield plain(f"{result.get('id') or 'the event'} was refused:")
+    for fault in faults:
+        yield plain(f"  {fault_line(fault)}")
 
 
 def _read(file: Path) -> bytes:

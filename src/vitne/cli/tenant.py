@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from vitne.cli.admin import Place, opened, shell_user
-from vitne.cli.output import Json, Output, plain, table
+from vitne.cli.output import Json, Output, minute, plain, table
 from vitne.core.times import format_utc
 from vitne.core.types import LogId
 
@@ -50,6 +50,9 @@ def list_(*, place: Place | None = None, json: Json = False) -> None:
             }
             for one in house.onboard.tenants()
         ]
-    columns = ["id", "name", "created_at", "entries#", "origin"]
-    rows = [list(one.values()) for one in found]
+    columns = ["id!", "name", "entries#", "created (UTC)!?", "origin!?"]
+    rows = [
+        (one["id"], one["name"], one["entries"], minute(str(one["created_at"])), one["origin"])
+        for one in found
+    ]
     out.result({"tenants": found}, table(f"{len(found)} tenants", columns, rows))

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from vitne import errors
+from vitne.cli.app import run
 from vitne.cli.client import Client, Server, profile, to_error
 from vitne.errors import ConfigurationError, UnavailableError, VitneError
 
@@ -136,3 +137,22 @@ def test_when_to_try_again_is_taken_from_the_reply() -> None:
     assert error.retry_after_s == 7
     assert isinstance(dated, UnavailableError)
     assert dated.retry_after_s == 1
+
+
+def test_the_id_of_a_failed_request_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All that the server tells of a fault of its own; beside it stands the cause in its log."""
+    failed = to_error(_reply(500, {"code": "internal", "request_id": "abc0123456789def"}))
+
+    def fail(*, json: bool = False) -> None:  # noqa: ARG001  # as the verb takes it
+        raise failed
+
+    monkeypatch.setattr("vitne.cli.verify.verify", fail)
+    status = run(["verify"])
+    as_json = run(["verify", "--json"])
+
+    told = capsys.readouterr()
+    assert (status, as_json) == (70, 70)
+    assert "request id: abc0123456789def" in told.err
+    assert msgspec.json.decode(told.out)["error"]["request_id"] == "abc0123456789def"

@@ -158,7 +158,7 @@ def _read_master(folder: Path, path: Path) -> bytes:
         raise ConfigurationError(
             "there is no master secret",
             where=str(path),
-            hint="run `vitne init`, or restore the file from its backup",
+            hint="restore it from its backup; `vitne init` is for a new, empty folder",
         )
     files.check_private(folder)
     files.check_private(path)
