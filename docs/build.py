@@ -217,7 +217,7 @@ def http_page() -> str:
     lines += [
         "`Authorization: Bearer vk_…`. Errors are `application/problem+json`; their codes are"
     ]
-    lines += ["in [errors.md](errors.md).", ""]
+    lines += ["in [errors.md](errors.md).", "", document["info"]["description"], ""]
     for path, methods in sorted(document["paths"].items()):
         for method, about in sorted(methods.items()):
             lines += [f"## {method.upper()} {path}", "", _sentence(about.get("summary", ""))]

@@ -23,6 +23,7 @@ from vitne.api.events import PATH, ROUTE, EventsDoor
 from vitne.api.handlers import Here, respond
 from vitne.api.metrics import Meters
 from vitne.api.openapi import event_schemas
+from vitne.api.parameters import KnownParameters
 from vitne.api.problems import bare_problem, kind_of, problem
 from vitne.api.replies import Header, Reply, always, send_reply
 from vitne.errors import VitneError
@@ -44,13 +45,16 @@ class Application:
     ) -> None:
         self._events = events
         self._meters = meters
+        parameters = KnownParameters()
         self._rest = Litestar(
+            guards=[parameters],
             route_handlers=list(routes),
             openapi_config=openapi,
             exception_handlers={Exception: _answer_error},
             logging_config=None,
         )
         made = self._rest.openapi_schema.to_schema()
+        parameters.learn(made)
         made["components"]["schemas"].update(event_schemas())
         self.document = json.dumps(made, indent=1, sort_keys=True).encode("utf-8")
 

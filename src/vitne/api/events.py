@@ -19,7 +19,7 @@ from vitne.api.commits import Commits
 from vitne.api.metrics import Meters
 from vitne.api.problems import bare_problem
 from vitne.api.replies import Reply
-from vitne.errors import UnsupportedMediaError
+from vitne.errors import BadInputError, UnsupportedMediaError
 from vitne.ports import ApiKey
 from vitne.services.own_events import Form, Intake
 from vitne.services.quota import Quota
@@ -75,6 +75,12 @@ class EventsDoor:
             VitneError: whatever is wrong, for `problems`.
             ClientGoneError: nobody waits for the reply.
         """
+        if scope["query_string"]:
+            raise BadInputError(
+                "the resource takes no query parameters",
+                where=scope["query_string"].decode("latin-1").partition("=")[0][:40],
+                hint="the tenant stands in each event, or follows from the key",
+            )
         head = read_head(scope["headers"])
         key = self._access.key(head, "write")
         source = key.source.source_id if key.source else ""
@@ -151,9 +157,12 @@ def _refusal(result: EventResult) -> Reply:
         code = "unreadable"  # the object cannot even be read as JSON
     else:
         code = "rejected"
+    count = len(result.problems)
     return bare_problem(
         code,
-        detail=f"the event has {len(result.problems)} problems, each with its path",
+        detail="the event has 1 problem, with its path"
+        if count == 1
+        else f"the event has {count} problems, each with its path",
         hint="mend them and send the event again; see docs/reference/events.md",
         problems=result.problems,
     )

@@ -148,7 +148,8 @@ def finding_routes(door: FindingDoor, reads: Reads) -> list[HTTPRouteHandler]:
         "/v1/events",
         operation_id="search_events",
         summary="Search events",
-        description="Newest first by log order. The search is itself an event of the log.",
+        description="Newest first by log order. The search is itself an event of the log. A"
+        " parameter that is not one of these is refused: a misspelt one would find too much.",
         responses=problems(*READING, "filter_syntax", "bad_cursor", "too_large"),
         tags=["events"],
     )

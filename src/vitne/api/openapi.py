@@ -151,6 +151,9 @@ def config() -> OpenAPIConfig:
         title="Vitne",
         version=__version__,
         summary="An audit log that can prove, or disprove, that a person misused their access",
+        description="A query parameter that a resource does not take is refused with status 400,"
+        " code `bad_input`, and the nearest one that it takes; those of probes and scrapers on the"
+        " resources for operations are passed over.",
         components=Components(security_schemes={"key": bearer}),
         security=[{"key": []}],
         tags=[

@@ -61,7 +61,7 @@ def tenant_routes(door: TenantsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         "/v1/tenants",
         operation_id="tenants",
         summary="Tenants that the key may read",
-        responses=problems(*AUTHENTICATED, "internal"),
+        responses=problems(*AUTHENTICATED, "bad_input", "internal"),
         tags=["tenants"],
     )
     async def tenants(request: Here) -> TenantsPage:

@@ -97,6 +97,22 @@ def test_a_single_event_with_faults_is_a_422_that_names_them_all(served: Any) ->
     assert {"$.type", "$.actor.id", "$.more"} <= paths
 
 
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ({"more": 1}, "the event has 1 problem, with its path"),
+        ({"more": 1, "most": 2}, "the event has 2 problems, each with its path"),
+    ],
+)
+def test_one_problem_is_told_in_the_singular(
+    served: Any, minimal: Event, fault: Event, sentence: str
+) -> None:
+    with served.client() as client:
+        reply = client.post("/v1/events", json=minimal | fault)
+
+    assert reply.json()["detail"] == sentence
+
+
 def test_the_same_faults_in_an_array_are_one_result_of_a_200(served: Any, minimal: Event) -> None:
     with served.client() as client:
         reply = client.post("/v1/events", json=[minimal, {"type": "Bad"}])
