@@ -32,9 +32,8 @@ class Duck:
             "threads": threads,
             "temp_directory": "",
             "preserve_insertion_order": False,
-            # What it keeps of files is not within its bound; the operating system caches them.
-            "parquet_metadata_cache": False,
-            "enable_external_file_cache": False,
+            "parquet_metadata_cache": True,  # about 1 MB a segment, and half the time of a scan
+            "enable_external_file_cache": False,  # the operating system caches files already
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allowed_directories": [self._where],
