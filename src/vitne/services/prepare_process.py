@@ -28,6 +28,7 @@ from vitne.core.source import SourceRegistration
 from vitne.core.types import LogId
 from vitne.errors import VitneError
 from vitne.ports import ApiKey
+from vitne.services.child import run_to_the_end
 from vitne.services.draft import Sheaf
 from vitne.services.prepare import Item, Preparer
 from vitne.services.reply import Arrival, EventResult, Form
@@ -207,6 +208,8 @@ class _Worker:
                 break
             if found == _READY:
                 self._ready = True
+            elif not self._ready:
+                _LOG.warning("a preparing process cannot begin: %s", found[1:].decode())
             else:
                 self._asked.popleft().set_result(found)
         with self._lock:
@@ -238,10 +241,18 @@ class _Fault(Struct, frozen=True, array_like=True):
 
 
 def work(pipe: Connection, open_preparer: Callable[[], Preparer]) -> None:
-    """The process: request after request until the pipe ends."""
+    """The process: request after request until the pipe ends; does not return."""
+    run_to_the_end(lambda: _work(pipe, open_preparer))
+
+
+def _work(pipe: Connection, open_preparer: Callable[[], Preparer]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends it, not the terminal
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    preparer = open_preparer()
+    try:
+        preparer = open_preparer()
+    except VitneError as error:
+        pipe.send_bytes(_FAULT + f"{error.code}: {error}".encode())
+        return
     gc.collect()
     gc.freeze()
     gc.disable()  # requests make no cycles but on errors

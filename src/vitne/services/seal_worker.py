@@ -21,6 +21,7 @@ from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import IntegrityError, UnavailableError, VitneError
 from vitne.ports import Archive, Searchable, Segment
+from vitne.services.child import run_to_the_end
 
 _LOG = logging.getLogger("vitne.seal")
 
@@ -214,12 +215,16 @@ class SealProcess(SealRunner):
 
 
 def work(pipe: Connection, open_ports: OpenPorts) -> None:
-    """The process: job after job until the pipe ends."""
+    """The process: job after job until the pipe ends; does not return."""
+    run_to_the_end(lambda: _work(pipe, open_ports))
+
+
+def _work(pipe: Connection, open_ports: OpenPorts) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends it, not the terminal
     os.nice(_NICE)
     # Jobs make no cycles, but millions of objects that the collector would look through.
     gc.disable()
-    ports = open_ports()
+    ports: SealPorts | None = None
     while True:
         try:
             job = pipe.recv()
@@ -227,6 +232,7 @@ def work(pipe: Connection, open_ports: OpenPorts) -> None:
             return
         done: Segment | VitneError
         try:
+            ports = ports or open_ports()
             done = run_job(job, ports)
         except VitneError as error:
             done = error
