@@ -4,7 +4,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -13,7 +12,6 @@ import pyarrow.parquet as pq
 
 from vitne.adapters.archive.columns import FORMAT, RECORD_COLUMNS, ROW_GROUP_ROWS, SCHEMA
 from vitne.adapters.archive.decode import to_records
-from vitne.adapters.archive.give_back import give_back
 from vitne.adapters.archive.lookup import Lookup
 from vitne.core.record import Record
 from vitne.core.tile import TILE_WIDTH
@@ -21,10 +19,9 @@ from vitne.core.types import LeafIndex, LogId
 from vitne.errors import IntegrityError
 from vitne.ports import Segment
 
-_DESCRIBED: Final = 16
+_DESCRIBED: Final = 32
+"""Descriptions of files that are kept, some 2 MB each."""
 _OPEN_INDEXES: Final = 4096
-_READS_BEFORE_GIVING_BACK: Final = 16
-"""Of descriptions, some 2 MB each."""
 
 EntrySource = Callable[[LogId, LeafIndex, LeafIndex], list[bytes]]
 """(log, start, end) → the entries [start, end) from the published bundles."""
@@ -72,7 +69,6 @@ class SegmentFiles:
         self._root = root
         self._entries = entries
         self._described: Newest[str, pq.FileMetaData] = Newest(_DESCRIBED)
-        self._reads = count(1)
         self._lookups: Newest[str, Lookup] = Newest(_OPEN_INDEXES)
 
     def path(self, segment: Segment) -> Path:
@@ -142,10 +138,10 @@ class SegmentFiles:
             return pa.concat_tables(tables)
 
     def _describe(self, segment: Segment) -> pq.FileMetaData:
-        if next(self._reads) % _READS_BEFORE_GIVING_BACK == 0:
-            give_back()
-        found = pq.read_metadata(self.path(segment))
-        schema = found.schema.to_arrow_schema()
+        # Not by `FileMetaData.schema`, which ties the two into a cycle: megabytes until the
+        # collector comes round.
+        with pq.ParquetFile(self.path(segment)) as file:
+            found, schema = file.metadata, file.schema_arrow
         known = schema.equals(SCHEMA) and (schema.metadata or {}).get(b"format") == FORMAT.encode()
         if not known or found.num_rows != segment.end - segment.start:
             raise IntegrityError("this is not the segment that it should be", where=segment.key)
