@@ -144,10 +144,19 @@ class House:
     def start(self) -> Recovery | None:
         """Begin; a serving house first finishes or forgets what a crash left.
 
+        A house that cannot begin is closed: nothing of it goes on.
+
         Raises:
             RollbackError: the database is older than what was signed.
             StorageError: the disk is full, read-only or failing.
         """
+        try:
+            return self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> Recovery | None:
         recovery = None
         if self.serving:
             recovery = self.recover.run()
@@ -388,4 +397,8 @@ def open_house(
         StorageError: it cannot be read or written.
     """
     adapters = folder_adapters(settings, serving=serving, create=create)
-    return House(adapters, settings, serving=serving, step=step)
+    with ExitStack() as stack:
+        stack.callback(adapters.close)
+        house = House(adapters, settings, serving=serving, step=step)
+        stack.pop_all()  # from here on the house closes them
+    return house

@@ -1,0 +1,144 @@
+"""A house ends whole: whatever fails, no thread, process or lock of it goes on."""
+
+import multiprocessing
+import threading
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import msgspec
+import pytest
+
+from vitne.core.types import LogId
+from vitne.errors import RollbackError
+from vitne.services.reply import Arrival
+from vitne.settings import Settings
+from vitne.testing import sample_key
+from vitne.wiring import House, open_house
+
+ACME = LogId("acme")
+PARTS = ("preparation", "append", "sealer", "publisher", "adapters")
+_start = threading.Thread.start
+
+
+class Broken(Exception):  # noqa: N818 - not an error of the house
+    """What a part fails with."""
+
+
+def _settings(folder: Path) -> Settings:
+    return Settings(
+        folder=str(folder / "house"),
+        prepare_processes=1,
+        seal_entries=64,
+        seal_check_ms=10,
+        publish_interval_ms=10,
+        free_bytes_min=0,
+    )
+
+
+def _alive() -> list[str]:
+    """Threads and processes of any house."""
+    threads = [one.name for one in threading.enumerate() if one.name.startswith("vitne")]
+    return threads + [one.name for one in multiprocessing.active_children()]
+
+
+def _busy(house: House) -> None:
+    """Events through every part, so that both kinds of processes run."""
+    house.append.create(ACME)
+    body = msgspec.json.encode(
+        [{"type": "crm.customer.viewed", "actor": {"id": f"usr_{at}"}} for at in range(300)]
+    )
+    house.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(60)
+    for _ in range(1200):
+        if house.sealer.stats.segments:
+            return
+        sleep(0.05)
+    pytest.fail(f"nothing was sealed in a minute: {house.sealer.stats}")
+
+
+def _opens_again(settings: Settings) -> bool:
+    with open_house(settings) as house:  # the folder's lock is free
+        return house.append.is_alive
+
+
+@pytest.mark.parametrize("thread", ["vitne-writer", "vitne-publisher", "vitne-sealer"])
+def test_a_house_of_which_one_thread_cannot_start_leaves_none_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thread: str
+) -> None:
+    def start(self: threading.Thread) -> None:
+        if self.name == thread:
+            raise RuntimeError("can't start new thread")
+        _start(self)
+
+    settings = _settings(tmp_path)
+    house = open_house(settings, create=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        with pytest.raises(RuntimeError, match="new thread"):
+            house.start()
+
+    assert _alive() == []
+    assert _opens_again(settings)
+
+
+def test_a_house_that_refuses_to_begin_lets_go_of_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = _settings(tmp_path)
+    house = open_house(settings, create=True)
+
+    def refuse() -> Any:
+        raise RollbackError("the database is older")
+
+    monkeypatch.setattr(house.recover, "run", refuse)
+    with pytest.raises(RollbackError), house:
+        pass
+
+    assert _alive() == []
+    assert _opens_again(settings)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_fails_to_close_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    settings = _settings(tmp_path)
+    house = open_house(settings, create=True)
+    house.start()
+    _busy(house)
+    real = getattr(house, part)
+    close = real.close
+
+    def break_after() -> None:
+        close()
+        raise Broken(part)
+
+    # The set of adapters is frozen; the others are closed by what `close` looks up on them.
+    monkeypatch.setitem(vars(real), "close", break_after)
+    with pytest.raises(Broken, match=part):
+        house.close()
+
+    assert _alive() == []
+    assert _opens_again(settings)
+
+
+def test_parts_that_fail_before_they_close_hold_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread of the part itself goes on; it is the only one."""
+    house = open_house(_settings(tmp_path), create=True)
+    house.start()
+    _busy(house)
+    close = house.sealer.close
+
+    def fail() -> None:
+        raise Broken
+
+    monkeypatch.setattr(house.sealer, "close", fail)
+    with pytest.raises(Broken):
+        house.close()
+
+    left = _alive()
+    close()
+    assert set(left) <= {"vitne-sealer", "vitne-seal"}
+    assert _alive() == []
