@@ -66,7 +66,8 @@ def _uuid7(now_ms: int, rand: str) -> bytes:
 class Load:
     """An endless run of batches of distinct events, numbered from 1 in one stream.
 
-    A batch claims the present time, or `at_us` and then `step_us` more for each event.
+    A batch claims the present time, or `at_us` and then `step_us` more for each event. Ids are
+    always minted now, as a sender does when it records.
     """
 
     def __init__(self, events: Iterable[dict[str, object]], stream: str = "bench/load/1") -> None:
@@ -82,6 +83,7 @@ class Load:
         rand = os.urandom(count * 40).hex()
         out = []
         last, when = -1, ""
+        now_ms = time.time_ns() // 1_000_000
         for i in range(count):
             r = rand[i * 80 : i * 80 + 80]
             self._seq += 1
@@ -90,8 +92,8 @@ class Load:
             if second != last:
                 last, when = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             values = {
-                "ID": _uuid7(us // 1000, r),
-                "ACTION": _uuid7(us // 1000, r[18:]),
+                "ID": _uuid7(now_ms, r),
+                "ACTION": _uuid7(now_ms, r[18:]),
                 "TRACE": r[36:68].encode(),
                 "TIME": f"{when}.{micro // 1000:03d}Z".encode(),
                 "SEQ": str(self._seq).encode(),

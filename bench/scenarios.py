@@ -163,7 +163,7 @@ def search(server: Server, queries: dict[str, Query], rounds: int, seed: int = 1
                 took.append((time.perf_counter() - started) * 1000)
                 if reply.status_code != httpx.codes.OK:
                     raise SystemExit(f"bench: {parameters['q']}: {reply.text}")
-                hits += len(reply.json()["rows"])
+                hits += len(reply.json()["events"])
             figures[f"{name} p50 ms"] = percentile(took, 0.5)
             figures[f"{name} p95 ms"] = percentile(took, 0.95)
             figures[f"{name} mean rows"] = hits / rounds

@@ -26,7 +26,7 @@ def slim(event: dict[str, Any]) -> dict[str, Any]:
     actor, source, observed = event["actor"], event["source"], event["observed"]
     kept = {key: event[key] for key in _KEPT if key in event}
     targets = [
-        {key: target[key] for key in ("type", "id", "role", "exposure")}
+        {key: target[key] for key in ("type", "id", "role", "exposure", "name") if key in target}
         for target in event.get("targets", ())
     ]
     return kept | {

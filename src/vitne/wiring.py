@@ -1,11 +1,10 @@
 """The only place that picks adapters for services: settings in, a running house out."""
 
 import logging
-import os
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +17,7 @@ from vitne.adapters.sqlite.house import SqliteHouse
 from vitne.core import keys
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
-from vitne.errors import ConfigurationError, NotFoundError, VitneError
+from vitne.errors import ConfigurationError, NotFoundError
 from vitne.ports import (
     Archive,
     CheckpointStore,
@@ -42,10 +41,10 @@ from vitne.services.logs import Logs
 from vitne.services.onboard import Onboard
 from vitne.services.own_events import OwnEvents
 from vitne.services.prepare import Preparer
-from vitne.services.prepare_process import PrepareHere, PreparePool
+from vitne.services.prepare_process import PrepareHere, PreparePool, processes_for
 from vitne.services.publish import Publish
 from vitne.services.published import Published
-from vitne.services.publisher import Publisher
+from vitne.services.publisher import Chore, Publisher
 from vitne.services.recover import Recover, Recovery
 from vitne.services.seal import Seal
 from vitne.services.seal_policy import SealLimits
@@ -54,12 +53,14 @@ from vitne.services.sealer import Sealer
 from vitne.services.search import Search
 from vitne.services.show import Show
 from vitne.services.stage import Step, no_step
+from vitne.services.stats import Stats
 from vitne.settings import Settings
 
 _LOG = logging.getLogger("vitne")
 _DATABASE = "vitne.db"
 _SECOND_US = 1_000_000
 _DAY_US = 86_400 * _SECOND_US
+_FORGET_INTERVAL_S = 300
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ class House:
     """All services over one set of adapters.
 
     `start` begins to write, and in a serving house to publish; `close` ends both in an order that
-    loses nothing: intake refuses, what waits is written, what is written is published.
+    loses nothing: the counts of what was not taken are told, intake refuses, what waits is
+    written, what is written is published.
     """
 
     def __init__(
@@ -105,14 +107,20 @@ class House:
             settings, self.logs, self.keys, adapters.archive.find, adapters.clock, adapters.ids
         )
         self.append = _writer(adapters, settings, self.logs, self.keys, Conflicts(preparer))
-        self.preparation = PreparePool(
-            PrepareHere(preparer), adapters.preparing, _prepare_processes(settings, serving=serving)
-        )
+        processes = processes_for(settings.prepare_processes) if serving else 0
+        self.preparation = PreparePool(PrepareHere(preparer), adapters.preparing, processes)
         self.ingest = Ingest(self.preparation, self.append)
         self.publish = Publish(adapters.store, adapters.heads, adapters.objects, self.keys, step)
         forget = Forget(adapters.store, adapters.clock, settings.dedupe_days * _DAY_US)
+        own = OwnEvents(self.ingest, "api" if serving else "cli")
+        self.stats = Stats(adapters.store, own, adapters.clock, adapters.ids)
         self.publisher = Publisher(
-            self.publish, settings.publish_interval_ms / 1000, chore=forget.run_once
+            self.publish,
+            settings.publish_interval_ms / 1000,
+            [
+                Chore(_FORGET_INTERVAL_S, forget.run_once),
+                Chore(settings.stats_interval_s, self.stats.run_once),
+            ],
         )
         self.search = Search(adapters.store, adapters.archive, adapters.segments, adapters.clock)
         self.show = Show(
@@ -127,14 +135,7 @@ class House:
         self.sealer = Sealer(self.seal, runner, settings.seal_check_ms / 1000)
         self.recover = Recover(adapters.store, adapters.heads, adapters.objects, self.keys, step)
         self.fsck = Fsck(_all_stores(adapters, self.keys))
-        door = "api" if serving else "cli"
-        self.onboard = Onboard(
-            adapters.state,
-            self.append,
-            OwnEvents(self.ingest, door),  # type: ignore[arg-type]  # a literal of two
-            adapters.clock,
-            adapters.ids,
-        )
+        self.onboard = Onboard(adapters.state, self.append, own, adapters.clock, adapters.ids)
         self._started = False
 
     def published(self, log: LogId) -> Published:
@@ -178,19 +179,13 @@ class House:
                 return
             self._started = False
             if self.serving:
-                stack.callback(self._publish_the_rest)
+                stack.callback(self.publisher.finish)
                 stack.callback(self.publisher.close)
                 stack.callback(self.sealer.close)
             stack.callback(self.append.close)
             stack.callback(self.preparation.close)
-
-    def _publish_the_rest(self) -> None:
-        try:
-            while self.publish.run_once().more:
-                pass
-        except VitneError as error:
-            # It is stored; the next start publishes it.
-            _LOG.warning("entries are left unpublished: %s: %s", error.code, error)
+            if self.serving and self.append.is_alive:
+                stack.callback(self.stats.finish)
 
     def __enter__(self) -> Self:
         """The house, started."""
@@ -284,15 +279,6 @@ def _archive(
     )
 
 
-def _prepare_processes(settings: Settings, *, serving: bool) -> int:
-    """How many processes prepare large requests: as set, or one for each core but one, up to 4."""
-    if not serving:
-        return 0
-    if settings.prepare_processes >= 0:
-        return settings.prepare_processes
-    return max(0, min(4, (os.cpu_count() or 1) - 1))
-
-
 def _writer(
     adapters: Adapters, settings: Settings, logs: Logs, keys: LogKeys, conflicts: Conflicts
 ) -> Append:
@@ -361,11 +347,17 @@ def open_preparer(settings: Settings) -> Preparer:
     rows = SqliteHouse.open(folder / _DATABASE, read_only=True)
     vault = FolderVault.open(folder / "keys", SystemIds())
 
-    def sealed(log: LogId, event_id: bytes) -> Record | None:
-        # Opened when it is needed, which is seldom: an old event that comes again.
+    @cache
+    def archive() -> ParquetArchive:
+        # Opened when it is needed: an old event comes, perhaps again.
         objects = FolderObjects.open(folder / "objects")
-        with closing(_archive(settings, rows.segments, objects, vault)) as archive:
-            return archive.find(log, event_id)
+        return _archive(settings, rows.segments, objects, vault)
+
+    def sealed(log: LogId, event_id: bytes) -> Record | None:
+        if not rows.records.log(log).sealed_end:
+            return None
+        archive().refresh(log)  # the serving process adds segments
+        return archive().find(log, event_id)
 
     logs, keys = Logs(rows.records, settings.server_name), LogKeys(vault)
     return _preparer(settings, logs, keys, sealed, SystemClock(), SystemIds())

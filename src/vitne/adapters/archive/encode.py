@@ -5,8 +5,8 @@ Values are held out of a core part only if putting them back gives the same byte
 
 Free text: `core_text` is null where the core part, as stored, may itself be searched (plain ASCII
 in lower case); else it holds the part in lower case, or the folded values if it is not plain.
-`rest_text` is null where `person`, in lower case, may be searched; else it holds the folded values
-of the person and payload sections.
+`rest_text` is null where `person`, in lower case, and `person_record` may be searched; else it
+holds the folded values of the person and payload sections.
 """
 
 from collections.abc import Callable, Sequence
@@ -193,10 +193,22 @@ def _added(part: bytes | None) -> tuple[str, bool]:
     return text, text.isascii() and "\\" not in text
 
 
+# Likewise of the person section: the address of an application's server.
+@lru_cache(1024)
+def _is_plain(part: bytes | None) -> bool:
+    """Whether a record part may be searched as it is stored."""
+    text, plain = _added(part)
+    return plain and text == text.lower()
+
+
 def _rest_text(record: Record) -> str | None:
     parts = record.parts
     person = parts.person
-    more = parts.payload not in {_EMPTY, None} or parts.payload_record or parts.person_record
+    more = (
+        parts.payload not in {_EMPTY, None}
+        or parts.payload_record
+        or not _is_plain(parts.person_record)
+    )
     if not record.event_id or person is None or more or not person.isascii() or b"\\" in person:
         rest = Parts(
             payload=parts.payload,

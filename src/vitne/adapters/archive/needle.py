@@ -40,12 +40,13 @@ _POINTERS = (
 )
 _NAMED_LISTS = product(("chain", "targets"), range(100), ("name", "native_id"))
 _PERSON_NAMES: Final = "\n".join(
-    (*_POINTERS, *(f"/{parent}/{at}/{name}" for parent, at, name in _NAMED_LISTS))
+    ("peer_ip", *_POINTERS, *(f"/{parent}/{at}/{name}" for parent, at, name in _NAMED_LISTS))
 )
 _SIGNS: Final = frozenset(":,{}[]-0123456789truefalsn")
 _IN_THE_REST: Final = (
     "(core_text IS NULL AND contains(core_record, ?))",
     "contains(coalesce(rest_text, lower(person)), ?)",
+    "(rest_text IS NULL AND contains(person_record, ?))",
 )
 _PIECE_CHARS: Final = 4
 _COMMON: Final = '"eotirc:,sand_puvmhy0.l}{1b62f5473-89gwk/'
