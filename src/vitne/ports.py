@@ -172,6 +172,15 @@ class Aside(Struct, frozen=True):
     """SHA-256 of `body`, as in the void entry: a retry of the same bytes is found by it."""
 
 
+class Telling(Struct, frozen=True):
+    """Counts that an event is about to tell. Kept before it is sent, so that it counts once."""
+
+    event: bytes
+    """The event as it is sent, with its id: sent again after a crash, it is the same one."""
+    counts: dict[tuple[str, str, str], int]
+    """What it tells, by the keys of `AppendTransaction.add_counts`."""
+
+
 class AppendTransaction(Protocol):
     """One durable transaction over any number of logs; the only way that entries are written.
 
@@ -281,6 +290,26 @@ class RecordStore(Searchable, Protocol):
 
     def counts(self, log: LogId) -> dict[tuple[str, str, str], int]:
         """The counters of `add_counts`."""
+
+    def untold(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
+        """Per log what its counters have grown by since they were last told; no zeros."""
+
+    def tellings(self) -> dict[LogId, Telling]:
+        """Those that were begun and not ended, by log."""
+
+    def begin_telling(self, tellings: Mapping[LogId, Telling]) -> None:
+        """Keep, durably, what is about to be told: all, or none.
+
+        Raises:
+            NotFoundError: one of the logs was never created.
+            ConflictError: one of them has begun to tell already.
+        """
+
+    def end_telling(self, logs: Sequence[LogId]) -> None:
+        """What was begun of these logs is told: its counts no longer count as untold.
+
+        All in one durable step. A log that has begun nothing is passed over.
+        """
 
     def asides(self, log: LogId) -> list[Aside]:
         """Quarantined events, oldest first."""

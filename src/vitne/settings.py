@@ -77,6 +77,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     dedupe_days: Annotated[
         int, _About("How long the hot store remembers event ids", "days", 1, 3_660)
     ] = 7
+    stats_interval_s: Annotated[
+        int, _About("Between two events that tell what intake did not take", "s", 1)
+    ] = 3_600
     free_bytes_min: Annotated[
         int, _About("Disk kept free for publishing; below it 503", "bytes", 0)
     ] = 256 * _MIB

@@ -14,7 +14,7 @@ from vitne.adapters.sqlite.house import SqliteHouse
 from vitne.core.record import Facets, Parts, Record
 from vitne.core.types import Hash, LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import VitneError
-from vitne.ports import Aside, Head, Segment, StreamState, Swap
+from vitne.ports import Aside, Head, Segment, StreamState, Swap, Telling
 
 LOGS = st.sampled_from([LogId("acme"), LogId("beta"), LogId("none")])
 SMALL = st.integers(0, 8)
@@ -110,6 +110,16 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
         LOGS,
         st.sampled_from(["o/acme", "o/none"]),
     ),
+    st.builds(
+        lambda log, n: (
+            lambda h: h.records.begin_telling(
+                {log: Telling(b"e", h.records.untold().get(log, {("s", "t", "r"): n}))}
+            )
+        ),
+        LOGS,
+        SMALL,
+    ),
+    st.builds(lambda log: lambda h: h.records.end_telling([log]), LOGS),
     st.builds(lambda log, end: lambda h: h.records.drop(log, LeafIndex(end)), LOGS, SMALL),
     st.builds(lambda us, most: lambda h: h.records.forget(us, most), FORGET_US, SMALL),
     st.builds(
@@ -149,7 +159,7 @@ def _picture(house: Any) -> list[Any]:
             (records.counts(log), records.asides(log), records.streams(log)),
             (house.checkpoints.head(log), house.segments.segments(log)),
         ]
-    return [*found, records.logs(), records.unpublished()]
+    return [*found, records.logs(), records.unpublished(), records.untold(), records.tellings()]
 
 
 @contextmanager

@@ -140,19 +140,33 @@ class OwnEvents:
         """
         event = _event(log, kind, doer, target) | dict(more or {})
         arrival = Arrival(peer_ip=doer.peer_ip, traceparent=doer.traceparent)
-        waiting = self._intake.submit(msgspec.json.encode(event), "json", self._key, arrival)
-        try:
-            reply = waiting.result(timeout=_WAIT_S)
-        except TimeoutError as error:
-            raise UnavailableError(
-                "the act could not be logged in time, so it is not answered",
-                hint="send the request again",
-            ) from error
-        if reply.accepted != 1:
-            faults = "; ".join(
-                f"{fault.code} at {fault.path}" for fault in reply.results[0].problems
-            )
-            raise IntegrityError(f"Vitne's own event {kind[0]} was refused: {faults}", where=log)
+        _durable(self._submit(msgspec.json.encode(event), arrival), log)
+
+    def send(self, events: Mapping[LogId, bytes]) -> None:
+        """Append one finished event to each log; all are durable when the call returns.
+
+        One that is in its log already is not stored again. Errors as `write`.
+        """
+        waiting = {log: self._submit(event, Arrival()) for log, event in events.items()}
+        for log, one in waiting.items():
+            _durable(one, log)
+
+    def _submit(self, event: bytes, arrival: Arrival) -> Future[IntakeReply]:
+        return self._intake.submit(event, "json", self._key, arrival)
+
+
+def _durable(waiting: Future[IntakeReply], log: LogId) -> None:
+    """Wait until it is stored, now or before. Raises as `OwnEvents.write`."""
+    try:
+        reply = waiting.result(timeout=_WAIT_S)
+    except TimeoutError as error:
+        raise UnavailableError(
+            "the act could not be logged in time, so it is not answered",
+            hint="send the request again",
+        ) from error
+    if reply.accepted + reply.duplicate != 1:
+        faults = "; ".join(f"{fault.code} at {fault.path}" for fault in reply.results[0].problems)
+        raise IntegrityError(f"Vitne's own event was refused: {faults}", where=log)
 
 
 def _event(

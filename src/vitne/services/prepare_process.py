@@ -10,6 +10,7 @@ again, here.
 import gc
 import logging
 import multiprocessing
+import os
 import signal
 import threading
 from collections import deque
@@ -39,6 +40,11 @@ _LOG = logging.getLogger("vitne.prepare")
 LARGE_BYTES: Final = 16 * 1024
 """Smaller requests are prepared where they are: the way there and back would cost more."""
 _COLLECT_EVERY: Final = 2_000
+
+
+def processes_for(wanted: int) -> int:
+    """How many processes to use: as many as wanted; -1: one for each core but one, up to 4."""
+    return wanted if wanted >= 0 else max(0, min(4, (os.cpu_count() or 1) - 1))
 
 
 class Job(Struct, frozen=True, array_like=True):

@@ -3,15 +3,13 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from vitne.errors import VitneError
 from vitne.services.publish import Publish
-
-CHORE_INTERVAL_S = 300.0
 
 _LOG = logging.getLogger("vitne.publish")
 
@@ -32,25 +30,32 @@ class PublisherStats(Struct, frozen=True):
     """Logs that are not published, each with the reason."""
 
 
+class Chore(Struct, frozen=True):
+    """Small work that is done between two rounds."""
+
+    interval_s: float
+    run: Callable[[], object]
+
+
 class Publisher:
     """Runs `Publish.run_once` every `interval_s`, at once again while more is waiting.
 
     Args:
         publish: whose rounds it runs.
         interval_s: pause between two rounds; may be changed while it runs.
-        chore: small work that is done between two rounds, every few minutes.
+        chores: each is done first after the start, then at its own interval.
     """
 
     def __init__(
         self,
         publish: Publish,
         interval_s: float = 1.0,
-        chore: Callable[[], object] | None = None,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self._publish = publish
         self.interval_s = interval_s
-        self._chore = chore
-        self._next_chore_s = 0.0
+        self._chores = tuple(chores)
+        self._due_s = [0.0] * len(self._chores)
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="vitne-publisher")
@@ -71,6 +76,14 @@ class Publisher:
         if self._thread.is_alive():
             self._thread.join()
 
+    def finish(self) -> None:
+        """After `close`, publish what is left; what cannot be published is after the next start."""
+        try:
+            while self._publish.run_once().more:
+                pass
+        except VitneError as error:
+            _LOG.warning("entries are left unpublished: %s: %s", error.code, error)
+
     @property
     def stats(self) -> PublisherStats:
         """Counters since the start."""
@@ -79,19 +92,20 @@ class Publisher:
     def _run(self) -> None:
         while not self._stopping:
             more = self._round()
-            self._do_chore()
+            self._do_chores()
             if not more and not self._stopping:
                 self._wake.wait(self.interval_s)
                 self._wake.clear()
 
-    def _do_chore(self) -> None:
-        if self._chore is None or time.monotonic() < self._next_chore_s:
-            return
-        self._next_chore_s = time.monotonic() + CHORE_INTERVAL_S
-        try:
-            self._chore()
-        except VitneError as error:
-            _LOG.warning("a chore was left undone: %s: %s", error.code, error)
+    def _do_chores(self) -> None:
+        for at, chore in enumerate(self._chores):
+            if self._stopping or time.monotonic() < self._due_s[at]:
+                continue
+            self._due_s[at] = time.monotonic() + chore.interval_s
+            try:
+                chore.run()
+            except VitneError as error:
+                _LOG.warning("a chore was left undone: %s: %s", error.code, error)
 
     def _round(self) -> bool:
         """One round; whether the next one should follow at once."""

@@ -9,7 +9,7 @@ from vitne.core.ids import time_us, version
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import ConflictError, IntegrityError, NotFoundError
-from vitne.ports import Aside, LogInfo, Seen, StreamState, Tail
+from vitne.ports import Aside, LogInfo, Seen, StreamState, Tail, Telling
 
 FORGETTABLE_VERSION = 7
 """UUIDs of this version carry their time: no honest sender makes an old one again."""
@@ -163,6 +163,43 @@ class MemoryRecords(MemorySearch):
     def counts(self, log: LogId) -> dict[tuple[str, str, str], int]:
         """See the port."""
         return dict(self._world.state(log).counts)
+
+    def untold(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
+        """See the port."""
+        grown = {
+            log: {
+                key: number - state.told.get(key, 0)
+                for key, number in sorted(state.counts.items())
+                if number > state.told.get(key, 0)
+            }
+            for log, state in sorted(self._world.logs.items())
+        }
+        return {log: counts for log, counts in grown.items() if counts}
+
+    def tellings(self) -> dict[LogId, Telling]:
+        """See the port."""
+        states = sorted(self._world.logs.items())
+        return {log: state.telling for log, state in states if state.telling is not None}
+
+    def begin_telling(self, tellings: Mapping[LogId, Telling]) -> None:
+        """See the port."""
+        with self._world.writing() as draft:
+            for log, telling in tellings.items():
+                if draft.log(log).telling is not None:
+                    raise ConflictError(f"the log {log!r} has begun to tell")
+                draft.log(log).telling = telling
+
+    def end_telling(self, logs: Sequence[LogId]) -> None:
+        """See the port."""
+        with self._world.writing() as draft:
+            for log in logs:
+                if log not in self._world.logs:
+                    continue
+                state = draft.log(log)
+                for key, number in (state.telling.counts if state.telling else {}).items():
+                    if key in state.counts:
+                        state.told[key] = state.told.get(key, 0) + number
+                state.telling = None
 
     def asides(self, log: LogId) -> list[Aside]:
         """See the port."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId, Origin
 from vitne.errors import NotFoundError
-from vitne.ports import ApiKey, Aside, Head, Seen, Segment, StreamState, Tenant
+from vitne.ports import ApiKey, Aside, Head, Seen, Segment, StreamState, Telling, Tenant
 
 _START = LeafIndex(0)
 
@@ -27,6 +27,8 @@ class LogState:
     streams: dict[bytes, StreamState] = field(default_factory=dict)
     asides: list[Aside] = field(default_factory=list)
     counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    told: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    telling: Telling | None = None
     segments: list[Segment] = field(default_factory=list)
 
     def copy(self) -> "LogState":
@@ -38,6 +40,7 @@ class LogState:
             streams=dict(self.streams),
             asides=list(self.asides),
             counts=dict(self.counts),
+            told=dict(self.told),
             segments=list(self.segments),
         )
 

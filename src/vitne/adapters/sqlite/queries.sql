@@ -185,6 +185,27 @@ ON CONFLICT (log_no, source, type, reason) DO UPDATE SET number = number + exclu
 -- counts --
 SELECT source, type, reason, number FROM tally WHERE log_no = ?;
 
+-- untold --
+SELECT id, source, type, reason, number - told FROM tally JOIN log ON no = log_no
+WHERE number > told ORDER BY id, source, type, reason;
+
+-- tellings --
+SELECT id, event, counts FROM telling JOIN log ON no = log_no ORDER BY id;
+
+-- telling --
+SELECT counts FROM telling WHERE log_no = (SELECT no FROM log WHERE id = ?);
+
+-- begin_telling --
+INSERT INTO telling (log_no, event, counts) VALUES ((SELECT no FROM log WHERE id = ?), ?, ?)
+ON CONFLICT (log_no) DO NOTHING;
+
+-- end_telling --
+DELETE FROM telling WHERE log_no = (SELECT no FROM log WHERE id = ?);
+
+-- add_told --
+UPDATE tally SET told = told + ?
+WHERE log_no = (SELECT no FROM log WHERE id = ?) AND source = ? AND type = ? AND reason = ?;
+
 -- head --
 SELECT size, root, note FROM head WHERE log_no = (SELECT no FROM log WHERE id = ?);
 

@@ -1,7 +1,9 @@
 """The hot rows of all logs (`vitne.ports.RecordStore`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+
+import msgspec
 
 from vitne.adapters.sqlite.appending import SqliteAppend, to_seen, to_stream
 from vitne.adapters.sqlite.queries import query, repeated
@@ -10,7 +12,7 @@ from vitne.adapters.sqlite.searching import SqliteSearch
 from vitne.core.ids import time_prefix
 from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import ConflictError, NotFoundError
-from vitne.ports import Aside, LogInfo, Seen, StreamState
+from vitne.ports import Aside, LogInfo, Seen, StreamState, Telling
 
 STEP_ROWS = 2000
 """Rows that one transaction of `drop` or `forget` deletes, so that intake waits a few ms only."""
@@ -121,6 +123,41 @@ class SqliteRecords(SqliteSearch):
             rows = connection.execute(query("counts"), (no,)).fetchall()
         return {(source, type_, reason): number for source, type_, reason, number in rows}
 
+    def untold(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
+        """See the port."""
+        with self._database.reading() as connection:
+            rows = connection.execute(query("untold")).fetchall()
+        found: dict[LogId, dict[tuple[str, str, str], int]] = {}
+        for log, source, type_, reason, number in rows:
+            found.setdefault(LogId(log), {})[source, type_, reason] = number
+        return found
+
+    def tellings(self) -> dict[LogId, Telling]:
+        """See the port."""
+        with self._database.reading() as connection:
+            rows = connection.execute(query("tellings")).fetchall()
+        return {LogId(log): Telling(event, _counts(counts)) for log, event, counts in rows}
+
+    def begin_telling(self, tellings: Mapping[LogId, Telling]) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            for log, one in tellings.items():
+                if connection.execute(query("log_no"), (log,)).fetchone() is None:
+                    raise NotFoundError(f"there is no log {log!r}")
+                rows = [(*key, number) for key, number in one.counts.items()]
+                values = (log, one.event, msgspec.json.encode(rows).decode())
+                if connection.execute(query("begin_telling"), values).rowcount != 1:
+                    raise ConflictError(f"the log {log!r} has begun to tell")
+
+    def end_telling(self, logs: Sequence[LogId]) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            for log in logs:
+                for (counts,) in connection.execute(query("telling"), (log,)).fetchall():
+                    for key, number in _counts(counts).items():
+                        connection.execute(query("add_told"), (number, log, *key))
+                connection.execute(query("end_telling"), (log,))
+
     def asides(self, log: LogId) -> list[Aside]:
         """See the port."""
         with self._reading(log) as (connection, no):
@@ -131,6 +168,11 @@ class SqliteRecords(SqliteSearch):
         """See the port."""
         with self._reading(log) as (connection, no):
             return [to_stream(row) for row in connection.execute(query("streams"), (no,))]
+
+
+def _counts(text: str) -> dict[tuple[str, str, str], int]:
+    rows = msgspec.json.decode(text, type=list[tuple[str, str, str, int]])
+    return {(source, type_, reason): number for source, type_, reason, number in rows}
 
 
 def _info(row: Row) -> LogInfo:

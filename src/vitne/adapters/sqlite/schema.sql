@@ -82,14 +82,23 @@ CREATE TABLE aside (
 
 CREATE INDEX aside_by_digest ON aside (log_no, digest);
 
+-- What intake did not take, and how much of it `system.stream.stats` events have told.
 CREATE TABLE tally (
   log_no INTEGER NOT NULL REFERENCES log (no),
   source TEXT NOT NULL,
   type TEXT NOT NULL,
   reason TEXT NOT NULL,
   number INTEGER NOT NULL,
+  told INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (log_no, source, type, reason)
 ) STRICT, WITHOUT ROWID;
+
+-- The `system.stream.stats` event of a log that is under way, and the counts that it tells.
+CREATE TABLE telling (
+  log_no INTEGER PRIMARY KEY REFERENCES log (no),
+  event BLOB NOT NULL,
+  counts TEXT NOT NULL -- JSON: [[source, type, reason, number], …]
+) STRICT;
 
 -- The latest signed checkpoint of each log, changed by compare-and-swap only.
 CREATE TABLE head (
