@@ -28,6 +28,13 @@ from vitne.formats.mapping import Rule, read_mapping
 
 __all__ = ["import_"]
 
+_FORMAT_HELP = (
+    "Else by the file's name: .csv and .tsv, .cef, .json (CloudTrail); jsonl for any other."
+)
+_MAPPING_HELP = (
+    "For csv and jsonl: a TOML file that says which field becomes which, or one that comes with"
+    " Vitne: example, permits, problems. How to write one: docs/howto/import-logs.md."
+)
 _ATTEMPTS = 6
 _UNMAPPED_SHOWN = 12
 _GZIP = b"\x1f\x8b"
@@ -41,21 +48,8 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
     file: Annotated[Path, Parameter(help="The log to bring in, plain or gzip.")],
     /,
     *,
-    format: Annotated[  # noqa: A002  # the name of the option
-        Format | None,
-        Parameter(
-            help="Else by the file's name: .csv and .tsv, .cef, .json (CloudTrail); jsonl for any"
-            " other."
-        ),
-    ] = None,
-    mapping: Annotated[
-        str,
-        Parameter(
-            help="For csv and jsonl: a TOML file that says which field becomes which, or one that"
-            " comes with Vitne: example, permits, problems. How to write one:"
-            " docs/howto/import-logs.md."
-        ),
-    ] = "",
+    format: Annotated[Format | None, Parameter(help=_FORMAT_HELP)] = None,  # noqa: A002  # the name of the option
+    mapping: Annotated[str, Parameter(help=_MAPPING_HELP)] = "",
     at: Annotated[
         str,
         Parameter(help="For jsonl: the member of each line that holds the record, e.g. event."),
