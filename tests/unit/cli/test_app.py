@@ -1,5 +1,6 @@
 """The command line as a whole: errors as sentences, statuses, and what stands where."""
 
+import io
 import json
 import os
 import subprocess
@@ -7,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from vitne import errors
-from vitne.cli.app import STATUSES, VERBS, run, status_of
+from vitne.cli.app import STATUSES, VERBS, application, run, status_of
 from vitne.cli.output import Output, plain, table
 from vitne.errors import VitneError
 
@@ -163,3 +165,33 @@ def test_with_json_nothing_but_the_document_is_printed(capsys: pytest.CaptureFix
     Output(as_json=True).result({"n": 1}, lambda: pytest.fail("made for nobody"))
 
     assert capsys.readouterr().out == '{"n":1}\n'
+
+
+@pytest.mark.parametrize(
+    ("words", "example"),
+    [
+        (["import"], "    vitne import orders.csv --mapping mine.toml --dry-run"),
+        (["send"], "    vitne send events.ndjson"),
+        (["key", "add"], "    vitne key add kari --role read --person emp_4711 --tenant acme"),
+    ],
+)
+def test_an_example_stands_in_a_verb_s_help_on_a_line_of_its_own(
+    words: list[str], example: str
+) -> None:
+    """They were folded into the paragraph before, where nobody can copy them."""
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+
+    application(words[0]).help_print(words, console=console)
+
+    printed = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # the StringIO above
+    assert example in [line.rstrip() for line in printed]
+    assert max(map(len, printed)) <= 80
+
+
+def test_the_help_of_make_says_that_the_demo_serves_until_it_is_stopped() -> None:
+    """Whoever runs it waits for a prompt otherwise."""
+    makefile = Path(__file__).resolve().parents[3] / "Makefile"
+
+    (line,) = [one for one in makefile.read_text().splitlines() if one.startswith("demo:")]
+
+    assert line.endswith("serve until Ctrl-C")

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from time import sleep
 from typing import Any
 
 import msgspec
@@ -142,6 +143,20 @@ def test_a_clean_stop_tells_what_is_left_and_a_start_tells_nothing_again(tmp_pat
         (1, 0),
         (0, 1),
     ]
+
+
+def test_what_a_crash_left_untold_is_told_after_the_next_start(house: House) -> None:
+    """By the publisher's thread, between two rounds; an hour later again."""
+    _send(house, "acme", POLLED)
+
+    house.publisher.start()
+    for _ in range(1200):
+        if not house.store.untold():
+            break
+        sleep(0.05)
+    house.publisher.close()
+
+    assert [one["/extra"]["dropped"] for one in _told(house, ACME)] == [1]
 
 
 def test_the_rest_of_many_types_is_summed() -> None:
