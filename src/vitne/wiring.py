@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Self
 
@@ -347,11 +347,17 @@ def open_preparer(settings: Settings) -> Preparer:
     rows = SqliteHouse.open(folder / _DATABASE, read_only=True)
     vault = FolderVault.open(folder / "keys", SystemIds())
 
-    def sealed(log: LogId, event_id: bytes) -> Record | None:
-        # Opened when it is needed, which is seldom: an old event that comes again.
+    @cache
+    def archive() -> ParquetArchive:
+        # Opened when it is needed: an old event comes, perhaps again.
         objects = FolderObjects.open(folder / "objects")
-        with closing(_archive(settings, rows.segments, objects, vault)) as archive:
-            return archive.find(log, event_id)
+        return _archive(settings, rows.segments, objects, vault)
+
+    def sealed(log: LogId, event_id: bytes) -> Record | None:
+        if not rows.records.log(log).sealed_end:
+            return None
+        archive().refresh(log)  # the serving process adds segments
+        return archive().find(log, event_id)
 
     logs, keys = Logs(rows.records, settings.server_name), LogKeys(vault)
     return _preparer(settings, logs, keys, sealed, SystemClock(), SystemIds())
