@@ -36,10 +36,24 @@ def _settings(folder: Path) -> Settings:
     )
 
 
+_before: set[Any] = set()
+
+
+def _all_alive() -> set[Any]:
+    threads = {one for one in threading.enumerate() if one.name.startswith("vitne")}
+    return threads | set(multiprocessing.active_children())
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    """What houses of other tests left behind, on purpose: they stand for killed ones."""
+    _before.clear()
+    _before.update(_all_alive())
+
+
 def _alive() -> list[str]:
-    """Threads and processes of any house."""
-    threads = [one.name for one in threading.enumerate() if one.name.startswith("vitne")]
-    return threads + [one.name for one in multiprocessing.active_children()]
+    """Threads and processes of the houses of this test."""
+    return [one.name for one in _all_alive() - _before]
 
 
 def _busy(house: House) -> None:
