@@ -21,6 +21,7 @@ check: setup ## formatting, lint, types, import contracts, lock
 	tools/lock --check
 
 test: setup ## every test, the slow ones and the crash tests too
+	@tools/test-tools
 	$(BIN)/pytest -n 2 --dist worksteal
 
 bench: setup ## measure this machine; writes bench/out
