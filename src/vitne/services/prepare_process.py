@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final, Protocol
@@ -166,16 +167,25 @@ class _Worker:
         )
         self._process.start()
         theirs.close()
+        # Each process has a queue of its own: a late answer of the one before can never be taken
+        # for an answer to a question of this one.
+        self._asked = deque()
         threading.Thread(
-            target=self._read, args=(self._pipe,), name=f"{self._name}-answers", daemon=True
+            target=self._read,
+            args=(self._pipe, self._asked),
+            name=f"{self._name}-answers",
+            daemon=True,
         ).start()
 
     def close(self) -> None:
         """End the process; whoever waits is told."""
-        with self._lock:
-            self._closed = True
+        self._closed = True
+        process = self._process
+        if process is not None:
+            process.terminate()  # its pipe ends, so nobody who holds the lock is held up
+            process.join()
+        with self._lock:  # one that was just being started
             process, self._process = self._process, None
-            self._drop_pipe()
         if process is not None:
             process.terminate()
             process.join()
@@ -196,17 +206,19 @@ class _Worker:
             # The secret's hash is of no use there.
             data = self._encode(replace(job, key=replace(job.key, secret_sha256=b"")))
             self._asked.append(answer)
-            try:
+            with suppress(OSError):  # it ended: the thread that reads tells everyone who waits
                 self._pipe.send_bytes(data)
-            except OSError:
-                self._drop_pipe()
         found = answer.result()
         if found[:1] == _FAULT:
             raise _as_error(found[1:])
         return self._decode(memoryview(found)[1:])
 
-    def _read(self, pipe: Connection) -> None:
-        """The thread that hands out the answers of one process."""
+    def _read(self, pipe: Connection, asked: deque[Future[bytes]]) -> None:
+        """The thread that hands out the answers of one process, and alone closes its pipe.
+
+        Closed by another thread, the pipe's number could be that of the next one while this
+        thread still reads from it.
+        """
         while True:
             try:
                 found = pipe.recv_bytes()
@@ -217,19 +229,15 @@ class _Worker:
             elif not self._ready:
                 _LOG.warning("a preparing process cannot begin: %s", found[1:].decode())
             else:
-                self._asked.popleft().set_result(found)
+                asked.popleft().set_result(found)
         with self._lock:
-            if self._pipe is pipe:
-                _LOG.warning("a preparing process ended; its requests are prepared here")
-                self._drop_pipe()
-
-    def _drop_pipe(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
             self._pipe = None
-        self._ready = False
-        while self._asked:
-            self._asked.popleft().set_exception(_GoneError())
+            self._ready = False
+        pipe.close()
+        if not self._closed:
+            _LOG.warning("a preparing process ended; its requests are prepared here")
+        while asked:
+            asked.popleft().set_exception(_GoneError())
 
 
 _READY: Final = b"!"

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
 
@@ -114,3 +115,25 @@ def test_a_killed_process_is_replaced(house: House) -> None:
         house.preparation.prepare(job(many(300)))
 
     assert pid_of(house) != before
+
+
+def test_no_request_gets_the_answer_to_another_while_processes_are_killed(house: House) -> None:
+    """An answer of a killed process could be handed to the first question of the next one."""
+    pid_of(house)
+
+    def ask(at: int) -> bool:
+        name = f"usr_{at}"
+        body = msgspec.json.encode(
+            [{"type": "crm.customer.viewed", "actor": {"id": name}, "target": f"order/{at}"}] * 300
+        )
+        drafts = house.preparation.prepare(job(body)).sheaves[0].drafts
+        return len(drafts) == 300 and {draft.facets.actor for draft in drafts} == {name}
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = []
+        for _ in range(4):
+            answers += [pool.submit(ask, at) for at in range(len(answers), len(answers) + 12)]
+            for pid in house.preparation.ready_pids():
+                os.kill(pid, signal.SIGKILL)
+            pid_of(house)
+        assert all(answer.result(60) for answer in answers)
