@@ -2,8 +2,10 @@
 
 import os
 import signal
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing import Pipe
 from pathlib import Path
 from time import sleep
 
@@ -15,7 +17,7 @@ from vitne.core.types import LogId
 from vitne.errors import TooLargeError, UnreadableBodyError
 from vitne.ports import ApiKey
 from vitne.services.own_events import OPERATOR, Doer
-from vitne.services.prepare_process import LARGE_BYTES, Job
+from vitne.services.prepare_process import LARGE_BYTES, Job, _Worker
 from vitne.services.reply import Arrival
 from vitne.settings import Settings
 from vitne.wiring import House, open_house
@@ -137,3 +139,19 @@ def test_no_request_gets_the_answer_to_another_while_processes_are_killed(house:
                 os.kill(pid, signal.SIGKILL)
             pid_of(house)
         assert all(answer.result(60) for answer in answers)
+
+
+def test_a_late_answer_of_one_process_is_none_to_a_question_of_the_next() -> None:
+    """Each process has a queue of its own."""
+    worker = _Worker(lambda: pytest.fail("no process is started"), 0)
+    pipe, theirs = Pipe()
+    of_the_old, of_the_next = Future[bytes](), Future[bytes]()
+    worker._asked = deque([of_the_next])  # noqa: SLF001 - as if the next one had been started
+
+    for message in (b"!", b"+late"):
+        theirs.send_bytes(message)
+    theirs.close()
+    worker._read(pipe, deque([of_the_old]))  # noqa: SLF001 - the thread of the old one
+
+    assert of_the_old.result(1) == b"+late"
+    assert not of_the_next.done()
