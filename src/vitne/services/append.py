@@ -14,7 +14,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vitne.core.entry import VOID_QUARANTINED
+from vitne.core.entry import VOID_QUARANTINED, ControlEntry
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import StorageError, UnavailableError, VitneError
 from vitne.ports import (
@@ -25,7 +25,7 @@ from vitne.ports import (
     Seen,
     StreamState,
 )
-from vitne.services.control_entries import key_entries
+from vitne.services.control_entries import key_entries, untimed
 from vitne.services.draft import Draft, Placed, Sheaf
 from vitne.services.logkeys import LogKeys
 from vitne.services.logs import Logs
@@ -38,6 +38,8 @@ _LOG = logging.getLogger("vitne.append")
 
 CLAMP_ALARM_US = 1_000_000
 """A clock that stands back further than this is an alarm (A1)."""
+
+_CONTROL_WAIT_S = 30.0
 
 ConflictDraft = Callable[[LogId, Draft], Draft]
 """Makes the `system.id.conflict` event about a refused one."""
@@ -136,6 +138,28 @@ class Append:
         with self._store.append() as tx:
             if tx.tail(log).next_index == 0:
                 self._write_log(tx, log, [], self._clock.now_us())
+
+    def control(self, log: LogId, entries: Sequence[ControlEntry]) -> Sequence[LeafIndex]:
+        """Append entries of the log's own, durably and next to each other; where they stand.
+
+        Args:
+            log: an existing one.
+            entries: `recorded_us` is set by the writer, and an `occurred_us` of 0 too.
+
+        Raises:
+            UnavailableError: not stored, or not known in time whether it was.
+            NotFoundError: no such log.
+        """
+        made = [untimed(entry) for entry in entries]
+        ticket = Ticket([Sheaf(log, [], controls=made)], {}, [], sum(map(len, made)))
+        self._waiting.put(ticket)
+        try:
+            ticket.future.result(timeout=_CONTROL_WAIT_S)
+        except TimeoutError:
+            raise UnavailableError(
+                "the writer did not answer in time", where=log, hint="look, then try again"
+            ) from None
+        return ticket.controls[log]
 
     def write(self, group: Sequence[Ticket]) -> None:
         """Store a group of requests in one transaction, and settle their futures.

@@ -1,12 +1,37 @@
 """The entries that the log writes about itself while appending: keys, streams, voids."""
 
-from typing import Literal
+from typing import Final, Literal
+
+from msgspec.structs import replace
 
 from vitne.core import keys as index_keys
 from vitne.core.control import IndexKeyEntry, SigningKeyEntry, StreamEntry
-from vitne.core.entry import VoidEntry, encode
+from vitne.core.entry import BatchEntry, BeatEntry, ControlEntry, VoidEntry, encode
 from vitne.core.types import Hash, LogId, Origin
 from vitne.services.logkeys import FIRST_EPOCH, LogKeys
+
+_NO_TIME: Final = 1
+"""Stands for a time that the writer gives; no entry is from 1970."""
+_RECORDED, _OCCURRED = slice(10, 18), slice(18, 26)
+
+
+def untimed(entry: ControlEntry) -> bytes:
+    """An entry on its way to the writer, who gives it its time.
+
+    Args:
+        entry: its `recorded_us` is not looked at; an `occurred_us` of 0 becomes the writer's time.
+    """
+    if isinstance(entry, BatchEntry | BeatEntry | VoidEntry):
+        occurred_us = entry.occurred_us or _NO_TIME
+        return encode(replace(entry, recorded_us=_NO_TIME, occurred_us=occurred_us))
+    return encode(replace(entry, recorded_us=_NO_TIME))
+
+
+def timed(entry: bytes, recorded_us: int) -> bytes:
+    """The entry with its time."""
+    stamp, no_time = recorded_us.to_bytes(8, "big"), _NO_TIME.to_bytes(8, "big")
+    occurred = stamp if entry[_OCCURRED] == no_time else entry[_OCCURRED]
+    return entry[: _RECORDED.start] + stamp + occurred + entry[_OCCURRED.stop :]
 
 
 def key_entries(keys: LogKeys, log: LogId, origin: Origin, recorded_us: int) -> list[bytes]:

@@ -67,6 +67,8 @@ class Sheaf(Struct, frozen=True, array_like=True):
     voids: Sequence[VoidDraft] = ()
     archived: Mapping[bytes, Seen] = {}
     """Those of the drafts' ids that the log has forgotten, but that are sealed in a segment."""
+    controls: Sequence[bytes] = ()
+    """Entries of the log's own as `control_entries.untimed`, placed first, in order."""
 
 
 class Placed(Struct, frozen=True):
@@ -87,3 +89,5 @@ class Placed(Struct, frozen=True):
     """(position, id, why): repeats and conflicts."""
     conflicts: Sequence[Draft] = ()
     """Those of `refused` that came under the id of another event."""
+    controls: Sequence[LeafIndex] = ()
+    """Where the sheaf's control entries stand."""

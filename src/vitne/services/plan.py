@@ -4,9 +4,9 @@ Decides for every event whether it is new, a duplicate, a conflict or a repeat; 
 the time and server-kept numbers; says which streams open and which gaps appear. The writer
 (`services/append`) only reads what this needs, and stores what it returns.
 
-Within one request and one log the order is: streams that open, accepted events, void entries of
-quarantined events, void entries of rejected ones. So what a receipt promises is one run of
-indices, and a retry derives the same receipt from the indices alone.
+Within one request and one log the order is: control entries, streams that open, accepted events,
+void entries of quarantined events, void entries of rejected ones. So what a receipt promises is one
+run of indices, and a retry derives the same receipt from the indices alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from vitne.core.event import Problem
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex
 from vitne.ports import Aside, Seen, StreamState, Tail
-from vitne.services.control_entries import stream_entry, void_entry
+from vitne.services.control_entries import stream_entry, timed, void_entry
 from vitne.services.draft import Draft, Placed, Sheaf, StreamRef, VoidDraft
 from vitne.services.stream import StreamCursor
 
@@ -124,6 +124,7 @@ class LogPlanner:
     def add(self, sheaf: Sheaf) -> Placed:
         """Place one sheaf at the end of the log."""
         tally = _Tally()
+        controls = [self.control(timed(entry, self._recorded_us)) for entry in sheaf.controls]
         if sheaf.archived:
             self._seen = {**sheaf.archived, **self._seen}
         self._decide_drafts(sheaf.drafts, tally)
@@ -151,6 +152,7 @@ class LogPlanner:
             kept=tally.kept,
             refused=tally.refused,
             conflicts=tally.conflicts,
+            controls=controls,
         )
 
     def _decide_drafts(self, drafts: Sequence[Draft], tally: _Tally) -> None:

@@ -36,6 +36,8 @@ class Ticket:
         # Nobody cancels it: what is decided is decided, and the retry finds duplicates.
         self.future.set_running_or_notify_cancel()
         self.results = results
+        self.controls: dict[LogId, Sequence[LeafIndex]] = {}
+        """Where the control entries of each log were placed, once `future` is done."""
         self._receipts: list[str] = []
 
     def add_receipt(self, note: str) -> int:
@@ -46,6 +48,8 @@ class Ticket:
     def settle_placed(self, log: LogId, placed: Placed, receipt: int) -> None:
         """Results of what is new in one log."""
         results, first = self.results, placed.first
+        if placed.controls:
+            self.controls[log] = placed.controls
         for at, draft in enumerate(placed.accepted, first):
             results[draft.position] = EventResult(
                 "accepted", draft.id, log, at, receipt, "", draft.warnings

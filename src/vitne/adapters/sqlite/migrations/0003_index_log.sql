@@ -1,0 +1,2 @@
+-- The index log of each log.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Streams that their senders sign.
+SELECT 1;

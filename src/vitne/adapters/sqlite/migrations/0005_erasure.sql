@@ -1,0 +1,2 @@
+-- Erasure, holds and retention.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- What witnesses have seen.
+SELECT 1;

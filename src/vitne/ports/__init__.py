@@ -1,0 +1,53 @@
+"""What the services need of the world, as promises in prose.
+
+Each sentence of a promise is tested by `tests/conformance`, which every adapter passes whole.
+Nothing here knows SQL, S3 or HTTP. All calls are synchronous and may come from any thread unless
+a docstring says otherwise. A store never retries: its caller decides. A full, read-only or
+failing disk surfaces as `StorageError`; nothing of the failed call is then stored.
+"""
+
+from vitne.ports.checkpoints import CheckpointStore, Head, Swap
+from vitne.ports.clock import Clock, IdSource
+from vitne.ports.objects import ObjectStore
+from vitne.ports.records import (
+    AppendTransaction,
+    Aside,
+    LogInfo,
+    RecordStore,
+    Seen,
+    StreamState,
+    Tail,
+    Telling,
+)
+from vitne.ports.searching import Histogram, Searchable
+from vitne.ports.segments import Archive, Segment, SegmentCatalog
+from vitne.ports.state import ApiKey, Role, StateStore, Tenant
+from vitne.ports.vault import KeyRole, KeyVault
+
+__all__ = [
+    "ApiKey",
+    "AppendTransaction",
+    "Archive",
+    "Aside",
+    "CheckpointStore",
+    "Clock",
+    "Head",
+    "Histogram",
+    "IdSource",
+    "KeyRole",
+    "KeyVault",
+    "LogInfo",
+    "ObjectStore",
+    "RecordStore",
+    "Role",
+    "Searchable",
+    "Seen",
+    "Segment",
+    "SegmentCatalog",
+    "StateStore",
+    "StreamState",
+    "Swap",
+    "Tail",
+    "Telling",
+    "Tenant",
+]

@@ -1,0 +1,203 @@
+"""The hot rows of all logs, and the only way that entries are written."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from vitne.core.record import Record
+from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
+from vitne.ports.searching import Searchable
+
+
+class Tail(Struct, frozen=True):
+    """The growing end of a log."""
+
+    next_index: LeafIndex
+    last_recorded_us: int
+
+
+class Seen(Struct, frozen=True, gc=False):
+    """What is remembered of an event id inside the dedupe window."""
+
+    index: LeafIndex
+    digest: bytes
+    """16 bytes over the event's canonical parts, to tell a retry from an id conflict."""
+    recorded_us: int
+
+
+class StreamState(Struct, frozen=True):
+    """How far a stream has come (transparency-log §7)."""
+
+    stream_id: bytes
+    """16 bytes, as in the entries."""
+    source: str
+    """`application/service`."""
+    name: str
+    """The sender's `stream.id`."""
+    numbers: Literal["sender", "server"]
+    last_seq: int = 0
+    """Largest number seen."""
+    missing: tuple[tuple[int, int], ...] = ()
+    """Ranges [first, last] below `last_seq` that have not come, ascending."""
+    closed: bool = False
+
+
+class Aside(Struct, frozen=True):
+    """A quarantined event: its bytes, kept beside the log; their digest is in the tree."""
+
+    index: LeafIndex
+    """Of the void entry that holds the digest."""
+    source: str
+    reason: str
+    body: bytes
+    at_us: int
+    digest: bytes = b""
+    """SHA-256 of `body`, as in the void entry: a retry of the same bytes is found by it."""
+
+
+class Telling(Struct, frozen=True):
+    """Counts that an event is about to tell. Kept before it is sent, so that it counts once."""
+
+    event: bytes
+    """The event as it is sent, with its id: sent again after a crash, it is the same one."""
+    counts: dict[tuple[str, str, str], int]
+    """What it tells, by the keys of `AppendTransaction.add_counts`."""
+
+
+class AppendTransaction(Protocol):
+    """One durable transaction over any number of logs; the only way that entries are written.
+
+    Reads see everything committed before and everything written in it. While it is open no
+    other append transaction is, in this or another process.
+    """
+
+    def tail(self, log: LogId) -> Tail:
+        """Where the log ends. Raises `NotFoundError` for a log that was never created."""
+
+    def seen(self, log: LogId, event_ids: Sequence[bytes]) -> dict[bytes, Seen]:
+        """Those of the ids that the log remembers."""
+
+    def streams(self, log: LogId, stream_ids: Sequence[bytes]) -> dict[bytes, StreamState]:
+        """Those of the streams that the log knows."""
+
+    def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
+        """Store records at their consecutive indices, and remember (id, index, digest) of events.
+
+        `digests` runs beside `records`; `b""` for control entries. The first index must be the
+        tail's `next_index`; the tail moves to the last index + 1 and the last `recorded_us`.
+
+        Raises:
+            IntegrityError: the indices do not continue the log, or an id is remembered already.
+        """
+
+    def save_streams(self, log: LogId, states: Sequence[StreamState]) -> None:
+        """Create or replace the states."""
+
+    def keep_aside(self, log: LogId, asides: Sequence[Aside]) -> None:
+        """Keep quarantined bytes. Raises `IntegrityError` if some are kept for an index already."""
+
+    def kept_aside(self, log: LogId, digests: Sequence[bytes]) -> dict[bytes, LeafIndex]:
+        """Those of the 32-byte digests whose bytes are kept aside, with their void's index."""
+
+    def add_counts(self, log: LogId, counts: Mapping[tuple[str, str, str], int]) -> None:
+        """Add to the counters of (source, event type, reason): dropped, rejected, quarantined."""
+
+
+class LogInfo(Struct, frozen=True):
+    """One log as the store knows it."""
+
+    log: LogId
+    origin: Origin
+    created_us: int
+    next_index: LeafIndex
+    last_recorded_us: int
+    head_size: TreeSize
+    """Size of the last signed checkpoint; 0 if none."""
+    sealed_end: LeafIndex
+    """Hot rows below this are sealed in segments, and may be gone."""
+
+
+class RecordStore(Searchable, Protocol):
+    """The hot rows of all logs, and the tail of each.
+
+    A record is durable when its transaction has been left without an error: it survives a kill
+    and a power cut. Leaving with an error undoes all of it.
+    """
+
+    def create_log(self, log: LogId, origin: Origin, created_us: int) -> None:
+        """Make an empty log; nothing happens if it exists with the same origin.
+
+        Raises:
+            ConflictError: it exists with another origin, or another log has this one.
+        """
+
+    def logs(self) -> list[LogInfo]:
+        """All logs, by id."""
+
+    def log(self, log: LogId) -> LogInfo:
+        """One log. Raises `NotFoundError`."""
+
+    def unpublished(self) -> list[LogInfo]:
+        """Logs whose `next_index` is above their `head_size`; cheap with thousands of logs."""
+
+    def append(self) -> AbstractContextManager[AppendTransaction]:
+        """Open the append transaction; commits durably on a clean exit, undoes on an error.
+
+        A write that failed inside undoes it too, even if its error was caught: the exit raises it
+        again. A write of any other kind inside the block would wait for its end: `RuntimeError`.
+        """
+
+    def entries(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[bytes]:
+        """Entry bytes of the hot rows in [start, end), ascending."""
+
+    def first_index(self, log: LogId) -> LeafIndex | None:
+        """Lowest index that is still hot; None if no row is."""
+
+    def oldest_hot_us(self, log: LogId) -> int | None:
+        """`recorded_us` of the lowest hot row; None if there is none."""
+
+    def recall(self, log: LogId, event_id: bytes) -> Seen | None:
+        """What is remembered of one event id, outside a transaction."""
+
+    def drop(self, log: LogId, end: LeafIndex) -> int:
+        """Delete hot rows below `end`, in short transactions; how many went."""
+
+    def forget(self, before_us: int, most: int) -> int:
+        """Forget up to `most` ids of version 7 that are older than then; how many went.
+
+        Older by both times: that of recording, and the milliseconds in the id's first 6 bytes.
+        So whatever is forgotten says of itself that it is old, and is looked for elsewhere when it
+        comes again. Ids of other versions (derived ones: imports) are remembered for good, since
+        nothing in them says how old they are.
+        """
+
+    def counts(self, log: LogId) -> dict[tuple[str, str, str], int]:
+        """The counters of `add_counts`."""
+
+    def untold(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
+        """Per log what its counters have grown by since they were last told; no zeros."""
+
+    def tellings(self) -> dict[LogId, Telling]:
+        """Those that were begun and not ended, by log."""
+
+    def begin_telling(self, tellings: Mapping[LogId, Telling]) -> None:
+        """Keep, durably, what is about to be told: all, or none.
+
+        Raises:
+            NotFoundError: one of the logs was never created.
+            ConflictError: one of them has begun to tell already.
+        """
+
+    def end_telling(self, logs: Sequence[LogId]) -> None:
+        """What was begun of these logs is told: its counts no longer count as untold.
+
+        All in one durable step. A log that has begun nothing is passed over.
+        """
+
+    def asides(self, log: LogId) -> list[Aside]:
+        """Quarantined events, oldest first."""
+
+    def streams(self, log: LogId) -> list[StreamState]:
+        """Every stream of a log, by source and name."""

@@ -1,0 +1,75 @@
+"""The sealed segments, and the list of them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from vitne.core.record import Record
+from vitne.core.types import LeafIndex, LogId
+from vitne.ports.searching import Searchable
+
+
+class Segment(Struct, frozen=True):
+    """One sealed range of a log, as its catalog lists it."""
+
+    start: LeafIndex
+    end: LeafIndex
+    key: str
+    """Object key of the Parquet file."""
+    file_bytes: int
+    sha256: bytes
+    events: int
+    """Records that are events; the rest are control entries."""
+    recorded_us: tuple[int, int]
+    """Of the first and the last record."""
+    occurred_us: tuple[int, int]
+    """Smallest and largest over events; (0, 0) if none."""
+    index_key: str = ""
+    """Object key of the lookup index beside it."""
+
+
+class SegmentCatalog(Protocol):
+    """Which segments exist. They follow each other from 0 without a hole."""
+
+    def segments(self, log: LogId) -> list[Segment]:
+        """All segments, ascending."""
+
+    def add(self, log: LogId, segment: Segment) -> None:
+        """Add the next one, durably; from then on its rows are read from the archive.
+
+        Raises:
+            ConflictError: it does not start where the last one ended.
+        """
+
+    def merge(self, log: LogId, merged: Segment) -> list[Segment]:
+        """Put one segment in the place of those it covers exactly; returns the replaced ones.
+
+        Raises:
+            ConflictError: its ends are not ends of listed segments.
+        """
+
+
+class Archive(Searchable, Protocol):
+    """The sealed segments: immutable files with the sections as columns, and their index."""
+
+    def write(self, log: LogId, records: Sequence[Record]) -> Segment:
+        """Write one segment file and its index, durably, read both back and compare.
+
+        Records are consecutive. Writing the same records again gives the same segment.
+
+        Raises:
+            IntegrityError: what was read back differs from what was written.
+        """
+
+    def remove(self, segments: Sequence[Segment]) -> None:
+        """Delete the files of replaced segments."""
+
+    def refresh(self, log: LogId) -> None:
+        """Forget what is cached of the log's catalog: segments were added or merged."""
+
+    def faults(self, log: LogId, segment: Segment) -> list[tuple[str, str]]:
+        """Every file of a segment that is not as it was written: (object key, what is wrong).
+
+        Reads the whole segment: the file against its digest, the index against the records.
+        """

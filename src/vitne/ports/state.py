@@ -1,0 +1,61 @@
+"""Tenants and API keys."""
+
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from vitne.core.source import SourceRegistration
+from vitne.core.types import LogId
+
+
+class Tenant(Struct, frozen=True):
+    """The owner of one log."""
+
+    id: LogId
+    name: str
+    created_us: int
+
+
+Role = Literal["write", "read", "admin"]
+
+
+class ApiKey(Struct, frozen=True):
+    """An API key as stored: only a hash of its secret."""
+
+    id: str
+    name: str
+    secret_sha256: bytes
+    roles: tuple[Role, ...]
+    tenants: tuple[LogId, ...]
+    """Which tenants it is for; empty = all (an operator's key)."""
+    source: SourceRegistration | None
+    """Needed by role `write`."""
+    person: str = ""
+    """For readers: the opaque id of the person who holds it; names the actor of read events."""
+    created_us: int = 0
+    revoked_us: int = 0
+
+
+class StateStore(Protocol):
+    """Tenants and API keys: small, read often, written by people."""
+
+    def add_tenant(self, tenant: Tenant) -> None:
+        """Raises `ConflictError` if the id is taken."""
+
+    def tenants(self) -> list[Tenant]:
+        """All, by id."""
+
+    def tenant(self, tenant: LogId) -> Tenant | None:
+        """One, or None."""
+
+    def add_key(self, key: ApiKey) -> None:
+        """Raises `ConflictError` if the id is taken."""
+
+    def keys(self) -> list[ApiKey]:
+        """All, revoked ones included, by creation."""
+
+    def key(self, key_id: str) -> ApiKey | None:
+        """One, or None."""
+
+    def revoke_key(self, key_id: str, at_us: int) -> None:
+        """Mark as revoked. Raises `NotFoundError`; nothing happens if it is revoked already."""

@@ -1,0 +1,24 @@
+"""Private keys and index keys."""
+
+from typing import Literal, Protocol
+
+from vitne.core.types import LogId, Origin
+
+KeyRole = Literal["log", "receipt", "index-log"]
+
+
+class KeyVault(Protocol):
+    """Private keys and index keys. Neither is ever logged, exported or shown by `repr`."""
+
+    def seed(self, origin: Origin, role: KeyRole) -> bytes:
+        """The 32-byte Ed25519 seed of a log's key; the same at every call, after a restart too."""
+
+    def index_key(self, log: LogId, epoch: int) -> bytes:
+        """The 32 random bytes K of an epoch.
+
+        Raises:
+            NotFoundError: no such epoch, or its key was destroyed.
+        """
+
+    def create_index_key(self, log: LogId, epoch: int) -> bytes:
+        """Make K of a new epoch, durably; the same bytes if it exists already."""

@@ -1,0 +1,25 @@
+"""Entries of the log's own: appended durably, timed by the writer, read back from the log."""
+
+from vitne.core.control import ConfigEntry
+from vitne.core.entry import VOID_DROPPED, VoidEntry, decode
+from vitne.core.types import Hash, LogId
+from vitne.testing import FixedClock, memory_house
+
+ACME = LogId("acme")
+
+
+def test_control_entries_follow_each_other_and_bear_the_writers_time() -> None:
+    with memory_house(clock=FixedClock()) as house:
+        house.append.create(ACME)
+        before = house.store.log(ACME).next_index
+        config = ConfigEntry(0, "publish", {"max_delay_s": 30})
+        void = VoidEntry(0, 0, b"s" * 16, 3, 3, VOID_DROPPED, Hash(bytes(32)))
+
+        indices = house.append.control(ACME, [config, void])
+
+        entries = [decode(entry) for entry in house.store.entries(ACME, indices[0], indices[1] + 1)]
+        now_us = house.clock.now_us()
+        assert list(indices) == [before, before + 1]
+        assert [entry.recorded_us for entry in entries] == [now_us, now_us]
+        assert isinstance(entries[1], VoidEntry)
+        assert entries[1].occurred_us == now_us
