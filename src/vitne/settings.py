@@ -102,6 +102,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 2_000
     seal_process: Annotated[bool, _About("Seal in a process of its own, on a second core")] = True
 
+    # ---- anchors
+    stamp_urls: Annotated[
+        str,
+        _About("Time-stamp authorities (RFC 3161), up to four addresses with a comma between"),
+    ] = ""
+    stamp_certificates: Annotated[
+        str, _About("PEM file of certificates that their answers must lead to")
+    ] = ""
+    stamp_interval_s: Annotated[
+        int, _About("Age of a log's last time stamp that makes the next one due", "s", 60)
+    ] = 86_400
+
     # ---- reading
     public_log: Annotated[
         bool, _About("Serve checkpoints and tiles to anyone (no personal data)")

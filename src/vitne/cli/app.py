@@ -75,6 +75,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("show", "vitne.cli.show:show", _WORK, "Show one event, whole."),
     Verb("prove", "vitne.cli.prove:prove", _PROVE, "Write the proof of one event to a file."),
     Verb("verify", "vitne.cli.verify:verify", _PROVE, "Check a proof, offline."),
+    Verb("anchor", "vitne.cli.anchor:app", _PROVE, "Have checkpoints time-stamped (RFC 3161)."),
     Verb("fsck", "vitne.cli.fsck:fsck", _CARE, "Hash a folder again, from the records up."),
     Verb("bench", "vitne.cli.bench:bench", _CARE, "Measure this machine."),
 )

@@ -21,6 +21,7 @@ from vitne.ports.records import (
 )
 from vitne.ports.searching import Histogram, Searchable
 from vitne.ports.segments import Archive, Segment, SegmentCatalog
+from vitne.ports.stamps import StampAuthority, Stamped, StampReader
 from vitne.ports.state import ApiKey, Role, StateStore, Tenant
 from vitne.ports.vault import KeyRole, KeyVault
 
@@ -44,6 +45,9 @@ __all__ = [
     "Seen",
     "Segment",
     "SegmentCatalog",
+    "StampAuthority",
+    "StampReader",
+    "Stamped",
     "StateStore",
     "StreamState",
     "Swap",

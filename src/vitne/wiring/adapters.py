@@ -1,0 +1,45 @@
+"""One adapter for each port."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from vitne.adapters.clock import SystemClock, SystemIds
+from vitne.ports import (
+    Archive,
+    CheckpointStore,
+    Clock,
+    IdSource,
+    KeyVault,
+    ObjectStore,
+    RecordStore,
+    SegmentCatalog,
+    StampAuthority,
+    StampReader,
+    StateStore,
+)
+from vitne.services.prepare import Preparer
+from vitne.services.seal_worker import OpenPorts
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """One adapter for each port."""
+
+    store: RecordStore
+    heads: CheckpointStore
+    segments: SegmentCatalog
+    state: StateStore
+    objects: ObjectStore
+    archive: Archive
+    vault: KeyVault
+    clock: Clock = field(default_factory=SystemClock)
+    ids: IdSource = field(default_factory=SystemIds)
+    sealing: OpenPorts | None = None
+    """Opens what sealing needs in a process of its own; None: it is done in this one."""
+    preparing: Callable[[], Preparer] | None = None
+    """Makes what prepares requests in a process of its own; None: that is done in this one."""
+    authorities: Sequence[StampAuthority] = ()
+    """Asked for time stamps of checkpoints."""
+    stamps: StampReader | None = None
+    """Reads time stamps; None: what that needs is not installed."""
+    close: Callable[[], None] = lambda: None

@@ -1,0 +1,163 @@
+"""All services over one set of adapters."""
+
+import logging
+from contextlib import ExitStack
+from typing import Self
+
+from vitne.core.types import LogId
+from vitne.services.anchor import Anchor
+from vitne.services.conflict import Conflicts
+from vitne.services.forget import Forget
+from vitne.services.fsck import Fsck
+from vitne.services.ingest import Ingest
+from vitne.services.logkeys import LogKeys
+from vitne.services.logs import Logs
+from vitne.services.onboard import Onboard
+from vitne.services.own_events import OwnEvents
+from vitne.services.prepare_process import PrepareHere, PreparePool, processes_for
+from vitne.services.publish import Publish
+from vitne.services.published import Published
+from vitne.services.publisher import Chore, Publisher
+from vitne.services.recover import Recover, Recovery
+from vitne.services.repeating import Repeating
+from vitne.services.sealer import Sealer
+from vitne.services.search import Search
+from vitne.services.show import Show
+from vitne.services.stage import Step, no_step
+from vitne.services.stats import Stats
+from vitne.settings import Settings
+from vitne.wiring.adapters import Adapters
+from vitne.wiring.services import all_stores, preparer_of, runner_of, seal_of, writer_of
+
+_LOG = logging.getLogger("vitne")
+_DAY_US = 86_400_000_000
+_FORGET_INTERVAL_S = 300
+_ANCHOR_LOOK_S = 60
+
+
+class House:
+    """All services over one set of adapters.
+
+    `start` begins to write, and in a serving house to publish; `close` ends both in an order that
+    loses nothing: the counts of what was not taken are told, intake refuses, what waits is
+    written, what is written is published.
+    """
+
+    def __init__(
+        self, adapters: Adapters, settings: Settings, *, serving: bool = True, step: Step = no_step
+    ) -> None:
+        self.settings = settings
+        self.adapters = adapters
+        self.serving = serving
+        self.clock = adapters.clock
+        self.store = adapters.store
+        self.state = adapters.state
+        self.objects = adapters.objects
+        self.keys = LogKeys(adapters.vault)
+        self.logs = Logs(adapters.store, settings.server_name)
+        preparer = preparer_of(
+            settings, self.logs, self.keys, adapters.archive.find, adapters.clock, adapters.ids
+        )
+        self.append = writer_of(adapters, settings, self.logs, self.keys, Conflicts(preparer))
+        processes = processes_for(settings.prepare_processes) if serving else 0
+        self.preparation = PreparePool(PrepareHere(preparer), adapters.preparing, processes)
+        self.ingest = Ingest(self.preparation, self.append)
+        self.publish = Publish(adapters.store, adapters.heads, adapters.objects, self.keys, step)
+        forget = Forget(adapters.store, adapters.clock, settings.dedupe_days * _DAY_US)
+        own = OwnEvents(self.ingest, "api" if serving else "cli")
+        self.stats = Stats(adapters.store, own, adapters.clock, adapters.ids)
+        self.publisher = Publisher(
+            self.publish,
+            settings.publish_interval_ms / 1000,
+            [
+                Chore(_FORGET_INTERVAL_S, forget.run_once),
+                Chore(settings.stats_interval_s, self.stats.run_once),
+            ],
+        )
+        self.search = Search(adapters.store, adapters.archive, adapters.segments, adapters.clock)
+        self.show = Show(
+            adapters.store,
+            adapters.archive,
+            adapters.objects,
+            self.keys,
+            nudge=self.publisher.nudge,
+        )
+        runner = runner_of(adapters)
+        self.seal = seal_of(adapters, settings, runner)
+        self.sealer = Sealer(self.seal, runner, settings.seal_check_ms / 1000)
+        self.recover = Recover(adapters.store, adapters.heads, adapters.objects, self.keys, step)
+        self.fsck = Fsck(all_stores(adapters, self.keys))
+        self.anchor = Anchor(
+            adapters.authorities,
+            adapters.stamps,
+            adapters.objects,
+            newest=lambda log: self.published(log).checkpoint(),
+            logs=lambda: [info.log for info in adapters.store.logs()],
+            clock=adapters.clock,
+            interval_s=settings.stamp_interval_s,
+        )
+        self._anchoring = Repeating("anchoring", _ANCHOR_LOOK_S, self.anchor.run_once)
+        self.onboard = Onboard(adapters.state, self.append, own, adapters.clock, adapters.ids)
+        self._started = False
+
+    def published(self, log: LogId) -> Published:
+        """What a log has published."""
+        return Published(self.objects, log)
+
+    def start(self) -> Recovery | None:
+        """Begin; a serving house first finishes or forgets what a crash left.
+
+        A house that cannot begin is closed: nothing of it goes on.
+
+        Raises:
+            RollbackError: the database is older than what was signed.
+            StorageError: the disk is full, read-only or failing.
+        """
+        try:
+            return self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> Recovery | None:
+        recovery = None
+        if self.serving:
+            recovery = self.recover.run()
+            for log, reason in sorted(recovery.halted.items()):
+                _LOG.error("log %s is not published: %s", log, reason)
+                self.publish.halt(log, reason)
+        self._started = True  # before the first thread: whatever fails next, `close` ends them
+        self.append.start()
+        if self.serving:
+            self.publisher.start()
+            self.sealer.start()
+            if adapters_ask := self.adapters.authorities:
+                _LOG.info("checkpoints are stamped by %d authorities", len(adapters_ask))
+                self._anchoring.start()
+        return recovery
+
+    def close(self) -> None:
+        """Stop: take no more, write what waits, publish it, let go of everything."""
+        with ExitStack() as stack:  # last in, first out; each is closed whatever the others do
+            stack.callback(self.adapters.close)
+            if not self._started:
+                return
+            self._started = False
+            if self.serving:
+                stack.callback(self.publisher.finish)
+                stack.callback(self.publisher.close)
+                stack.callback(self.sealer.close)
+                stack.callback(self._anchoring.close)
+            stack.callback(self.append.close)
+            stack.callback(self.preparation.close)
+            if self.serving and self.append.is_alive:
+                stack.callback(self.stats.finish)
+
+    def __enter__(self) -> Self:
+        """The house, started."""
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close."""
+        self.close()

@@ -1,0 +1,89 @@
+"""How the larger services are put together."""
+
+from vitne.ports import (
+    Clock,
+    IdSource,
+)
+from vitne.services.append import Append, AppendLimits
+from vitne.services.archived import Find
+from vitne.services.conflict import Conflicts
+from vitne.services.fsck_log import Stores
+from vitne.services.logkeys import LogKeys
+from vitne.services.logs import Logs
+from vitne.services.prepare import Preparer
+from vitne.services.seal import Seal
+from vitne.services.seal_policy import SealLimits
+from vitne.services.seal_worker import SealHere, SealPorts, SealProcess, SealRunner
+from vitne.settings import Settings
+from vitne.wiring.adapters import Adapters
+
+DATABASE = "vitne.db"
+_SECOND_US = 1_000_000
+_DAY_US = 86_400 * _SECOND_US
+
+
+def writer_of(
+    adapters: Adapters, settings: Settings, logs: Logs, keys: LogKeys, conflicts: Conflicts
+) -> Append:
+    """The writer."""
+    return Append(
+        store=adapters.store,
+        objects=adapters.objects,
+        keys=keys,
+        clock=adapters.clock,
+        logs=logs,
+        conflict=conflicts.draft,
+        limits=AppendLimits(
+            queue_events=settings.queue_events_max,
+            queue_bytes=settings.queue_bytes_max,
+            commit_events=settings.commit_events_max,
+            free_bytes=settings.free_bytes_min,
+        ),
+    )
+
+
+def runner_of(adapters: Adapters) -> SealRunner:
+    """Where the heavy part of sealing runs."""
+    if adapters.sealing is None:
+        return SealHere(SealPorts(adapters.store, adapters.archive))
+    return SealProcess(adapters.sealing)
+
+
+def seal_of(adapters: Adapters, settings: Settings, runner: SealRunner) -> Seal:
+    """What seals."""
+    return Seal(
+        store=adapters.store,
+        catalog=adapters.segments,
+        archive=adapters.archive,
+        objects=adapters.objects,
+        runner=runner,
+        clock=adapters.clock,
+        limits=SealLimits(settings.seal_entries, settings.seal_age_s * _SECOND_US),
+    )
+
+
+def all_stores(adapters: Adapters, keys: LogKeys) -> Stores:
+    """What `fsck` reads."""
+    return Stores(
+        store=adapters.store,
+        heads=adapters.heads,
+        objects=adapters.objects,
+        keys=keys,
+        segments=adapters.segments,
+        archive=adapters.archive,
+        database=DATABASE,
+    )
+
+
+def preparer_of(
+    settings: Settings, logs: Logs, keys: LogKeys, sealed: Find, clock: Clock, ids: IdSource
+) -> Preparer:
+    """What prepares requests."""
+    return Preparer(
+        logs=logs,
+        keys=keys,
+        clock=clock,
+        ids=ids,
+        sealed=sealed,
+        dedupe_us=settings.dedupe_days * _DAY_US,
+    )
