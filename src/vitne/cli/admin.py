@@ -14,7 +14,7 @@ from vitne import settings as table
 from vitne.errors import ConfigurationError
 from vitne.services.own_events import OPERATOR, Doer
 from vitne.settings import Settings
-from vitne.wiring import House, open_house
+from vitne.wiring import House, open_house, refuse_backup
 
 __all__ = ["Place", "opened", "settings_of", "shell_user"]
 
@@ -70,5 +70,6 @@ def opened(place: Place | None) -> Iterator[House]:
             where=settings.folder,
             hint="make it with `vitne init`, or name another with --folder",
         )
+    refuse_backup(folder)
     with open_house(settings, serving=False) as house:
         yield house

@@ -77,6 +77,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("verify", "vitne.cli.verify:verify", _PROVE, "Check a proof, offline."),
     Verb("anchor", "vitne.cli.anchor:app", _PROVE, "Have checkpoints time-stamped (RFC 3161)."),
     Verb("fsck", "vitne.cli.fsck:fsck", _CARE, "Hash a folder again, from the records up."),
+    Verb("backup", "vitne.cli.backup:backup", _CARE, "Copy a folder as of one moment."),
+    Verb("restore", "vitne.cli.restore:restore", _CARE, "Let a backup be served again."),
     Verb("bench", "vitne.cli.bench:bench", _CARE, "Measure this machine."),
 )
 

@@ -1,6 +1,14 @@
 """The only place that picks adapters for services: settings in, a running house out."""
 
+from vitne.services.restore import Compared
 from vitne.wiring.adapters import Adapters
+from vitne.wiring.backup import (
+    Backed,
+    accept_backup,
+    compare_backup,
+    make_backup,
+    refuse_backup,
+)
 from vitne.wiring.folder import (
     folder_adapters,
     open_house,
@@ -13,11 +21,17 @@ from vitne.wiring.house import House
 
 __all__ = [
     "Adapters",
+    "Backed",
+    "Compared",
     "House",
+    "accept_backup",
+    "compare_backup",
     "folder_adapters",
+    "make_backup",
     "open_house",
     "open_preparer",
     "open_sealing",
+    "refuse_backup",
     "refuse_lost_keys",
     "stamp_reader",
 ]

@@ -31,6 +31,7 @@ from vitne.services.seal_worker import SealPorts
 from vitne.services.stage import Step, no_step
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
+from vitne.wiring.backup import refuse_backup
 from vitne.wiring.house import House
 from vitne.wiring.services import DATABASE, preparer_of
 
@@ -47,6 +48,8 @@ def folder_adapters(
     folder = Path(settings.folder)
     ids = ids or SystemIds()
     refuse_lost_keys(folder)
+    if serving:
+        refuse_backup(folder)
     with ExitStack() as stack:
         vault = FolderVault.open(folder / "keys", ids, create=create)
         if serving:

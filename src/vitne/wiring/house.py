@@ -64,7 +64,7 @@ class House:
         self.ingest = Ingest(self.preparation, self.append)
         self.publish = Publish(adapters.store, adapters.heads, adapters.objects, self.keys, step)
         forget = Forget(adapters.store, adapters.clock, settings.dedupe_days * _DAY_US)
-        own = OwnEvents(self.ingest, "api" if serving else "cli")
+        self.own = own = OwnEvents(self.ingest, "api" if serving else "cli")
         self.stats = Stats(adapters.store, own, adapters.clock, adapters.ids)
         self.publisher = Publisher(
             self.publish,
