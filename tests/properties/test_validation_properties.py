@@ -206,6 +206,31 @@ def test_the_quick_way_says_what_the_plain_way_says(event: dict[str, Any]) -> No
     assert fast is None or fast == validate_plainly(item, CONTEXT)
 
 
+DECLARED = st.lists(
+    st.sampled_from(["crm.customer.viewed", "crm.customer.*", "crm.*", "pos.*"]), max_size=3
+)
+
+
+@given(complete_events, DECLARED)
+def test_all_ways_agree_on_what_is_declared(event: dict[str, Any], types: list[str]) -> None:
+    """Without types nothing is said; else a type is declared whole, or up to a star."""
+    registration = SourceRegistration("crm", "crm-bff", types=tuple(types))
+    context = msgspec.structs.replace(CONTEXT, registration=registration)
+    item = msgspec.json.encode(event)
+
+    plain = validate_plainly(item, context)
+
+    fast, slow = quick(item, context), validate(b'{"phase":null,' + item[1:], context)
+    assert fast is None or fast == plain
+    assert slow == plain
+    declared = not types or any(
+        event["type"] == one or (one[-1] == "*" and event["type"].startswith(one[:-1]))
+        for one in types
+    )
+    assert isinstance(plain, ValidEvent)
+    assert ("undeclared_type" in plain.warnings) == (not declared)
+
+
 @given(complete_events, st.sampled_from(["client", "summary", "extra", "targets", "query"]))
 def test_the_quick_way_is_not_fooled_by_what_vanishes(event: dict[str, Any], name: str) -> None:
     item = msgspec.json.encode(event)

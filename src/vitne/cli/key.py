@@ -85,6 +85,17 @@ class Source:
         ),
     ] = False
 
+    types: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--types",
+            negative="",
+            group=_SOURCE,
+            help="An event type that it declares, or several as crm.*; give it again for more."
+            " Others are taken, and marked as undeclared.",
+        ),
+    ] = None
+
     def registration(self) -> SourceRegistration | None:
         """As the key keeps it; None if no source is named. Raises `BadInputError`."""
         if not self.source:
@@ -105,6 +116,7 @@ class Source:
             may_assert=self.may_assert,
             may_import=self.may_import,
             faces_user=self.faces_user,
+            types=tuple(dict.fromkeys(self.types or ())),
         )
 
 

@@ -198,6 +198,20 @@ def _commit(
     return flags, root
 
 
+def event_root(event: ValidEvent, record_key: bytes) -> bytes:
+    """What a sender signs of an event: `commit.sender_root` without building the leaves' structs.
+
+    Args:
+        event: what the sender sends, checked.
+        record_key: 16 bytes.
+    """
+    prefix = b"vitsalt1" + record_key
+    core = _section(prefix, _CORE, event.core, b"")
+    payload = _section(prefix, _PAYLOAD, event.payload, b"")
+    person = _section(prefix, _PERSON, event.person, b"")
+    return sha256(b"\x01" + sha256(b"\x01" + core + payload).digest() + person).digest()
+
+
 def _section(prefix: bytes, names: tuple[bytes, bytes], event: bytes, record: bytes) -> bytes:
     """Commitment of one section; for `names` see `_named`."""
     name, framed = names

@@ -116,6 +116,7 @@ def _is_granted(event: Complete, context: IntakeContext) -> bool:
         and category not in _OURS
         and event.category not in _OURS
         and registration.may_assert
+        and (not registration.types or registration.declares(event.type))
         and (event.actor.issuer is not None or not registration.issuer)
         and (event.outcome.result != "denied" or event.severity is not None)
         and (not registration.faces_user or (client is not None and client.ip is not None))

@@ -4,8 +4,18 @@ from hashlib import sha256
 from typing import Literal
 
 from vitne.core.canonical import encode
+from vitne.core.commit import OVERFLOW_FLAG
 from vitne.core.control import StreamEntry, members
-from vitne.core.entry import EVENT, HEADER, MAGIC, BatchEntry, BeatEntry, EventEntry, VoidEntry
+from vitne.core.entry import (
+    EVENT,
+    HEADER,
+    HEADER_BYTES,
+    MAGIC,
+    BatchEntry,
+    BeatEntry,
+    EventEntry,
+    VoidEntry,
+)
 from vitne.core.signature import verify_ed25519
 from vitne.core.strict import length_prefixed
 from vitne.core.types import Hash
@@ -34,6 +44,20 @@ def sender_view(entry: EventEntry, sender_root: bytes, mode: SignedMode) -> byte
         entry.stream_seq,
     )
     return b"".join((header, *(entry.keys if full else ()), sender_root))
+
+
+def view_of(entry: bytes, root: bytes, mode: SignedMode) -> bytes:
+    """`sender_view` from the bytes of an event's entry, without decoding them.
+
+    Args:
+        entry: as the log has it, or as `assemble` makes it; its keys count in mode `full` only.
+        root: `commit.sender_root` of the record.
+        mode: how the stream is registered.
+    """
+    head = entry[:5] + bytes((entry[5] & OVERFLOW_FLAG,))
+    if mode == "full":
+        return b"".join((head, entry[6:10], bytes(8), entry[18:-32], root))
+    return b"".join((head, bytes(12), entry[18:HEADER_BYTES], root))
 
 
 def batch_message(origin: str, entry: BatchEntry) -> bytes:

@@ -15,6 +15,8 @@ _DAY_US = 24 * 60 * _MINUTE_US
 CLOCK_WARNING_US = 5 * _MINUTE_US
 CLOCK_LIMIT_US = _DAY_US
 SPOOL_LIMIT_US = 30 * _DAY_US
+UNDECLARED = "undeclared_type"
+"""Warning of an event whose type its source does not declare; its record says so, too."""
 BACKDATED_US = _DAY_US
 """An event this old that nobody says was spooled or imported is flagged."""
 
@@ -49,9 +51,12 @@ def warnings(
     """Stable codes of what a reader of the record should know, ascending."""
     ahead_us = facts.occurred_us - context.now_us
     timely = -BACKDATED_US <= ahead_us <= CLOCK_WARNING_US
-    if not scrubbed and checked is None and (timely or not facts.occurred_us):
+    declared = context.registration.declares(event.type or "")
+    if not scrubbed and checked is None and declared and (timely or not facts.occurred_us):
         return ()
     found = set(scrubbed)
+    if not declared:
+        found.add(UNDECLARED)
     if checked is not None and checked.cleaned:
         found.add("text_cleaned")
     if checked is not None and checked.newer_minor:

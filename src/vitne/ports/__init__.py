@@ -15,6 +15,7 @@ from vitne.ports.records import (
     LogInfo,
     RecordStore,
     Seen,
+    SenderState,
     StreamState,
     Tail,
     Telling,
@@ -22,7 +23,7 @@ from vitne.ports.records import (
 from vitne.ports.searching import Histogram, Searchable
 from vitne.ports.segments import Archive, Segment, SegmentCatalog
 from vitne.ports.stamps import StampAuthority, Stamped, StampReader
-from vitne.ports.state import ApiKey, Role, StateStore, Tenant
+from vitne.ports.state import ApiKey, Role, SourceKey, StateStore, Tenant
 from vitne.ports.vault import KeyRole, KeyVault
 
 __all__ = [
@@ -45,6 +46,8 @@ __all__ = [
     "Seen",
     "Segment",
     "SegmentCatalog",
+    "SenderState",
+    "SourceKey",
     "StampAuthority",
     "StampReader",
     "Stamped",

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from vitne.core.record import Record
+from vitne.core.sender import SignedMode
 from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.ports.searching import Searchable
 
@@ -27,6 +28,29 @@ class Seen(Struct, frozen=True, gc=False):
     recorded_us: int
 
 
+class SenderState(Struct, frozen=True):
+    """What is known of the sender of a stream that is signed."""
+
+    mode: SignedMode
+    key: bytes
+    """32-byte Ed25519 key that its registration names."""
+    sig: bytes
+    """64 bytes over the registration: the same registration again is no other one."""
+    opened: LeafIndex
+    """Of the registration."""
+    prev: bytes = b""
+    """16-byte id of the stream that it follows; empty: none is named."""
+    prev_last: int = 0
+    chain: bytes = bytes(32)
+    """Hash of the newest batch message; zeros before the first."""
+    beat: LeafIndex = LeafIndex(-1)
+    """Of the newest beat; -1: none came."""
+    beat_us: int = 0
+    """What the newest beat says of its time."""
+    void: LeafIndex = LeafIndex(-1)
+    """Of the newest void by the sender; -1: none came."""
+
+
 class StreamState(Struct, frozen=True):
     """How far a stream has come (transparency-log §7)."""
 
@@ -38,10 +62,27 @@ class StreamState(Struct, frozen=True):
     """The sender's `stream.id`."""
     numbers: Literal["sender", "server"]
     last_seq: int = 0
-    """Largest number seen."""
+    """Largest number that an entry states."""
     missing: tuple[tuple[int, int], ...] = ()
-    """Ranges [first, last] below `last_seq` that have not come, ascending."""
+    """Ranges [first, last] up to `last_seq` that have not come, ascending."""
     closed: bool = False
+    """Ended by its sender, or given up by the log."""
+    abandoned: bool = False
+    """Given up by the log."""
+    followed: bool = False
+    """A later stream names it as the one before."""
+    beat_s: int = 0
+    """Seconds between heartbeats that its sender promised; 0: none."""
+    named_us: int = 0
+    """`recorded_us` of the newest entry that names it."""
+    voided: int = 0
+    """Numbers that are void for another reason than that no event is meant to be there."""
+    late: int = 0
+    """Events that came later than the bound after they happened, by their senders' word."""
+    late_max_us: int = 0
+    """The latest of them came so long after."""
+    sender: SenderState | None = None
+    """None: the stream is not signed."""
 
 
 class Aside(Struct, frozen=True):
@@ -81,6 +122,12 @@ class AppendTransaction(Protocol):
 
     def streams(self, log: LogId, stream_ids: Sequence[bytes]) -> dict[bytes, StreamState]:
         """Those of the streams that the log knows."""
+
+    def told_keys(self, log: LogId) -> dict[bytes, bool]:
+        """Source keys (32 bytes) that the log's entries name, and whether they are retired."""
+
+    def tell_keys(self, log: LogId, keys: Mapping[bytes, bool]) -> None:
+        """Note which source keys the log's entries name now, and whether they are retired."""
 
     def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
         """Store records at their consecutive indices, and remember (id, index, digest) of events.
@@ -201,3 +248,15 @@ class RecordStore(Searchable, Protocol):
 
     def streams(self, log: LogId) -> list[StreamState]:
         """Every stream of a log, by source and name."""
+
+    def stream(self, log: LogId, stream_id: bytes) -> StreamState | None:
+        """One stream of a log; None if it knows none of that id."""
+
+    def silent_streams(self, before_us: int, most: int) -> list[tuple[LogId, StreamState]]:
+        """Up to `most` open streams that promised heartbeats and were last named before then.
+
+        Open: neither closed nor followed. The longest silent first; cheap with many streams.
+        """
+
+    def logs_told(self, key: bytes) -> list[LogId]:
+        """Logs whose entries name this source key as one in use, by id."""

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from vitne.core.source import SourceRegistration
 from vitne.core.types import LogId
+from vitne.core.verbs import MAX_TYPE_CHARS
 from vitne.errors import BadInputError, ConflictError, NotFoundError, UnknownKeyError
 from vitne.ports import ApiKey, Clock, IdSource, Role, StateStore, Tenant
 from vitne.services.own_events import OPERATOR, Doer, OwnEvents
@@ -25,6 +26,8 @@ _TOKEN: Final = re.compile(r"vk_([a-z2-7]{12})_[A-Za-z0-9_-]{43}", re.ASCII)
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _SOURCE_PART: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.ASCII)
 _KEY_NAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_TYPES: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.?\*)?", re.ASCII)
+_TYPES_MAX: Final = 1_000
 _FRESH_US: Final = 2_000_000
 _CACHED_MAX: Final = 1024
 
@@ -162,6 +165,15 @@ class Onboard:
                     "a source is application/service, each 1 to 64 of a-z 0-9 _ . -",
                     where=repr(part[:80]),
                 )
+        for one in wanted.source.types if wanted.source else ():
+            if not _TYPES.fullmatch(one) or len(one) > MAX_TYPE_CHARS:
+                raise BadInputError(
+                    "a declared type is an event type, or the beginning of some and a *",
+                    where=repr(one[:80]),
+                    hint="for example crm.customer.viewed or crm.*",
+                )
+        if wanted.source and len(wanted.source.types) > _TYPES_MAX:
+            raise BadInputError(f"a source declares at most {_TYPES_MAX} types", hint="use crm.*")
         if wanted.source and wanted.source.application == "vitne":
             raise BadInputError("the application `vitne` is Vitne itself", hint="name another")
         for tenant in wanted.tenants:

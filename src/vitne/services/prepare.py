@@ -15,6 +15,7 @@ from vitne.core.event import Problem, ValidEvent
 from vitne.core.ids import to_text
 from vitne.core.keys import KeyCache, stream_id
 from vitne.core.source import SourceRegistration
+from vitne.core.trust import UNDECLARED
 from vitne.core.types import LogId
 from vitne.core.validate import IntakeContext, Quarantined, Rejected, validate
 from vitne.ports import ApiKey, Clock, IdSource, Seen
@@ -172,6 +173,8 @@ class Preparer:
         if drafts is None:
             drafts = batch.drafts[log] = []
         drafts.append(draft)
+        if event.warnings and UNDECLARED in event.warnings:
+            batch.count(log, event.type, UNDECLARED)
         if may_be_forgotten(event.event_id, batch.context.now_us - self._dedupe_us):
             self._look_back(batch, log, draft)
 
@@ -273,8 +276,13 @@ def person_record(peer_ip: str) -> bytes:
 
 
 @lru_cache(1024)
-def core_record(
-    source_id: str, auth: str, filled: tuple[str, ...], warnings: tuple[str, ...], retention: str
+def core_record(  # noqa: PLR0913, PLR0917 - the members of the part
+    source_id: str,
+    auth: str,
+    filled: tuple[str, ...],
+    warnings: tuple[str, ...],
+    retention: str,
+    signed_by: str = "",
 ) -> bytes:
     """The core section's record part (event-schema §3.1) of an accepted event."""
     members: dict[str, object] = {
@@ -283,6 +291,10 @@ def core_record(
         "status": "accepted",
         "retention_class": retention,
     }
+    if UNDECLARED in warnings:
+        members["declared"] = False
+    if signed_by:
+        members["signed_by"] = signed_by
     if filled:
         members["filled"] = list(filled)
     if warnings:

@@ -9,7 +9,7 @@ from vitne.adapters.memory.records import MemoryRecords
 from vitne.adapters.memory.world import World
 from vitne.core.types import LogId
 from vitne.errors import CheckpointConflictError, ConflictError, NotFoundError
-from vitne.ports import ApiKey, Head, Segment, Swap, Tenant
+from vitne.ports import ApiKey, Head, Segment, SourceKey, Swap, Tenant
 
 
 class MemoryCheckpoints:
@@ -109,6 +109,27 @@ class MemoryState:
             key = self._world.keys[key_id]
             if not key.revoked_us:
                 self._world.keys[key_id] = replace(key, revoked_us=at_us)
+
+    def add_source_key(self, key: SourceKey) -> None:
+        """See the port."""
+        with self._world.lock:
+            if key.public_key in self._world.source_keys:
+                raise ConflictError("a source has this key already")
+            self._world.source_keys[key.public_key] = key
+
+    def source_keys(self) -> list[SourceKey]:
+        """See the port."""
+        found = self._world.source_keys.values()
+        return sorted(found, key=lambda key: (key.source, key.added_us, key.public_key))
+
+    def retire_source_key(self, public_key: bytes, at_us: int) -> None:
+        """See the port."""
+        with self._world.lock:
+            key = self._world.source_keys.get(public_key)
+            if key is None:
+                raise NotFoundError("no source has this key")
+            if not key.retired_us:
+                self._world.source_keys[public_key] = replace(key, retired_us=at_us)
 
 
 class MemoryHouse:

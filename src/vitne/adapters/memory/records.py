@@ -36,6 +36,14 @@ class MemoryAppend:
         known = self._draft.log(log).streams
         return {stream_id: known[stream_id] for stream_id in stream_ids if stream_id in known}
 
+    def told_keys(self, log: LogId) -> dict[bytes, bool]:
+        """See the port."""
+        return dict(self._draft.log(log).told_keys)
+
+    def tell_keys(self, log: LogId, keys: Mapping[bytes, bool]) -> None:
+        """See the port."""
+        self._draft.log(log).told_keys.update(keys)
+
     def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
         """See the port."""
         state = self._draft.log(log)
@@ -209,6 +217,26 @@ class MemoryRecords(MemorySearch):
         """See the port."""
         states = self._world.state(log).streams.values()
         return sorted(states, key=lambda s: (s.source, s.name, s.stream_id))
+
+    def stream(self, log: LogId, stream_id: bytes) -> StreamState | None:
+        """See the port."""
+        return self._world.state(log).streams.get(stream_id)
+
+    def silent_streams(self, before_us: int, most: int) -> list[tuple[LogId, StreamState]]:
+        """See the port."""
+        found = [
+            (log, stream)
+            for log, state in self._world.logs.items()
+            for stream in state.streams.values()
+            if stream.beat_s and not stream.closed and not stream.followed
+            if stream.named_us < before_us
+        ]
+        return sorted(found, key=lambda one: one[1].named_us)[: max(most, 0)]
+
+    def logs_told(self, key: bytes) -> list[LogId]:
+        """See the port."""
+        told = ((log, state.told_keys.get(key)) for log, state in self._world.logs.items())
+        return sorted(log for log, retired in told if retired is False)
 
 
 def _is_older(event_id: bytes, before_us: int) -> bool:

@@ -8,7 +8,17 @@ from dataclasses import dataclass, field, replace
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId, Origin
 from vitne.errors import NotFoundError
-from vitne.ports import ApiKey, Aside, Head, Seen, Segment, StreamState, Telling, Tenant
+from vitne.ports import (
+    ApiKey,
+    Aside,
+    Head,
+    Seen,
+    Segment,
+    SourceKey,
+    StreamState,
+    Telling,
+    Tenant,
+)
 
 _START = LeafIndex(0)
 
@@ -29,6 +39,7 @@ class LogState:
     counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
     told: dict[tuple[str, str, str], int] = field(default_factory=dict)
     telling: Telling | None = None
+    told_keys: dict[bytes, bool] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
 
     def copy(self) -> "LogState":
@@ -41,6 +52,7 @@ class LogState:
             asides=list(self.asides),
             counts=dict(self.counts),
             told=dict(self.told),
+            told_keys=dict(self.told_keys),
             segments=list(self.segments),
         )
 
@@ -76,6 +88,7 @@ class World:
         self.logs: dict[LogId, LogState] = {}
         self.tenants: dict[LogId, Tenant] = {}
         self.keys: dict[str, ApiKey] = {}
+        self.source_keys: dict[bytes, SourceKey] = {}
         self.lock = threading.Lock()
         self._owner = 0
 

@@ -11,7 +11,7 @@ from vitne.adapters.sqlite.rows import Row, flat, steps, to_row
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import IntegrityError, NotFoundError
-from vitne.ports import Aside, Seen, StreamState, Tail
+from vitne.ports import Aside, Seen, SenderState, StreamState, Tail
 
 
 def insert_many(connection: sqlite3.Connection, name: str, rows: Sequence[Row]) -> None:
@@ -42,7 +42,8 @@ def to_seen(row: Row) -> tuple[bytes, Seen]:
 
 def to_stream(row: Row) -> StreamState:
     """A stream's state, of a row of the query `streams`."""
-    stream_id, source, name, numbers, last_seq, missing, closed = row
+    stream_id, source, name, numbers, last_seq, missing, closed, abandoned, followed = row[:9]
+    beat_s, named_us, voided, late, late_max_us, sender = row[9:15]
     return StreamState(
         stream_id=stream_id,
         source=source,
@@ -51,6 +52,14 @@ def to_stream(row: Row) -> StreamState:
         last_seq=last_seq,
         missing=msgspec.json.decode(missing, type=tuple[tuple[int, int], ...]),
         closed=bool(closed),
+        abandoned=bool(abandoned),
+        followed=bool(followed),
+        beat_s=beat_s,
+        named_us=named_us,
+        voided=voided,
+        late=late,
+        late_max_us=late_max_us,
+        sender=None if sender is None else msgspec.json.decode(sender, type=SenderState),
     )
 
 
@@ -97,6 +106,16 @@ class SqliteAppend:
         """See the port."""
         rows = select_many(self._connection, "some_streams", self._tail(log)[0], stream_ids)
         return {state.stream_id: state for state in map(to_stream, rows)}
+
+    def told_keys(self, log: LogId) -> dict[bytes, bool]:
+        """See the port."""
+        rows = self._connection.execute(query("told_keys"), (self._tail(log)[0],))
+        return {key: bool(retired) for key, retired in rows}
+
+    def tell_keys(self, log: LogId, keys: Mapping[bytes, bool]) -> None:
+        """See the port."""
+        no = self._tail(log)[0]
+        self._write("tell_keys", [(no, key, int(retired)) for key, retired in keys.items()])
 
     def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
         """See the port."""
@@ -176,4 +195,12 @@ def _stream_row(no: int, state: StreamState) -> Row:
         state.last_seq,
         missing,
         int(state.closed),
+        int(state.abandoned),
+        int(state.followed),
+        state.beat_s,
+        state.named_us,
+        state.voided,
+        state.late,
+        state.late_max_us,
+        None if state.sender is None else msgspec.json.encode(state.sender).decode(),
     )

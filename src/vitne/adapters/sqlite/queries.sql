@@ -155,17 +155,53 @@ WHERE pos IN (
 );
 
 -- streams --
-SELECT stream_id, source, name, numbers, last_seq, missing, closed FROM stream
-WHERE log_no = ? ORDER BY source, name, stream_id;
+SELECT
+  stream_id, source, name, numbers, last_seq, missing, closed, abandoned, followed, beat_s,
+  named_us, voided, late, late_max_us, sender
+FROM stream WHERE log_no = ? ORDER BY source, name, stream_id;
 
 -- some_streams --
-SELECT stream_id, source, name, numbers, last_seq, missing, closed FROM stream
-WHERE log_no = ? AND stream_id IN (VALUES /*rows*/(?));
+SELECT
+  stream_id, source, name, numbers, last_seq, missing, closed, abandoned, followed, beat_s,
+  named_us, voided, late, late_max_us, sender
+FROM stream WHERE log_no = ? AND stream_id IN (VALUES /*rows*/(?));
+
+-- silent_streams --
+SELECT
+  stream_id, source, name, numbers, last_seq, missing, closed, abandoned, followed, beat_s,
+  named_us, voided, late, late_max_us, sender,
+  (SELECT id FROM log WHERE no = log_no)
+FROM stream INDEXED BY stream_by_silence
+WHERE beat_s > 0 AND closed = 0 AND followed = 0 AND named_us < ?
+ORDER BY named_us LIMIT ?;
 
 -- save_streams --
 INSERT OR REPLACE INTO stream (
-  log_no, stream_id, source, name, numbers, last_seq, missing, closed
-) VALUES /*rows*/(?, ?, ?, ?, ?, ?, ?, ?);
+  log_no, stream_id, source, name, numbers, last_seq, missing, closed, abandoned, followed, beat_s,
+  named_us, voided, late, late_max_us, sender
+) VALUES /*rows*/(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- told_keys --
+SELECT public_key, retired FROM told_key WHERE log_no = ?;
+
+-- tell_keys --
+INSERT OR REPLACE INTO told_key (log_no, public_key, retired) VALUES /*rows*/(?, ?, ?);
+
+-- logs_told --
+SELECT id FROM log WHERE no IN (SELECT log_no FROM told_key WHERE public_key = ? AND retired = 0)
+ORDER BY id;
+
+-- add_source_key --
+INSERT INTO source_key (public_key, source, vkey, added_us, retired_us)
+VALUES (?, ?, ?, ?, ?) ON CONFLICT (public_key) DO NOTHING;
+
+-- source_keys --
+SELECT source, vkey, public_key, added_us, retired_us FROM source_key
+ORDER BY source, added_us, public_key;
+
+-- retire_source_key --
+UPDATE source_key SET retired_us = CASE retired_us WHEN 0 THEN ? ELSE retired_us END
+WHERE public_key = ?;
 
 -- keep_aside --
 INSERT INTO aside (log_no, leaf_index, source, reason, body, at_us, digest)

@@ -169,6 +169,23 @@ class SqliteRecords(SqliteSearch):
         with self._reading(log) as (connection, no):
             return [to_stream(row) for row in connection.execute(query("streams"), (no,))]
 
+    def stream(self, log: LogId, stream_id: bytes) -> StreamState | None:
+        """See the port."""
+        with self._reading(log) as (connection, no):
+            row = connection.execute(repeated("some_streams", 1), (no, stream_id)).fetchone()
+        return None if row is None else to_stream(row)
+
+    def silent_streams(self, before_us: int, most: int) -> list[tuple[LogId, StreamState]]:
+        """See the port."""
+        with self._database.reading() as connection:
+            rows = connection.execute(query("silent_streams"), (before_us, max(most, 0))).fetchall()
+        return [(LogId(row[-1]), to_stream(row)) for row in rows]
+
+    def logs_told(self, key: bytes) -> list[LogId]:
+        """See the port."""
+        with self._database.reading() as connection:
+            return [LogId(log) for (log,) in connection.execute(query("logs_told"), (key,))]
+
 
 def _counts(text: str) -> dict[tuple[str, str, str], int]:
     rows = msgspec.json.decode(text, type=list[tuple[str, str, str, int]])

@@ -66,8 +66,38 @@ CREATE TABLE stream (
   last_seq INTEGER NOT NULL,
   missing TEXT NOT NULL, -- JSON: [[first, last], …]
   closed INTEGER NOT NULL,
+  abandoned INTEGER NOT NULL,
+  followed INTEGER NOT NULL,
+  beat_s INTEGER NOT NULL,
+  named_us INTEGER NOT NULL,
+  voided INTEGER NOT NULL,
+  late INTEGER NOT NULL,
+  late_max_us INTEGER NOT NULL,
+  sender TEXT, -- JSON; NULL: not signed
   PRIMARY KEY (log_no, stream_id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX stream_by_silence ON stream (named_us)
+WHERE beat_s > 0 AND closed = 0 AND followed = 0;
+
+-- Keys that sources sign with.
+CREATE TABLE source_key (
+  public_key BLOB PRIMARY KEY,
+  source TEXT NOT NULL,
+  vkey TEXT NOT NULL,
+  added_us INTEGER NOT NULL,
+  retired_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Which of them the entries of each log name.
+CREATE TABLE told_key (
+  log_no INTEGER NOT NULL REFERENCES log (no),
+  public_key BLOB NOT NULL,
+  retired INTEGER NOT NULL,
+  PRIMARY KEY (log_no, public_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX told_key_by_key ON told_key (public_key) WHERE retired = 0;
 
 CREATE TABLE aside (
   log_no INTEGER NOT NULL REFERENCES log (no),

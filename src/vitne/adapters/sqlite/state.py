@@ -1,4 +1,4 @@
-"""Tenants and API keys (`vitne.ports.StateStore`)."""
+"""Tenants, API keys and source keys (`vitne.ports.StateStore`)."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from vitne.adapters.sqlite.rows import Row
 from vitne.core.source import SourceRegistration
 from vitne.core.types import LogId
 from vitne.errors import ConflictError, NotFoundError
-from vitne.ports import ApiKey, Role, Tenant
+from vitne.ports import ApiKey, Role, SourceKey, Tenant
 
 
 class SqliteState:
@@ -57,6 +57,24 @@ class SqliteState:
         with self._database.writing() as connection:
             if connection.execute(query("revoke_key"), (at_us, key_id)).rowcount != 1:
                 raise NotFoundError(f"there is no API key {key_id!r}")
+
+    def add_source_key(self, key: SourceKey) -> None:
+        """See the port."""
+        values = (key.public_key, key.source, key.vkey, key.added_us, key.retired_us)
+        with self._database.writing() as connection:
+            if connection.execute(query("add_source_key"), values).rowcount != 1:
+                raise ConflictError("a source has this key already")
+
+    def source_keys(self) -> list[SourceKey]:
+        """See the port."""
+        with self._database.reading() as connection:
+            return [SourceKey(*row) for row in connection.execute(query("source_keys"))]
+
+    def retire_source_key(self, public_key: bytes, at_us: int) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            if connection.execute(query("retire_source_key"), (at_us, public_key)).rowcount != 1:
+                raise NotFoundError("no source has this key")
 
 
 def _tenant(row: Row) -> Tenant:
