@@ -1,0 +1,156 @@
+"""From a wish to the question of a bundle: its text, its filter, and the keys to look up (pure).
+
+A key stands for one value in one epoch of index keys. Kinds 2 and 3 also ask for the pseudo-target
+of the type: an event on a very long list of targets holds that key and not each target's own.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from vitne.answers.ask_request import Kind, Wish
+from vitne.answers.question import Question, QuestionKey
+from vitne.core import keys
+from vitne.core.filter_values import moment_text
+from vitne.errors import BadInputError
+
+__all__ = ["Epoch", "actor_keys", "filter_of", "plan", "target_keys", "text_of"]
+
+_TEXT_MAX: Final = 512
+
+
+class Epoch(Struct, frozen=True):
+    """An index key in use."""
+
+    number: int
+    index_key: bytes
+
+    def __repr__(self) -> str:
+        """Its number; the key is a secret."""
+        return f"Epoch({self.number}, ***)"
+
+
+def plan(wish: Wish, issuer: str, epochs: Sequence[Epoch], origin: str) -> Question:
+    """The question that a wish comes to.
+
+    Args:
+        wish: checked.
+        issuer: who vouches for the actor's id; not looked at where no actor is asked about.
+        epochs: every epoch of index keys that entries of the log may have, ascending.
+        origin: of the log; a stream's id depends on it.
+
+    Raises:
+        BadInputError: there is no epoch, or the text of the question is too long.
+    """
+    if not epochs:
+        raise BadInputError("the log has no index key", where=origin)
+    return Question(
+        text=text_of(wish, issuer),
+        clock=wish.clock,
+        from_us=wish.from_us,
+        to_us=wish.to_us,
+        early_us=wish.early_us,
+        late_us=wish.late_us,
+        filter=filter_of(wish),
+        keys=_keys(wish, issuer, epochs, origin),
+    )
+
+
+def _keys(wish: Wish, issuer: str, epochs: Sequence[Epoch], origin: str) -> list[QuestionKey]:
+    match wish.kind:
+        case "who_accessed" | "did_anyone":
+            return target_keys(wish, epochs)
+        case "what_did":
+            return actor_keys(wish.actor, issuer, epochs)
+        case "did_touch":
+            return _pair_keys(wish, issuer, epochs)
+        case "all_of_type":
+            return [_one(keys.EVENT_TYPE, (wish.type,), epoch) for epoch in epochs]
+        case "all_of_action":
+            return [_one(keys.ACTION, (wish.action,), epoch) for epoch in epochs]
+        case "all_of_stream":
+            key = bytes((keys.STREAM,)) + keys.stream_id(origin, wish.source, wish.stream)
+            return [QuestionKey(keys.STREAM, 0, (wish.source, wish.stream), key)]
+
+
+def actor_keys(actor: str, issuer: str, epochs: Sequence[Epoch]) -> list[QuestionKey]:
+    """The keys of one actor."""
+    return [_one(keys.ACTOR, (issuer, actor), epoch) for epoch in epochs]
+
+
+def target_keys(wish: Wish, epochs: Sequence[Epoch]) -> list[QuestionKey]:
+    """The keys of one target, each followed by that of its type's pseudo-target."""
+    assert wish.target is not None  # noqa: S101  # the kinds that come here have one
+    found = []
+    for epoch in epochs:
+        found.append(_one(keys.TARGET, wish.target, epoch))
+        secret = keys.overflow_secret(wish.target[0])
+        parts = (wish.target[0], keys.ANY_TARGET)
+        key = keys.key(keys.TARGET, secret)
+        found.append(QuestionKey(keys.TARGET, epoch.number, parts, key, (secret,)))
+    return found
+
+
+def _pair_keys(wish: Wish, issuer: str, epochs: Sequence[Epoch]) -> list[QuestionKey]:
+    assert wish.target is not None  # noqa: S101  # likewise
+    found = []
+    for epoch in epochs:
+        actor = keys.secret(epoch.index_key, keys.ACTOR, issuer, wish.actor)
+        target = keys.secret(epoch.index_key, keys.TARGET, *wish.target)
+        every = keys.overflow_secret(wish.target[0])
+        for name, secret in ((wish.target[1], target), (keys.ANY_TARGET, every)):
+            parts = (issuer, wish.actor, wish.target[0], name)
+            key = keys.pair_key(actor, secret)
+            made = QuestionKey(keys.ACTOR_TARGET, epoch.number, parts, key, (actor, secret))
+            found.append(made)
+    return found
+
+
+def _one(kind: int, parts: tuple[str, ...], epoch: Epoch) -> QuestionKey:
+    secret = keys.secret(epoch.index_key, kind, *parts)
+    return QuestionKey(kind, epoch.number, parts, keys.key(kind, secret), (secret,))
+
+
+def filter_of(wish: Wish) -> str:
+    """What the core of an event must say beside the key, in the small filter language of bundles.
+
+    The values are of closed forms, so none of them needs quotes.
+    """
+    terms = []
+    if wish.type and wish.kind != "all_of_type":
+        terms.append(f"type:{wish.type}")
+    if wish.category:
+        terms.append(f"category:{wish.category}")
+    if wish.outcome:
+        terms.append(f"outcome:{wish.outcome}")
+    if wish.action and wish.kind != "all_of_action":
+        terms.append(f"action:{wish.action}")
+    return " ".join(terms)
+
+
+def text_of(wish: Wish, issuer: str) -> str:
+    """The question as a sentence; cut with `…` if values are very long."""
+    how = [f"of category {wish.category}"] if wish.category else []
+    how += [f"of type {wish.type}"] if wish.type and wish.kind != "all_of_type" else []
+    how += [f"in action {wish.action}"] if wish.action and wish.kind != "all_of_action" else []
+    how += [f"with outcome {wish.outcome}"] if wish.outcome else []
+    narrowed = f" ({', '.join(how)})" if how else ""
+    times = f"{wish.clock} from {moment_text(wish.from_us)} to before {moment_text(wish.to_us)}"
+    text = f"{_what(wish, issuer)}{narrowed}, {times}?"
+    return text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 1] + "…"
+
+
+def _what(wish: Wish, issuer: str) -> str:
+    target = "/".join(wish.target or ())
+    actor = f"{wish.actor} of {issuer}" if issuer else wish.actor
+    sentences: dict[Kind, str] = {
+        "who_accessed": f"Who accessed {target}",
+        "what_did": f"What did {actor} do",
+        "did_touch": f"Did {actor} touch {target}",
+        "did_anyone": f"Did anyone do this to {target}",
+        "all_of_type": f"Every event of type {wish.type}",
+        "all_of_action": f"Every event of action {wish.action}",
+        "all_of_stream": f"Every event of stream {wish.stream} of {wish.source}",
+    }
+    return sentences[wish.kind]
