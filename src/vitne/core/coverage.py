@@ -30,6 +30,8 @@ from vitne.core.index_record import Coverage
 from vitne.errors import DecodeError
 
 _SILENT_BEATS: Final = 3
+_MOST_HOLES: Final = 64
+"""Of one stream, told apart; more are told as so many wider ones."""
 _US: Final = 1_000_000
 
 
@@ -57,6 +59,14 @@ class Ranges(Struct):
         """How many numbers are in it."""
         return sum(self.lasts) - sum(self.firsts) + len(self.firsts)
 
+    def within(self, first: int, last: int) -> int:
+        """How many of the numbers first..last are in it."""
+        at, found = bisect_left(self.lasts, first), 0
+        while at < len(self.firsts) and self.firsts[at] <= last:
+            found += min(self.lasts[at], last) - max(self.firsts[at], first) + 1
+            at += 1
+        return found
+
     def union(self, *others: "Ranges") -> "Ranges":
         """The numbers of all of them."""
         found = Ranges(list(self.firsts), list(self.lasts))
@@ -66,6 +76,52 @@ class Ranges(Struct):
         return found
 
 
+class Timed(Ranges):
+    """Such a set, with the recorded time of the first and the last number of each range."""
+
+    firsts_us: list[int] = field(default_factory=list)
+    lasts_us: list[int] = field(default_factory=list)
+
+    def put(self, number: int, at_us: int) -> None:
+        """Add one number; a repeat changes nothing."""
+        if self.lasts and number == self.lasts[-1] + 1:  # in order, as nearly always
+            self.lasts[-1] = number
+            self.lasts_us[-1] = at_us
+            return
+        at = bisect_left(self.lasts, number)  # first range that ends there, or beyond
+        beyond = self.firsts[at] if at < len(self.firsts) else 0
+        if beyond and beyond <= number:
+            return
+        below = at > 0 and self.lasts[at - 1] == number - 1
+        if below and beyond == number + 1:
+            self.lasts[at - 1], self.lasts_us[at - 1] = self.lasts.pop(at), self.lasts_us.pop(at)
+            del self.firsts[at], self.firsts_us[at]
+        elif below:
+            self.lasts[at - 1], self.lasts_us[at - 1] = number, at_us
+        elif beyond == number + 1:
+            self.firsts[at], self.firsts_us[at] = number, at_us
+        else:
+            self.firsts.insert(at, number)
+            self.lasts.insert(at, number)
+            self.firsts_us.insert(at, at_us)
+            self.lasts_us.insert(at, at_us)
+
+
+class Trouble(Struct, frozen=True):
+    """What is wrong with a stream, and when it may hide an event."""
+
+    silent: int
+    """0 or 1, as `abandoned`."""
+    abandoned: int
+    missing: int
+    """Numbers that are in no entry."""
+    voided: int
+    """Numbers that were declared lost."""
+    from_us: int
+    """Recorded times [from_us, to_us)."""
+    to_us: int
+
+
 class StreamCount(Struct):
     """What the entries say of one stream."""
 
@@ -73,12 +129,18 @@ class StreamCount(Struct):
     beat_s: int = 0
     named_us: int = 0
     """recorded_us of the newest entry that names it."""
+    opened_us: int = 0
+    """recorded_us of the first one."""
+    left_us: int = 0
+    """recorded_us of the newest entry before the log gave it up; 0: it did not."""
+    ended_us: int = 0
+    """recorded_us of the entry that closed, abandoned or followed it; 0: none did."""
     largest: int = 0
     """Largest number that an entry of it, or a `prev_last`, states."""
     closed: bool = False
     abandoned: bool = False
     followed: bool = False
-    events: Ranges = field(default_factory=Ranges)
+    events: Timed = field(default_factory=Timed)
     excused: Ranges = field(default_factory=Ranges)
     """Voided because no event is meant to be there (reason 3)."""
     lost: Ranges = field(default_factory=Ranges)
@@ -102,6 +164,43 @@ class StreamCount(Struct):
         late_us = _SILENT_BEATS * self.beat_s * _US
         return self.open and self.beat_s > 0 and now_us - self.named_us > late_us
 
+    def troubles(self, now_us: int) -> list[Trouble]:
+        """What is wrong with it, by time; the numbers sum to the counts of the stream.
+
+        Numbers are given out in order and sent in order, so what a missing one stood for would
+        have been recorded between its neighbours. What has no neighbour yet may hide an event
+        until `now_us`, the time of the newest entry.
+        """
+        end_us = now_us + 1
+        found = self._holes(self.ended_us + 1 if self.ended_us else end_us)
+        if self.silent(now_us):
+            found.append(Trouble(1, 0, 0, 0, self.named_us, end_us))
+        if self.abandoned:
+            found.append(Trouble(0, 1, 0, 0, self.left_us, self.ended_us + 1))
+        return found
+
+    def _holes(self, end_us: int) -> list[Trouble]:
+        events, known = self.events, self.lost.union(self.excused)
+        edges = [
+            (0, self.opened_us),
+            *zip(events.lasts, events.lasts_us, strict=True),
+        ]
+        nexts = [*zip(events.firsts, events.firsts_us, strict=True), (self.largest + 1, end_us)]
+        found = []
+        for (before, from_us), (after, to_us) in zip(edges, nexts, strict=True):
+            missing = after - before - 1 - known.within(before + 1, after - 1)
+            voided = self.lost.within(before + 1, after - 1)
+            if missing or voided:
+                found.append(Trouble(0, 0, missing, voided, from_us, max(to_us, from_us + 1)))
+        size = -(-len(found) // _MOST_HOLES)
+        return [_joined(found[at : at + size]) for at in range(0, len(found), size or 1)]
+
+
+def _joined(holes: list[Trouble]) -> Trouble:
+    """Neighbouring holes as one."""
+    missing, voided = sum(one.missing for one in holes), sum(one.voided for one in holes)
+    return Trouble(0, 0, missing, voided, holes[0].from_us, max(one.to_us for one in holes))
+
 
 class CoverageCounter:
     """Reads the entries of a log from the first one on, and counts its streams.
@@ -120,6 +219,11 @@ class CoverageCounter:
         return self._size
 
     @property
+    def recorded_us(self) -> int:
+        """Of the newest entry."""
+        return self._recorded_us
+
+    @property
     def streams(self) -> dict[bytes, StreamCount]:
         """Counts by 16-byte stream id."""
         return self._streams
@@ -133,7 +237,7 @@ class CoverageCounter:
         if len(entry) >= HEADER_BYTES and entry[4] == EVENT:
             _, _, _, _, _, recorded_us, _, stream_id, seq = HEADER.unpack_from(entry)
             stream = self._named(stream_id, recorded_us, seq)
-            stream.events.add(seq, seq)
+            stream.events.put(seq, recorded_us)
         else:
             found = decode(entry)
             if isinstance(found, EventEntry):  # pragma: no cover - read above
@@ -148,7 +252,13 @@ class CoverageCounter:
             case BatchEntry():
                 self._named(entry.stream_id, entry.recorded_us, entry.last)
             case BeatEntry():
+                known = self._streams.get(entry.stream_id)
+                before_us = known.named_us if known else entry.recorded_us
                 stream = self._named(entry.stream_id, entry.recorded_us, entry.last)
+                if entry.state != BEAT_ALIVE:
+                    stream.ended_us = entry.recorded_us
+                if entry.state == BEAT_ABANDONED:
+                    stream.left_us = before_us
                 stream.closed |= entry.state != BEAT_ALIVE
                 stream.abandoned |= entry.state == BEAT_ABANDONED
             case VoidEntry():
@@ -162,6 +272,7 @@ class CoverageCounter:
                 if entry.prev:
                     before = self._streams.setdefault(entry.prev, StreamCount())
                     before.followed = True
+                    before.ended_us = before.ended_us or entry.recorded_us
                     before.largest = max(before.largest, entry.prev_last)
             case _:
                 pass  # it names no stream
@@ -171,7 +282,7 @@ class CoverageCounter:
         if stream is None:
             if stream_id == NO_STREAM:
                 raise DecodeError("an entry of a stream names none")
-            self._streams[stream_id] = stream = StreamCount()
+            self._streams[stream_id] = stream = StreamCount(opened_us=recorded_us)
         stream.named_us = recorded_us
         stream.largest = max(stream.largest, number)
         return stream
