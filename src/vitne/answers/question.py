@@ -20,7 +20,7 @@ class QuestionKey(Struct, frozen=True):
     epoch: int
     """Of the tenant's index key; 0 for a stream, whose key depends on none."""
     parts: tuple[str, ...]
-    """The value: actor issuer and id; target type and id; all four; source and stream; type; action."""
+    """The value: actor issuer and id; target type and id; all four; source and stream; or one."""
     key: bytes
     """Tagged, 17 bytes, as entries and gap leaves hold it."""
     secrets: tuple[bytes, ...] = ()

@@ -123,6 +123,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     """[lo, hi): recorded times that were searched."""
     covered: int
     """c: entries below it are covered by the index log, those of [c, b) were given whole."""
+    runs: int
+    """How many records of the index log were used."""
     coverage: Coverage | None
     streams: tuple[StreamGap, ...]
     limits: tuple[Reason, ...]
