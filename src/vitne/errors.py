@@ -4,9 +4,11 @@
     ├── BadInputError            what a caller sent is wrong; nothing was stored
     │   ├── UnreadableBodyError  the bytes are no event, array or NDJSON
     │   ├── TooLargeError        a stated bound is passed
+    │   │   └── AnswerTooLargeError  more events answer a question than one answer shows
     │   ├── UnsupportedMediaError  a content type or encoding that is not taken
     │   ├── SlowBodyError        the body did not come in time
     │   ├── EventRefusedError    an event breaks the schema, or the log did not take it
+    │   ├── SenderRefusedError   what a sender signed is not what it sent, or breaks the schema
     │   ├── FilterSyntaxError    a search text does not parse; carries the place
     │   └── CursorError          a cursor of another log, filter or version
     ├── NotAllowedError          who asks may not
@@ -15,6 +17,7 @@
     ├── NotFoundError            no such tenant, record, tile or object
     ├── ConflictError            the state is not what the caller believes
     │   ├── CheckpointConflictError
+    │   ├── StreamConflictError  a stream stands elsewhere than its sender says
     │   └── ObjectConflictError
     ├── UnavailableError         try again later; nothing was stored
     │   ├── OverloadedError
@@ -71,6 +74,12 @@ class TooLargeError(BadInputError):
     code = "too_large"
 
 
+class AnswerTooLargeError(TooLargeError):
+    """More events answer a question than one answer shows; says how many."""
+
+    code = "answer_too_large"
+
+
 class UnsupportedMediaError(BadInputError):
     """A content type, charset or content encoding that the door does not take."""
 
@@ -93,6 +102,18 @@ class EventRefusedError(BadInputError):
     ) -> None:
         super().__init__(message)
         self.status = status
+        self.problems = problems
+
+
+class SenderRefusedError(BadInputError):
+    """What a sender signed is not taken; `problems` holds every fault (`core.event.Problem`)."""
+
+    code = "sender_refused"
+
+    def __init__(
+        self, message: str, *, where: str = "", hint: str = "", problems: tuple[object, ...] = ()
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
         self.problems = problems
 
 
@@ -142,6 +163,25 @@ class CheckpointConflictError(ConflictError):
     """Another publisher swapped the checkpoint first, or the store went back."""
 
     code = "checkpoint_conflict"
+
+
+class StreamConflictError(ConflictError):
+    """A stream stands elsewhere than its sender says; `stand` tells where (`ports.Standing`)."""
+
+    code = "stream_conflict"
+
+    def __init__(  # noqa: PLR0913 - what every error has, and two things more
+        self,
+        message: str,
+        *,
+        where: str = "",
+        hint: str = "",
+        problems: tuple[object, ...] = (),
+        stand: object = None,
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.problems = problems
+        self.stand = stand
 
 
 class ObjectConflictError(ConflictError):

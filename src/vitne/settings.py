@@ -80,6 +80,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     stats_interval_s: Annotated[
         int, _About("Between two events that tell what intake did not take", "s", 1)
     ] = 3_600
+    late_s: Annotated[
+        int, _About("Time after which an event counts as recorded late", "s", 1, 31_536_000)
+    ] = 3_600
+    stream_abandon_s: Annotated[
+        int, _About("Silence after which the log gives a signed stream up", "s", 180)
+    ] = 604_800
     free_bytes_min: Annotated[
         int, _About("Disk kept free for publishing; below it 503", "bytes", 0)
     ] = 256 * _MIB

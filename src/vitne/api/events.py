@@ -19,11 +19,17 @@ from vitne.api.commits import Commits
 from vitne.api.metrics import Meters
 from vitne.api.problems import bare_problem
 from vitne.api.replies import Reply
-from vitne.errors import BadInputError, UnsupportedMediaError
+from vitne.core.batch import BATCH_TYPE
+from vitne.errors import (
+    BadInputError,
+    SenderRefusedError,
+    StreamConflictError,
+    UnsupportedMediaError,
+)
 from vitne.ports import ApiKey
-from vitne.services.own_events import Form, Intake
+from vitne.services.own_events import Intake
 from vitne.services.quota import Quota
-from vitne.services.reply import Arrival, EventResult, IntakeReply
+from vitne.services.reply import Arrival, EventResult, Form, IntakeReply
 
 PATH: Final = "/v1/events"
 ROUTE: Final = "POST /v1/events"
@@ -36,6 +42,7 @@ _FORMS: Final[dict[str, Form]] = {
     "application/x-ndjson": "ndjson",
     "application/ndjson": "ndjson",
     "application/vnd.vitne.import+x-ndjson": "import",
+    BATCH_TYPE: "batch",
 }
 _WHITE: Final = b" \t\r\n"
 
@@ -95,7 +102,11 @@ class EventsDoor:
             idempotency_key=head.idempotency_key,
             traceparent=head.traceparent,
         )
-        reply = await self._durable(body, head, form, key, arrival)
+        try:
+            reply = await self._durable(body, head, form, key, arrival)
+        except (SenderRefusedError, StreamConflictError):
+            self._quota.pay(source, 1)  # it was looked at, and perhaps told in the log
+            raise
         self._meters.commit.add(perf_counter() - started_s)
         self._quota.pay(source, len(reply.results))
         self._meters.count(reply)

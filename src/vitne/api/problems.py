@@ -12,7 +12,15 @@ from msgspec import Struct
 
 from vitne.api.replies import PROBLEM, Header, Reply
 from vitne.core.event import Problem
-from vitne.errors import UnavailableError, UnknownKeyError, VitneError
+from vitne.core.strict import encode_base64
+from vitne.errors import (
+    SenderRefusedError,
+    StreamConflictError,
+    UnavailableError,
+    UnknownKeyError,
+    VitneError,
+)
+from vitne.ports import Standing
 
 TYPE_PREFIX: Final = "https://vitne.dev/problems/"
 
@@ -37,9 +45,11 @@ KINDS: Final[dict[str, Kind]] = {
     "slow_body": Kind(408, "The body did not come in time"),
     "conflict": Kind(409, "The state is not what the request assumes"),
     "id_conflict": Kind(409, "Another event has this id"),
+    "stream_conflict": Kind(409, "The stream stands elsewhere than its sender says"),
     "too_large": Kind(413, "The request is too large"),
     "unsupported_media": Kind(415, "The type or encoding of the body is not taken"),
     "rejected": Kind(422, "The event breaks the schema"),
+    "sender_refused": Kind(422, "What the sender signed is not taken"),
     "quota": Kind(429, "The source has sent its share"),
     "head_too_large": Kind(431, "The head of the request is too large"),
     "internal": Kind(500, "The server failed"),
@@ -49,6 +59,16 @@ KINDS: Final[dict[str, Kind]] = {
     "storage": Kind(503, "The disk does not take it"),
 }
 """Every code that a reply can carry."""
+
+
+class StreamStanding(Struct, frozen=True):
+    """Where the log has a stream."""
+
+    last: int
+    """Largest number that an entry states."""
+    prev: str
+    """Base64 of the hash of its newest batch message; what the next batch or beat follows on."""
+    closed: bool
 
 
 class ProblemDocument(Struct, frozen=True, omit_defaults=True):
@@ -64,7 +84,9 @@ class ProblemDocument(Struct, frozen=True, omit_defaults=True):
     hint: str = ""
     """What to do next."""
     problems: tuple[Problem, ...] = ()
-    """All faults of an event, with their JSON paths."""
+    """All faults of an event, with their JSON paths; in a batch they begin `$[position]`."""
+    stream: StreamStanding | None = None
+    """With `stream_conflict`: where the stream stands."""
     request_id: str = ""
     """In the server's log beside the cause; for status 500."""
 
@@ -96,8 +118,23 @@ def problem(error: VitneError, *, request_id: str = "") -> Reply:
         detail=error.message,
         where=error.where,
         hint=error.hint,
+        problems=_problems_of(error),
+        stream=_standing_of(error),
     )
     return Reply(kind.status, msgspec.json.encode(made), PROBLEM, tuple(headers))
+
+
+def _problems_of(error: VitneError) -> tuple[Problem, ...]:
+    if not isinstance(error, SenderRefusedError | StreamConflictError):
+        return ()
+    return tuple(one for one in error.problems if isinstance(one, Problem))
+
+
+def _standing_of(error: VitneError) -> StreamStanding | None:
+    stand = error.stand if isinstance(error, StreamConflictError) else None
+    if not isinstance(stand, Standing):
+        return None
+    return StreamStanding(stand.last, encode_base64(stand.chain), stand.closed)
 
 
 def bare_problem(

@@ -42,6 +42,17 @@ PROBLEM_CODES: Final[dict[str, str]] = {
     "forbidden_content": "a secret, a token or a card number stands where none may",
     "seq_repeat": "another event of the stream has this number",
     "id_conflict": "another event has this id",
+    "quarantined": "a signed event is not trusted: its bytes are kept aside, the batch is refused",
+    "bad_signature": "the signature is not that of the key over what was sent",
+    "wrong_root": "the events, or their index keys, are not those that were signed",
+    "wrong_epoch": "the index keys are of another epoch than the log's",
+    "wrong_stream": "the stream, its mode, its key or a number is not as registered",
+    "wrong_prev": "the stream does not stand where the sender says",
+    "unknown_source_key": "the source has no such key",
+    "retired_source_key": "the source's key is retired",
+    "stream_signed": "the stream's events come signed only",
+    "stream_closed": "the stream is closed, and the number lies beyond its last",
+    "replayed": "the message is older than what the log has",
 }
 """Every code of a `Problem`, and what it means (event-schema §3.2)."""
 

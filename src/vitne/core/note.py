@@ -141,6 +141,16 @@ class Signer:
             raise DecodeError("the key id of a private key is not that of its key")
         return signer
 
+    def sign_message(self, message: bytes) -> bytes:
+        """64 bytes over plain bytes: what senders sign is no note (transparency-log §3.6).
+
+        Raises:
+            BadInputError: a key of another type than Ed25519.
+        """
+        if self.kind != ED25519:
+            raise BadInputError("senders sign with Ed25519 keys", where=self.name)
+        return signature.sign_ed25519(self._seed, message)
+
     def sign(self, text: str, time_s: int = 0) -> str:
         """A signature line over a text.
 

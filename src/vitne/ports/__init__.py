@@ -16,9 +16,11 @@ from vitne.ports.records import (
     RecordStore,
     Seen,
     SenderState,
+    Standing,
     StreamState,
     Tail,
     Telling,
+    ToldKey,
 )
 from vitne.ports.searching import Histogram, Searchable
 from vitne.ports.segments import Archive, Segment, SegmentCatalog
@@ -51,10 +53,12 @@ __all__ = [
     "StampAuthority",
     "StampReader",
     "Stamped",
+    "Standing",
     "StateStore",
     "StreamState",
     "Swap",
     "Tail",
     "Telling",
     "Tenant",
+    "ToldKey",
 ]

@@ -28,6 +28,14 @@ class Seen(Struct, frozen=True, gc=False):
     recorded_us: int
 
 
+class ToldKey(Struct, frozen=True):
+    """A source's key as a log names it."""
+
+    index: LeafIndex
+    """Of the entry that says that it is in use."""
+    retired: bool = False
+
+
 class SenderState(Struct, frozen=True):
     """What is known of the sender of a stream that is signed."""
 
@@ -38,6 +46,8 @@ class SenderState(Struct, frozen=True):
     """64 bytes over the registration: the same registration again is no other one."""
     opened: LeafIndex
     """Of the registration."""
+    key_entry: LeafIndex
+    """Of the entry that names the key."""
     prev: bytes = b""
     """16-byte id of the stream that it follows; empty: none is named."""
     prev_last: int = 0
@@ -49,6 +59,14 @@ class SenderState(Struct, frozen=True):
     """What the newest beat says of its time."""
     void: LeafIndex = LeafIndex(-1)
     """Of the newest void by the sender; -1: none came."""
+
+
+class Standing(Struct, frozen=True, array_like=True):
+    """Where a stream stands, as its sender is told."""
+
+    last: int
+    chain: bytes
+    closed: bool
 
 
 class StreamState(Struct, frozen=True):
@@ -123,11 +141,11 @@ class AppendTransaction(Protocol):
     def streams(self, log: LogId, stream_ids: Sequence[bytes]) -> dict[bytes, StreamState]:
         """Those of the streams that the log knows."""
 
-    def told_keys(self, log: LogId) -> dict[bytes, bool]:
-        """Source keys (32 bytes) that the log's entries name, and whether they are retired."""
+    def told_keys(self, log: LogId) -> dict[bytes, ToldKey]:
+        """Source keys (32 bytes) that the log's entries name."""
 
-    def tell_keys(self, log: LogId, keys: Mapping[bytes, bool]) -> None:
-        """Note which source keys the log's entries name now, and whether they are retired."""
+    def tell_keys(self, log: LogId, keys: Mapping[bytes, ToldKey]) -> None:
+        """Note which source keys the log's entries name now; replaces what was noted of them."""
 
     def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
         """Store records at their consecutive indices, and remember (id, index, digest) of events.

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from vitne.core.entry import VOID_QUARANTINED, ControlEntry
 from vitne.core.types import LeafIndex, LogId
-from vitne.errors import StorageError, UnavailableError, VitneError
+from vitne.errors import StorageError, StreamConflictError, UnavailableError, VitneError
 from vitne.ports import (
     AppendTransaction,
     Clock,
@@ -26,10 +26,11 @@ from vitne.ports import (
     StreamState,
 )
 from vitne.services.control_entries import key_entries, untimed
-from vitne.services.draft import Draft, Placed, Sheaf
+from vitne.services.draft import Act, Draft, Placed, Sheaf
+from vitne.services.incident import Incident, error_of, incident_of, streams_of
 from vitne.services.logkeys import LogKeys
 from vitne.services.logs import Logs
-from vitne.services.plan import LogPlanner
+from vitne.services.plan import LATE_US, LogPlanner
 from vitne.services.receipts import Receipts
 from vitne.services.ticket import Count, Ticket
 from vitne.services.waiting import WaitingRoom
@@ -43,6 +44,8 @@ _CONTROL_WAIT_S = 30.0
 
 ConflictDraft = Callable[[LogId, Draft], Draft]
 """Makes the `system.id.conflict` event about a refused one."""
+IncidentDraft = Callable[[LogId, Incident], Draft]
+"""Makes the event about something that a sender signed and the log did not take."""
 
 
 class AppendLimits(Struct, frozen=True):
@@ -54,6 +57,8 @@ class AppendLimits(Struct, frozen=True):
     """Most of one transaction."""
     free_bytes: int = 256 * 1024 * 1024
     """Disk that publishing needs; below it nothing is taken."""
+    late_us: int = LATE_US
+    """An event recorded longer than this after it happened is counted as late."""
 
 
 class WriterStats(Struct, frozen=True):
@@ -95,6 +100,7 @@ class Append:
         clock: Clock,
         logs: Logs,
         conflict: ConflictDraft,
+        incident: IncidentDraft,
         limits: AppendLimits = AppendLimits(),  # noqa: B008 - frozen
     ) -> None:
         self._store = store
@@ -103,6 +109,7 @@ class Append:
         self._clock = clock
         self._logs = logs
         self._conflict = conflict
+        self._incident = incident
         self._limits = limits
         self._receipts = Receipts(store, objects, keys)
         self._waiting = WaitingRoom[Ticket](limits.queue_events, limits.queue_bytes)
@@ -151,7 +158,25 @@ class Append:
             NotFoundError: no such log.
         """
         made = [untimed(entry) for entry in entries]
-        ticket = Ticket([Sheaf(log, [], controls=made)], {}, [], sum(map(len, made)))
+        return self._wait(log, Sheaf(log, [], controls=made), sum(map(len, made)))
+
+    def act(self, log: LogId, act: Act) -> LeafIndex:
+        """Place one act about a stream or a source's key, durably; where it stands.
+
+        Raises:
+            SenderRefusedError, StreamConflictError: it cannot stand in the log.
+            UnavailableError, NotFoundError: as `control`.
+        """
+        return self._wait(log, Sheaf(log, [], acts=[act]), len(act.entry))[0]
+
+    def tell(self, log: LogId, incident: Incident) -> None:
+        """Append the event about an incident, durably. Errors as `control`."""
+        draft = self._incident(log, incident)
+        self._wait(log, Sheaf(log, [draft]), len(draft.entry))
+
+    def _wait(self, log: LogId, sheaf: Sheaf, weight_bytes: int) -> Sequence[LeafIndex]:
+        """Store a sheaf of the house's own, and return where its control entries stand."""
+        ticket = Ticket([sheaf], {}, [None] * len(sheaf.drafts), weight_bytes)
         self._waiting.put(ticket)
         try:
             ticket.future.result(timeout=_CONTROL_WAIT_S)
@@ -159,7 +184,7 @@ class Append:
             raise UnavailableError(
                 "the writer did not answer in time", where=log, hint="look, then try again"
             ) from None
-        return ticket.controls[log]
+        return ticket.controls.get(log, ())
 
     def write(self, group: Sequence[Ticket]) -> None:
         """Store a group of requests in one transaction, and settle their futures.
@@ -238,15 +263,26 @@ class Append:
         recorded_us = max(now_us, tail.last_recorded_us)
         if recorded_us > now_us:
             self._count_clamp(log, recorded_us - now_us)
-        planner = LogPlanner(tail, recorded_us, *_known(tx, log, sheaves))
+        planner = LogPlanner(
+            tail,
+            recorded_us,
+            *_known(tx, log, sheaves),
+            tx.told_keys(log) if any(one.batch or one.acts for one in sheaves) else {},
+            self._limits.late_us,
+        )
         if tail.next_index == 0:
             keys, origin = self._keys, self._logs.origin(log)
             for entry in key_entries(keys, log, origin, recorded_us):
                 planner.control(entry)
         placed = [planner.add(sheaf) for sheaf in sheaves]
-        refused = [draft for one in placed for draft in one.conflicts]
+        refused = [self._conflict(log, draft) for one in placed for draft in one.conflicts]
+        refused += [
+            self._incident(log, incident_of(sheaf, one.refusal))
+            for one, sheaf in zip(placed, sheaves, strict=True)
+            if one.refusal is not None and one.refusal.incident
+        ]
         if refused:
-            about = Sheaf(log, [self._conflict(log, draft) for draft in refused])
+            about = Sheaf(log, refused)
             seen, streams, _ = _known(tx, log, [about])
             planner.learn(seen, streams)
             planner.add(about)
@@ -254,6 +290,8 @@ class Append:
         tx.insert(log, plan.records, plan.digests)
         if plan.streams:
             tx.save_streams(log, plan.streams)
+        if plan.told_keys:
+            tx.tell_keys(log, plan.told_keys)
         if plan.asides:
             tx.keep_aside(log, plan.asides)
         counts = _refusals(placed, sheaves)
@@ -265,14 +303,19 @@ class Append:
         """A4: sign the receipts, then resolve every future of the group."""
         failed: dict[int, Exception] = {}
         for ticket, log, placed in parts:
+            if placed.refusal is not None:
+                failed[id(ticket)] = error_of(placed.refusal)
+                continue
             try:
                 self._receipts.settle(ticket, log, self._logs.origin(log), placed)
+            except StreamConflictError as found:
+                failed[id(ticket)] = found
             except VitneError as found:
                 # It is stored, but cannot be told; the sender's retry finds duplicates.
                 _LOG.exception("a receipt could not be made")
                 failed[id(ticket)] = found
         for ticket in group:
-            if error := failed.get(id(ticket)):
+            if error := failed.get(id(ticket)) or ticket.refusal:
                 ticket.future.set_exception(error)
             else:
                 ticket.future.set_result(ticket.reply())
@@ -306,6 +349,11 @@ def _known(tx: AppendTransaction, log: LogId, sheaves: Sequence[Sheaf]) -> _Know
     streams = {draft.stream.stream_id for sheaf in sheaves for draft in sheaf.drafts}
     voids = [void for sheaf in sheaves for void in sheaf.voids]
     streams.update(void.stream.stream_id for void in voids)
+    for sheaf in sheaves:
+        if sheaf.batch is not None:
+            streams.add(sheaf.batch.stream.stream_id)
+        for act in sheaf.acts:
+            streams.update(streams_of(act))
     digests = [void.digest for void in voids if void.reason == VOID_QUARANTINED]
     return (
         tx.seen(log, ids) if ids else {},
@@ -318,6 +366,9 @@ def _refusals(placed: Sequence[Placed], sheaves: Sequence[Sheaf]) -> dict[Count,
     """Counts of what the plan refused: repeats and conflicts."""
     counts: dict[Count, int] = {}
     for one, sheaf in zip(placed, sheaves, strict=True):
+        if one.refusal is not None and sheaf.batch is not None:
+            key = (sheaf.batch.stream.source, "", f"rejected.{one.refusal.problem.code}")
+            counts[key] = counts.get(key, 0) + max(1, len(sheaf.drafts))
         if not one.refused:
             continue
         about = {draft.position: draft for draft in sheaf.drafts}

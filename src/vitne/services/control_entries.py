@@ -34,6 +34,11 @@ def timed(entry: bytes, recorded_us: int) -> bytes:
     return entry[: _RECORDED.start] + stamp + occurred + entry[_OCCURRED.stop :]
 
 
+def untimed_bytes(entry: bytes) -> bytes:
+    """An entry without its time and, where the log gives it, that of its claim: to compare two."""
+    return entry[: _RECORDED.start] + entry[_OCCURRED.stop :]
+
+
 def key_entries(keys: LogKeys, log: LogId, origin: Origin, recorded_us: int) -> list[bytes]:
     """The first entries of a log: what it signs with, and the commitment to its index key."""
     commit = index_keys.commit(keys.index_key(log))

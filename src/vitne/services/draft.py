@@ -1,13 +1,15 @@
 """What travels from preparation to the writer, and where the writer placed it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from msgspec import Struct
 
 from vitne.core.event import Problem
 from vitne.core.record import Facets, Parts
+from vitne.core.sender import SignedMode
 from vitne.core.types import LeafIndex, LogId
-from vitne.ports import Seen
+from vitne.ports import Seen, Standing
 
 
 class StreamRef(Struct, frozen=True, array_like=True):
@@ -59,6 +61,47 @@ class VoidDraft(Struct, frozen=True, array_like=True):
     """The bytes to keep aside; of quarantined events only."""
 
 
+class SignedBatch(Struct, frozen=True, array_like=True):
+    """What a sender signed of the drafts of a sheaf; its signature and root have been checked."""
+
+    stream: StreamRef
+    mode: SignedMode
+    key: bytes
+    """32 bytes, under which the signature holds; the planner asks whether it is the stream's."""
+    entry: bytes
+    """Of type 2, `control_entries.untimed`."""
+    first: int
+    last: int
+    prev: bytes
+    message_hash: bytes
+    """`prev` of the batch that follows."""
+
+
+class Act(Struct, frozen=True, array_like=True):
+    """A control entry about one stream; its signature, if it bears one, has been checked."""
+
+    kind: Literal["open", "beat", "void", "abandon", "retire"]
+    entry: bytes
+    """`control_entries.untimed`."""
+    key: bytes = b""
+    """The source's public key that it was checked with, or that is retired."""
+    key_entry: bytes = b""
+    """Names that key in the log; stands before a stream's registration if the log has none."""
+    before_us: int = 0
+    """For `abandon`: only if nothing has named the stream since then."""
+
+
+class Refusal(Struct, frozen=True, array_like=True):
+    """Why the planner did not take what a sender signed."""
+
+    problem: Problem
+    stream: str = ""
+    stand: Standing | None = None
+    """Where the stream stands, if that is what they disagree about."""
+    incident: bool = False
+    """It is told in the log."""
+
+
 class Sheaf(Struct, frozen=True, array_like=True):
     """What one request brings to one log."""
 
@@ -69,6 +112,10 @@ class Sheaf(Struct, frozen=True, array_like=True):
     """Those of the drafts' ids that the log has forgotten, but that are sealed in a segment."""
     controls: Sequence[bytes] = ()
     """Entries of the log's own as `control_entries.untimed`, placed first, in order."""
+    acts: Sequence[Act] = ()
+    """About streams whose senders sign."""
+    batch: SignedBatch | None = None
+    """The drafts are exactly its events, in order; without drafts, the voids are faults in it."""
 
 
 class Placed(Struct, frozen=True):
@@ -90,4 +137,9 @@ class Placed(Struct, frozen=True):
     conflicts: Sequence[Draft] = ()
     """Those of `refused` that came under the id of another event."""
     controls: Sequence[LeafIndex] = ()
-    """Where the sheaf's control entries stand."""
+    """Where the sheaf's control entries and acts stand; what is done already, where it stood."""
+    batch: SignedBatch | None = None
+    """It was stored: its entry follows on the accepted events, and is the last of `entries`."""
+    again: LeafIndex | None = None
+    """The batch may be stored already, from this index on: whoever reads entries finds out."""
+    refusal: Refusal | None = None

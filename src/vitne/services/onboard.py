@@ -165,15 +165,7 @@ class Onboard:
                     "a source is application/service, each 1 to 64 of a-z 0-9 _ . -",
                     where=repr(part[:80]),
                 )
-        for one in wanted.source.types if wanted.source else ():
-            if not _TYPES.fullmatch(one) or len(one) > MAX_TYPE_CHARS:
-                raise BadInputError(
-                    "a declared type is an event type, or the beginning of some and a *",
-                    where=repr(one[:80]),
-                    hint="for example crm.customer.viewed or crm.*",
-                )
-        if wanted.source and len(wanted.source.types) > _TYPES_MAX:
-            raise BadInputError(f"a source declares at most {_TYPES_MAX} types", hint="use crm.*")
+        _check_types(wanted.source.types if wanted.source else ())
         if wanted.source and wanted.source.application == "vitne":
             raise BadInputError("the application `vitne` is Vitne itself", hint="name another")
         for tenant in wanted.tenants:
@@ -186,6 +178,19 @@ class Onboard:
         for log in key.tenants or (OPERATOR,):
             more = {"extra": extra} if extra else None
             self._own.write(log, (kind, "audit"), doer, target=("api_key", key.id), more=more)
+
+
+def _check_types(types: tuple[str, ...]) -> None:
+    """Declared event types: each whole, or the beginning of some. Raises `BadInputError`."""
+    for one in types:
+        if not _TYPES.fullmatch(one) or len(one) > MAX_TYPE_CHARS:
+            raise BadInputError(
+                "a declared type is an event type, or the beginning of some and a *",
+                where=repr(one[:80]),
+                hint="for example crm.customer.viewed or crm.*",
+            )
+    if len(types) > _TYPES_MAX:
+        raise BadInputError(f"a source declares at most {_TYPES_MAX} types", hint="use crm.*")
 
 
 class Doorkeeper:

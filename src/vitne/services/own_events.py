@@ -16,14 +16,12 @@ from vitne.core.source import SourceRegistration
 from vitne.core.types import LogId
 from vitne.errors import BadInputError, IntegrityError, UnavailableError
 from vitne.ports import ApiKey
-from vitne.services.reply import Arrival, IntakeReply
+from vitne.services.reply import Arrival, Form, IntakeReply
 
 OPERATOR: Final = LogId("vitne")
 """The tenant whose log holds the operator's own affairs."""
 
 Door = Literal["api", "cli"]
-Form = Literal["json", "ndjson", "import"]
-"""Which of the three forms a body has."""
 
 _WAIT_S: Final = 30.0
 _PURPOSE: Final = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)

@@ -11,27 +11,32 @@ run of indices, and a retry derives the same receipt from the indices alone.
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Literal
+from operator import attrgetter
+from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec.structs import replace
 
-from vitne.core.entry import VOID_QUARANTINED, VOID_REJECTED
+from vitne.core.entry import VOID_DROPPED, VOID_QUARANTINED, VOID_REJECTED
 from vitne.core.event import Problem
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex
-from vitne.ports import Aside, Seen, StreamState, Tail
+from vitne.ports import Aside, Seen, StreamState, Tail, ToldKey
+from vitne.services.acting import Acting, standing
 from vitne.services.control_entries import stream_entry, timed, void_entry
-from vitne.services.draft import Draft, Placed, Sheaf, StreamRef, VoidDraft
+from vitne.services.draft import (
+    Draft,
+    Placed,
+    Refusal,
+    Sheaf,
+    SignedBatch,
+    StreamRef,
+    VoidDraft,
+)
 from vitne.services.stream import StreamCursor
 
-
-class Plan(Struct, frozen=True):
-    """Everything to write to one log."""
-
-    records: Sequence[Record]
-    digests: Sequence[bytes]
-    streams: Sequence[StreamState]
-    asides: Sequence[Aside]
+LATE_US: Final = 3_600 * 1_000_000
+"""An event that is recorded longer than an hour after it happened came late."""
+_claimed = attrgetter("facets.occurred_us")
 
 
 def seq_repeat(number: int) -> Problem:
@@ -39,6 +44,7 @@ def seq_repeat(number: int) -> Problem:
     return Problem("seq_repeat", "$.stream.seq", "a number not used before", str(number))
 
 
+STREAM_SIGNED = Problem("stream_signed", "$.stream.id", "a signed batch", "an unsigned event")
 ID_CONFLICT = Problem("id_conflict", "$.id", "an id of its own", "the id of another event")
 
 
@@ -72,7 +78,7 @@ class _Tally:
         self.conflicts: list[Draft] = []
 
 
-class LogPlanner:
+class LogPlanner(Acting):
     """Plans the sheaves of one log, one after the other, from what the store knows of it.
 
     Args:
@@ -81,26 +87,24 @@ class LogPlanner:
         seen: those of the sheaves' event ids that the log remembers.
         streams: those of the sheaves' streams that the log knows.
         kept: indices of the voids of bytes that are kept aside, by digest.
+        told: source keys that the log names.
+        late_us: an event recorded longer than this after it happened is counted as late.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what the store knows
         self,
         tail: Tail,
         recorded_us: int,
         seen: Mapping[bytes, Seen],
         streams: Mapping[bytes, StreamState],
         kept: Mapping[bytes, LeafIndex],
+        told: Mapping[bytes, ToldKey] = {},
+        late_us: int = LATE_US,
     ) -> None:
-        self._next = int(tail.next_index)
-        self._recorded_us = recorded_us
-        self._stamp = recorded_us.to_bytes(8, "big")
+        super().__init__(tail, recorded_us, streams, told)
         self._seen = dict(seen)
         self._kept = dict(kept)
-        self._cursors = {key: StreamCursor(state) for key, state in streams.items()}
-        self._used: set[bytes] = set()
-        self._records: list[Record] = []
-        self._digests: list[bytes] = []
-        self._asides: list[Aside] = []
+        self._late_us = late_us
 
     def learn(self, seen: Mapping[bytes, Seen], streams: Mapping[bytes, StreamState]) -> None:
         """What the store knows of a sheaf that comes on top; what is planned already wins."""
@@ -108,28 +112,26 @@ class LogPlanner:
         for key, state in streams.items():
             self._cursors.setdefault(key, StreamCursor(state))
 
-    def plan(self) -> Plan:
-        """All writes so far."""
-        streams = [self._cursors[key].state() for key in sorted(self._used)]
-        return Plan(self._records, self._digests, streams, self._asides)
-
-    def control(self, entry: bytes) -> LeafIndex:
-        """Place a control entry that bears the plan's time."""
-        index = LeafIndex(self._next)
-        self._records.append(Record(index, self._recorded_us, entry))
-        self._digests.append(b"")
-        self._next += 1
-        return index
-
     def add(self, sheaf: Sheaf) -> Placed:
         """Place one sheaf at the end of the log."""
-        tally = _Tally()
-        controls = [self.control(timed(entry, self._recorded_us)) for entry in sheaf.controls]
+        if sheaf.acts:
+            return self._add_acts(sheaf)
         if sheaf.archived:
             self._seen = {**sheaf.archived, **self._seen}
+        if sheaf.batch is not None:
+            return self._add_batch(sheaf, sheaf.batch)
+        return self._add_plain(sheaf)
+
+    def _add_plain(self, sheaf: Sheaf) -> Placed:
+        tally = _Tally()
+        controls = [self.control(timed(entry, self._recorded_us)) for entry in sheaf.controls]
         self._decide_drafts(sheaf.drafts, tally)
         if sheaf.voids:
             self._decide_voids(sheaf.voids, tally)
+        return self._finish(tally, controls)
+
+    def _finish(self, tally: _Tally, controls: Sequence[LeafIndex]) -> Placed:
+        """Give everything its place."""
         first = LeafIndex(self._next)
         for draft, at in tally.again:
             known = Seen(LeafIndex(first + at), draft.digest, self._recorded_us)
@@ -172,12 +174,13 @@ class LogPlanner:
             else:
                 number = self._number(draft.stream, number)
                 stream, cursor = draft.stream, self._cursors.get(draft.stream.stream_id)
-            if number:
+            if number > 0:
                 mine[event_id] = draft.digest, len(fresh)
                 fresh.append(draft)
                 numbers.append(number)
             else:
-                tally.refused.append((draft.position, draft.id, seq_repeat(draft.seq)))
+                problem = seq_repeat(draft.seq) if number == 0 else STREAM_SIGNED
+                tally.refused.append((draft.position, draft.id, problem))
 
     def _meet_again(
         self, draft: Draft, mine: Mapping[bytes, tuple[bytes, int]], tally: _Tally
@@ -196,29 +199,35 @@ class LogPlanner:
         """Refuse an event under another's id; its number, if it is new, is accounted for."""
         tally.refused.append((draft.position, draft.id, ID_CONFLICT))
         tally.conflicts.append(draft)
-        if draft.seq and (number := self._number(draft.stream, draft.seq)):
+        if draft.seq and (number := self._number(draft.stream, draft.seq)) > 0:
             tally.lost.append((void_of(draft), number))
 
-    def _decide_voids(self, voids: Sequence[VoidDraft], tally: _Tally) -> None:
+    def _decide_voids(
+        self, voids: Sequence[VoidDraft], tally: _Tally, *, signed: bool = False
+    ) -> None:
         mine: dict[bytes, int] = {}
         for void in voids:
             if void.reason != VOID_QUARANTINED:
                 # Refused again with the same faults when it is sent again; its number is used
                 # up the first time.
-                if number := self._number(void.stream, void.seq):
+                if (number := self._number(void.stream, void.seq, signed=signed)) > 0:
                     tally.lost.append((void, number))
             elif void.digest in self._kept:
                 tally.kept.append((void, self._kept[void.digest]))
             elif void.digest in mine:
                 tally.kept_here.append((void, mine[void.digest]))
-            elif number := self._number(void.stream, void.seq):
+            elif (number := self._number(void.stream, void.seq, signed=signed)) > 0:
                 mine[void.digest] = len(tally.voids)
                 tally.voids.append((void, number))
             else:
                 tally.refused.append((void.position, void.id, seq_repeat(void.seq)))
 
-    def _number(self, stream: StreamRef, seq: int) -> int:
-        """The number that an event bears; 0 if the sender's was used before. Opens the stream."""
+    def _number(self, stream: StreamRef, seq: int, *, signed: bool = False) -> int:
+        """The number that an event bears. Opens the stream.
+
+        0 if the sender's was used before; -1 if the stream is signed and the event is not: whoever
+        has an API key alone cannot use up numbers of it.
+        """
         key = stream.stream_id
         cursor = self._cursors.get(key)
         if cursor is None:
@@ -229,6 +238,8 @@ class LogPlanner:
                 self._recorded_us, key, stream.source, stream.name, by_sender=stream.by_sender
             )
             self.control(entry)
+        elif cursor.sender is not None and not signed:
+            return -1
         if not seq:
             self._used.add(key)
             return cursor.give()
@@ -239,6 +250,7 @@ class LogPlanner:
 
     def _place(self, tally: _Tally) -> list[bytes]:
         """Give the accepted events their indices; returns their entries."""
+        self._note_late(tally.fresh)
         stamp, recorded_us, first = self._stamp, self._recorded_us, self._next
         entries = [
             draft.entry[:10] + stamp + draft.entry[18:]
@@ -263,8 +275,95 @@ class LogPlanner:
         self._next = first + len(entries)
         return entries
 
+    def _note_late(self, fresh: Sequence[Draft]) -> None:
+        """Count what was recorded long after it happened; imports are late by nature."""
+        bound_us = self._recorded_us - self._late_us
+        if not fresh or min(map(_claimed, fresh)) >= bound_us:
+            return
+        for draft in fresh:
+            occurred_us = draft.facets.occurred_us
+            if occurred_us < bound_us and not draft.parts.payload_record:
+                cursor = self._cursors[draft.stream.stream_id]
+                cursor.late += 1
+                cursor.late_max_us = max(cursor.late_max_us, self._recorded_us - occurred_us)
+
+    # ------------------------------------------------------------ what senders sign
+
+    def _add_acts(self, sheaf: Sheaf) -> Placed:
+        """Place acts up to the first that is refused."""
+        controls: list[LeafIndex] = []
+        refusal = None
+        for act in sheaf.acts:
+            found = self._act(act)
+            if isinstance(found, Refusal):
+                refusal = found
+                break
+            controls.append(found)
+        return Placed([], [], LeafIndex(self._next), [], controls=controls, refusal=refusal)
+
+    def _add_batch(self, sheaf: Sheaf, batch: SignedBatch) -> Placed:
+        """Place a whole signed batch with its entry behind it, or nothing of it."""
+        found = self._signed(batch.stream.stream_id, batch.key)
+        if isinstance(found, Refusal):
+            return self._refused(found)
+        cursor, sender = found
+        if sender.mode != batch.mode:
+            problem = Problem("wrong_stream", "$.mode", sender.mode, batch.mode)
+            return self._refused(Refusal(problem, cursor.name, incident=True))
+        tally = _Tally()
+        if sheaf.voids:
+            self._decide_voids(sheaf.voids, tally, signed=True)
+            return self._finish(tally, [])
+        again = self._again(sheaf.drafts)
+        if again is not None:
+            return replace(self._finish(tally, []), again=again, batch=batch)
+        fault = self._batch_problem(sheaf.drafts, batch, cursor, sender.chain)
+        if fault is not None:
+            return self._refused(Refusal(fault, cursor.name, standing(cursor)))
+        cursor.take_all(batch.first, batch.last)
+        cursor.sender = replace(sender, chain=batch.message_hash)
+        self._used.add(batch.stream.stream_id)
+        tally.fresh = list(sheaf.drafts)
+        tally.numbers = [draft.seq for draft in tally.fresh]
+        placed = self._finish(tally, [])
+        entry = timed(batch.entry, self._recorded_us)
+        self.control(entry)
+        return replace(placed, batch=batch, entries=[*placed.entries, entry])
+
+    def _refused(self, refusal: Refusal) -> Placed:
+        return Placed([], [], LeafIndex(self._next), [], refusal=refusal)
+
+    def _again(self, drafts: Sequence[Draft]) -> LeafIndex | None:
+        """Where the batch stands if it was stored before: the same events next to each other."""
+        first = self._seen.get(drafts[0].event_id)
+        if first is None:
+            return None
+        for at, draft in enumerate(drafts, first.index):
+            known = self._seen.get(draft.event_id)
+            if known is None or known.index != at or known.digest != draft.digest:
+                return None
+        return first.index
+
+    def _batch_problem(
+        self, drafts: Sequence[Draft], batch: SignedBatch, cursor: StreamCursor, chain: bytes
+    ) -> Problem | None:
+        """Why a batch that is new cannot follow on what the log has."""
+        if batch.prev != chain:
+            return Problem("wrong_prev", "$.prev", "the newest batch of the stream", "another")
+        ids = {draft.event_id for draft in drafts}
+        if len(ids) != len(drafts) or any(one in self._seen for one in ids):
+            return ID_CONFLICT
+        if not cursor.are_new(batch.first, batch.last):
+            numbers = f"{batch.first}-{batch.last}"
+            return Problem("seq_repeat", "$.first", "numbers not used before", numbers)
+        if cursor.closed and not cursor.abandoned and batch.last > cursor.last:
+            return Problem("stream_closed", "$.stream", f"numbers up to {cursor.last}", "more")
+        return None
+
     def _void(self, void: VoidDraft, number: int) -> bytes:
         stream_id = void.stream.stream_id
+        if void.reason != VOID_DROPPED:
+            self._cursors[stream_id].voided += 1
         return void_entry(self._recorded_us, stream_id, number, void.reason, void.digest)
 
     def _keep(self, void: VoidDraft, index: LeafIndex) -> None:

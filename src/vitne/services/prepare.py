@@ -74,7 +74,7 @@ class Preparer:
         sealed: Find,
         dedupe_us: int,
     ) -> None:
-        self._logs = logs
+        self.logs = logs
         self._keys = keys
         self._clock = clock
         self._ids = ids
@@ -82,7 +82,7 @@ class Preparer:
         self._dedupe_us = dedupe_us
         self._cache = KeyCache()
         self._assemblers: dict[LogId, Assembler] = {}
-        self._stream = lru_cache(4096)(self._make_stream)
+        self.stream = lru_cache(4096)(self._make_stream)
 
     def prepare(
         self,
@@ -93,17 +93,7 @@ class Preparer:
         arrival: Arrival,
     ) -> Ticket:
         """Prepare one request; nothing is stored yet."""
-        context = IntakeContext(
-            now_us=self._clock.now_us(),
-            registration=source,
-            fresh=self._ids.random_bytes,
-            pseudonym=self._keys.pseudonym,
-            tenants=key.tenants,
-            default_tenant=key.tenants[0] if len(key.tenants) == 1 else "",
-            peer_ip=arrival.peer_ip,
-            traceparent=arrival.traceparent,
-            idempotency_key=arrival.idempotency_key,
-        )
+        context = self.context(key, source, arrival)
         batch = _Batch(key, source, arrival, context)
         batch.results = [None] * len(items)
         record_keys = self._ids.random_bytes(KEY_BYTES * len(items))
@@ -128,11 +118,25 @@ class Preparer:
         ]
         return Ticket(sheaves, batch.counts, batch.results, weight_bytes)
 
+    def context(self, key: ApiKey, source: SourceRegistration, arrival: Arrival) -> IntakeContext:
+        """What validation is given of a request."""
+        return IntakeContext(
+            now_us=self._clock.now_us(),
+            registration=source,
+            fresh=self._ids.random_bytes,
+            pseudonym=self._keys.pseudonym,
+            tenants=key.tenants,
+            default_tenant=key.tenants[0] if len(key.tenants) == 1 else "",
+            peer_ip=arrival.peer_ip,
+            traceparent=arrival.traceparent,
+            idempotency_key=arrival.idempotency_key,
+        )
+
     def _take(
         self, batch: _Batch, position: int, item: Item, event: ValidEvent, record_key: bytes
     ) -> None:
         log = LogId(event.tenant)
-        fault = self._fault(log, event.stream_name)
+        fault = self.fault(log, event.stream_name)
         if fault:
             self._reject(batch, position, item, _as_rejected(event, fault))
             return
@@ -142,7 +146,7 @@ class Preparer:
             event_id = to_text(event.event_id)
             batch.results[position] = EventResult("dropped", event_id, log, reason=reason)
             return
-        prepared = self._assembler(log).prepare(
+        prepared = self.assembler(log).prepare(
             event,
             core_record(
                 event.source_id,
@@ -160,7 +164,7 @@ class Preparer:
             to_text(event.event_id),
             event.event_id,
             event.digest,
-            self._stream(log, event.source_id, event.stream_name, _keeper(batch.key)),
+            self.stream(log, event.source_id, event.stream_name, _keeper(batch.key)),
             event.stream_seq,
             prepared.entry,
             record_key,
@@ -175,20 +179,30 @@ class Preparer:
         drafts.append(draft)
         if event.warnings and UNDECLARED in event.warnings:
             batch.count(log, event.type, UNDECLARED)
-        if may_be_forgotten(event.event_id, batch.context.now_us - self._dedupe_us):
+        if self.may_be_forgotten(event.event_id, batch.context.now_us):
             self._look_back(batch, log, draft)
 
     def _look_back(self, batch: _Batch, log: LogId, draft: Draft) -> None:
         """Note that an event of an old id is sealed already, and whether it is the same one."""
-        record = self._sealed(log, draft.event_id)
-        if record is not None:
-            digest = draft.digest if same_event(record.parts, draft.parts) else b""
-            seen = Seen(record.index, digest, record.recorded_us)
+        seen = self.sealed_before(log, draft)
+        if seen is not None:
             batch.archived.setdefault(log, {})[draft.event_id] = seen
 
-    def _fault(self, log: LogId, stream_name: str) -> Problem | None:
+    def sealed_before(self, log: LogId, draft: Draft) -> Seen | None:
+        """What a segment holds under the id of an event; None if none does."""
+        record = self._sealed(log, draft.event_id)
+        if record is None:
+            return None
+        digest = draft.digest if same_event(record.parts, draft.parts) else b""
+        return Seen(record.index, digest, record.recorded_us)
+
+    def may_be_forgotten(self, event_id: bytes, now_us: int) -> bool:
+        """Whether the id is old enough for its event to be in segments only."""
+        return may_be_forgotten(event_id, now_us - self._dedupe_us)
+
+    def fault(self, log: LogId, stream_name: str) -> Problem | None:
         """What validation cannot know: which tenants exist, which stream names are ours."""
-        if not self._logs.exists(log):
+        if not self.logs.exists(log):
             return Problem(
                 "tenant_not_allowed", "$.tenant.id", "a tenant of this server", "another"
             )
@@ -201,7 +215,7 @@ class Preparer:
     def _reject(self, batch: _Batch, position: int, item: Item, found: Rejected) -> None:
         batch.results[position] = EventResult("rejected", found.id, problems=found.problems)
         log = LogId(found.tenant)
-        if not self._logs.exists(log):
+        if not self.logs.exists(log):
             return
         batch.count(log, found.type, f"rejected.{found.problems[0].code}")
         name = found.stream_name
@@ -212,7 +226,7 @@ class Preparer:
                 found.id,
                 VOID_REJECTED,
                 sha256(item.event).digest(),
-                self._stream(log, source_id, name, ""),
+                self.stream(log, source_id, name, ""),
                 found.stream_seq,
             )
             batch.voids.setdefault(log, []).append(void)
@@ -220,7 +234,7 @@ class Preparer:
     def _quarantine(self, batch: _Batch, position: int, item: Item, found: Quarantined) -> None:
         log = LogId(found.tenant)
         event_id = to_text(found.event_id)
-        fault = self._fault(log, found.stream_name)
+        fault = self.fault(log, found.stream_name)
         if fault:
             rejected = Rejected((fault,), event_id, "", found.type)
             self._reject(batch, position, item, rejected)
@@ -230,18 +244,19 @@ class Preparer:
             event_id,
             VOID_QUARANTINED,
             sha256(item.event).digest(),
-            self._stream(log, batch.source.source_id, found.stream_name, _keeper(batch.key)),
+            self.stream(log, batch.source.source_id, found.stream_name, _keeper(batch.key)),
             found.stream_seq,
             found.reason,
             item.event,
         )
         batch.voids.setdefault(log, []).append(void)
 
-    def _assembler(self, log: LogId) -> Assembler:
+    def assembler(self, log: LogId) -> Assembler:
+        """What makes the entries of a log."""
         found = self._assemblers.get(log)
         if found is None:
             key = self._keys.index_key(log)
-            found = Assembler(self._logs.origin(log), key, FIRST_EPOCH, self._cache)
+            found = Assembler(self.logs.origin(log), key, FIRST_EPOCH, self._cache)
             self._assemblers[log] = found
         return found
 
@@ -249,7 +264,7 @@ class Preparer:
         """The sender's stream, or the one that the log keeps for a key."""
         given = name or SERVER_STREAM + keeper
         return StreamRef(
-            stream_id(self._logs.origin(log), source_id, given), source_id, given, bool(name)
+            stream_id(self.logs.origin(log), source_id, given), source_id, given, bool(name)
         )
 
 
@@ -276,7 +291,7 @@ def person_record(peer_ip: str) -> bytes:
 
 
 @lru_cache(1024)
-def core_record(  # noqa: PLR0913, PLR0917 - the members of the part
+def core_record(
     source_id: str,
     auth: str,
     filled: tuple[str, ...],

@@ -26,13 +26,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vitne.core.body import split_body, split_import
+from vitne.core.event import Problem
 from vitne.core.source import SourceRegistration
 from vitne.core.types import LogId
-from vitne.errors import VitneError
+from vitne.errors import SenderRefusedError, VitneError
 from vitne.ports import ApiKey
 from vitne.services.child import run_to_the_end
 from vitne.services.draft import Sheaf
 from vitne.services.prepare import Item, Preparer
+from vitne.services.prepare_batch import BatchPreparer
 from vitne.services.reply import Arrival, EventResult, Form
 from vitne.services.ticket import Count, Ticket
 
@@ -64,6 +66,18 @@ class Prepared(Struct, frozen=True, array_like=True):
     sheaves: list[Sheaf]
     counts: list[tuple[LogId, list[tuple[Count, int]]]]
     results: list[EventResult | None]
+    refusal: "_Fault | None" = None
+    """What the request is answered with, once that is placed."""
+
+
+class _Fault(Struct, frozen=True, array_like=True):
+    """A `VitneError` on its way back."""
+
+    name: str
+    message: str
+    where: str
+    hint: str
+    problems: tuple[Problem, ...] = ()
 
 
 class _GoneError(Exception):
@@ -85,8 +99,7 @@ class PrepareHere(Preparation):
 
     def prepare(self, job: Job) -> Ticket:
         """See the protocol."""
-        items = read_items(job.body, job.form)
-        return self._preparer.prepare(items, len(job.body), job.key, job.source, job.arrival)
+        return prepared(self._preparer, job)
 
 
 class PreparePool(Preparation):
@@ -130,7 +143,8 @@ class PreparePool(Preparation):
         except _GoneError:
             return self._here.prepare(job)
         counts = {log: dict(found) for log, found in done.counts}
-        return Ticket(done.sheaves, counts, done.results, len(job.body))
+        refusal = None if done.refusal is None else _from_fault(done.refusal)
+        return Ticket(done.sheaves, counts, done.results, len(job.body), refusal)
 
 
 class _Worker:
@@ -245,15 +259,6 @@ _DONE: Final = b"+"
 _FAULT: Final = b"-"
 
 
-class _Fault(Struct, frozen=True, array_like=True):
-    """A `VitneError` on its way back."""
-
-    name: str
-    message: str
-    where: str
-    hint: str
-
-
 def work(pipe: Connection, open_preparer: Callable[[], Preparer]) -> None:
     """The process: request after request until the pipe ends; does not return."""
     run_to_the_end(lambda: _work(pipe, open_preparer))
@@ -280,23 +285,42 @@ def _work(pipe: Connection, open_preparer: Callable[[], Preparer]) -> None:
         try:
             pipe.send_bytes(_DONE + encode(_prepared(preparer, job)))
         except VitneError as error:
-            fault = _Fault(type(error).__name__, error.message, error.where, error.hint)
-            pipe.send_bytes(_FAULT + encode(fault))
+            pipe.send_bytes(_FAULT + encode(_to_fault(error)))
         if turn % _COLLECT_EVERY == 0:
             gc.collect()
 
 
 def _prepared(preparer: Preparer, job: Job) -> Prepared:
-    items = read_items(job.body, job.form)
-    ticket = preparer.prepare(items, len(job.body), job.key, job.source, job.arrival)
+    ticket = prepared(preparer, job)
     counts = [(log, list(found.items())) for log, found in ticket.counts.items()]
-    return Prepared(list(ticket.sheaves), counts, ticket.results)
+    refusal = None if ticket.refusal is None else _to_fault(ticket.refusal)
+    return Prepared(list(ticket.sheaves), counts, ticket.results, refusal)
+
+
+def prepared(preparer: Preparer, job: Job) -> Ticket:
+    """The ticket of one request. Raises `BadInputError` if the body is none of the form."""
+    if job.form == "batch":
+        return BatchPreparer(preparer).prepare(job.body, job.key, job.source, job.arrival)
+    items = read_items(job.body, job.form)
+    return preparer.prepare(items, len(job.body), job.key, job.source, job.arrival)
+
+
+def _to_fault(error: VitneError) -> _Fault:
+    problems = error.problems if isinstance(error, SenderRefusedError) else ()
+    told = tuple(one for one in problems if isinstance(one, Problem))
+    return _Fault(type(error).__name__, error.message, error.where, error.hint, told)
+
+
+def _from_fault(fault: _Fault) -> VitneError:
+    kinds = {kind.__name__: kind for kind in _all_kinds(VitneError)}
+    error = kinds[fault.name](fault.message, where=fault.where, hint=fault.hint)
+    if isinstance(error, SenderRefusedError):
+        error.problems = fault.problems
+    return error
 
 
 def _as_error(data: bytes) -> VitneError:
-    fault = msgspec.msgpack.decode(data, type=_Fault)
-    kinds = {kind.__name__: kind for kind in _all_kinds(VitneError)}
-    return kinds[fault.name](fault.message, where=fault.where, hint=fault.hint)
+    return _from_fault(msgspec.msgpack.decode(data, type=_Fault))
 
 
 def _all_kinds(kind: type[VitneError]) -> list[type[VitneError]]:
@@ -307,4 +331,6 @@ def read_items(body: bytes, form: Form) -> Sequence[Item]:
     """The events of a request. Raises `BadInputError` if the body is none of the form."""
     if form == "import":
         return [Item(line.event, line.raw) for line in split_import(body)]
+    if form == "batch":
+        raise AssertionError  # pragma: no cover - read by `BatchPreparer`
     return [Item(event) for event in split_body(body, form)]

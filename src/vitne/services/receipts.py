@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from vitne.core.entry import HEADER
+from vitne.core.event import Problem
 from vitne.core.merkle import leaf_hash, root
 from vitne.core.receipt import Receipt
 from vitne.core.types import LeafIndex, LogId, Origin
-from vitne.errors import IntegrityError
+from vitne.errors import IntegrityError, NotFoundError, StreamConflictError
 from vitne.ports import ObjectStore, RecordStore
-from vitne.services.draft import Draft, Placed, VoidDraft
+from vitne.services.control_entries import untimed_bytes
+from vitne.services.draft import Draft, Placed, SignedBatch, VoidDraft
 from vitne.services.logkeys import LogKeys
 from vitne.services.published import Published
 from vitne.services.ticket import Ticket
@@ -66,8 +68,41 @@ class Receipts:
         if placed.entries:
             receipt = ticket.add_receipt(self._sign(origin, placed.first, placed.entries))
         ticket.settle_placed(log, placed, receipt)
+        if placed.again is not None and placed.batch is not None:
+            self._settle_batch(ticket, log, origin, placed.again, placed.batch)
         if placed.doubles or placed.kept:
             self._settle_old(ticket, log, origin, placed)
+
+    def of(self, log: LogId, origin: Origin, index: LeafIndex) -> tuple[str, bytes]:
+        """The receipt of one entry alone, and the entry. Raises `NotFoundError`."""
+        [entry] = entries_of(self._store, self._objects, log, index, LeafIndex(index + 1))
+        return self._sign(origin, index, [entry]), entry
+
+    def _settle_batch(
+        self, ticket: Ticket, log: LogId, origin: Origin, first: LeafIndex, batch: SignedBatch
+    ) -> None:
+        """A batch whose events stand next to each other: the same one if its entry follows."""
+        events = batch.last - batch.first + 1
+        end = LeafIndex(first + events + 1)
+        try:
+            entries = entries_of(self._store, self._objects, log, first, end)
+        except NotFoundError:
+            entries = []
+        same = len(entries) == events + 1 and untimed_bytes(entries[-1]) == untimed_bytes(
+            batch.entry
+        )
+        if not same:
+            numbers = f"{batch.first}-{batch.last}"
+            raise StreamConflictError(
+                "the events are in the log already, in another batch",
+                where=batch.stream.name,
+                problems=(Problem("seq_repeat", "$.first", "numbers not used before", numbers),),
+            )
+        receipt = ticket.add_receipt(self._sign(origin, first, entries))
+        for sheaf in ticket.sheaves:
+            if sheaf.batch is batch:
+                for at, draft in enumerate(sheaf.drafts, first):
+                    ticket.settle_old(log, draft, LeafIndex(at), receipt)
 
     def _settle_old(self, ticket: Ticket, log: LogId, origin: Origin, placed: Placed) -> None:
         old: list[tuple[Draft | VoidDraft, LeafIndex]] = [

@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from vitne.core.event import Problem
 
-Form = Literal["json", "ndjson", "import"]
-"""One event or an array, one event a line, or import lines with their originals."""
+Form = Literal["json", "ndjson", "import", "batch"]
+"""One event or an array, one event a line, import lines with their originals, a signed batch."""
 
 Status = Literal["accepted", "duplicate", "dropped", "quarantined", "rejected"]
 

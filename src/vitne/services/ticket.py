@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 
 from vitne.core.types import LeafIndex, LogId
+from vitne.errors import VitneError
 from vitne.services.draft import Draft, Placed, Sheaf, VoidDraft
 from vitne.services.reply import EventResult, IntakeReply, Status
 
@@ -19,6 +20,7 @@ class Ticket:
         counts: per log, what is only counted.
         results: one place per event; None where the writer decides.
         weight_bytes: bytes of the request as it arrived.
+        refusal: what the request is answered with once the sheaves are stored.
     """
 
     def __init__(
@@ -27,7 +29,9 @@ class Ticket:
         counts: Mapping[LogId, Mapping[Count, int]],
         results: list[EventResult | None],
         weight_bytes: int,
+        refusal: VitneError | None = None,
     ) -> None:
+        self.refusal = refusal
         self.sheaves = sheaves
         self.counts = counts
         self.weight_bytes = weight_bytes

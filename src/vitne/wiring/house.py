@@ -2,11 +2,12 @@
 
 import logging
 from contextlib import ExitStack
+from functools import partial
 from typing import Self
 
 from vitne.core.types import LogId
 from vitne.services.anchor import Anchor
-from vitne.services.conflict import Conflicts
+from vitne.services.batches import Batches
 from vitne.services.forget import Forget
 from vitne.services.fsck import Fsck
 from vitne.services.ingest import Ingest
@@ -23,16 +24,25 @@ from vitne.services.repeating import Repeating
 from vitne.services.sealer import Sealer
 from vitne.services.search import Search
 from vitne.services.show import Show
+from vitne.services.source_keys import SourceKeys
 from vitne.services.stage import Step, no_step
 from vitne.services.stats import Stats
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
-from vitne.wiring.services import all_stores, preparer_of, runner_of, seal_of, writer_of
+from vitne.wiring.services import (
+    all_stores,
+    preparer_of,
+    runner_of,
+    seal_of,
+    streams_of,
+    writer_of,
+)
 
 _LOG = logging.getLogger("vitne")
 _DAY_US = 86_400_000_000
 _FORGET_INTERVAL_S = 300
 _ANCHOR_LOOK_S = 60
+_SILENCE_LOOK_S = 60
 
 
 class House:
@@ -58,7 +68,7 @@ class House:
         preparer = preparer_of(
             settings, self.logs, self.keys, adapters.archive.find, adapters.clock, adapters.ids
         )
-        self.append = writer_of(adapters, settings, self.logs, self.keys, Conflicts(preparer))
+        self.append = writer_of(adapters, settings, self.logs, self.keys, preparer)
         processes = processes_for(settings.prepare_processes) if serving else 0
         self.preparation = PreparePool(PrepareHere(preparer), adapters.preparing, processes)
         self.ingest = Ingest(self.preparation, self.append)
@@ -66,12 +76,21 @@ class House:
         forget = Forget(adapters.store, adapters.clock, settings.dedupe_days * _DAY_US)
         self.own = own = OwnEvents(self.ingest, "api" if serving else "cli")
         self.stats = Stats(adapters.store, own, adapters.clock, adapters.ids)
+        self.source_keys = SourceKeys(
+            adapters.state, adapters.store, own, adapters.clock, self.append.act
+        )
+        self.batches = Batches(adapters.store, adapters.archive)
+        self.streams = streams_of(adapters, self.append, self.logs, self.keys, self.source_keys)
         self.publisher = Publisher(
             self.publish,
             settings.publish_interval_ms / 1000,
             [
                 Chore(_FORGET_INTERVAL_S, forget.run_once),
                 Chore(settings.stats_interval_s, self.stats.run_once),
+                Chore(
+                    _SILENCE_LOOK_S,
+                    partial(self.streams.abandon_silent, settings.stream_abandon_s),
+                ),
             ],
         )
         self.search = Search(adapters.store, adapters.archive, adapters.segments, adapters.clock)

@@ -8,12 +8,16 @@ from vitne.services.append import Append, AppendLimits
 from vitne.services.archived import Find
 from vitne.services.conflict import Conflicts
 from vitne.services.fsck_log import Stores
+from vitne.services.incident import Incidents
 from vitne.services.logkeys import LogKeys
 from vitne.services.logs import Logs
 from vitne.services.prepare import Preparer
+from vitne.services.receipts import Receipts
 from vitne.services.seal import Seal
 from vitne.services.seal_policy import SealLimits
 from vitne.services.seal_worker import SealHere, SealPorts, SealProcess, SealRunner
+from vitne.services.source_keys import SourceKeys
+from vitne.services.streams import Streams
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
 
@@ -23,7 +27,7 @@ _DAY_US = 86_400 * _SECOND_US
 
 
 def writer_of(
-    adapters: Adapters, settings: Settings, logs: Logs, keys: LogKeys, conflicts: Conflicts
+    adapters: Adapters, settings: Settings, logs: Logs, keys: LogKeys, preparer: Preparer
 ) -> Append:
     """The writer."""
     return Append(
@@ -32,12 +36,14 @@ def writer_of(
         keys=keys,
         clock=adapters.clock,
         logs=logs,
-        conflict=conflicts.draft,
+        conflict=Conflicts(preparer).draft,
+        incident=Incidents(preparer).draft,
         limits=AppendLimits(
             queue_events=settings.queue_events_max,
             queue_bytes=settings.queue_bytes_max,
             commit_events=settings.commit_events_max,
             free_bytes=settings.free_bytes_min,
+            late_us=settings.late_s * _SECOND_US,
         ),
     )
 
@@ -87,3 +93,11 @@ def preparer_of(
         sealed=sealed,
         dedupe_us=settings.dedupe_days * _DAY_US,
     )
+
+
+def streams_of(
+    adapters: Adapters, append: Append, logs: Logs, keys: LogKeys, source_keys: SourceKeys
+) -> Streams:
+    """What takes the words of senders about their streams."""
+    receipts = Receipts(adapters.store, adapters.objects, keys)
+    return Streams(adapters.store, append, receipts, logs, source_keys, adapters.clock)

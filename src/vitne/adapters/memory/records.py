@@ -9,7 +9,7 @@ from vitne.core.ids import time_us, version
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import ConflictError, IntegrityError, NotFoundError
-from vitne.ports import Aside, LogInfo, Seen, StreamState, Tail, Telling
+from vitne.ports import Aside, LogInfo, Seen, StreamState, Tail, Telling, ToldKey
 
 FORGETTABLE_VERSION = 7
 """UUIDs of this version carry their time: no honest sender makes an old one again."""
@@ -36,11 +36,11 @@ class MemoryAppend:
         known = self._draft.log(log).streams
         return {stream_id: known[stream_id] for stream_id in stream_ids if stream_id in known}
 
-    def told_keys(self, log: LogId) -> dict[bytes, bool]:
+    def told_keys(self, log: LogId) -> dict[bytes, ToldKey]:
         """See the port."""
         return dict(self._draft.log(log).told_keys)
 
-    def tell_keys(self, log: LogId, keys: Mapping[bytes, bool]) -> None:
+    def tell_keys(self, log: LogId, keys: Mapping[bytes, ToldKey]) -> None:
         """See the port."""
         self._draft.log(log).told_keys.update(keys)
 
@@ -236,7 +236,7 @@ class MemoryRecords(MemorySearch):
     def logs_told(self, key: bytes) -> list[LogId]:
         """See the port."""
         told = ((log, state.told_keys.get(key)) for log, state in self._world.logs.items())
-        return sorted(log for log, retired in told if retired is False)
+        return sorted(log for log, one in told if one is not None and not one.retired)
 
 
 def _is_older(event_id: bytes, before_us: int) -> bool:

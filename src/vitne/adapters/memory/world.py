@@ -18,6 +18,7 @@ from vitne.ports import (
     StreamState,
     Telling,
     Tenant,
+    ToldKey,
 )
 
 _START = LeafIndex(0)
@@ -39,7 +40,7 @@ class LogState:
     counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
     told: dict[tuple[str, str, str], int] = field(default_factory=dict)
     telling: Telling | None = None
-    told_keys: dict[bytes, bool] = field(default_factory=dict)
+    told_keys: dict[bytes, ToldKey] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
 
     def copy(self) -> "LogState":

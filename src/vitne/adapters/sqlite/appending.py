@@ -11,7 +11,7 @@ from vitne.adapters.sqlite.rows import Row, flat, steps, to_row
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import IntegrityError, NotFoundError
-from vitne.ports import Aside, Seen, SenderState, StreamState, Tail
+from vitne.ports import Aside, Seen, SenderState, StreamState, Tail, ToldKey
 
 
 def insert_many(connection: sqlite3.Connection, name: str, rows: Sequence[Row]) -> None:
@@ -107,15 +107,16 @@ class SqliteAppend:
         rows = select_many(self._connection, "some_streams", self._tail(log)[0], stream_ids)
         return {state.stream_id: state for state in map(to_stream, rows)}
 
-    def told_keys(self, log: LogId) -> dict[bytes, bool]:
+    def told_keys(self, log: LogId) -> dict[bytes, ToldKey]:
         """See the port."""
         rows = self._connection.execute(query("told_keys"), (self._tail(log)[0],))
-        return {key: bool(retired) for key, retired in rows}
+        return {key: ToldKey(LeafIndex(index), bool(retired)) for key, index, retired in rows}
 
-    def tell_keys(self, log: LogId, keys: Mapping[bytes, bool]) -> None:
+    def tell_keys(self, log: LogId, keys: Mapping[bytes, ToldKey]) -> None:
         """See the port."""
         no = self._tail(log)[0]
-        self._write("tell_keys", [(no, key, int(retired)) for key, retired in keys.items()])
+        rows = [(no, key, told.index, int(told.retired)) for key, told in keys.items()]
+        self._write("tell_keys", rows)
 
     def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
         """See the port."""

@@ -182,10 +182,11 @@ INSERT OR REPLACE INTO stream (
 ) VALUES /*rows*/(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- told_keys --
-SELECT public_key, retired FROM told_key WHERE log_no = ?;
+SELECT public_key, leaf_index, retired FROM told_key WHERE log_no = ?;
 
 -- tell_keys --
-INSERT OR REPLACE INTO told_key (log_no, public_key, retired) VALUES /*rows*/(?, ?, ?);
+INSERT OR REPLACE INTO told_key (log_no, public_key, leaf_index, retired)
+VALUES /*rows*/(?, ?, ?, ?);
 
 -- logs_told --
 SELECT id FROM log WHERE no IN (SELECT log_no FROM told_key WHERE public_key = ? AND retired = 0)

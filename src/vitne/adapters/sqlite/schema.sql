@@ -93,6 +93,7 @@ CREATE TABLE source_key (
 CREATE TABLE told_key (
   log_no INTEGER NOT NULL REFERENCES log (no),
   public_key BLOB NOT NULL,
+  leaf_index INTEGER NOT NULL,
   retired INTEGER NOT NULL,
   PRIMARY KEY (log_no, public_key)
 ) STRICT, WITHOUT ROWID;
