@@ -27,6 +27,7 @@ from vitne import __version__
 from vitne.api.events import PATH, EventsDoor
 from vitne.api.handlers import Here, respond
 from vitne.api.specs import AUTHENTICATED, problems
+from vitne.core.batch import BATCH_TYPE
 from vitne.core.schema import Event
 from vitne.services.reply import IntakeReply
 
@@ -63,6 +64,9 @@ _TAKING: Final = (
     "too_large",
     "unsupported_media",
     "rejected",
+    "tenant_not_allowed",
+    "stream_conflict",
+    "sender_refused",
     "quota",
     "internal",
     "unavailable",
@@ -83,7 +87,7 @@ def _reference(name: str) -> Reference:
 
 @dataclass
 class TakeEvents(Operation):
-    """POST /v1/events with its three forms of body."""
+    """POST /v1/events with its forms of body."""
 
     def __post_init__(self) -> None:
         """Tell the body and the headers."""
@@ -102,6 +106,7 @@ class TakeEvents(Operation):
                     schema=lines, examples={"two": Example(value=_LINE * 2)}
                 ),
                 "application/vnd.vitne.import+x-ndjson": OpenAPIMediaType(schema=lines),
+                BATCH_TYPE: OpenAPIMediaType(schema=lines),
             },
         )
         self.parameters = [
@@ -158,7 +163,9 @@ def config() -> OpenAPIConfig:
         security=[{"key": []}],
         tags=[
             Tag(name="events", description="Send events, find them, prove them."),
+            Tag(name="answers", description="Ask who did what, with proof."),
             Tag(name="tenants", description="Whose logs there are."),
+            Tag(name="streams", description="For senders that sign; and how complete they are."),
             Tag(name="transparency log", description="C2SP tlog-tiles."),
             Tag(name="operations", description="For those who run the server."),
         ],

@@ -16,6 +16,8 @@ from vitne.api.metrics import Gauge, Meters
 from vitne.api.openapi import config, intake_route
 from vitne.api.protocol import Bounds
 from vitne.api.showing import ShowingDoor, showing_routes
+from vitne.api.source_keys import SourceKeysDoor, source_key_routes
+from vitne.api.streams import StreamsDoor, stream_routes
 from vitne.api.tenants import LogKeysShown, TenantsDoor, tenant_routes
 from vitne.core.types import LeafIndex, LogId
 from vitne.services.onboard import Doorkeeper
@@ -63,6 +65,8 @@ def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) 
         *showing_routes(ShowingDoor(house.show, access, told), reads),
         *tenant_routes(TenantsDoor(access, house.state, _LogKeysOf(house)), reads),
         *log_routes(log, reads),
+        *stream_routes(StreamsDoor(house.streams, access, told), reads),
+        *source_key_routes(SourceKeysDoor(house.source_keys, access), reads),
         *health_routes(reads, access, checks(house), meters, settings.metrics_public),
     ]
     return Application(routes, config(), events, meters)

@@ -73,6 +73,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("import", "vitne.cli.importing:import_", _WORK, "Bring in logs of other systems."),
     Verb("search", "vitne.cli.search:search", _WORK, "Find events, newest first."),
     Verb("show", "vitne.cli.show:show", _WORK, "Show one event, whole."),
+    Verb("streams", "vitne.cli.streams:streams", _WORK, "Missing, silent and late senders."),
     Verb("prove", "vitne.cli.prove:prove", _PROVE, "Write the proof of one event to a file."),
     Verb("verify", "vitne.cli.verify:verify", _PROVE, "Check a proof, offline."),
     Verb("anchor", "vitne.cli.anchor:app", _PROVE, "Have checkpoints time-stamped (RFC 3161)."),

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter
 
+from vitne.cli import source_key
 from vitne.cli.admin import Place, opened, shell_user
 from vitne.cli.output import Json, Output, minute, plain, table
 from vitne.core.source import SourceRegistration
@@ -16,7 +17,8 @@ from vitne.services.onboard import KeyRequest
 
 __all__ = ["Source", "app"]
 
-app = App(name="key", help="Make, list and revoke API keys.")
+app = App(name="key", help="Make, list and revoke API keys; register keys that sources sign with.")
+app.command(source_key.app)
 
 _SOURCE = Group("Source: the application that sends with it (for --role write)", sort_key=10)
 _COLUMNS = (

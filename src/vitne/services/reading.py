@@ -45,13 +45,57 @@ class Reading:
             "shown": {"type": "event", "ids": shown[:_SHOWN_MAX], "total": len(shown)},
         }
         if text:
-            query["text"] = text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 1] + "…"
+            query["text"] = _cut(text)
         self._own.write(
             log,
             ("audit.log.searched", "audit"),
             doer,
             target=("log", log),
             more={"query": query},
+        )
+
+    def asked(self, doer: Doer, log: LogId, text: str) -> None:
+        """Somebody asks a question, which is about to be looked into; `text` is the question."""
+        self._own.write(
+            log,
+            ("audit.log.asked", "audit"),
+            doer,
+            target=("log", log),
+            more={"query": {"kind": "report", "text": _cut(text)}},
+        )
+
+    def answered(
+        self,
+        doer: Doer,
+        log: LogId,
+        text: str,
+        *,
+        verdict: str,
+        shown: list[str],
+        bundle_sha256: str,
+    ) -> None:
+        """Somebody is about to have the answer to a question.
+
+        Args:
+            doer: who.
+            log: whose log.
+            text: the question.
+            verdict: proved, disproved or undecidable.
+            shown: ids of the events that the answer shows, in order.
+            bundle_sha256: hexadecimal digest of the evidence; tells which bundle is this answer's.
+        """
+        query: dict[str, Any] = {
+            "kind": "report",
+            "text": _cut(text),
+            "result_count": len(shown),
+            "shown": {"type": "event", "ids": shown[:_SHOWN_MAX], "total": len(shown)},
+        }
+        self._own.write(
+            log,
+            ("audit.log.answered", "audit"),
+            doer,
+            target=("log", log),
+            more={"query": query, "extra": {"verdict": verdict, "bundle_sha256": bundle_sha256}},
         )
 
     def viewed(self, doer: Doer, log: LogId, event_id: str, *, found: bool = True) -> None:
@@ -65,6 +109,10 @@ class Reading:
             more=None if found else missed,
         )
 
+    def streams_viewed(self, doer: Doer, log: LogId) -> None:
+        """Somebody is about to see how complete the streams of a log are."""
+        self._own.write(log, ("audit.streams.viewed", "audit"), doer, target=("log", log))
+
     def refused(self, doer: Doer, asked: str, code: str) -> None:
         """Somebody asked for a log that is not theirs; `asked` is what they named."""
         named = asked if _TENANT.fullmatch(asked) else "unreadable"
@@ -75,3 +123,8 @@ class Reading:
             target=("log", named),
             more={"outcome": {"result": "denied", "code": code}, "severity": "warning"},
         )
+
+
+def _cut(text: str) -> str:
+    """What fits into a query's text."""
+    return text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 1] + "…"

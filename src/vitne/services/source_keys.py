@@ -18,6 +18,7 @@ from vitne.ports import Clock, RecordStore, SourceKey, StateStore
 from vitne.services.control_entries import untimed
 from vitne.services.draft import Act
 from vitne.services.incident import refused
+from vitne.services.logkeys import FIRST_EPOCH, LogKeys
 from vitne.services.own_events import OPERATOR, Doer, OwnEvents
 
 _VKEY_MAX: Final = 300
@@ -32,12 +33,14 @@ class SourceKeys:
         store: RecordStore,
         own: OwnEvents,
         clock: Clock,
+        keys: LogKeys,
         act: Callable[[LogId, Act], object],
     ) -> None:
         self._state = state
         self._store = store
         self._own = own
         self._clock = clock
+        self._keys = keys
         self._act = act
 
     def add(self, vkey: str, doer: Doer) -> SourceKey:
@@ -104,6 +107,17 @@ class SourceKeys:
     def entry(self, key: SourceKey, state: Literal["add", "retire"]) -> SigningKeyEntry:
         """What a log says of it."""
         return SigningKeyEntry(1, "source", key.source, key.vkey, state)
+
+    def export_index_key(self, log: LogId, doer: Doer) -> tuple[bytes, int]:
+        """K of a log and its epoch, for a sender that signs index keys too; told before it leaves.
+
+        Raises:
+            NotFoundError: no such log.
+        """
+        key = self._keys.known_index_key(log)
+        kind = ("audit.index_key.exported", "audit")
+        self._own.write(log, kind, doer, target=("log", log), more={"severity": "critical"})
+        return key, FIRST_EPOCH
 
     def _tell(self, kind: str, key: SourceKey, doer: Doer) -> None:
         more = {"extra": {"vkey": key.vkey}}

@@ -77,7 +77,7 @@ class House:
         self.own = own = OwnEvents(self.ingest, "api" if serving else "cli")
         self.stats = Stats(adapters.store, own, adapters.clock, adapters.ids)
         self.source_keys = SourceKeys(
-            adapters.state, adapters.store, own, adapters.clock, self.append.act
+            adapters.state, adapters.store, own, adapters.clock, self.keys, self.append.act
         )
         self.batches = Batches(adapters.store, adapters.archive)
         self.streams = streams_of(adapters, self.append, self.logs, self.keys, self.source_keys)
