@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from vitne.core.fields import Reading, field
+from vitne.core.source_summary import summarize
 from vitne.core.types import LeafIndex, LogId
 
 ACME = LogId("acme")
@@ -92,3 +94,37 @@ def test_removing_what_is_gone_is_no_error(sealing: Any, rows: list[Any]) -> Non
     sealing.archive.remove([])
 
     assert sealing.archive.records(ACME, START, END) == []
+
+
+def test_scattered_records_come_in_order_from_as_many_segments(
+    sealing: Any, rows: list[Any]
+) -> None:
+    """A control entry among them; what is not held is left out."""
+    sealing.seal(rows[:5])
+    sealing.seal(rows[5:])
+
+    found = sealing.archive.fetch(ACME, [LeafIndex(at) for at in (0, 4, 5, 11, 40)])
+
+    assert found == [rows[0], rows[4], rows[5], rows[11]]
+    assert sealing.archive.fetch(ACME, []) == []
+
+
+def test_a_summary_is_that_of_the_segments_records(sealing: Any, rows: list[Any]) -> None:
+    sealing.seal(rows[:5])
+    sealing.seal(rows[5:])
+
+    found = sealing.archive.summary(ACME, LeafIndex(5), LeafIndex(12))
+
+    assert found == summarize(5, rows[5:])
+    assert sealing.archive.summary(ACME, LeafIndex(0), LeafIndex(12)) is None
+
+
+def test_issuers_are_those_of_all_segments(sealing: Any, rows: list[Any]) -> None:
+    assert sealing.archive.issuers(ACME) == frozenset()
+    sealing.seal(rows)
+
+    found = sealing.archive.issuers(ACME)
+
+    issuer = field("issuer")
+    events = [row for row in rows if row.event_id]
+    assert found == {name for row in events for name in Reading(row).values(issuer) or ("",)}

@@ -6,6 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from vitne.core.record import Record
+from vitne.core.source_summary import SourceSummary
 from vitne.core.types import LeafIndex, LogId
 from vitne.ports.searching import Searchable
 
@@ -67,6 +68,21 @@ class Archive(Searchable, Protocol):
 
     def refresh(self, log: LogId) -> None:
         """Forget what is cached of the log's catalog: segments were added or merged."""
+
+    def fetch(self, log: LogId, indices: Sequence[LeafIndex]) -> list[Record]:
+        """The records at ascending indices, control entries included; those not held are left out.
+
+        Reads no more of a segment than its rows need, so the indices may lie far apart.
+        """
+
+    def summary(self, log: LogId, start: LeafIndex, end: LeafIndex) -> SourceSummary | None:
+        """What the sources said in a segment (`source_summary.summarize` of its records).
+
+        Reads a good part of the segment; None if no listed segment has exactly this range.
+        """
+
+    def issuers(self, log: LogId) -> frozenset[str] | None:
+        """Issuers of all actors in the segments, `""` for those without; None: too many to list."""
 
     def faults(self, log: LogId, segment: Segment) -> list[tuple[str, str]]:
         """Every file of a segment that is not as it was written: (object key, what is wrong).

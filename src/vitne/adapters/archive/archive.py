@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from vitne.adapters.archive.answers import SegmentAnswers
 from vitne.adapters.archive.duck import Duck
 from vitne.adapters.archive.files import EntrySource, SegmentFiles
 from vitne.adapters.archive.listed import Listed
@@ -24,7 +25,7 @@ def no_keys(log: LogId, epoch: int, kind: int, parts: tuple[str, ...]) -> bytes 
     return None
 
 
-class ParquetArchive(SegmentSearch):
+class ParquetArchive(SegmentSearch, SegmentAnswers):
     """Segments of all logs below one folder. Any thread may call.
 
     Args:

@@ -110,6 +110,15 @@ class SegmentFiles:
         rows = self._rows(segment, positions)
         return to_records(rows, self._entries_at(log, segment, positions))
 
+    def columns(self, segment: Segment, names: Sequence[str]) -> pa.Table:
+        """Some columns of all rows."""
+        with damage(segment.key):
+            known = self._described.get(segment.key, lambda: self._describe(segment))
+            with pq.ParquetFile(
+                self.path(segment), metadata=known, page_checksum_verification=True
+            ) as file:
+                return file.read(list(names), use_threads=False)
+
     def entry(self, log: LogId, segment: Segment, position: int) -> bytes:
         """One entry, without its record."""
         return self._entries_at(log, segment, [position])[0]

@@ -6,7 +6,9 @@ from hashlib import sha256
 import msgspec
 
 from vitne.adapters.memory.search import MemorySearch
+from vitne.core.fields import Reading, field
 from vitne.core.record import Record
+from vitne.core.source_summary import SourceSummary, summarize
 from vitne.core.types import LeafIndex, LogId
 from vitne.ports import Segment, SegmentCatalog
 
@@ -40,6 +42,24 @@ class MemoryArchive(MemorySearch):
             recorded_us=(first.recorded_us, last.recorded_us),
             occurred_us=(min(times, default=0), max(times, default=0)),
         )
+
+    def fetch(self, log: LogId, indices: Sequence[LeafIndex]) -> list[Record]:
+        """See the port."""
+        held = {record.index: record for record in self._all(log)}
+        return [held[index] for index in indices if index in held]
+
+    def summary(self, log: LogId, start: LeafIndex, end: LeafIndex) -> SourceSummary | None:
+        """See the port."""
+        for segment in self._catalog.segments(log):
+            if (segment.start, segment.end) == (start, end):
+                return summarize(start, self._files[segment.key])
+        return None
+
+    def issuers(self, log: LogId) -> frozenset[str] | None:
+        """See the port."""
+        issuer = field("issuer")
+        events = (record for record in self._all(log) if record.event_id)
+        return frozenset(name for one in events for name in Reading(one).values(issuer) or ("",))
 
     def remove(self, segments: Sequence[Segment]) -> None:
         """See the port."""

@@ -1,0 +1,66 @@
+"""What answers need of segments beside the search: scattered records, and who spoke."""
+
+from collections.abc import Sequence
+
+from vitne.adapters.archive.files import SegmentFiles
+from vitne.adapters.archive.listed import Listed
+from vitne.adapters.archive.summary import COLUMNS, summary_of
+from vitne.core.entry import VOID
+from vitne.core.keys import ENTRY_TYPE
+from vitne.core.record import Record
+from vitne.core.source_summary import SourceSummary
+from vitne.core.types import LeafIndex, LogId
+from vitne.ports import Segment
+
+_VOIDS = bytes((ENTRY_TYPE, VOID)) + bytes(15)
+"""The key that every void implies (transparency-log §3.4)."""
+
+
+class SegmentAnswers:
+    """That part of the archive (`vitne.ports.Archive`); who mixes it in sets both members."""
+
+    _listed: Listed
+    _files: SegmentFiles
+
+    def fetch(self, log: LogId, indices: Sequence[LeafIndex]) -> list[Record]:
+        """See the port."""
+        if not indices:
+            return []
+
+        def read(segments: Sequence[Segment]) -> list[Record]:
+            found: list[Record] = []
+            for segment in segments:
+                here = [at - segment.start for at in indices if segment.start <= at < segment.end]
+                found += self._files.fetch(log, segment, here)
+            return found
+
+        return self._listed.over(log, indices[0], LeafIndex(indices[-1] + 1), read)
+
+    def summary(self, log: LogId, start: LeafIndex, end: LeafIndex) -> SourceSummary | None:
+        """See the port."""
+
+        def read(segments: Sequence[Segment]) -> SourceSummary | None:
+            for segment in segments:
+                if (segment.start, segment.end) == (start, end):
+                    places = sorted(self._files.lookup(segment).positions(_VOIDS))
+                    voids = [self._files.entry(log, segment, at) for at in places]
+                    return summary_of(start, self._files.columns(segment, COLUMNS), voids)
+            return None
+
+        return self._listed.over(log, start, end, read)
+
+    def issuers(self, log: LogId) -> frozenset[str] | None:
+        """See the port."""
+
+        def read(segments: Sequence[Segment]) -> frozenset[str] | None:
+            found: set[str] = set()
+            for segment in segments:
+                named = self._files.lookup(segment).head.issuers if segment.events else ()
+                if named is None:
+                    return None
+                found.update(named)
+            return frozenset(found)
+
+        segments = self._listed.all(log)
+        end = segments[-1].end if segments else LeafIndex(0)
+        return self._listed.over(log, LeafIndex(0), end, read)
