@@ -179,7 +179,7 @@ def read_wish(members: Mapping[str, Any], now_us: int) -> Wish | tuple[Problem, 
     event_type = reader.formed("type", _TYPE, "a type such as crm.customer.viewed or crm.*")
     if len(event_type) > _TYPE_MAX:
         reader.fault("too_long", "type", f"at most {_TYPE_MAX} characters", event_type)
-    made = {
+    made: dict[str, Any] = {
         "actor": reader.text("actor"),
         "issuer": reader.text("issuer") if members.get("issuer") is not None else None,
         "target": target,

@@ -145,11 +145,10 @@ def summarize(start: int, records: Sequence[Record]) -> SourceSummary:
             said.add(key, record.recorded_us)
             if not declared:
                 undeclared.add(key, record.recorded_us)
-    none = (0, 0, 0)
-    spoken = [
-        Spoken(*key, count, (first, last), *_spread(undeclared.found.get(key, none)))
-        for key, (count, first, last) in sorted(said.found.items())
-    ]
+    spoken = []
+    for (source, kind), (count, first, last) in sorted(said.found.items()):
+        hidden, low, high = undeclared.found.get((source, kind), (0, 0, 0))
+        spoken.append(Spoken(source, kind, count, (first, last), hidden, (low, high)))
     return SourceSummary(
         start,
         start + len(records),
@@ -223,10 +222,6 @@ def quarantined_stream(entry: bytes) -> bytes:
 def _types(targets: str) -> list[str]:
     """The distinct types of an event's targets; one empty type if it has none."""
     return sorted({text.partition("/")[0] for text in target_texts(targets)}) or [""]
-
-
-def _spread(counted: tuple[int, int, int]) -> tuple[int, Span]:
-    return counted[0], (counted[1], counted[2])
 
 
 def _object(part: bytes | None) -> dict[str, Any]:
