@@ -1,9 +1,11 @@
 """What every test may use: the published vectors and real logs that lie beside the checkout."""
 
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -60,3 +62,16 @@ def vectors() -> Path:
 def real_logs() -> Path:
     """Folder of the real audit logs; skips where it is absent."""
     return _beside("data")
+
+
+@pytest.fixture(scope="session")
+def bundle_log() -> ModuleType:
+    """`tests/bundle_log.py`: a log in memory that makes bundles, and knows the right answers."""
+    name = "vitne_test_bundle_log"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "bundle_log.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]

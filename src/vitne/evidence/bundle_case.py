@@ -56,6 +56,8 @@ class Case(Struct):
     """Ascending by start."""
     covered: int = 0
     entries: dict[int, Entry | UnknownEntry] = field(default_factory=dict)
+    pruned: int = 0
+    """Records below it may be gone."""
     window: tuple[int, int] = (0, 0)
     values: dict[int, bytes] = field(default_factory=dict)
     """Epoch → tagged key of the value."""

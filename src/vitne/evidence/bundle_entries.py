@@ -5,7 +5,7 @@ from msgspec import UnsetType
 
 from vitne.core import entry as entries_
 from vitne.core.commit import RECORD_PART, SectionLeaves, verify_body
-from vitne.core.control import EraseEntry
+from vitne.core.control import EraseEntry, PruneEntry
 from vitne.core.entry import HEADER, EventEntry
 from vitne.core.merkle import leaf_hash
 from vitne.core.multiproof import multiproof_root
@@ -32,6 +32,8 @@ def entries(case: Case) -> None:
             raise failed("recorded times go back", f"entry {index}")
         before = found.recorded_us
         case.entries[index] = found
+        if isinstance(found, PruneEntry):
+            case.pruned = max(case.pruned, found.min_index)
     after_quorum(case, case.log, before)
 
 

@@ -4,7 +4,6 @@ from msgspec import UnsetType
 
 from vitne.answers.bundle_filter import BundleFilter, parse
 from vitne.answers.core_values import says, text_at
-from vitne.core.control import PruneEntry
 from vitne.core.entry import EventEntry
 from vitne.core.record import Parts
 from vitne.core.times import parse_utc
@@ -18,13 +17,16 @@ __all__ = ["hits"]
 def hits(case: Case) -> None:
     """Rule 16: of every candidate, whether it is a hit, is none, or cannot be told."""
     where = parse(case.question.filter)
+    values = frozenset(case.values.values())
     for index in sorted(case.candidates):
         event = case.event(index)
-        if event is not None and _is_hit(case, index, event, where):
+        own = not values.isdisjoint(case.candidates[index])
+        if event is not None and _is_hit(case, index, event, where, own=own):
             case.hits.append(_hit(case, index, event))
 
 
-def _is_hit(case: Case, index: int, event: EventEntry, where: BundleFilter) -> bool:
+def _is_hit(case: Case, index: int, event: EventEntry, where: BundleFilter, *, own: bool) -> bool:
+    """The steps of the rule; `own`: it is filed under the value, not under its pseudo-target."""
     asked, core, here = case.question, case.cores.get(index), f"entry {index}"
     if core is not None:
         claimed = text_at(core, "occurred_at")
@@ -37,7 +39,6 @@ def _is_hit(case: Case, index: int, event: EventEntry, where: BundleFilter) -> b
     if core is None:
         case.limit(_why_hidden(case, index), here)
         return False
-    own = bool(case.candidates[index] & set(case.values.values()))
     key = asked.keys[0]
     if own and not says(core, key.kind, key.parts):
         case.limit("other_value", here)
@@ -52,10 +53,7 @@ def _is_hit(case: Case, index: int, event: EventEntry, where: BundleFilter) -> b
 def _why_hidden(case: Case, index: int) -> str:
     if not isinstance(case.opened[index].core.erased, UnsetType):
         return "core_erased"
-    pruned = max(
-        (one.min_index for one in case.entries.values() if isinstance(one, PruneEntry)), default=0
-    )
-    return "core_pruned" if index < pruned else "core_withheld"
+    return "core_pruned" if index < case.pruned else "core_withheld"
 
 
 def _hit(case: Case, index: int, event: EventEntry) -> Hit:

@@ -1,0 +1,569 @@
+"""A small log with its index log, made from the definitions alone, and bundles about it.
+
+It answers questions by looking at every event it was given, so it is the oracle of the verifier; it
+shares no code with the services that make bundles in earnest.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import Any
+
+from vitne.answers.question import Question, QuestionKey
+from vitne.core import canonical, commit, control, gap, keys, sender
+from vitne.core import entry as entries
+from vitne.core.checkpoint import Checkpoint
+from vitne.core.control import (
+    EraseEntry,
+    IndexKeyEntry,
+    PruneEntry,
+    SegmentEntry,
+    SigningKeyEntry,
+    StreamEntry,
+)
+from vitne.core.coverage import CoverageCounter
+from vitne.core.entry import BatchEntry, BeatEntry, EventEntry, VoidEntry
+from vitne.core.index_record import describe, parse_record
+from vitne.core.keyring import erase, erased_sections
+from vitne.core.merkle import consistency_proof, leaf_hash, root
+from vitne.core.multiproof import multiproof_ranges
+from vitne.core.note import Signer, sign
+from vitne.core.record import Parts, Record
+from vitne.core.signature import COSIGNATURE, sign_ed25519
+from vitne.core.times import format_utc
+from vitne.core.types import SECTIONS, Hash, LeafIndex, Origin, Section, TreeSize
+from vitne.evidence.bundle import Policies
+from vitne.evidence.bundle_build import (
+    CoverageFacts,
+    Facts,
+    GapFacts,
+    OpenedFacts,
+    SenderFacts,
+    StreamFacts,
+    build,
+    seal,
+)
+from vitne.evidence.policy import parse_policy
+
+ORIGIN = Origin("vitne.test/log/acme")
+START_US = 1_764_000_000_000_000
+STEP_US = 250_000
+ISSUER = "https://id.example"
+SOURCE = "crm/bff"
+KINDS = (1, 2, 3, 5, 6)
+ZERO = bytes(32)
+
+
+def seed(name: str) -> bytes:
+    """The seed of a test key."""
+    return sha256(b"test key " + name.encode()).digest()
+
+
+@dataclass
+class Event:
+    """What the log was told, as the oracle keeps it."""
+
+    index: int
+    recorded_us: int
+    occurred_us: int
+    actor: tuple[str, str]
+    targets: tuple[tuple[str, str], ...]
+    type: str
+    action: str
+    outcome: str
+    source: str
+    stream: str
+    overflow: str = ""
+
+
+@dataclass
+class Stream:
+    """A stream of a sender."""
+
+    name: str
+    mode: str
+    number: int = 0
+    prev: bytes = ZERO
+    views: list[bytes] = field(default_factory=list)
+    events: list[int] = field(default_factory=list)
+    first: int = 1
+    registered: int = 0
+    signed: dict[int, tuple[int, int, list[bytes]]] = field(default_factory=dict)
+    """Event → (batch entry, first number, leaf hashes of the batch)."""
+
+
+def path_of(leaves: Sequence[bytes], wanted: Sequence[int]) -> list[Hash]:
+    """A multiproof by its definition."""
+    return [root(leaves[low:high]) for low, high in multiproof_ranges(len(leaves), sorted(wanted))]
+
+
+class BundleLog:
+    """A log that grows in memory. `ask` makes the facts of a bundle, `bundle` its sealed bytes."""
+
+    def __init__(self, origin: Origin = ORIGIN, *, witnessed: bool = True) -> None:
+        self.origin = origin
+        self.now_us = START_US
+        self.witnessed = witnessed
+        self.entries: list[bytes] = []
+        self.leaves: list[bytes] = []
+        self.records: dict[int, Record] = {}
+        self.events: list[Event] = []
+        self.streams: dict[str, Stream] = {}
+        self.erased: dict[tuple[int, Section], int] = {}
+        self.index_keys: dict[int, bytes] = {}
+        self.epoch = 0
+        self.landmarks: list[int] = []
+        self.runs: list[tuple[int, int, bytes, gap.Run]] = []
+        self.covered = 0
+        self.log = Signer(origin, seed("log"))
+        self.index = Signer(f"{origin}/index", seed("index"))
+        self.receipt = Signer(f"{origin}/receipt", seed("receipt"))
+        self.w1 = Signer("w1.example", seed("w1"), COSIGNATURE)
+        self.w2 = Signer("w2.example", seed("w2"), COSIGNATURE)
+        self.auditor = Signer("auditor.example/index", seed("auditor"), COSIGNATURE)
+        for role, signer in (("log", self.log), ("index-log", self.index)):
+            self._key(role, signer)
+        self.landmarks.append(self._key("receipt", self.receipt))
+        self.source = Signer(SOURCE, seed("source"))
+        self.landmarks.append(self._key("source", self.source))
+        self.new_epoch()
+
+    # ------------------------------------------------------------ growing
+
+    def add(self, entry: entries.Entry) -> int:
+        """Append an entry as it is."""
+        return self.add_bytes(entries.encode(entry))
+
+    def add_bytes(self, data: bytes) -> int:
+        """Append bytes."""
+        self.entries.append(data)
+        self.leaves.append(leaf_hash(data))
+        return len(self.entries) - 1
+
+    def tick(self) -> int:
+        """The recorded time of the next entry."""
+        self.now_us += STEP_US
+        return self.now_us
+
+    def _key(self, role: Any, signer: Signer) -> int:
+        return self.add(SigningKeyEntry(self.now_us, role, signer.name, signer.vkey, "add"))
+
+    def new_epoch(self, kinds: tuple[int, ...] = KINDS) -> int:
+        """A new index key."""
+        self.epoch += 1
+        key = sha256(b"K%d" % self.epoch).digest()
+        self.index_keys[self.epoch] = key
+        entry = IndexKeyEntry(self.tick(), self.epoch, kinds, keys.commit(key))
+        self.landmarks.append(self.add(entry))
+        return self.epoch
+
+    def register(self, name: str, mode: str = "none", *, beat_s: int = 0) -> Stream:
+        """A new stream of the source."""
+        stream_id = keys.stream_id(self.origin, SOURCE, name)
+        numbers: Any = "sender" if mode != "none" else "server"
+        made = StreamEntry(self.tick(), stream_id, SOURCE, name, "none", numbers, beat_s)
+        if mode != "none":
+            public = self.source.verifier.public_key
+            bare = StreamEntry(
+                made.recorded_us, stream_id, SOURCE, name, mode, numbers, beat_s, public, bytes(64)
+            )
+            message = sender.open_message(self.origin, bare)
+            values = {name: getattr(bare, name) for name in bare.__struct_fields__}
+            made = StreamEntry(**values | {"sig": sign_ed25519(seed("source"), message)})
+        stream = Stream(name, mode, registered=self.add(made))
+        self.streams[name] = stream
+        self.landmarks.append(stream.registered)
+        return stream
+
+    def event(  # noqa: PLR0913 - the members of an event
+        self,
+        stream: str,
+        actor: str = "usr_1",
+        targets: Sequence[str] = ("cus_1",),
+        *,
+        type: str = "crm.customer.viewed",
+        action: str = "",
+        outcome: str = "succeeded",
+        late_us: int = 0,
+        overflow: str = "",
+        core: dict[str, Any] | None = None,
+        skip: int = 0,
+        extra_keys: Sequence[bytes] = (),
+    ) -> int:
+        """One event; `core` replaces what its core says, while its keys stay as they are."""
+        found, recorded_us = self.streams[stream], self.tick()
+        found.number += 1 + skip
+        occurred_us = recorded_us - late_us
+        named = tuple(("customer", one) for one in targets)
+        told = Event(
+            len(self.entries), recorded_us, occurred_us, (ISSUER, actor), named, type,
+            action or f"act-{len(self.entries)}", outcome, SOURCE, stream, overflow,
+        )  # fmt: skip
+        parts = Parts(
+            canonical.encode(_core(told, found.number) | (core or {})),
+            canonical.encode({"/purpose/justification": f"CASE-{told.index}"}),
+            canonical.encode({"/actor/name": f"Name {actor}"}),
+            canonical.encode({"status": "accepted"}),
+            b"",
+            canonical.encode({"peer_ip": "192.0.2.1"}) if told.index % 2 else b"",
+        )
+        record_key = sha256(b"record %d" % told.index).digest()[:16]
+        leaves = commit.section_leaves(record_key, parts)
+        index_keys = {*self._keys(told), *extra_keys}
+        entry = EventEntry(
+            recorded_us, occurred_us, keys.stream_id(self.origin, SOURCE, stream), found.number,
+            self.epoch, tuple(sorted(index_keys)), commit.body_root(leaves),
+            commit.record_flags(leaves) | (commit.OVERFLOW_FLAG if overflow else 0),
+        )  # fmt: skip
+        index = self.add(entry)
+        self.events.append(told)
+        self.records[index] = Record(
+            LeafIndex(index), recorded_us, self.entries[index], bytes(16), record_key, parts
+        )
+        if found.mode != "none":
+            view = sender.sender_view(entry, commit.sender_root(leaves), found.mode)  # type: ignore[arg-type]
+            found.views.append(leaf_hash(view))
+            found.events.append(index)
+        return index
+
+    def _keys(self, told: Event) -> set[bytes]:
+        k = self.index_keys[self.epoch]
+        actor = keys.secret(k, keys.ACTOR, *told.actor)
+        made = {keys.key(keys.ACTOR, actor)}
+        secrets = [keys.secret(k, keys.TARGET, *target) for target in told.targets]
+        if told.overflow:
+            secrets.append(keys.overflow_secret(told.overflow))
+        made |= {keys.key(keys.TARGET, secret) for secret in secrets}
+        made |= {keys.pair_key(actor, secret) for secret in secrets}
+        made.add(keys.key(keys.EVENT_TYPE, keys.secret(k, keys.EVENT_TYPE, told.type)))
+        made.add(keys.key(keys.ACTION, keys.secret(k, keys.ACTION, told.action)))
+        return made
+
+    def batch(self, stream: str) -> int:
+        """The sender signs everything it has not signed yet."""
+        found = self.streams[stream]
+        now_us = self.tick()
+        bare = BatchEntry(
+            now_us, now_us, keys.stream_id(self.origin, SOURCE, stream), found.first, found.number,
+            Hash(found.prev), root(found.views), bytes(64),
+        )  # fmt: skip
+        message = sender.batch_message(self.origin, bare)
+        values = {name: getattr(bare, name) for name in bare.__struct_fields__}
+        index = self.add(BatchEntry(**values | {"sig": sign_ed25519(seed("source"), message)}))
+        for event in found.events:
+            found.signed[event] = (index, found.first, list(found.views))
+        found.prev, found.first = sender.message_hash(message), found.number + 1
+        found.views, found.events = [], []
+        return index
+
+    def abandon(self, stream: str) -> int:
+        """The log gives a stream up."""
+        now_us = self.tick()
+        stream_id = keys.stream_id(self.origin, SOURCE, stream)
+        last = self.streams[stream].number
+        return self.add(BeatEntry(now_us, now_us, stream_id, last, 2, Hash(ZERO), bytes(64)))
+
+    def void(self, stream: str, first: int, last: int, reason: int = 130) -> int:
+        """The log says that numbers will not come."""
+        now_us = self.tick()
+        stream_id = keys.stream_id(self.origin, SOURCE, stream)
+        return self.add(VoidEntry(now_us, now_us, stream_id, first, last, reason, Hash(ZERO)))
+
+    def erase(self, index: int, sections: Sequence[Section]) -> int:
+        """Erase sections of a record."""
+        items = tuple((LeafIndex(index), name) for name in SECTIONS if name in sections)
+        found = self.add(EraseEntry(self.tick(), items, "gdpr-17", "REQ-12"))
+        self.records[index] = erase(self.records[index], sections)
+        self.erased |= {(index, name): found for name in sections}
+        return found
+
+    def prune(self, min_index: int) -> int:
+        """State that records below an index may be gone."""
+        entry = PruneEntry(self.tick(), LeafIndex(min_index), "records", "two years")
+        self.landmarks.append(self.add(entry))
+        return self.landmarks[-1]
+
+    def seal(self, *, level: int = 0, start: int | None = None, note: bool = True) -> int:
+        """A record of everything from the last one on, or a run from `start` on."""
+        low = self.covered if start is None else start
+        end = len(self.entries) if start is None else self.covered
+        counter = CoverageCounter()
+        for entry in self.entries[:end]:
+            counter.add(entry)
+        made = describe(
+            self.origin,
+            low,
+            self.entries[low:end],
+            log_root=root(self.leaves[:end]),
+            gap_leaves=gap.gap_leaves(low, self.entries[low:end]),
+            coverage=counter.coverage(),
+            level=level,
+        ).encode()
+        self.runs.append((low, end, made, gap.build_run(low, self.entries[low:end])))
+        position, self.covered = len(self.runs) - 1, end
+        if note:
+            self.add(SegmentEntry(self.tick(), position, leaf_hash(made)))
+        return position
+
+    # ------------------------------------------------------------ heads
+
+    def policies(self, index_keys: dict[int, bytes] | None = None) -> Policies:
+        """What a careful verifier trusts."""
+        log, index = self.policy_texts()
+        return Policies(parse_policy(log), parse_policy(index), index_keys or {})
+
+    def policy_texts(self) -> tuple[str, str]:
+        """Texts of both policies."""
+        if not self.witnessed:
+            return tuple(f"log {one.vkey}\nquorum none\n" for one in (self.log, self.index))  # type: ignore[return-value]
+        both = f"witness w1 {self.w1.vkey}\nwitness w2 {self.w2.vkey}\n"
+        return (
+            f"log {self.log.vkey}\n{both}group both all w1 w2\nquorum both\n",
+            f"log {self.index.vkey}\n{both}witness aud {self.auditor.vkey}\n"
+            "group any any w1 w2\ngroup all all any aud\nquorum all\n",
+        )
+
+    def heads(self, size: int, quorum_s: int | None = None) -> tuple[str, str]:
+        """Cosigned checkpoints of both logs."""
+        time_s = self.now_us // 1_000_000 + 5 if quorum_s is None else quorum_s
+        log = Checkpoint(self.origin, TreeSize(size), root(self.leaves[:size]))
+        made = [leaf_hash(data) for _, _, data, _ in self.runs]
+        index = Checkpoint(Origin(f"{self.origin}/index"), TreeSize(len(made)), root(made))
+        witnesses = [self.w1, self.w2] if self.witnessed else []
+        auditor = [self.auditor] if self.witnessed else []
+        return (
+            sign(log.text(), [self.log, *witnesses], time_s),
+            sign(index.text(), [self.index, *witnesses, *auditor], time_s),
+        )
+
+    # ------------------------------------------------------------ asking
+
+    def question_keys(
+        self, kind: int, parts: tuple[str, ...], epochs: Collection[int], *, secrets: bool = True
+    ) -> list[QuestionKey]:
+        """The keys of a value in these epochs, by their definition."""
+        if kind == keys.STREAM:
+            number = b"\x04" + keys.stream_id(self.origin, *parts)
+            return [QuestionKey(kind, 0, parts, number)]
+        made: list[QuestionKey] = []
+        for epoch in epochs:
+            k = self.index_keys[epoch]
+            forms = [parts]
+            if kind in (keys.TARGET, keys.ACTOR_TARGET):
+                forms.append((*parts[:-1], keys.ANY_TARGET))
+            for form in forms:
+                found = self._secrets(k, kind, form)
+                key = keys.pair_key(*found) if len(found) == 2 else keys.key(kind, found[0])
+                made.append(QuestionKey(kind, epoch, form, key, found if secrets else ()))
+        return made
+
+    @staticmethod
+    def _secrets(k: bytes, kind: int, parts: tuple[str, ...]) -> tuple[bytes, ...]:
+        def target(pair: tuple[str, ...]) -> bytes:
+            if pair[1] == keys.ANY_TARGET:
+                return keys.overflow_secret(pair[0])
+            return keys.secret(k, keys.TARGET, *pair)
+
+        if kind == keys.TARGET:
+            return (target(parts),)
+        if kind == keys.ACTOR_TARGET:
+            return keys.secret(k, keys.ACTOR, *parts[:2]), target(parts[2:])
+        return (keys.secret(k, kind, *parts),)
+
+    def recorded(self, index: int) -> int:
+        """Recorded time of an entry."""
+        return int.from_bytes(self.entries[index][10:18], "big")
+
+    def ask(  # noqa: PLR0913, PLR0914 - a question has many members
+        self,
+        kind: int,
+        parts: tuple[str, ...],
+        from_us: int,
+        to_us: int,
+        *,
+        clock: Any = "recorded",
+        early_us: int = 0,
+        late_us: int = 0,
+        filter: str = "",
+        secrets: bool = True,
+        runs: Sequence[int] | None = None,
+        shown: Collection[Section] = ("core",),
+        size: int | None = None,
+        binding: Collection[int] = (),
+        wrong: Callable[[StreamFacts], StreamFacts] | None = None,
+    ) -> Facts:
+        """The facts about a question, complete and honest."""
+        size = len(self.entries) if size is None else size
+        times = [self.recorded(index) for index in range(size)]
+        a = sum(1 for time in times if time < from_us - early_us)
+        b = sum(1 for time in times if time < to_us + late_us)
+        chosen = self._choose(a, b) if runs is None else list(runs)
+        covered = max((self.runs[position][1] for position in chosen), default=a)
+        epochs = sorted(self.index_keys)
+        question = Question(
+            "did it happen?", clock, from_us, to_us, early_us, late_us, filter,
+            self.question_keys(kind, parts, epochs, secrets=secrets),
+        )  # fmt: skip
+        wanted = {key.key for key in question.keys}
+        gaps = [self._gap(position, question) for position in chosen]
+        results = {i for i in range(a, b) if wanted & set(gap.keys_of(self.entries[i]))}
+        opened = sorted(results | set(binding))
+        erasures = {self.erased[key] for key in self.erased if key[0] in opened}
+        signed = [self._sender(index) for index in opened]
+        batches = {one.batch for one in signed if one is not None}
+        ends = {i for i in (a - 1, a, b - 1, b) if 0 <= i < size}
+        given = sorted(
+            {*self.landmarks, *opened, *erasures, *batches, *ends, *range(covered, b)}
+            & set(range(size))
+        )
+        log_head, index_head = self.heads(size)
+        log_policy, index_policy = self.policy_texts()
+        positions = sorted(chosen)
+        record_leaves = [leaf_hash(data) for _, _, data, _ in self.runs]
+        return Facts(
+            origin=self.origin,
+            range=(a, b),
+            question=question,
+            log_policy=log_policy,
+            index_policy=index_policy,
+            log_checkpoint=log_head,
+            index_checkpoint=index_head,
+            entries={index: self.entries[index] for index in given},
+            path=path_of(self.leaves[:size], given),
+            link=consistency_proof(self.leaves[:size], covered) if chosen else [],
+            records=[(position, self.runs[position][2]) for position in positions],
+            index_path=path_of(record_leaves, positions),
+            gaps=sorted(gaps, key=lambda one: one.record),
+            opened=[self._opened(index, shown) for index in opened],
+            senders=[one for one in signed if one is not None],
+            coverage=self._coverage(chosen, wrong) if chosen else None,
+        )
+
+    def _choose(self, a: int, b: int) -> list[int]:
+        """Runs of the lowest level that tile from `a` on."""
+        low = [
+            (start, position)
+            for position, (start, end, data, _) in enumerate(self.runs)
+            if parse_record(data).level == 0 and end > a and (start < b or start <= a)
+        ]
+        return [position for _, position in sorted(low)]
+
+    def _gap(self, position: int, question: Question) -> GapFacts:
+        _, _, data, run = self.runs[position]
+        record = parse_record(data)
+        found: dict[int, gap.GapLeaf] = {}
+        for key in question.keys:
+            if key.parts[-1] != keys.ANY_TARGET or record.overflow:
+                at = run.find(key.key)
+                found[at] = run.leaves[at]
+        leaves = [leaf_hash(leaf.encode()) for leaf in run.leaves]
+        return GapFacts(
+            record=position,
+            leaves=[(at, leaf.encode()) for at, leaf in sorted(found.items())],
+            path=path_of(leaves, list(found)),
+            postings={at: run.postings[at] for at in found},
+        )
+
+    def _opened(self, index: int, shown: Collection[Section]) -> OpenedFacts:
+        record = self.records[index]
+        gone = erased_sections(record)
+        return OpenedFacts(
+            record,
+            [name for name in shown if name not in gone],
+            {name: self.erased[index, name] for name in gone},
+        )
+
+    def _sender(self, index: int) -> SenderFacts | None:
+        for stream in self.streams.values():
+            if index in stream.signed:
+                batch, first, leaves = stream.signed[index]
+                number = int.from_bytes(self.entries[index][42:50], "big")
+                return SenderFacts(index, batch, path_of(leaves, [number - first]))
+        return None
+
+    def _coverage(
+        self, chosen: Sequence[int], wrong: Callable[[StreamFacts], StreamFacts] | None
+    ) -> CoverageFacts:
+        last = max(chosen, key=lambda position: self.runs[position][0])
+        record = parse_record(self.runs[last][2])
+        counter = CoverageCounter()
+        for entry in self.entries[: record.end]:
+            counter.add(entry)
+        streams = [
+            StreamFacts(
+                stream_id, SOURCE, int(one.silent(record.recorded_us[1])), int(one.abandoned),
+                one.missing(), one.voided(), 0, 2**53 - 1,
+            )
+            for stream_id, one in counter.streams.items()
+        ]  # fmt: skip
+        bad = [one for one in streams if one.silent or one.abandoned or one.missing or one.voided]
+        return CoverageFacts(last, record.coverage, [wrong(one) if wrong else one for one in bad])
+
+    def sign_seal(self, text: str) -> str:
+        """A note under the receipt key."""
+        return sign(text, [self.receipt])
+
+    def bundle(self, *args: Any, **more: Any) -> bytes:
+        """The sealed bytes of `ask`."""
+        return seal(build(self.ask(*args, **more)), self.sign_seal)
+
+    def sealed(self, facts: Facts) -> bytes:
+        """The sealed bytes of facts, honest or not."""
+        return seal(build(facts), self.sign_seal)
+
+    def expected(self, kind: int, parts: tuple[str, ...], low: int, high: int) -> list[int]:
+        """Events about a value that were recorded in [low, high): by looking at each."""
+        return [
+            told.index
+            for told in self.events
+            if low <= told.recorded_us < high and is_about(told, kind, parts)
+        ]
+
+
+def is_about(told: Event, kind: int, parts: tuple[str, ...]) -> bool:
+    """Whether an event is about a value."""
+    return {
+        keys.ACTOR: told.actor == parts,
+        keys.TARGET: parts in told.targets,
+        keys.ACTOR_TARGET: told.actor == parts[:2] and parts[2:] in told.targets,
+        keys.STREAM: (told.source, told.stream) == parts,
+        keys.EVENT_TYPE: (told.type,) == parts,
+        keys.ACTION: (told.action,) == parts,
+    }[kind]
+
+
+def _core(told: Event, number: int) -> dict[str, Any]:
+    return {
+        "actor": {"id": told.actor[1], "issuer": told.actor[0], "attribution": "token"},
+        "category": "view",
+        "correlation": {"action_id": told.action},
+        "occurred_at": format_utc(told.occurred_us),
+        "outcome": {"result": told.outcome},
+        "stream": {"id": told.stream, "seq": number},
+        "targets": [{"type": kind, "id": id_} for kind, id_ in told.targets],
+        "type": told.type,
+    }
+
+
+def example(**more: Any) -> BundleLog:
+    """Two segments and a tail, streams of all three modes, a hit in each, one erased section."""
+    log = BundleLog(**more)
+    for name, mode in (("full-1", "full"), ("body-1", "body"), ("none-1", "none")):
+        log.register(name, mode)
+    for at in range(12):
+        log.event(("full-1", "body-1", "none-1")[at % 3], f"usr_{at % 4}", (f"cus_{at % 5}",))
+    log.batch("full-1")
+    log.batch("body-1")
+    log.seal()
+    for at in range(12):
+        log.event(("full-1", "body-1", "none-1")[at % 3], f"usr_{at % 4}", (f"cus_{at % 5}",))
+    log.batch("full-1")
+    log.batch("body-1")
+    log.erase(log.events[4].index, ["person"])
+    log.seal()
+    log.event("full-1", "usr_9", ("cus_9",))
+    log.batch("full-1")
+    return log
+
+
+__all__ = ["BundleLog", "example", "is_about", "path_of", "replace", "seed"]
