@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from vitne.answers.question import Question, QuestionKey
-from vitne.core import canonical, commit, control, gap, keys, sender
+from vitne.core import canonical, commit, gap, keys, sender
 from vitne.core import entry as entries
 from vitne.core.checkpoint import Checkpoint
 from vitne.core.control import (
@@ -181,7 +181,7 @@ class BundleLog:
         actor: str = "usr_1",
         targets: Sequence[str] = ("cus_1",),
         *,
-        type: str = "crm.customer.viewed",
+        type: str = "crm.customer.viewed",  # noqa: A002 - its name in events
         action: str = "",
         outcome: str = "succeeded",
         late_us: int = 0,
@@ -319,8 +319,10 @@ class BundleLog:
         both = f"witness w1 {self.w1.vkey}\nwitness w2 {self.w2.vkey}\n"
         return (
             f"log {self.log.vkey}\n{both}group both all w1 w2\nquorum both\n",
-            f"log {self.index.vkey}\n{both}witness aud {self.auditor.vkey}\n"
-            "group any any w1 w2\ngroup all all any aud\nquorum all\n",
+            (
+                f"log {self.index.vkey}\n{both}witness aud {self.auditor.vkey}\n"
+                "group any any w1 w2\ngroup all all any aud\nquorum all\n"
+            ),
         )
 
     def heads(self, size: int, quorum_s: int | None = None) -> tuple[str, str]:
@@ -374,7 +376,7 @@ class BundleLog:
         """Recorded time of an entry."""
         return int.from_bytes(self.entries[index][10:18], "big")
 
-    def ask(  # noqa: PLR0913, PLR0914 - a question has many members
+    def ask(  # noqa: PLR0913 - a question has many members
         self,
         kind: int,
         parts: tuple[str, ...],
@@ -384,7 +386,7 @@ class BundleLog:
         clock: Any = "recorded",
         early_us: int = 0,
         late_us: int = 0,
-        filter: str = "",
+        filter: str = "",  # noqa: A002 - its name in questions
         secrets: bool = True,
         runs: Sequence[int] | None = None,
         shown: Collection[Section] = ("core",),
