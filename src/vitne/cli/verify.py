@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from vitne.cli.output import Json, Output, plain
+from vitne.cli.verify_bundle import index_keys, verify_bundle
 from vitne.core.times import format_utc
 from vitne.errors import BadInputError, VerificationError
-from vitne.evidence import claims, policy, record_proof, tlog_proof
+from vitne.evidence import bundle, claims, policy, record_proof, tlog_proof
 from vitne.evidence.claims import Claims
-from vitne.evidence.policy import Policy
+from vitne.evidence.policy import Policy, parse_policy
 from vitne.evidence.record_proof import Verified
 from vitne.evidence.tlog_proof import VerifiedEntry
 
@@ -20,8 +21,8 @@ __all__ = ["verify"]
 _MAX_FILE_BYTES = 64 << 20
 
 
-def verify(
-    file: Annotated[Path, Parameter(help="A record proof or a .tlog-proof.")],
+def verify(  # noqa: PLR0913  # one option for each thing that a verifier may have
+    file: Annotated[Path, Parameter(help="A bundle, a record proof or a .tlog-proof.")],
     /,
     *,
     key: Annotated[
@@ -33,16 +34,26 @@ def verify(
     policy: Annotated[
         Path | None, Parameter(help="C2SP tlog-policy: logs, witnesses, quorum.", negative="")
     ] = None,
+    index_policy: Annotated[
+        Path | None, Parameter(help="The same for the index log of a bundle.", negative="")
+    ] = None,
+    index_key: Annotated[
+        list[str] | None,
+        Parameter(help="EPOCH:HEX or EPOCH:@FILE, an index key for a bundle.", negative=""),
+    ] = None,
     entry: Annotated[
         Path | None, Parameter(help="The entry of a .tlog-proof that carries none.", negative="")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Check that a record is in the log and unchanged.
+    """Check an answer or a record, offline: that it follows from the log, unchanged.
 
-    Prints what is proved, on whose word, what was withheld, and what is not proved. Exit status 1
-    if a rule fails; its name is told. Without --key, --key-file or --policy the key in the file
-    itself is used: then the proof is only as good as the file's origin.
+    Prints what is proved, on whose word, what was withheld, and what is not proved. Without --key,
+    --key-file or --policy the key in the file itself is used: then the proof is only as good as the
+    file's origin.
+
+    Exit status 0 if every rule holds, whatever a bundle's verdict is: proved, disproved or
+    undecidable. Exit status 1 if a rule fails; its name is told, and there is no verdict.
     """
     out = Output(json)
     data = _bytes(file)
@@ -50,12 +61,30 @@ def verify(
     try:
         if tlog_proof.is_tlog_proof(data):
             _tell_entry(out, _verified_entry(data, trusted, entry))
+        elif bundle.is_bundle(data) or (file.suffix == ".vitne" and not _is_record(data)):
+            of_index = None if index_policy is None else parse_policy(_text(index_policy))
+            verify_bundle(out, data, trusted, of_index, _index_keys(index_key or []))
         else:
             _tell_record(out, record_proof.verify(data, trusted))
     except VerificationError as error:
         error.message = f"NOT verified, rule {error.rule} fails: {error.message}"
         error.hint = error.hint or "the file was changed, or is no proof of this kind"
         raise
+
+
+def _is_record(data: bytes) -> bool:
+    return data.startswith(b'{"checkpoint":')
+
+
+def _index_keys(texts: list[str]) -> dict[int, bytes]:
+    """Keys from the command line, which other users see, or from files that are named there."""
+    found = []
+    for text in texts:
+        epoch, colon, key = text.partition(":")
+        found.append(
+            f"{epoch}:{_text(Path(key[1:])).strip()}" if colon and key[:1] == "@" else text
+        )
+    return index_keys(found)
 
 
 def _verified_entry(data: bytes, trusted: Policy | None, entry: Path | None) -> VerifiedEntry:
@@ -72,7 +101,7 @@ def _policy(keys: list[str], key_file: Path | None, policy_file: Path | None) ->
     if policy_file is not None:
         if keys:
             raise BadInputError("give keys or a policy, not both")
-        return policy.parse_policy(_text(policy_file))
+        return parse_policy(_text(policy_file))
     return policy.policy_of_keys([line.strip() for line in keys]) if keys else None
 
 

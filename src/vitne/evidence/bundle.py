@@ -128,7 +128,7 @@ def _answer(case: Case) -> Answer:
         exact=not case.reasons,
         reasons=tuple(case.reasons),
         binding=case.binding,
-        trust=case.heads[0].trust,
+        trust=case.trust,
         origin=case.heads[0].origin,
         question=case.question,
         log_head=case.heads[0],

@@ -23,10 +23,12 @@ value), a sender's signature, the log's, or only the exporter's."""
 
 
 class Policies(Struct, frozen=True):
-    """What the verifier trusts, instead of what the bundle names."""
+    """What the verifier trusts, instead of what the bundle names; trust is *given* if both are."""
 
-    log: Policy
-    index: Policy
+    log: Policy | None = None
+    """None: the one that the bundle names."""
+    index: Policy | None = None
+    """Likewise, of the index log."""
     index_keys: Mapping[int, bytes] = {}
     """K by epoch, if the verifier has it: 32 bytes each, secret."""
 

@@ -19,7 +19,7 @@ from vitne.errors import VerificationError, VitneError
 from vitne.evidence.bundle_answer import Binding, Detection, Hit, Policies, Seal, Stamp
 from vitne.evidence.bundle_document import Bundle, OpenedMember
 from vitne.evidence.policy import Policy
-from vitne.evidence.record_proof import Head
+from vitne.evidence.record_proof import Head, Trust
 
 __all__ = ["Case", "Run", "UnknownEntry", "failed", "named"]
 
@@ -50,6 +50,7 @@ class Case(Struct):
     question: Question
     reasons: list[Reason] = field(default_factory=list)
     policies: tuple[Policy, Policy] | None = None
+    trust: Trust = "bundled"
     heads: list[Head] = field(default_factory=list)
     """Of the log, then of the index log."""
     runs: list[Run] = field(default_factory=list)

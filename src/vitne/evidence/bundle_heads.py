@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from vitne.evidence.bundle_answer import Policies
 from vitne.evidence.bundle_case import Case, failed
 from vitne.evidence.policy import Policy, parse_policy
 from vitne.evidence.record_proof import Head, check_head
@@ -14,7 +15,9 @@ _LATE_US = 300_000_000
 def policies(case: Case) -> None:
     """Rule 2: the verifier's own policies, or those of the bundle; the latter must parse anyhow."""
     bundled = parse_policy(case.bundle.policy.log), parse_policy(case.bundle.policy.index)
-    case.policies = bundled if case.given is None else (case.given.log, case.given.index)
+    mine = case.given or Policies()
+    case.policies = mine.log or bundled[0], mine.index or bundled[1]
+    case.trust = "bundled" if mine.log is None or mine.index is None else "given"
 
 
 def log_checkpoint(case: Case) -> None:
@@ -39,7 +42,7 @@ def _head(case: Case, note: str, origin: str, which: int) -> Head:
     head = check_head(note, policy)
     if head.origin != origin:
         raise failed(f"expected a checkpoint of {origin}", head.origin)
-    return replace(head, trust="bundled" if case.given is None else "given")
+    return replace(head, trust=case.trust)
 
 
 def _policy(case: Case, which: int) -> Policy:
