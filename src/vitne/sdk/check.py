@@ -1,9 +1,14 @@
 """The check of events before they leave: the very rules of the server's intake."""
 
 import os
+from typing import Any
 
+import msgspec
+
+from vitne.core.event import Problem
+from vitne.core.sections import join_sections
 from vitne.core.source import SourceRegistration
-from vitne.core.validate import IntakeContext, Rejected, validate
+from vitne.core.validate import IntakeContext, Quarantined, Rejected, validate
 from vitne.sdk.options import Options
 
 
@@ -25,17 +30,47 @@ class Checker:
 
     def problems(self, body: bytes, now_us: int) -> tuple[str, ...]:
         """Every fault of an encoded event, a sentence each; empty if the server would take it."""
-        context = IntakeContext(
+        judged = validate(body, self.context(now_us))
+        return told(judged.problems) if isinstance(judged, Rejected) else ()
+
+    def context(self, now_us: int, tenant: str = "") -> IntakeContext:
+        """What the server's intake is given of an event of this client."""
+        return IntakeContext(
             now_us=now_us,
             registration=self._registration,
             fresh=os.urandom,
             pseudonym=lambda _tenant, _plain: "0" * 32,
-            default_tenant=self._tenant or "unnamed",
+            default_tenant=tenant or self._tenant or "unnamed",
         )
-        judged = validate(body, context)
-        if not isinstance(judged, Rejected):
-            return ()
-        return tuple(
-            f"{p.path}: {p.code}, expected {p.expected or '-'}, got {p.got or '-'}"
-            for p in judged.problems
-        )
+
+    def complete(self, body: bytes, now_us: int) -> tuple[bytes, tuple[str, ...]]:
+        """The event as it can be signed, with everything in it that the server would fill in.
+
+        Returns:
+            The event, and every fault for which the log would refuse it.
+        """
+        judged = validate(body, self.context(now_us))
+        if isinstance(judged, Rejected):
+            return body, told(judged.problems)
+        if isinstance(judged, Quarantined):
+            return body, (f"$: quarantined, {judged.reason}",)
+        if "id_pseudonymised" in judged.warnings:
+            return body, ("$: forbidden_content, an id that names a person: use native_id",)
+        if not set(judged.filled) - {"$.stream", "$.tenant.id"} and not judged.warnings:
+            return body, ()
+        parts = (judged.core, judged.payload, judged.person)
+        whole = join_sections(*(_decode(part) for part in parts))
+        if "$.tenant.id" in judged.filled:
+            del whole["tenant"]  # it names none, so its stream is not signed
+        return _encode(whole), ()
+
+
+def told(problems: tuple[Problem, ...]) -> tuple[str, ...]:
+    """Problems as sentences."""
+    return tuple(
+        f"{p.path}: {p.code}, expected {p.expected or '-'}, got {p.got or '-'}" for p in problems
+    )
+
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode

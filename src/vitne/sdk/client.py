@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self, Unpack
 
-from vitne.errors import NotDurableError
+from vitne.errors import EventRefusedError, NotDurableError
 from vitne.sdk import context
 from vitne.sdk.desk import Desk, Ready
 from vitne.sdk.fields import EventFields
@@ -93,6 +93,8 @@ class Client:
         if ready.folded:
             self._begin().count("folded")
             return Recorded(ready.event_id, ready.action_id, "folded")
+        if ready.refused:
+            return self._refuse(ready, durable=durable)
         item, taken = self._submit(ready, durable=durable)
         if not durable:
             return Recorded(ready.event_id, ready.action_id, "queued" if taken else "lost")
@@ -111,6 +113,8 @@ class Client:
         if not durable:
             return self.record(event_type, **fields)
         ready = self._desk.prepare(event_type, fields, fold=False)
+        if ready.refused:
+            return self._refuse(ready, durable=True)
         item, taken = self._submit(ready, durable=True)
         if not taken or item.waiter is None:
             raise NotDurableError("the queue is full or closed: the event is not recorded")
@@ -120,6 +124,15 @@ class Client:
         except TimeoutError:
             raise _too_late(self.options) from None
         return Recorded(ready.event_id, ready.action_id, kept)
+
+    def _refuse(self, ready: Ready, *, durable: bool) -> Recorded:
+        """An event that the log would refuse is not signed, and gets no number."""
+        run = self._begin()
+        run.count("invalid")
+        run.receipts.refuse(ready.event_id, ready.problems, ready.body)
+        if durable:
+            raise EventRefusedError("the event cannot be signed", problems=ready.problems)
+        return Recorded(ready.event_id, ready.action_id, "refused")
 
     def _submit(self, ready: Ready, *, durable: bool) -> tuple[Item, bool]:
         run = self._begin()
@@ -162,6 +175,9 @@ class Client:
         wait_s = self.options.close_timeout_s if timeout_s is None else timeout_s
         until = time.monotonic() + wait_s
         for ready in self._desk.repeats(_FOREVER_US):
+            if ready.refused:
+                run.count("invalid")
+                continue
             run.submit(ready.event_id, ready.tenant, ready.body)
         run.closed = True
         _clients.discard(self)
@@ -236,6 +252,9 @@ class Client:
     def _close_views(self) -> None:
         run = self._begin()
         for ready in self._desk.repeats(time.time_ns() // 1000):
+            if ready.refused:
+                run.count("invalid")
+                continue
             run.submit(ready.event_id, ready.tenant, ready.body)
 
     def _report_losses(self) -> None:
@@ -250,6 +269,8 @@ class Client:
         lost = stream.lost
         event = stats_event(self.options, stream, self.stats(), context.new_id(), now_us)
         ready = self._desk.finish(event, now_us)
+        if ready.refused:  # pragma: no cover - it is built from checked options
+            return
         _, taken = run.submit(ready.event_id, ready.tenant, ready.body, end=end)
         if taken:
             stream.reported = lost

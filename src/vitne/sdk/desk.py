@@ -40,6 +40,8 @@ class Ready(Struct, frozen=True):
     """It repeats the event named here, and was counted there: there is nothing to send."""
     redacted: int = 0
     problems: tuple[str, ...] = ()
+    refused: bool = False
+    """It cannot be signed, so it gets no number."""
 
 
 class Desk:
@@ -83,7 +85,13 @@ class Desk:
                 redacted = len(removed)
                 event["redactions"] = removed[:MAX_REDACTIONS]
             body = _encoder.encode(event)
-        problems = self._check(str(event["type"]), body, now_us)
+        refused = False
+        if self._options.signing_key:
+            body, problems = self._checker.complete(body, now_us)
+            refused = bool(problems)
+            self._tell(str(event["type"]), problems)
+        else:
+            problems = self._check(str(event["type"]), body, now_us)
         tenant = cast(Mapping[str, object], event.get("tenant") or {})
         return Ready(
             event_id=str(event["id"]),
@@ -92,6 +100,7 @@ class Desk:
             body=body,
             redacted=redacted,
             problems=problems,
+            refused=refused,
         )
 
     def repeats(self, now_us: int) -> list[Ready]:
@@ -107,6 +116,11 @@ class Desk:
             return ()
         self._checks[event_type] = checked + 1
         problems = self._checker.problems(body, now_us)
+        self._tell(event_type, problems)
+        return problems
+
+    def _tell(self, event_type: str, problems: tuple[str, ...]) -> None:
+        """Raise if `strict`, else log each fault once."""
         if problems and self._options.strict:
             raise EventRefusedError(
                 f"the log would reject this {event_type}: {'; '.join(problems)}",
@@ -117,7 +131,6 @@ class Desk:
             if fault not in self._told and len(self._told) < _TOLD_MAX:
                 self._told.add(fault)
                 _log.warning("the log will reject events: %s", fault)
-        return problems
 
 
 def _action_id(event: Mapping[str, object]) -> str:

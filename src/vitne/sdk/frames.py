@@ -1,7 +1,8 @@
 r"""The bytes of a spool segment: a magic, then frames that tell if they are whole.
 
-    segment = "vitspl1\n" frame*
+    segment = "vitspl1\n" frame*, or "vitspk1\n" frame* where senders sign
     frame   = u32 length || u32 CRC-32 of the rest || u64 ordinal || body[length]
+    body    = the event; in segments of senders that sign, its 16-byte record key before it
 
 A process can be killed in the middle of a write, so the last frame may be cut: it is counted,
 never sent. A frame that is whole but damaged is skipped and counted, and reading goes on.
@@ -13,6 +14,8 @@ import zlib
 from msgspec import Struct
 
 MAGIC = b"vitspl1\n"
+KEYED_MAGIC = b"vitspk1\n"
+RECORD_KEY_BYTES = 16
 _HEAD = struct.Struct(">IIQ")
 HEAD_BYTES = _HEAD.size
 MAX_BODY_BYTES = 2 * 1024 * 1024

@@ -42,6 +42,7 @@ class Keeper:
             with self._waiting.lock:
                 if self._waiting.stopping:
                     return
+                self._waiting.release_parked()
                 move, copy = self._plan()
                 if not move and not copy:
                     self._wait(tick_at)
@@ -60,7 +61,7 @@ class Keeper:
     def _plan(self) -> tuple[list[Item], list[Item]]:
         """Events to take from the queue, and events under way to copy. Hold the lock."""
         waiting, now = self._waiting, time.monotonic()
-        if self._spool is None or now < self._full_until:
+        if self._spool is None or now < self._full_until or waiting.carrying:
             return [], []
         overdue = waiting.overdue_at()
         late = overdue is not None and (overdue <= now or waiting.stats.away)

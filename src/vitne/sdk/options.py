@@ -63,6 +63,11 @@ class ClientOptions(TypedDict, total=False):
     receipts_max_bytes: int
     receipt_vkeys: tuple[str, ...]
     compress: bool
+    signing_key: str | os.PathLike[str]
+    index_keys: Mapping[str, str | os.PathLike[str]]
+    origins: Mapping[str, str]
+    beat_s: int
+    stream_idle_s: float
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -121,3 +126,13 @@ class Options(Struct, frozen=True, kw_only=True):
     """Verifier keys of receipts (`<origin>/receipt+…`); with any, every receipt must verify."""
     compress: bool = True
     """Send batches of 4 KiB and more as gzip."""
+    signing_key: str | os.PathLike[str] = ""
+    """File of the source's private key (`vitne key source new`); with it, streams are signed."""
+    index_keys: Mapping[str, str | os.PathLike[str]] = {}
+    """Tenant → file of its log's index key; such streams sign the index keys too (mode full)."""
+    origins: Mapping[str, str] = {}
+    """Tenant → origin of its log, which signatures name; others are asked of the server."""
+    beat_s: int = 60
+    """Seconds between the heartbeats of a signed stream."""
+    stream_idle_s: float = 3600.0
+    """A signed stream that has been quiet for so long is closed; the next event begins another."""

@@ -20,6 +20,8 @@ from vitne.sdk.tally import Stats
 from vitne.sdk.transport import Transport
 from vitne.sdk.waiting import Waiting, resolve
 
+_LAST_JOIN_S = 0.5
+
 
 class Pipeline:
     """The way of the events of one run. Methods may be called from any thread."""
@@ -32,11 +34,12 @@ class Pipeline:
         *,
         on_answer: Callable[[Sequence[Item], Reply], None],
         on_tick: Callable[[], float],
+        in_order: bool = False,
     ) -> None:
         self.waiting = Waiting(options)
         self._transport = transport
         self._spool = spool
-        self._sender = Sender(self.waiting, transport, spool, on_answer)
+        self._sender = Sender(self.waiting, transport, spool, on_answer, in_order=in_order)
         self._keeper = Keeper(self.waiting, spool, on_tick)
         self._threads: list[threading.Thread] = []
 
@@ -99,8 +102,20 @@ class Pipeline:
                 condition.notify_all()
         for thread in reversed(self._threads):
             thread.join(max(until - time.monotonic(), 0.0))
+        if any(thread.is_alive() for thread in self._threads):
+            self._transport.close()  # ends the request that holds the sender up
+            for thread in self._threads:
+                thread.join(_LAST_JOIN_S)
+        self._transport.finish(until, clean=self._is_clean())
         self._transport.close()
         return self._to_disk()
+
+    def _is_clean(self) -> bool:
+        """Whether every event of this run was answered."""
+        with self.waiting.lock:
+            left = bool(self.waiting.hand or len(self.waiting) or self.waiting.stats.away)
+        busy = any(thread.is_alive() for thread in self._threads)
+        return not left and not busy and (self._spool is None or self._spool.empty)
 
     def _to_disk(self) -> list[Item]:
         with self.waiting.lock:

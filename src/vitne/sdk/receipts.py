@@ -10,7 +10,7 @@ from msgspec import Struct, convert
 
 from vitne.sdk.items import Item
 from vitne.sdk.lines import LinesFile
-from vitne.sdk.reply import Reply, Result
+from vitne.sdk.reply import ProblemLine, Reply, Result
 
 _log = logging.getLogger("vitne.sdk")
 
@@ -58,6 +58,19 @@ class Receipts:
             kept = Kept(now_us, reply.receipts[number], events)
             self._recent.append(kept)
             self._write(self._kept, kept)
+
+    def keep(self, note: str) -> None:
+        """Keep a receipt of something else than events: a stream's opening, a beat, a void."""
+        kept = Kept(time.time_ns() // 1000, note, {})
+        self._recent.append(kept)
+        self._write(self._kept, kept)
+
+    def refuse(self, event_id: str, problems: Sequence[str], body: bytes) -> None:
+        """Keep an event that could not even be signed, so that nothing goes away in silence."""
+        faults = tuple(ProblemLine("unsignable", "$", got=problem) for problem in problems)
+        result = Result("rejected", event_id, problems=faults)
+        now_us = time.time_ns() // 1000
+        self._write(self._rejected, Refused(now_us, result, body.decode()))
 
     def _reject(self, now_us: int, item: Item, result: Result) -> None:
         for problem in result.problems:

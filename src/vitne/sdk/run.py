@@ -12,16 +12,21 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from vitne.core.ids import RANDOM_BYTES, uuid7
-from vitne.core.note import Verifier, parse_note
+from vitne.core.note import Signer, Verifier, parse_note
 from vitne.core.receipt import Receipt, open_receipt, receipt_name
 from vitne.errors import ConfigurationError, VerificationError
+from vitne.sdk.check import Checker
+from vitne.sdk.frames import RECORD_KEY_BYTES
 from vitne.sdk.items import Item, Kept
+from vitne.sdk.keyfile import read_index_key, read_signing_key
 from vitne.sdk.options import Options
+from vitne.sdk.orphans import Orphans
 from vitne.sdk.pipeline import Pipeline
 from vitne.sdk.receipts import Receipts
 from vitne.sdk.reply import CheckReceipt
+from vitne.sdk.signed import SignedTransport
 from vitne.sdk.spool import Spool, adopt
-from vitne.sdk.streams import NAME_ROOM_CHARS, Streams
+from vitne.sdk.streams import NAME_ROOM_CHARS, Stream, Streams
 from vitne.sdk.ticks import Ticks
 from vitne.sdk.transport import HttpTransport
 
@@ -34,6 +39,7 @@ class Run:
     """Everything that must begin anew when a process starts or forks."""
 
     def __init__(self, url: str, api_key: str, options: Options, *, default_spool: bool) -> None:
+        signer = _signer(options)
         self.run_id = uuid7(time.time_ns() // 1000, os.urandom(RANDOM_BYTES)).hex()
         self.options = options
         self.streams = Streams(_stream_name(options, self.run_id), _sdk_name())
@@ -45,20 +51,22 @@ class Run:
             self._folder if self.spool is not None else None, options.receipts_max_bytes
         )
         headers = {"Authorization": f"Bearer {api_key}", "User-Agent": _sdk_name()}
-        transport = HttpTransport(
+        http = HttpTransport(
             url,
             headers,
             timeout_s=options.request_timeout_s,
             compress=options.compress,
             check_receipt=_receipt_check(options.receipt_vkeys),
         )
+        self.signed = self._sign_with(signer, http) if signer is not None else None
         self.ticks = Ticks()
         self.pipeline = Pipeline(
             options,
-            transport,
+            self.signed or http,
             self.spool,
             on_answer=self.receipts.on_answer,
             on_tick=self.ticks.run,
+            in_order=self.signed is not None,
         )
         if self.spool is not None:
             self.ticks.every(60.0, self._adopt)
@@ -72,6 +80,7 @@ class Run:
                 self._folder / "runs" / self.run_id,
                 max_bytes=options.spool_max_bytes,
                 fsync=options.spool_fsync,
+                keyed=bool(options.signing_key),
             )
         except OSError as error:
             if not optional:
@@ -86,7 +95,34 @@ class Run:
         """Take over what processes that are gone left behind."""
         if self._folder is not None:
             most = self.options.spool_max_bytes
-            self.pipeline.adopt(adopt(self._folder / "runs", self.run_id, max_bytes=most))
+            signs = self.signed is not None
+            runs = self._folder / "runs"
+            self.pipeline.adopt(adopt(runs, self.run_id, max_bytes=most, keyed=signs))
+
+    def _sign_with(self, signer: Signer, http: HttpTransport) -> SignedTransport:
+        """What signs, and sends what is signed."""
+        folder = self._folder if self.spool is not None else None
+        checker, options = Checker(self.options), self.options
+        return SignedTransport(
+            options=options,
+            http=http,
+            signer=signer,
+            index_keys={
+                tenant: read_index_key(Path(path)) for tenant, path in options.index_keys.items()
+            },
+            orphans=Orphans(folder, self.run_id, signer.vkey),
+            context=lambda tenant: checker.context(time.time_ns() // 1000, tenant),
+            keep=self.receipts.keep,
+            idle=self._end_idle,
+            run=self.run_id,
+            folder=folder,
+        )
+
+    def _end_idle(self, stream: Stream) -> bool:
+        """Let the next event begin another stream; False if this one is no longer quiet."""
+        with self.pipeline.waiting.lock:
+            waits = len(self.pipeline.waiting) or self.pipeline.waiting.hand
+            return not waits and self.streams.end(stream)
 
     def submit(
         self, event_id: str, tenant: str, event: bytes, *, durable: bool = False, end: bool = False
@@ -101,9 +137,17 @@ class Run:
                 waiting.stats.after_close += 1
                 return Item(0, event_id, tenant, event, waiter), False
             stream = self.streams.of(tenant)
+            signed = self.signed if tenant else None
+            if signed is not None and not stream.last_seq:
+                signed.begin(stream)
             body = self.streams.number(event, stream, end=end)
             self.ordinal += 1
-            item = Item(self.ordinal, event_id, tenant, body, waiter, due_at)
+            item = Item(
+                self.ordinal, event_id, tenant, body, waiter, due_at, stream.last_seq, stream.name
+            )
+            if signed is not None:
+                signed.issue(stream)
+                item.record_key = os.urandom(RECORD_KEY_BYTES)
             waiting.stats.recorded += 1
             taken = waiting.put(item)
             if not taken:
@@ -131,6 +175,8 @@ class Run:
         """Let go of what belongs to the parent process, without touching it."""
         if self.spool is not None:
             self.spool.abandon()
+        if self.signed is not None:
+            self.signed.abandon()
 
 
 def _folder(url: str, options: Options) -> Path | None:
@@ -153,6 +199,19 @@ def _sdk_name() -> str:
     from vitne import __version__  # noqa: PLC0415 - the front door imports this room
 
     return f"vitne-python/{__version__}"
+
+
+def _signer(options: Options) -> Signer | None:
+    """The key that the streams are signed with. Raises `ConfigurationError`, `NotFoundError`."""
+    if not options.signing_key:
+        return None
+    signer = read_signing_key(Path(options.signing_key))
+    source = f"{options.application}/{options.service}"
+    if signer.name != source:
+        raise ConfigurationError(
+            f"the signing key is of {signer.name}, not of {source}", where=str(options.signing_key)
+        )
+    return signer
 
 
 def _receipt_check(vkeys: tuple[str, ...]) -> CheckReceipt | None:

@@ -1,20 +1,22 @@
 """The sender thread: one batch at a time, oldest first, again and again until it is answered."""
 
 import logging
+import math
 import os
 import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from vitne.errors import EventRefusedError
-from vitne.sdk.items import Item
+from vitne.sdk.items import Item, mark_spooled
 from vitne.sdk.options import Options
 from vitne.sdk.reply import ProblemLine, Reply, Result
 from vitne.sdk.spool import Spool
-from vitne.sdk.transport import Answered, Away, Outcome, Transport, Unreadable
+from vitne.sdk.transport import Answered, Away, Outcome, Partly, Transport, Unreadable
 from vitne.sdk.waiting import Waiting, resolve
 
 _log = logging.getLogger("vitne.sdk")
@@ -22,6 +24,13 @@ _log = logging.getLogger("vitne.sdk")
 # Spreads the retries of many processes over time (full jitter); nothing secret depends on it.
 _jitter = random.Random()  # noqa: S311 - see above
 os.register_at_fork(after_in_child=_jitter.seed)  # else all forked workers would wait alike
+
+
+class _Tend:
+    """Stands for what is due by itself."""
+
+
+_TEND: Final = _Tend()
 
 
 class Hand(Struct):
@@ -40,8 +49,14 @@ class Sender:
         transport: Transport,
         spool: Spool | None,
         on_answer: Callable[[Sequence[Item], Reply], None],
+        *,
+        in_order: bool = False,
     ) -> None:
-        """Args: `on_answer` keeps receipts; called outside the lock, before anybody is told."""
+        """Args: `on_answer` keeps receipts; called outside the lock, before anybody is told.
+
+        With `in_order` no event may overtake another: all go through the spool if there is one.
+        """
+        self._in_order = in_order
         self.adopted: deque[Spool] = deque()
         """Spools of earlier runs. Append only under the lock."""
         self._waiting = waiting
@@ -59,15 +74,22 @@ class Sender:
                 if self._waiting.stopping:
                     return
                 hand = self._take_from_queue() if source is None else None
-            if source is not None:
+            if source is _TEND:
+                self._transport.tend()
+                continue
+            if isinstance(source, Spool):
                 hand = self._take_from_spool(source)
+            elif hand is not None and self._in_order:
+                hand = self._carry(hand)
             if hand is not None:
                 self._deliver(hand)
 
-    def _wait_for_source(self) -> Spool | None:
+    def _wait_for_source(self) -> "Spool | _Tend | None":
         """Wait for events; the spool to read from, or None for the queue. Hold the lock."""
         waiting = self._waiting
         while not waiting.stopping:
+            if self._transport.tend_in_s() <= 0:
+                return _TEND
             # Earlier runs get every second turn, so a large spool does not hold up new events.
             self._earlier_runs_turn = not self._earlier_runs_turn
             own = self._spool if self._spool is not None and not self._spool.empty else None
@@ -79,7 +101,10 @@ class Sender:
                 return own
             waits = len(waiting) > 0 and not waiting.moving
             waiting.sender_sleeps = True
-            waiting.work.wait(max(waiting.age_left_s(), 0.0) if waits else None)
+            wait_s = self._transport.tend_in_s()
+            if waits:
+                wait_s = min(wait_s, max(waiting.age_left_s(), 0.0))
+            waiting.work.wait(wait_s if wait_s < math.inf else None)
             waiting.sender_sleeps = False
         return None
 
@@ -87,7 +112,29 @@ class Sender:
         options = self._waiting.options
         items = self._waiting.pop(options.batch_max_events, options.batch_max_bytes)
         self._waiting.hand = items
+        self._waiting.carrying = self._in_order
         return Hand(items, None)
+
+    def _carry(self, hand: Hand) -> Hand | None:
+        """Put a batch from the queue on disk before it is sent; what to send from memory, if any.
+
+        So events are sent in the order of their numbers, whatever happens to a request.
+        """
+        waiting, spool, items = self._waiting, self._spool, hand.items
+        if spool is None:
+            return hand
+        if waiting.stats.away:
+            items = [structs.replace(item, body=mark_spooled(item.body)) for item in items]
+        kept = spool.append(items, sync=any(item.waiter is not None for item in items))
+        with waiting.lock:
+            waiting.stats.spooled += kept
+            waiting.park(items[:kept])
+            if not kept and spool.empty:
+                return hand  # the disk takes nothing, and nothing is before these
+            waiting.put_back(items[kept:])
+            waiting.hand = []
+            waiting.carrying = False
+        return None
 
     def _take_from_spool(self, spool: Spool) -> Hand | None:
         options = self._waiting.options
@@ -95,7 +142,9 @@ class Sender:
         items = spool.peek(options.batch_max_events, options.batch_max_bytes)
         with self._waiting.lock:
             self._waiting.stats.damaged += spool.damaged - before
-            if spool is not self._spool:
+            if spool is self._spool:
+                self._waiting.unpark(items)
+            else:
                 for item in items:
                     item.ordinal = 0
                 if not items:
@@ -106,27 +155,39 @@ class Sender:
 
     def _deliver(self, hand: Hand) -> None:
         """Send a batch until it is answered, or safe on disk while the server is away."""
-        pieces = [hand.items]
+        try:
+            self._deliver_pieces(hand, self._transport.split(hand.items))
+        finally:
+            self._waiting.carrying = False
+
+    def _deliver_pieces(self, hand: Hand, pieces: list[list[Item]]) -> None:
         while pieces:
-            outcome = self._transport.post(pieces[0])
-            if isinstance(outcome, Unreadable) and len(pieces[0]) == 1:
-                outcome = _rejecting(pieces[0][0], outcome)
-            if isinstance(outcome, Answered):
-                self._on_answer(pieces[0], outcome.reply)
-                if hand.origin is not None and len(pieces) == 1:
-                    hand.origin.done()
+            outcome = self._post(pieces[0])
+            if hand.origin is not None and len(pieces) == 1 and _is_whole(pieces[0], outcome):
+                hand.origin.done()
             with self._waiting.lock:
                 self._waiting.stats.requests += 1
-                if self._waiting.stopping and not isinstance(outcome, Answered):
+                if self._waiting.stopping and not isinstance(outcome, Answered | Partly):
                     return
                 pieces = self._after(pieces, outcome, hand)
                 if hand.origin is None:
                     self._waiting.hand = [item for piece in pieces for item in piece]
             if isinstance(outcome, Away):
-                if hand.origin is None:
+                if hand.origin is None and not self._in_order:
                     pieces = self._to_spool(pieces)
                 if not self._back_off(outcome) or hand.origin is not None:
                     return  # a spool shows the batch again: `done` was not called
+
+    def _post(self, items: list[Item]) -> Outcome:
+        """Send one piece, and keep what was answered."""
+        outcome = self._transport.post(items)
+        if isinstance(outcome, Unreadable) and len(items) == 1:
+            outcome = _rejecting(items[0], outcome)
+        if isinstance(outcome, Partly):
+            self._on_answer(*_faulty(items, outcome))
+        if isinstance(outcome, Answered):
+            self._on_answer(items, outcome.reply)
+        return outcome
 
     def _after(self, pieces: list[list[Item]], outcome: Outcome, hand: Hand) -> list[list[Item]]:
         """What is left to send after an outcome. Hold the lock."""
@@ -138,6 +199,11 @@ class Sender:
         if isinstance(outcome, Unreadable):
             half = len(first) // 2
             return [first[:half], first[half:], *rest]
+        if isinstance(outcome, Partly):
+            items, reply = _faulty(first, outcome)
+            self._settle(items, reply.results, hand)
+            left = [item for at, item in enumerate(first) if at not in outcome.faults]
+            return [*self._transport.split(left), *rest]
         self._settle(first, outcome.reply.results, hand)
         return rest
 
@@ -186,6 +252,19 @@ class Sender:
             while not waiting.stopping and (left_s := until - time.monotonic()) > 0:
                 waiting.work.wait(left_s)
             return not waiting.stopping
+
+
+def _faulty(items: Sequence[Item], outcome: Partly) -> tuple[list[Item], Reply]:
+    """The events at fault, and what stands for the answer about each."""
+    faults = sorted(outcome.faults.items())
+    return [items[at] for at, _ in faults], Reply(tuple(result for _, result in faults))
+
+
+def _is_whole(items: Sequence[Item], outcome: Outcome) -> bool:
+    """Whether nothing of them is left to send."""
+    if isinstance(outcome, Partly):
+        return len(outcome.faults) == len(items)
+    return isinstance(outcome, Answered)
 
 
 def wait_before_retry_s(options: Options, failures: int, retry_after_s: float) -> float:

@@ -18,7 +18,15 @@ from typing import Literal
 
 from msgspec import DecodeError
 
-from vitne.sdk.frames import HEAD_BYTES, MAGIC, MAX_BODY_BYTES, frame, read_frames
+from vitne.sdk.frames import (
+    HEAD_BYTES,
+    KEYED_MAGIC,
+    MAGIC,
+    MAX_BODY_BYTES,
+    RECORD_KEY_BYTES,
+    frame,
+    read_frames,
+)
 from vitne.sdk.items import Item, item_from
 
 Fsync = Literal["write", "close", "never"]
@@ -39,8 +47,13 @@ class Spool:
         OSError: the folder cannot be made or written.
     """
 
-    def __init__(self, folder: Path, *, max_bytes: int, fsync: Fsync = "write") -> None:
+    def __init__(
+        self, folder: Path, *, max_bytes: int, fsync: Fsync = "write", keyed: bool = False
+    ) -> None:
+        """Args: `keyed` if the record keys of events are kept with them."""
         self.folder = folder
+        self._magic = KEYED_MAGIC if keyed else MAGIC
+        self._reads_keyed = False
         self.damaged = 0
         """Frames lost to damage, and cut tails; each counts as one."""
         self._max_bytes = max_bytes
@@ -84,7 +97,7 @@ class Spool:
         with self._mutex:
             if not self._open:
                 return 0
-            frames = [frame(item.ordinal, item.body) for item in items]
+            frames = [frame(item.ordinal, self._body(item)) for item in items]
             room = self._max_bytes - self.used_bytes - len(MAGIC)
             kept, size = 0, 0
             while kept < len(frames) and size + len(frames[kept]) <= room:
@@ -102,6 +115,20 @@ class Spool:
             self._sizes[self._segments[-1]] = os.fstat(self._write_fd).st_size
             return kept
 
+    def _body(self, item: Item) -> bytes:
+        if self._magic == MAGIC:
+            return item.body
+        return (item.record_key or bytes(RECORD_KEY_BYTES)) + item.body
+
+    @property
+    def keyed(self) -> bool:
+        """Whether the oldest of its events are of a sender that signs."""
+        with self._mutex:
+            if not self._segments:
+                return False
+            with self._path(self._segments[0]).open("rb") as file:
+                return file.read(len(KEYED_MAGIC)) == KEYED_MAGIC
+
     def _write(self, piece: bytes) -> None:
         full = self._write_fd >= 0 and self._sizes[self._segments[-1]] >= SEGMENT_BYTES
         if full:
@@ -118,7 +145,7 @@ class Spool:
         fd = os.open(self._path(number), flags, 0o600)
         self._next = number + 1
         try:
-            size = os.write(fd, MAGIC)
+            size = os.write(fd, self._magic)
         except OSError:
             os.close(fd)
             self._path(number).unlink()
@@ -161,9 +188,11 @@ class Spool:
         number = self._segments[0]
         if self._read_fd < 0:
             self._read_fd = os.open(self._path(number), os.O_RDONLY)
-            if os.pread(self._read_fd, len(MAGIC), 0) != MAGIC:
+            magic = os.pread(self._read_fd, len(MAGIC), 0)
+            if magic not in {MAGIC, KEYED_MAGIC}:
                 self.damaged += 1
                 return []
+            self._reads_keyed = magic == KEYED_MAGIC
         while True:
             piece = os.pread(self._read_fd, _READ_BYTES, self._offset)
             frames = read_frames(piece, most, most_bytes)
@@ -182,7 +211,7 @@ class Spool:
         items = []
         for ordinal, body in bodies:
             try:
-                items.append(item_from(ordinal, body))
+                items.append(item_from(ordinal, body, keyed=self._reads_keyed))
             except DecodeError:
                 self.damaged += 1
         return items
@@ -233,8 +262,11 @@ class Spool:
                 os.close(fd)
 
 
-def adopt(runs: Path, own: str, *, max_bytes: int) -> list[Spool]:
-    """Spools that processes of this application left behind, oldest run first."""
+def adopt(runs: Path, own: str, *, max_bytes: int, keyed: bool = False) -> list[Spool]:
+    """Spools that processes of this application left behind, oldest run first.
+
+    Those of senders that sign are left alone unless `keyed`: only with their key can they be sent.
+    """
     adopted = []
     for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
         if folder.name == own:
@@ -248,6 +280,9 @@ def adopt(runs: Path, own: str, *, max_bytes: int) -> list[Spool]:
             continue
         if spool.empty:
             spool.close()
+        elif spool.keyed and not keyed:
+            spool.close()
+            _log.warning("events in %s wait for a client with their signing key", folder)
         else:
             adopted.append(spool)
     return adopted

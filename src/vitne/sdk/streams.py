@@ -4,7 +4,8 @@ from msgspec import Struct, json
 
 _MAX_RANGES = 20
 _NAMELESS = "/key"
-NAME_ROOM_CHARS = len(_NAMELESS)
+_MAX_GENERATION = 99_999
+NAME_ROOM_CHARS = 1 + len(str(_MAX_GENERATION))
 """How much longer than the given name a stream's name can get."""
 
 
@@ -12,6 +13,9 @@ class Stream(Struct):
     """One run of this sender into one tenant's log (transparency-log §7)."""
 
     tenant: str
+    name: str = ""
+    head: bytes = b""
+    """What stands before its numbers in events."""
     last_seq: int = 0
     lost: int = 0
     """Numbers given to events that were then lost."""
@@ -30,7 +34,9 @@ class Stream(Struct):
 
 
 class Streams:
-    """The streams of one run. All tenants' streams have one name; each numbers for itself.
+    """The streams of one run. All tenants' first streams have one name; each numbers for itself.
+
+    A stream that was closed because it was idle is followed by another, whose name says so.
 
     Events that name no tenant go to the one that the API key is for. It may be named by others, so
     the stream of the nameless has a name of its own: two counters must never share a stream.
@@ -38,17 +44,28 @@ class Streams:
 
     def __init__(self, name: str, sdk: str) -> None:
         self.name = name
-        self._head = _head(name)
-        self._nameless_head = _head(f"{name}{_NAMELESS}")
         self._tail = b',"sdk":' + json.encode(sdk)
         self._by_tenant: dict[str, Stream] = {}
+        self._generation: dict[str, int] = {}
 
     def of(self, tenant: str) -> Stream:
         """The stream of a tenant, opened with number 0 given."""
         stream = self._by_tenant.get(tenant)
         if stream is None:
-            stream = self._by_tenant[tenant] = Stream(tenant)
+            name = self.name if tenant else f"{self.name}{_NAMELESS}"
+            if generation := self._generation.get(tenant, 0):
+                name = f"{name}/{generation + 1}"
+            stream = self._by_tenant[tenant] = Stream(tenant, name, _head(name))
         return stream
+
+    def end(self, stream: Stream) -> bool:
+        """Let the tenant's next event begin another stream; False if there can be no more."""
+        generation = self._generation.get(stream.tenant, 0) + 1
+        if generation >= _MAX_GENERATION or self._by_tenant.get(stream.tenant) is not stream:
+            return False
+        self._generation[stream.tenant] = generation
+        del self._by_tenant[stream.tenant]
+        return True
 
     def all(self) -> list[Stream]:
         """Every stream that was opened, in that order."""
@@ -58,8 +75,7 @@ class Streams:
         """Give an encoded event (an object without `stream`) the next number, as last member."""
         stream.last_seq += 1
         close = b',"end":true}}' if end else b"}}"
-        head = self._head if stream.tenant else self._nameless_head
-        return b"%b%b%d%b%b" % (event[:-1], head, stream.last_seq, self._tail, close)
+        return b"%b%b%d%b%b" % (event[:-1], stream.head, stream.last_seq, self._tail, close)
 
 
 def _head(name: str) -> bytes:

@@ -1,16 +1,18 @@
 """The way to the server: one connection, one batch at a time."""
 
 import gzip
+import math
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
+import msgspec
 from msgspec import Struct
 
 from vitne.errors import VitneError
 from vitne.sdk.items import Item
-from vitne.sdk.reply import CheckReceipt, Reply, read_reply
+from vitne.sdk.reply import CheckReceipt, ProblemLine, Reply, Result, read_reply
 
 _COMPRESS_FROM_BYTES = 4096
 _MAX_REPLY_BYTES = 8 * 1024 * 1024
@@ -41,14 +43,65 @@ class Unreadable(Struct, frozen=True):
     reason: str
 
 
-Outcome = Answered | Away | Unreadable
+class Partly(Struct, frozen=True):
+    """The server refused a signed batch whole, and said which of its events are at fault."""
+
+    faults: dict[int, Result]
+    """By their place in what was sent; the others are to be sent again without them."""
+
+
+Outcome = Answered | Away | Unreadable | Partly
+
+
+class Said(Struct, frozen=True):
+    """Any answer of a server."""
+
+    status: int
+    data: bytes
+    document: dict[str, Any]
+    """The JSON object that it is; empty if it is none."""
+    problems: tuple[ProblemLine, ...] = ()
+    is_problem: bool = False
+    retry_after_s: float = 0.0
+
+    @property
+    def code(self) -> str:
+        """Of a problem."""
+        return str(self.document.get("code", ""))
+
+    @property
+    def stream_prev(self) -> str:
+        """With `stream_conflict`: what the stream stands on."""
+        stream = self.document.get("stream")
+        return str(stream.get("prev", "")) if isinstance(stream, dict) else ""
+
+    @property
+    def faulty(self) -> bool:
+        """The server answered, but neither that it has no time nor that it failed."""
+        known = self.status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
+        return not known and self.status < httpx.codes.INTERNAL_SERVER_ERROR
 
 
 class Transport(Protocol):
     """Carries one batch to the server."""
 
+    def split(self, items: Sequence[Item]) -> list[list[Item]]:
+        """Cut events into pieces, each a request of its own, in order."""
+
     def post(self, items: Sequence[Item]) -> Outcome:
-        """Send the events in order and read the reply; never raises."""
+        """Send the events of one piece and read the reply; never raises."""
+
+    def tend_in_s(self) -> float:
+        """Seconds until `tend` has something to do; infinite if never."""
+
+    def tend(self) -> None:
+        """Do what is due by itself; never raises."""
+
+    def finish(self, until: float, *, clean: bool) -> None:
+        """Say the last words, until a monotonic time; no thread uses it any more.
+
+        `clean` if every event was answered.
+        """
 
     def close(self) -> None:
         """Let the connection go; a request that is under way fails."""
@@ -67,6 +120,7 @@ class HttpTransport:
         check_receipt: CheckReceipt | None,
     ) -> None:
         self._compress = compress
+        self._timeout_s = timeout_s
         self._check_receipt = check_receipt
         self._http = httpx.Client(
             base_url=url,
@@ -75,40 +129,80 @@ class HttpTransport:
             limits=httpx.Limits(max_connections=1),
         )
 
+    def split(self, items: Sequence[Item]) -> list[list[Item]]:
+        """All in one request."""
+        return [list(items)]
+
+    def tend_in_s(self) -> float:
+        """Never."""
+        return math.inf
+
+    def tend(self) -> None:
+        """Nothing."""
+
+    def finish(self, until: float, *, clean: bool) -> None:
+        """Nothing."""
+
+    def hurry(self, left_s: float) -> None:
+        """From now on no request takes longer."""
+        self._http.timeout = httpx.Timeout(min(left_s, self._timeout_s))
+
     def post(self, items: Sequence[Item]) -> Outcome:
         """Send the events in order and read the reply; never raises."""
         body = b"[" + b",".join([item.body for item in items]) + b"]"
-        headers = {"Content-Type": "application/json"}
+        said = self.exchange("POST", "/v1/events", body, "application/json")
+        return said if isinstance(said, Away) else self.judge(said, items)
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        content_type: str = "",
+        params: dict[str, str] | None = None,
+    ) -> Said | Away:
+        """One request and its answer; `Away` if there is none. Never raises."""
+        headers = {"Content-Type": content_type} if content_type else {}
         if self._compress and len(body) >= _COMPRESS_FROM_BYTES:
             body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
         try:
-            with self._http.stream("POST", "/v1/events", content=body, headers=headers) as answer:
+            with self._http.stream(
+                method, path, content=body or None, headers=headers, params=params
+            ) as answer:
                 data = _read(answer)
         except (httpx.HTTPError, OSError, RuntimeError) as error:
             # RuntimeError: the client was closed while the request was under way.
             return Away(f"{type(error).__name__}: {error}")
-        return self._judge(answer, data, items)
+        return _said(answer, data)
 
-    def _judge(self, answer: httpx.Response, data: bytes, items: Sequence[Item]) -> Outcome:
-        status = answer.status_code
-        if status == httpx.codes.OK:
+    def judge(self, said: Said, items: Sequence[Item]) -> Outcome:
+        """What an answer means for the events that were sent."""
+        if said.status == httpx.codes.OK:
             try:
-                return Answered(read_reply(data, items, self._check_receipt))
+                return Answered(read_reply(said.data, items, self._check_receipt))
             except VitneError as error:
                 return Away(str(error), faulty=True)
-        told = answer.headers.get("Content-Type", "").startswith("application/problem+json")
-        if told and status in (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE):
-            return Unreadable(f"HTTP {status}")
-        known = status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
-        return Away(
-            f"HTTP {status}",
-            retry_after_s=_retry_after_s(answer),
-            faulty=not known and status < httpx.codes.INTERNAL_SERVER_ERROR,
-        )
+        unreadable = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
+        if said.is_problem and said.status in unreadable:
+            return Unreadable(f"HTTP {said.status}")
+        return Away(f"HTTP {said.status}", said.retry_after_s, said.faulty)
 
     def close(self) -> None:
         """Let the connection go; a request that is under way fails."""
         self._http.close()
+
+
+def _said(answer: httpx.Response, data: bytes) -> Said:
+    try:
+        document = msgspec.json.decode(data, type=dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
+        document = {}
+    try:
+        problems = msgspec.convert(document.get("problems", ()), tuple[ProblemLine, ...])
+    except msgspec.ValidationError:
+        problems = ()
+    told = answer.headers.get("Content-Type", "").startswith("application/problem+json")
+    return Said(answer.status_code, data, document, problems, told, _retry_after_s(answer))
 
 
 def _read(answer: httpx.Response) -> bytes:

@@ -30,12 +30,16 @@ class Waiting:
         self.stopping = False
         self.moving = False
         """The keeper carries events to the spool: the sender must not overtake them."""
+        self.carrying = False
+        """The sender carries events to the spool, or sends them from memory: the keeper must not
+        put later ones before them."""
         self.sender_sleeps = False
         self.keeper_sleeps = False
         self.hand: list[Item] = []
         """Events that the sender took from the queue and is sending."""
         self.target = 0
         """Ordinal up to which somebody flushes."""
+        self._parked: dict[int, Item] = {}
         self._queue: deque[Item] = deque()
         self._bytes = 0
         self._urgent = 0
@@ -89,6 +93,29 @@ class Waiting:
         self._oldest_at = time.monotonic()
         return items
 
+    def park(self, items: Iterable[Item]) -> None:
+        """Keep those for whom somebody waits while their bytes are on disk."""
+        for item in items:
+            if item.waiter is not None and not item.waiter.done():
+                self._parked[item.ordinal] = item
+
+    def unpark(self, items: Iterable[Item]) -> None:
+        """Give events that were read from disk those back who wait for them."""
+        for item in items:
+            parked = self._parked.get(item.ordinal)
+            if parked is not None:
+                item.waiter, item.due_at = parked.waiter, parked.due_at
+
+    def release_parked(self) -> None:
+        """Tell those who have waited long enough for an answer that the event is on disk."""
+        now = time.monotonic()
+        for ordinal, item in list(self._parked.items()):
+            if item.waiter is None or item.waiter.done():
+                del self._parked[ordinal]
+            elif item.due_at <= now or self.stats.away:
+                del self._parked[ordinal]
+                resolve([item], "spooled")
+
     def is_due(self) -> bool:
         """A batch is full, or somebody waits for an answer."""
         options = self.options
@@ -113,13 +140,13 @@ class Waiting:
 
     def overdue_at(self) -> float | None:
         """Monotonic time at which the first durable event has waited long enough; None: none."""
-        if not self._urgent and not self.hand:
+        if not self._urgent and not self.hand and not self._parked:
             return None
         due = [item.due_at for item in self._waiters()]
         return min(due) if due else None
 
     def _waiters(self) -> Iterable[Item]:
-        for items in (self.hand, self._queue if self._urgent else ()):
+        for items in (self.hand, self._queue if self._urgent else (), self._parked.values()):
             for item in items:
                 if item.waiter is not None and not item.waiter.done():
                     yield item

@@ -48,7 +48,7 @@ def test_intake_fills_nothing_but_what_a_catalog_would_say() -> None:
         "crm.customer.viewed", {"actor": "usr_77", "target": "customer/cus_1"}
     )
     streams = Streams("crm/crm-bff/run", "vitne-python/test")
-    body = streams.number(ready.body, Stream("acme"))
+    body = streams.number(ready.body, streams.of("acme"))
     context = IntakeContext(
         now_us=2_000_000_000_000_000,
         registration=SourceRegistration("crm", "crm-bff", may_import=True),

@@ -53,8 +53,8 @@ def test_every_option_has_a_default_and_a_type_in_both_tables() -> None:
 
 
 def test_a_number_is_spliced_into_the_encoded_event() -> None:
-    stream = Stream("acme")
     streams = Streams("a/s/run", "sdk/1")
+    stream = streams.of("acme")
 
     assert streams.number(b'{"id":"x"}', stream) == (
         b'{"id":"x","stream":{"id":"a/s/run","seq":1,"sdk":"sdk/1"}}'
