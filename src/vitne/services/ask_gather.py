@@ -1,0 +1,317 @@
+"""Gathers what proves an answer: which entries were searched, what the index says, what is shown.
+
+One `Gathering` serves one question. It reads the published tiles and the files of segments, never
+the rows of a database but for records that are not sealed yet, so that everything it returns stands
+under the two checkpoints that it was given.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Final
+
+from msgspec import Struct
+
+from vitne.answers.question import Question
+from vitne.core import keys
+from vitne.core.checkpoint import Checkpoint
+from vitne.core.entry import EVENT, HEADER
+from vitne.core.gap import keys_of
+from vitne.core.index_record import IndexRecord, parse_record
+from vitne.core.multiproof import multiproof
+from vitne.core.note import parse_note
+from vitne.core.record import Record
+from vitne.core.tile import TileReader
+from vitne.core.types import Hash, LeafIndex, LogId
+from vitne.errors import AnswerTooLargeError, IntegrityError, UnavailableError
+from vitne.evidence.bundle_facts import GapFacts
+from vitne.ports import Archive, ObjectStore, RecordStore
+from vitne.services.ask_others import GapSource, IndexedCatalog, IndexedSegment
+from vitne.services.published import Published
+
+__all__ = ["HITS_MAX", "Gathering", "Heads", "Reach", "Run", "tagged"]
+
+HITS_MAX: Final = 10_000
+"""Events that one answer may show: about as many as a bundle holds."""
+TAIL_MAX: Final = 131_072
+"""Entries that no record of the index covers, and that an answer may give whole."""
+_TILES: Final = 2_048
+_RECORDED: Final = 5
+"""Where the recorded time stands in a header."""
+
+
+class Heads(Struct, frozen=True):
+    """The two checkpoints that an answer stands under."""
+
+    log_note: str
+    index_note: str
+
+    @property
+    def log(self) -> Checkpoint:
+        """That of the log."""
+        return Checkpoint.parse(parse_note(self.log_note)[0])
+
+    @property
+    def index(self) -> Checkpoint:
+        """That of the index log."""
+        return Checkpoint.parse(parse_note(self.index_note)[0])
+
+
+class Reach(Struct, frozen=True):
+    """Where things are read from."""
+
+    store: RecordStore
+    archive: Archive
+    gaps: GapSource
+    catalog: IndexedCatalog
+    objects: ObjectStore
+
+
+class Run(Struct, frozen=True):
+    """A segment, its record in the index log, and what it says about the question."""
+
+    segment: IndexedSegment
+    data: bytes
+    record: IndexRecord
+    gap: GapFacts
+
+    def held(self, low: int, high: int) -> list[int]:
+        """Log indices in [low, high) that hold a key that was looked up."""
+        return sorted(
+            {at for held in self.gap.postings.values() for at in held if low <= at < high}
+        )
+
+
+def tagged(question: Question) -> tuple[list[bytes], list[bytes]]:
+    """The keys of the value, and those of its type's pseudo-target."""
+    value: list[bytes] = []
+    pseudo: list[bytes] = []
+    for one in question.keys:
+        anything = one.kind in (keys.TARGET, keys.ACTOR_TARGET) and one.parts[-1] == keys.ANY_TARGET
+        (pseudo if anything else value).append(one.key)
+    return value, pseudo
+
+
+class Gathering:
+    """One question, under two checkpoints. For one thread.
+
+    Args:
+        reach: where things are read from.
+        log: whose.
+        question: planned.
+        heads: published.
+        tiles: of the log at the size of its checkpoint, if somebody has opened them already.
+    """
+
+    def __init__(
+        self,
+        reach: Reach,
+        log: LogId,
+        question: Question,
+        heads: Heads,
+        *,
+        tiles: TileReader | None = None,
+    ) -> None:
+        self._reach = reach
+        self._log = log
+        self._question = question
+        self.heads = heads
+        self.size = heads.log.size
+        self.index_size = heads.index.size
+        self.tiles = tiles or TileReader(Published(reach.objects, log).get, self.size, _TILES)
+        index = Published(reach.objects, LogId(f"{log}/index"))
+        self._index_tiles = TileReader(index.get, self.index_size, _TILES)
+        self._value_keys, self._pseudo_keys = tagged(question)
+
+    # ------------------------------------------------------------ what is searched
+
+    @property
+    def window_us(self) -> tuple[int, int]:
+        """Recorded times [low, high)."""
+        asked = self._question
+        return asked.from_us - asked.early_us, asked.to_us + asked.late_us
+
+    @cached_property
+    def range(self) -> tuple[int, int]:
+        """Entries [a, b) that were recorded in the window."""
+        low, high = self.window_us
+        return self._first_at(low), self._first_at(high)
+
+    @cached_property
+    def segments(self) -> list[IndexedSegment]:
+        """Segments that the index checkpoint lists and that cover the range from its start on."""
+        a, b = self.range
+        found: list[IndexedSegment] = []
+        for segment in self._listed:
+            if segment.end <= a:
+                continue
+            if segment.start >= max(b, a + 1):
+                break
+            found.append(segment)
+        return found
+
+    @cached_property
+    def _listed(self) -> list[IndexedSegment]:
+        """All segments up to the first that the checkpoints do not cover."""
+        found: list[IndexedSegment] = []
+        for segment in self._reach.catalog.segments(self._log):
+            if segment.record >= self.index_size or segment.end > self.size:
+                break
+            found.append(segment)
+        return found
+
+    @property
+    def covered(self) -> int:
+        """c: the index speaks for entries of the range below it, those above are given whole."""
+        return self.segments[-1].end if self.segments else self.range[0]
+
+    @property
+    def needed_end(self) -> int:
+        """Where the index must reach for the answer to be complete.
+
+        It speaks of gaps and silences by a record that holds the first entry of the range, or the
+        one behind an empty range.
+        """
+        a, b = self.range
+        return max(b, a + 1) if a < self.size else b
+
+    def time_at(self, index: int) -> int:
+        """recorded_us of an entry."""
+        at_us: int = HEADER.unpack_from(self.tiles.entry(index))[_RECORDED]
+        return at_us
+
+    def _first_at(self, at_us: int) -> int:
+        """The first entry that was recorded at a time or after it; the size if there is none."""
+        listed = self._listed
+        place = bisect_left(listed, at_us, key=lambda segment: segment.recorded_us[1])
+        low: int = listed[-1].end if listed else 0
+        high: int = self.size
+        if place < len(listed):
+            low, high = listed[place].start, listed[place].end
+        return bisect_left(range(high), at_us, low, high, key=self.time_at)
+
+    # ------------------------------------------------------------ what the index says
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """What each segment says about the question.
+
+        Raises:
+            IntegrityError: the index log and the list of segments disagree.
+        """
+        return [self._run(segment) for segment in self.segments]
+
+    def _run(self, segment: IndexedSegment) -> Run:
+        data = self._index_tiles.entry(segment.record)
+        record = parse_record(data)
+        if (record.start, record.end) != (segment.start, segment.end):
+            raise IntegrityError(
+                f"record {segment.record} of the index log is not that of the segment",
+                where=f"[{segment.start}, {segment.end})",
+            )
+        wanted = [*self._value_keys, *(self._pseudo_keys if record.overflow else ())]
+        found = self._reach.gaps.gaps(self._log, segment, wanted)
+        gap = GapFacts(segment.record, found.leaves, found.path, found.postings)
+        return Run(segment, data, record, gap)
+
+    def postings(self, run: Run, wanted: Sequence[bytes]) -> Iterator[int]:
+        """Log indices of a run that hold some other keys."""
+        found = self._reach.gaps.gaps(self._log, run.segment, wanted)
+        for held in found.postings.values():
+            yield from held
+
+    @cached_property
+    def tail(self) -> dict[int, bytes]:
+        """The entries of the range that no record covers.
+
+        Raises:
+            UnavailableError: they are too many.
+        """
+        start, end = max(self.covered, self.range[0]), self.range[1]
+        if end - start > TAIL_MAX:
+            raise UnavailableError(
+                f"the index is {end - start:,} entries behind the log",
+                hint="ask again in a minute, or about an earlier period",
+                retry_after_s=60,
+            )
+        return dict(enumerate(self.tiles.entries(start, end), start)) if end > start else {}
+
+    @cached_property
+    def candidates(self) -> list[int]:
+        """Log indices that hold a key that was looked up, ascending.
+
+        Raises:
+            AnswerTooLargeError: more than one answer may show.
+        """
+        a, b = self.range
+        found = {at for run in self.runs for at in run.held(a, b)}
+        wanted = {*self._value_keys, *self._pseudo_keys}
+        found |= {at for at, entry in self.tail.items() if holds(entry, wanted)}
+        if len(found) > HITS_MAX:
+            raise too_many(len(found))
+        return sorted(found)
+
+    @property
+    def records(self) -> list[tuple[int, bytes]]:
+        """(position, bytes) of the records of the index log, ascending by position."""
+        return sorted((run.segment.record, run.data) for run in self.runs)
+
+    @property
+    def index_path(self) -> list[Hash]:
+        """Their multiproof."""
+        positions = sorted(run.segment.record for run in self.runs)
+        return multiproof(self._index_tiles.node, self.index_size, positions)
+
+    @property
+    def link(self) -> list[Hash]:
+        """The consistency proof from the end of the last record to the log's checkpoint."""
+        return self.tiles.consistency_proof(self.covered) if self.runs else []
+
+    # ------------------------------------------------------------ what is shown
+
+    def fetch(self, indices: Sequence[int]) -> dict[int, Record]:
+        """The records at ascending log indices.
+
+        Raises:
+            IntegrityError: one is nowhere, or is not what was published.
+        """
+        found: dict[int, Record] = {}
+        sealed = self._reach.store.log(self._log).sealed_end
+        hot = [at for at in indices if at >= sealed]
+        for at in hot:
+            row = self._reach.store.record(self._log, LeafIndex(at))
+            if row is not None:
+                found[at] = row
+        # A row that was sealed since then is in the archive by now.
+        rest = [LeafIndex(at) for at in indices if at not in found]
+        found |= {row.index: row for row in self._reach.archive.fetch(self._log, rest)}
+        missing = next((at for at in indices if at not in found), None)
+        if missing is not None:
+            raise IntegrityError(f"the record of entry {missing} is gone", where=str(self._log))
+        return dict(sorted(found.items()))
+
+    def entries(self, wanted: Iterable[int], known: Mapping[int, bytes]) -> dict[int, bytes]:
+        """Entries by index, ascending; those that are not known already come from the bundles."""
+        return {at: known.get(at) or self.tiles.entry(at) for at in sorted(set(wanted))}
+
+    def boundaries(self) -> list[int]:
+        """The entries beside both ends of the range, where there are such."""
+        a, b = self.range
+        return [at for at in (a - 1, a, b - 1, b) if 0 <= at < self.size]
+
+    def path(self, entries: Mapping[int, bytes]) -> list[Hash]:
+        """The multiproof of entries in the log."""
+        return multiproof(self.tiles.node, self.size, list(entries))
+
+
+def holds(entry: bytes, wanted: set[bytes]) -> bool:
+    """Whether an entry is an event with one of some keys, its stream's among them."""
+    return entry[4] == EVENT and not wanted.isdisjoint(keys_of(entry))
+
+
+def too_many(count: int) -> AnswerTooLargeError:
+    """What is said instead of an answer that would not fit."""
+    return AnswerTooLargeError(
+        f"{count:,} events answer this; one answer shows at most {HITS_MAX:,}",
+        hint="ask about a shorter period, or narrow it by type, category or outcome",
+    )

@@ -1,0 +1,108 @@
+"""What answers need of others: the index, witnesses, senders, erasure, sealing, anchors."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from vitne.core.coverage import CoverageCounter
+from vitne.core.types import Hash, LeafIndex, LogId, Section
+from vitne.evidence.bundle_facts import SenderFacts, StampFacts
+
+__all__ = [
+    "Cosigners",
+    "GapFound",
+    "GapSource",
+    "IndexedCatalog",
+    "IndexedSegment",
+    "Others",
+    "PolicySource",
+]
+
+
+class IndexedSegment(Protocol):
+    """A segment as answers see it (`ports.Segment`)."""
+
+    @property
+    def start(self) -> LeafIndex:
+        """Index of its first entry."""
+
+    @property
+    def end(self) -> LeafIndex:
+        """Index behind its last entry."""
+
+    @property
+    def recorded_us(self) -> tuple[int, int]:
+        """Of the first and the last entry."""
+
+    @property
+    def record(self) -> int:
+        """Position of its record in the index log."""
+
+
+class IndexedCatalog(Protocol):
+    """The segments of a log (`ports.SegmentCatalog`)."""
+
+    def segments(self, log: LogId) -> Sequence[IndexedSegment]:
+        """All, ascending."""
+
+
+class GapFound(Protocol):
+    """What a segment says about some keys."""
+
+    @property
+    def leaves(self) -> Sequence[tuple[int, bytes]]:
+        """(position, 114 bytes) of the gap leaves that answer; ascending, each once."""
+
+    @property
+    def path(self) -> Sequence[Hash]:
+        """Their multiproof in the run's tree."""
+
+    @property
+    def postings(self) -> Mapping[int, Sequence[int]]:
+        """Position of a leaf whose key was asked for → all log indices that hold it, ascending."""
+
+
+class GapSource(Protocol):
+    """The index of the segments (`ports.Archive`)."""
+
+    def gaps(self, log: LogId, segment: Any, keys: Sequence[bytes]) -> GapFound:  # noqa: ANN401 - whatever kind of segment its catalog lists
+        """What one segment says about 17-byte tagged keys."""
+
+
+class Cosigners(Protocol):
+    """The newest checkpoints that answers may stand under (`services.cosigned`)."""
+
+    def log(self, log: LogId) -> str | None:
+        """Of the log; None if there is none yet."""
+
+    def index(self, log: LogId) -> str | None:
+        """Of its index log."""
+
+
+class PolicySource(Protocol):
+    """The policies under which they are taken (`services.policies`)."""
+
+    def texts(self, log: LogId) -> tuple[str, str]:
+        """Of the log and of its index log."""
+
+
+class Others(Struct, frozen=True):
+    """What other services know."""
+
+    cosigned: Cosigners
+    policies: PolicySource
+    counter: Callable[[LogId, int], CoverageCounter | None]
+    """(log, position of a record) → the streams up to the end of that record."""
+    senders: Callable[[LogId, int], SenderFacts | None]
+    """(log, index) → the signed batch that holds an event."""
+    erased: Callable[[LogId, int], Mapping[Section, int]]
+    """(log, index) → the erase entry of each erased section."""
+    seal_on_demand: Callable[[LogId, float], bool]
+    """(log, seconds to wait) → whether the index now covers what was published."""
+    stamps: Callable[[LogId, str], Sequence[StampFacts]]
+    """(log, checkpoint note) → time stamps over it."""
+    trouble: Callable[[LogId], str]
+    """Why the log is not published any more; `""` if it is."""
+    nudge: Callable[[], None] = lambda: None
+    """Publish now."""

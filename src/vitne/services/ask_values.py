@@ -1,0 +1,131 @@
+"""What a log knows of the values that a question names: an actor's issuers, entries that bind keys.
+
+An id is an actor's only together with who gave it. And a key in the index is a pseudonym: an entry
+whose open core names the value, and which has exactly one key of that kind, ties the two together
+(transparency-log §6.3, rule 18).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from vitne.core import keys
+from vitne.core.commit import OVERFLOW_FLAG
+from vitne.core.entry import EventEntry, decode
+from vitne.core.filter import And, Equals, Filter, Like, Not
+from vitne.core.record import Record
+from vitne.core.types import LeafIndex, LogId
+from vitne.errors import BadInputError
+from vitne.ports import Archive, RecordStore
+
+__all__ = ["Values"]
+
+_LOOKED_AT: Final = 16
+"""Newest events of a value that are tried as a binding."""
+_ISSUERS_MAX: Final = 64
+
+
+class Values:
+    """Looks values up in the hot rows and the segments. Any thread may ask."""
+
+    def __init__(self, store: RecordStore, archive: Archive) -> None:
+        self._store = store
+        self._archive = archive
+
+    def issuer(self, log: LogId, actor: str, given: str | None) -> str:
+        """Who vouches for an actor's id; `""`: nobody is named.
+
+        Args:
+            log: whose.
+            actor: the id.
+            given: by whoever asks; None: to be found.
+
+        Raises:
+            BadInputError: several do, or none and the log knows several; names them.
+        """
+        if given is not None:
+            return given
+        known = self._issuers(log, actor)
+        if len(known) == 1:
+            return known[0]
+        if not known:
+            known = sorted(self._all_issuers(log))
+            if len(known) <= 1:
+                return known[0] if known else ""
+            what = "the log holds nothing of this actor, and knows several issuers of ids"
+        else:
+            what = "several issuers gave out this actor's id: each is somebody else"
+        raise BadInputError(
+            what, where="issuer", hint=f"name one, or ask about each: {', '.join(map(repr, known))}"
+        )
+
+    def _issuers(self, log: LogId, actor: str) -> list[str]:
+        """Issuers under which the log has events of an actor's id, by name."""
+        end, wanted = self._store.log(log).next_index, Equals("actor", actor)
+        hot = self._store.facets(log, wanted, LeafIndex(0), end, ["issuer"], _ISSUERS_MAX)
+        found = set(hot["issuer"])
+        if self._store.count(log, _actor(actor, ""), LeafIndex(0), end, 1):
+            found.add("")
+        for issuer in self._sealed_issuers(log) - found:
+            if self._archive.count(log, _actor(actor, issuer), LeafIndex(0), end, 1):
+                found.add(issuer)
+        return sorted(found)
+
+    def _all_issuers(self, log: LogId) -> frozenset[str]:
+        """Every issuer that the log knows; Vitne's own events have none."""
+        sealed = self._sealed_issuers(log)
+        if sealed - {""}:
+            return sealed - {""}
+        info = self._store.log(log)
+        span = (info.sealed_end, info.next_index)
+        return frozenset(self._store.facets(log, None, *span, ["issuer"], _ISSUERS_MAX)["issuer"])
+
+    def _sealed_issuers(self, log: LogId) -> frozenset[str]:
+        sealed = self._archive.issuers(log)
+        if sealed is None or len(sealed) > _ISSUERS_MAX:
+            raise BadInputError(
+                "the log knows too many issuers to try each", where="issuer", hint="name the issuer"
+            )
+        return sealed
+
+    # ------------------------------------------------------------ bindings
+
+    def binding(
+        self, log: LogId, key: bytes, parts: Sequence[str], end: LeafIndex
+    ) -> Record | None:
+        """An event below `end` that ties a key of kind 1, 2, 5 or 6 to its value, newest first."""
+        where = _value(key[0], parts)
+        for record in self._newest(log, where, end):
+            if binds(record, key):
+                return record
+        return None
+
+    def _newest(self, log: LogId, where: Filter, end: LeafIndex) -> Iterator[Record]:
+        hot = self._store.scan(log, where, LeafIndex(0), end, _LOOKED_AT)
+        yield from hot
+        yield from self._archive.scan(log, where, LeafIndex(0), end, _LOOKED_AT)
+
+
+def binds(record: Record, key: bytes) -> bool:
+    """Whether an event has this key, no other of its kind, no overflow list, and its core."""
+    entry = decode(record.entry)
+    if not isinstance(entry, EventEntry) or record.parts.core is None:
+        return False
+    same = [one for one in entry.keys if one[0] == key[0]]
+    return same == [key] and not (key[0] == keys.TARGET and entry.flags & OVERFLOW_FLAG)
+
+
+def _value(kind: int, parts: Sequence[str]) -> Filter:
+    match kind:
+        case keys.ACTOR:
+            return _actor(parts[1], parts[0])
+        case keys.TARGET:
+            return Equals("target", f"{parts[0]}/{parts[1]}")
+        case keys.EVENT_TYPE:
+            return Equals("type", parts[0])
+        case _:
+            return Equals("action", parts[0])
+
+
+def _actor(actor: str, issuer: str) -> Filter:
+    named = Equals("issuer", issuer) if issuer else Not(Like("issuer", "*"))
+    return And((Equals("actor", actor), named))

@@ -1,0 +1,310 @@
+"""A house in memory that answers questions, with an index made from the definitions alone.
+
+Time stands still until it is moved, publishing and sealing happen when they are told to. The index
+is computed anew from the published entries by `core.gap` and `core.index_record`, so it is an
+oracle of the index of segments as well as a place to ask.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from msgspec import Struct
+
+from vitne.answers.ask_request import Wish, read_wish
+from vitne.core.checkpoint import Checkpoint
+from vitne.core.control import StreamEntry
+from vitne.core.coverage import CoverageCounter
+from vitne.core.gap import Run, build_run, gap_leaves
+from vitne.core.index_record import describe
+from vitne.core.keys import stream_id
+from vitne.core.merkle import leaf_hash, root
+from vitne.core.multiproof import multiproof_ranges
+from vitne.core.note import Signer, parse_note, sign
+from vitne.core.tile import TileReader, bundle
+from vitne.core.times import format_utc
+from vitne.core.types import Hash, LogId, Origin, Section
+from vitne.ports import ApiKey, Segment
+from vitne.services.ask import Answered, Ask
+from vitne.services.ask_gather import Reach
+from vitne.services.ask_others import Others
+from vitne.services.ask_sources import Sources
+from vitne.services.own_events import Doer, OwnEvents, Purpose
+from vitne.services.published import Published
+from vitne.services.reading import Reading
+from vitne.services.reply import Arrival, IntakeReply
+from vitne.testing import FixedClock, memory_house, sample_event, sample_key
+
+ACME = LogId("acme")
+HOUR_US = 3_600_000_000
+DOER = Doer("usr_auditor", purpose=Purpose("complaint", "CASE-1"))
+
+
+class Found(Struct):
+    """What a run says about some keys."""
+
+    leaves: list[tuple[int, bytes]]
+    path: list[Hash]
+    postings: dict[int, list[int]]
+
+
+class Indexed(Struct):
+    """A segment with the position of its record."""
+
+    segment: Segment
+    record: int
+
+    @property
+    def start(self) -> int:
+        """See the port."""
+        return self.segment.start
+
+    @property
+    def end(self) -> int:
+        """See the port."""
+        return self.segment.end
+
+    @property
+    def recorded_us(self) -> tuple[int, int]:
+        """See the port."""
+        return self.segment.recorded_us
+
+
+class AnswerHouse:
+    """The tenant `acme`, and whoever asks about it."""
+
+    def __init__(self) -> None:
+        self.clock = FixedClock()
+        self.house = memory_house(clock=self.clock)
+        self.house.append.start()
+        self.house.append.create(ACME)
+        self.sealing = True
+        """Whether a question may have the newest entries sealed."""
+        self.trouble = ""
+        self.erased: dict[int, dict[Section, int]] = {}
+        self._runs: dict[tuple[int, int], Run] = {}
+        self._counters: dict[int, CoverageCounter] = {}
+        self._index_note = ""
+        self._signer = Signer(f"{self.origin}/index", bytes(range(32)))
+        self.sources = Sources(
+            self.house.store,
+            self.house.adapters.archive,
+            self.house.adapters.segments,
+            self.house.objects,
+        )
+        reach = Reach(self.house.store, self.house.adapters.archive, self, self, self.house.objects)
+        others = Others(
+            cosigned=_Notes(self),
+            policies=_Policies(self),
+            counter=lambda _log, record: self._counters.get(record),
+            senders=lambda _log, _index: None,
+            erased=lambda _log, index: self.erased.get(index, {}),
+            seal_on_demand=self._seal_on_demand,
+            stamps=lambda _log, _note: [],
+            trouble=lambda _log: self.trouble,
+            nudge=self.publish,
+        )
+        self._ask = Ask(
+            reach, self.house.keys, self.house.logs, self.sources, others, pause=lambda _s: None
+        )
+        self.reading = Reading(OwnEvents(self.house.ingest, "api"))
+
+    def __enter__(self) -> Self:
+        """It runs already."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End its thread."""
+        self.house.close()
+        self.house.append.close()
+
+    @property
+    def origin(self) -> Origin:
+        """Of the log."""
+        return self.house.logs.origin(ACME)
+
+    # ------------------------------------------------------------ what is logged
+
+    def send(
+        self, events: Sequence[dict[str, Any]], *, key: ApiKey | None = None, taken: bool = True
+    ) -> IntakeReply:
+        """Send events; all must be taken, unless the test says otherwise."""
+        body = msgspec.json.encode(list(events))
+        reply = self.house.ingest.submit(body, "json", key or sample_key("acme"), Arrival())
+        found = reply.result(timeout=30)
+        assert not taken or found.accepted == len(events), found
+        return found
+
+    def event(self, number: int, stream: str = "pod-1", **more: Any) -> dict[str, Any]:
+        """A complete event of now; `actor`, `target`, `attribution` and `issuer` are short."""
+        made = sample_event(number, stream=stream, at_us=self.clock.now_us() // 1000 * 1000)
+        made["occurred_at"] = more.pop("occurred_at", format_utc(self.clock.now_us()))
+        if "actor" in more:
+            made["actor"]["id"] = more.pop("actor")
+        if "target" in more:
+            kind, _, name = more.pop("target").partition("/")
+            made["targets"][0] |= {"type": kind, "id": name}
+        for name in ("attribution", "issuer"):
+            if name in more:
+                made["actor"][name] = more.pop(name)
+        return made | more
+
+    def beating_stream(self, name: str, beat_s: int = 60) -> None:
+        """A stream opens that promises heartbeats."""
+        source = "crm/crm-bff"
+        key = stream_id(self.origin, source, name)
+        entry = StreamEntry(1, key, source, name, "none", "sender", beat_s)
+        self.house.append.control(ACME, [entry])
+
+    def later(self, hours: float = 1) -> int:
+        """Time passes; what it is now."""
+        return self.clock.advance(int(hours * HOUR_US))
+
+    # ------------------------------------------------------------ what is published
+
+    def publish(self) -> None:
+        """Sign a checkpoint over everything."""
+        while self.house.publish.run_once().more:
+            pass
+
+    def seal(self) -> None:
+        """Seal what there is, and publish the index of it."""
+        self.publish()
+        self.house.seal.seal_now(ACME)
+        self.publish_index()
+
+    def merge(self) -> None:
+        """Put all segments together, and publish the index of that."""
+        segments = self.house.adapters.segments.segments(ACME)
+        if len(segments) > 1:
+            archive = self.house.adapters.archive
+            records = archive.records(ACME, segments[0].start, segments[-1].end)
+            merged = archive.write(ACME, records)
+            archive.remove(self.house.adapters.segments.merge(ACME, merged))
+            self.publish_index()
+
+    def _seal_on_demand(self, _log: LogId, _wait_s: float) -> bool:
+        if self.sealing:
+            self.seal()
+        return self.sealing
+
+    def published(self) -> TileReader:
+        """The log's tiles."""
+        published = Published(self.house.objects, ACME)
+        note = published.checkpoint()
+        assert note is not None
+        return TileReader(published.get, Checkpoint.parse(parse_note(note)[0]).size)
+
+    def publish_index(self) -> None:
+        """Compute the index log anew, by definition."""
+        tiles = self.published()
+        records, counter = [], CoverageCounter()
+        self._counters.clear()
+        for position, segment in enumerate(self.house.adapters.segments.segments(ACME)):
+            entries = tiles.entries(segment.start, segment.end)
+            for entry in entries:
+                counter.add(entry)
+            self._counters[position] = CoverageCounter.decode(counter.encode())
+            record = describe(
+                self.origin,
+                segment.start,
+                entries,
+                log_root=tiles.root(segment.end),
+                gap_leaves=gap_leaves(segment.start, entries),
+                coverage=counter.coverage(),
+            )
+            records.append(record.encode())
+        hashes = [leaf_hash(record) for record in records]
+        assert len(records) < 256, "one tile is enough for a test"
+        folder = f"log/{ACME}/index/tile"
+        self.house.objects.replace(
+            {
+                f"{folder}/0/000.p/{len(records)}": b"".join(hashes),
+                f"{folder}/entries/000.p/{len(records)}": bundle(records),
+            }
+        )
+        head = Checkpoint(Origin(self._signer.name), len(records), root(hashes))  # type: ignore[arg-type]  # a size
+        self._index_note = sign(head.text(), [self._signer])
+
+    # ------------------------------------------------------------ the index, as answers see it
+
+    def segments(self, log: LogId) -> list[Indexed]:
+        """See `IndexedCatalog`."""
+        listed = self.house.adapters.segments.segments(log)
+        return [Indexed(segment, at) for at, segment in enumerate(listed)]
+
+    def gaps(self, log: LogId, segment: Indexed, keys: Sequence[bytes]) -> Found:
+        """See `GapSource`."""
+        del log
+        span = (segment.start, segment.end)
+        run = self._runs.get(span)
+        if run is None:
+            run = self._runs[span] = build_run(span[0], self.published().entries(*span))
+        positions = sorted({run.find(key) for key in keys})
+        leaves = [leaf.encode() for leaf in run.leaves]
+        hashes = [leaf_hash(leaf) for leaf in leaves]
+        ranges = multiproof_ranges(len(leaves), positions)
+        return Found(
+            [(at, leaves[at]) for at in positions],
+            [root(hashes[low:high]) for low, high in ranges],
+            {at: run.postings[at] for at in positions if run.leaves[at].key in keys},
+        )
+
+    # ------------------------------------------------------------ asking
+
+    def wish(self, members: Mapping[str, Any]) -> Wish:
+        """A question that is well formed."""
+        found = read_wish(members, self.clock.now_us())
+        assert isinstance(found, Wish), found
+        return found
+
+    def ask(self, ask: str, **members: Any) -> Answered:
+        """Ask; moments may be given in microseconds, as `from_` and `to`."""
+        for name, member in (("from_", "from"), ("to", "to")):
+            if name in members:
+                value = members.pop(name)
+                members[member] = f"@{value}" if isinstance(value, int) else value
+        return self._ask.answer(ACME, self.wish({"ask": ask, **members}), DOER, self.reading)
+
+    def events(self, *types: str) -> list[dict[str, Any]]:
+        """The core and payload of every event of some types, in the log's order."""
+        end = self.house.store.log(ACME).next_index
+        store, archive = self.house.store, self.house.adapters.archive
+        first = store.log(ACME).sealed_end
+        records = [*archive.records(ACME, 0, first), *store.records(ACME, first, end)]  # type: ignore[arg-type]  # indices
+        found = []
+        for record in records:
+            if record.event_id and record.facets.type in types:
+                core = msgspec.json.decode(record.parts.core or b"{}", type=dict[str, Any])
+                payload = msgspec.json.decode(record.parts.payload or b"{}", type=dict[str, Any])
+                found.append(core | payload)
+        return found
+
+
+class _Notes:
+    def __init__(self, house: AnswerHouse) -> None:
+        self._house = house
+
+    def log(self, log: LogId) -> str | None:
+        return Published(self._house.house.objects, log).checkpoint()
+
+    def index(self, log: LogId) -> str | None:
+        del log
+        return self._house._index_note or None  # noqa: SLF001 - one of its parts
+
+
+class _Policies:
+    def __init__(self, house: AnswerHouse) -> None:
+        self._house = house
+
+    def texts(self, log: LogId) -> tuple[str, str]:
+        del log
+        signer = self._house.house.keys.log_signer(self._house.origin)
+        index = self._house._signer  # noqa: SLF001 - one of its parts
+        return f"log {signer.vkey}\nquorum none\n", f"log {index.vkey}\nquorum none\n"
