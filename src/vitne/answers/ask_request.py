@@ -204,7 +204,7 @@ def _kind(reader: _Reader) -> Kind | None:
     for kind in KINDS:
         if asked == kind:
             return kind
-    if "ask" not in reader.members:
+    if reader.members.get("ask") in (None, ""):  # may be unhashable
         reader.fault("missing", "ask", f"one of {', '.join(KINDS)}")
     return None
 
