@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from vitne.core.batch import encode_batch
-from vitne.core.note import Signer
 from vitne.core.entry import BeatEntry, VoidEntry
 from vitne.core.intake import IntakeContext
+from vitne.core.note import Signer
 from vitne.core.types import Hash, LogId
 from vitne.ports import ApiKey
 from vitne.sdk.signing import FIRST, Batch, Signable, StreamSigner
@@ -18,8 +18,14 @@ from vitne.services.own_events import Doer
 from vitne.services.reply import Arrival, IntakeReply
 from vitne.services.streams import Beat, Opening, Told, Void
 from vitne.settings import Settings
-from vitne.testing import TEST_START_US, FixedClock, SeededIds, memory_adapters
-from vitne.testing import sample_event, sample_key
+from vitne.testing import (
+    TEST_START_US,
+    FixedClock,
+    SeededIds,
+    memory_adapters,
+    sample_event,
+    sample_key,
+)
 from vitne.wiring import House, folder_adapters
 
 ACME, GLOBEX = LogId("acme"), LogId("globex")
@@ -41,6 +47,7 @@ class Sender:
         self.chain: Hash = FIRST
 
     def open(self, *, beat_s: int = 60, prev: bytes = b"", prev_last: int = 0) -> Told:
+        """Register the stream."""
         entry = self.signs.open(beat_s, prev, prev_last)
         return self.house.streams.open(
             self.key,
@@ -51,9 +58,11 @@ class Sender:
         )  # fmt: skip
 
     def event(self, number: int, **changes: Any) -> dict[str, Any]:
+        """A complete event of the stream."""
         return sample_event(number, tenant=self.tenant, stream=self.name) | changes
 
     def sign(self, events: Sequence[dict[str, Any]], prev: Hash | None = None) -> Batch:
+        """A batch, not sent yet."""
         items = [
             Signable(
                 json.dumps(event, separators=(",", ":")).encode(),
@@ -63,12 +72,10 @@ class Sender:
             for event in events
         ]
         context = IntakeContext(
-            TEST_START_US, self.key.source, lambda n: bytes(n), lambda _t, _p: "",
+            TEST_START_US, self.key.source, bytes, lambda _t, _p: "",
             default_tenant=self.tenant,
         )  # fmt: skip
-        return self.signs.batch(
-            self.tenant, items, context, self.chain if prev is None else prev
-        )
+        return self.signs.batch(self.tenant, items, context, self.chain if prev is None else prev)
 
     def post(self, batch: Batch, key: ApiKey | None = None) -> IntakeReply:
         """Send a batch that was signed; the chain goes on if it is taken."""
@@ -79,9 +86,11 @@ class Sender:
         return reply
 
     def send(self, *numbers: int) -> IntakeReply:
+        """Sign events of these numbers, and send them."""
         return self.post(self.sign([self.event(number) for number in numbers]))
 
     def beat(self, last: int, at_us: int, state: int = 0, prev: Hash | None = None) -> Told:
+        """Send a heartbeat."""
         entry: BeatEntry = self.signs.beat(last, state, at_us, self.chain if prev is None else prev)
         return self.house.streams.beat(
             self.key,
@@ -89,6 +98,7 @@ class Sender:
         )
 
     def void(self, first: int, last: int, reason: int = 1) -> Told:
+        """Send a void."""
         entry: VoidEntry = self.signs.void(first, last, reason, TEST_START_US)
         return self.house.streams.void(
             self.key,
@@ -122,3 +132,9 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 def mode(request: pytest.FixtureRequest) -> str:
     """Without and with index keys."""
     return str(request.param)
+
+
+@pytest.fixture
+def new_sender() -> type[Sender]:
+    """Makes senders of a house."""
+    return Sender
