@@ -66,10 +66,11 @@ def real_logs() -> Path:
 
 @pytest.fixture(scope="session")
 def bundle_log() -> ModuleType:
-    """`tests/bundle_log.py`: a log in memory that makes bundles, and knows the right answers."""
+    """`tests/bundle_log`: a log in memory that makes bundles, and knows the right answers."""
     name = "vitne_test_bundle_log"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "bundle_log.py")
+        package = Path(__file__).parent / "bundle_log" / "__init__.py"
+        spec = importlib.util.spec_from_file_location(name, package)
         assert spec is not None
         assert spec.loader is not None
         sys.modules[name] = importlib.util.module_from_spec(spec)

@@ -58,7 +58,7 @@ def grown(bundle_log: Any, script: list[tuple[Any, ...]]) -> Any:  # noqa: C901 
                 log.seal()
             case "epoch":
                 log.new_epoch()
-            case "skip":
+            case "skip" if not log.streams[STREAMS[values[0]][0]].views:
                 log.event(STREAMS[values[0]][0], skip=1)
             case "overflow":
                 log.event(STREAMS[values[0]][0], targets=("cus_0",), overflow="customer")

@@ -19,7 +19,7 @@ from vitne.answers.core_values import targets_of, text_at
 from vitne.core.canonical import Json
 from vitne.errors import BadInputError
 
-__all__ = ["MAX_BYTES", "MAX_TERMS", "BundleFilter", "parse"]
+__all__ = ["MAX_BYTES", "MAX_TERMS", "BundleFilter", "Term", "parse"]
 
 MAX_BYTES: Final = 4_096
 MAX_TERMS: Final = 32
