@@ -28,6 +28,7 @@ from vitne.core.types import Hash, LeafIndex, LogId, Origin
 from vitne.ports import (
     Archive,
     CheckpointStore,
+    IndexLogStore,
     KeyVault,
     ObjectStore,
     RecordStore,
@@ -41,11 +42,12 @@ ACME, BETA = LogId("acme"), LogId("beta")
 
 
 class House(Protocol):
-    """The four ports of one store."""
+    """The ports of one store."""
 
     records: RecordStore
     checkpoints: CheckpointStore
     segments: SegmentCatalog
+    index_log: IndexLogStore
     state: StateStore
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ failing disk surfaces as `StorageError`; nothing of the failed call is then stor
 
 from vitne.ports.checkpoints import CheckpointStore, Head, Swap
 from vitne.ports.clock import Clock, IdSource
+from vitne.ports.index_log import IndexLogStore, SealedRun
 from vitne.ports.objects import ObjectStore
 from vitne.ports.records import (
     AppendTransaction,
@@ -23,7 +24,7 @@ from vitne.ports.records import (
     ToldKey,
 )
 from vitne.ports.searching import Histogram, Searchable
-from vitne.ports.segments import Archive, Segment, SegmentCatalog
+from vitne.ports.segments import Archive, GapAnswer, Segment, SegmentCatalog
 from vitne.ports.stamps import StampAuthority, Stamped, StampReader
 from vitne.ports.state import ApiKey, Role, SourceKey, StateStore, Tenant
 from vitne.ports.vault import KeyRole, KeyVault
@@ -35,15 +36,18 @@ __all__ = [
     "Aside",
     "CheckpointStore",
     "Clock",
+    "GapAnswer",
     "Head",
     "Histogram",
     "IdSource",
+    "IndexLogStore",
     "KeyRole",
     "KeyVault",
     "LogInfo",
     "ObjectStore",
     "RecordStore",
     "Role",
+    "SealedRun",
     "Searchable",
     "Seen",
     "Segment",

@@ -26,7 +26,9 @@ class Swap(Struct, frozen=True):
 
 
 class CheckpointStore(Protocol):
-    """The one mutable cell of each log: its latest signed checkpoint.
+    """The one mutable cell of each tree: its latest signed checkpoint.
+
+    A tree is a log (`acme`), or the index log of one (`acme/index`).
 
     Serialisable, and read-after-write consistent across processes and restarts. A write is
     durable when the call returns.

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from vitne.core.record import Record
 from vitne.core.source_summary import SourceSummary
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.types import Hash, LeafIndex, LogId
 from vitne.ports.searching import Searchable
 
 
@@ -28,6 +28,25 @@ class Segment(Struct, frozen=True):
     """Smallest and largest over events; (0, 0) if none."""
     index_key: str = ""
     """Object key of the lookup index beside it."""
+    level: int = 0
+    """0: sealed from hot rows; above: merged from lower ones."""
+    record: int = -1
+    """Position of its record in the index log; -1: it has none yet."""
+    gap_count: int = 0
+    """Gap leaves of its run."""
+    run_root: bytes = b""
+    """Root of their tree."""
+
+
+class GapAnswer(Struct, frozen=True):
+    """What the index of one segment answers for some keys, with the proof against its run root."""
+
+    leaves: list[tuple[int, bytes]]
+    """(position, encoded gap leaf), ascending, each once: every key is answered by one of them."""
+    path: list[Hash]
+    """Their multiproof in the tree of the gap leaves."""
+    postings: dict[int, list[int]]
+    """Position of a leaf whose key was asked for → all log indices that hold it, ascending."""
 
 
 class SegmentCatalog(Protocol):
@@ -83,6 +102,35 @@ class Archive(Searchable, Protocol):
 
     def issuers(self, log: LogId) -> frozenset[str] | None:
         """Issuers of all actors in the segments, `""` for those without; None: too many to list."""
+
+    def gaps(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> GapAnswer:
+        """What a segment says of keys, from its index alone.
+
+        Args:
+            log: whose.
+            segment: a listed one.
+            keys: tagged, 17 bytes each.
+
+        Raises:
+            IntegrityError: the index is damaged.
+            NotFoundError: the segment's files are gone: it was merged. Ask the catalog again.
+        """
+
+    def run_of(self, start: LeafIndex, entries: Sequence[bytes]) -> tuple[int, Hash]:
+        """Number of gap leaves of consecutive entries, and the root of their tree.
+
+        The same as `core.gap` says, as fast as the store can. At most 65,536 entries.
+        """
+
+    def rebuild(self, log: LogId, segment: Segment) -> bool:
+        """Make a segment's index file anew from its records, if it is not as it was written.
+
+        Returns:
+            Whether it was made anew.
+
+        Raises:
+            IntegrityError: what comes of the records is not what the segment lists either.
+        """
 
     def faults(self, log: LogId, segment: Segment) -> list[tuple[str, str]]:
         """Every file of a segment that is not as it was written: (object key, what is wrong).

@@ -9,14 +9,16 @@ import pyarrow as pa
 from vitne.adapters.archive.answers import SegmentAnswers
 from vitne.adapters.archive.duck import Duck
 from vitne.adapters.archive.files import EntrySource, SegmentFiles
+from vitne.adapters.archive.index import run_of
 from vitne.adapters.archive.listed import Listed
 from vitne.adapters.archive.make import make
 from vitne.adapters.archive.plan import KeyOf
 from vitne.adapters.archive.search import SegmentSearch
+from vitne.core.multiproof import multiproof
 from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId
-from vitne.errors import IntegrityError
-from vitne.ports import ObjectStore, Segment, SegmentCatalog
+from vitne.core.types import Hash, LeafIndex, LogId
+from vitne.errors import IntegrityError, NotFoundError
+from vitne.ports import GapAnswer, ObjectStore, Segment, SegmentCatalog
 
 
 def no_keys(log: LogId, epoch: int, kind: int, parts: tuple[str, ...]) -> bytes | None:
@@ -101,6 +103,42 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         elif not found and make(log, self.records(log, segment.start, segment.end)).index != index:
             found.append((segment.index_key, "the index is not that of the records"))
         return found
+
+    def gaps(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> GapAnswer:
+        """See the port."""
+        try:
+            lookup = self._files.lookup(segment)
+        except FileNotFoundError:
+            self.refresh(log)
+            raise NotFoundError("the segment is gone", where=segment.index_key) from None
+        found = {lookup.find_leaf(key): key for key in keys}
+        leaves = [(place, lookup.leaf(place)) for place in sorted(found)]
+        path = multiproof(lookup.node, lookup.leaf_count, [place for place, _ in leaves])
+        asked = set(keys)
+        return GapAnswer(
+            leaves,
+            path,
+            {
+                place: [segment.start + at for at in lookup.positions(leaf[8:25])]
+                for place, leaf in leaves
+                if leaf[8:25] in asked
+            },
+        )
+
+    def run_of(self, start: LeafIndex, entries: Sequence[bytes]) -> tuple[int, Hash]:
+        """See the port."""
+        return run_of(start, entries)
+
+    def rebuild(self, log: LogId, segment: Segment) -> bool:
+        """See the port."""
+        made = make(log, self.records(log, segment.start, segment.end))
+        if (made.segment.gap_count, made.segment.run_root) != (segment.gap_count, segment.run_root):
+            raise IntegrityError("the records give another index", where=segment.key)
+        if self._objects.get(segment.index_key) == made.index:
+            return False
+        self._objects.replace({segment.index_key: made.index})
+        self._files.forget(segment)
+        return True
 
     def refresh(self, log: LogId) -> None:
         """See the port."""

@@ -1,6 +1,6 @@
 """Building the index of a segment (its form is told in `lookup`), column-wise for speed.
 
-`vitne.core.gap.build_run` is the plain form of the same sorting; a test holds one to the other.
+`vitne.core.gap` is the plain form of the same sorting and hashing; a test holds one to the other.
 """
 
 import zlib
@@ -15,16 +15,19 @@ from msgspec import Struct
 
 from vitne.adapters.archive.lookup import (
     BLOCK_KEYS,
-    FRAGMENT_BYTES,
+    KEY_BYTES,
     MAGIC,
     MANY,
+    NUMBERED,
     PREFIX,
     Head,
     need_little_endian,
 )
+from vitne.adapters.archive.run_tree import Keys, RunTree, run_tree
 from vitne.core.entry import EVENT, HEADER_BYTES
 from vitne.core.gap import MAX_SEGMENT_ENTRIES, keys_of
 from vitne.core.keys import TAGGED_BYTES
+from vitne.core.types import Hash
 from vitne.errors import IntegrityError
 
 _MOST_VALUES: Final = 256
@@ -39,7 +42,16 @@ class Values(Struct, frozen=True):
     target_types: frozenset[str]
 
 
-def build(start: int, entries: Sequence[bytes], ids: Sequence[bytes], values: Values) -> bytes:
+class Index(Struct, frozen=True):
+    """The index of a segment, and what the index log says of it."""
+
+    data: bytes
+    """Of the file."""
+    gap_count: int
+    run_root: Hash
+
+
+def build(start: int, entries: Sequence[bytes], ids: Sequence[bytes], values: Values) -> Index:
     """The index of a segment.
 
     Args:
@@ -48,25 +60,14 @@ def build(start: int, entries: Sequence[bytes], ids: Sequence[bytes], values: Va
         ids: beside them, the event ids; empty for control entries.
         values: issuers and target types of the events.
     """
-    need_little_endian()
-    if not 0 < len(entries) <= MAX_SEGMENT_ENTRIES:
-        raise IntegrityError(f"a segment has 1 to {MAX_SEGMENT_ENTRIES} entries")
-    held, positions = _keys(entries)
-    order = pc.array_sort_indices(held)  # stable: positions of equal keys go on ascending
-    distinct = held.take(order).value_counts()
-    keys = distinct.field("values").cast(pa.binary())
-    counts: list[int] = distinct.field("counts").to_pylist()
-    ends = pc.cumulative_sum(distinct.field("counts")).to_pylist()
+    keys = sort_keys(entries)
+    tree = run_tree(start, entries, keys)
     known = sorted(
         int.from_bytes(event_id[12:], "big") << 16 | at
         for at, event_id in enumerate(ids)
         if event_id
     )
-    sections = {
-        "keys": _fragments(keys),
-        "counts": bytes([min(MANY, count) for count in counts]),
-        "blocks": array("I", [0, *ends[BLOCK_KEYS - 1 :: BLOCK_KEYS]]).tobytes(),
-        "postings": array("H", positions.take(order).to_pylist()).tobytes(),
+    sections = _sections(keys, tree) | {
         "ids": array("I", [each >> 16 for each in known]).tobytes(),
         "id_positions": array("H", [each & 0xFFFF for each in known]).tobytes(),
     }
@@ -77,14 +78,78 @@ def build(start: int, entries: Sequence[bytes], ids: Sequence[bytes], values: Va
         epochs=tuple(sorted(int.from_bytes(epoch, "big") for epoch in epochs)),
         issuers=_few(values.issuers),
         target_types=_few(values.target_types),
-        kinds=_kinds(keys),
-        many={str(at): count for at, count in enumerate(counts) if count >= MANY},
+        kinds=_kinds(keys.blob),
+        many={str(at): count for at, count in enumerate(keys.counts) if count >= MANY},
         sections={},
     )
-    return _file(sections, head)
+    return Index(_file(sections, head), tree.gap_count, tree.root)
 
 
-def _keys(entries: Sequence[bytes]) -> tuple[pa.Array, pa.Array]:
+def run_of(start: int, entries: Sequence[bytes]) -> tuple[int, Hash]:
+    """Number of gap leaves of consecutive entries, and the root of their tree."""
+    tree = run_tree(start, entries, sort_keys(entries))
+    return tree.gap_count, tree.root
+
+
+def sort_keys(entries: Sequence[bytes]) -> Keys:
+    """The distinct keys of 1 to 65,536 entries, ascending, and the positions that hold each."""
+    need_little_endian()
+    if not 0 < len(entries) <= MAX_SEGMENT_ENTRIES:
+        raise IntegrityError(f"a segment has 1 to {MAX_SEGMENT_ENTRIES} entries")
+    blobs, positions = _keys(entries)
+    order = _order(blobs)
+    buffer = pa.py_buffer(blobs)
+    held = pa.Array.from_buffers(pa.binary(TAGGED_BYTES), len(positions), [None, buffer])
+    distinct = held.take(order).value_counts()
+    blob = _bytes_of(distinct.field("values"))
+    counts: list[int] = distinct.field("counts").to_pylist()
+    ends = pc.cumulative_sum(distinct.field("counts")).to_pylist()
+    kinds = _kinds(blob)
+    numbered = [at for kind in NUMBERED for at in range(*kinds.get(str(kind), (0, 0)))]
+    return Keys(blob, counts, [0, *ends[:-1]], positions.take(order).to_pylist(), numbered)
+
+
+def _order(blobs: bytes) -> pa.Array:
+    """Places of the keys in ascending order, equal ones as they come.
+
+    Sorted by their first 8 bytes as numbers, which is far faster; keys that differ only behind
+    them, one in billions, are found by looking at the result, and then all is sorted by the whole.
+    """
+    count = len(blobs) // TAGGED_BYTES
+    whole = pa.Array.from_buffers(pa.binary(TAGGED_BYTES), count, [None, pa.py_buffer(blobs)])
+    numbers = array("Q", _bytes_of(pc.binary_slice(whole, 0, 8)))
+    numbers.byteswap()
+    order = pc.array_sort_indices(pa.array(numbers, pa.uint64()))
+    sorted_keys = whole.take(order).cast(pa.binary())
+    if count > 1 and not pc.all(pc.less_equal(sorted_keys[:-1], sorted_keys[1:])).as_py():
+        return pc.array_sort_indices(whole)
+    return order
+
+
+def _bytes_of(fixed: pa.Array) -> bytes:
+    """The values of an array of fixed or variable width without nulls, one after another."""
+    if pa.types.is_fixed_size_binary(fixed.type):
+        width = fixed.type.byte_width
+        data = fixed.buffers()[1]
+        return bytes(data[fixed.offset * width : (fixed.offset + len(fixed)) * width])
+    return b"".join(fixed.to_pylist())
+
+
+def _sections(keys: Keys, tree: RunTree) -> dict[str, bytes]:
+    blob, counts = keys.blob, keys.counts
+    places = range(1, len(blob), TAGGED_BYTES)
+    return {
+        "keys": b"".join([blob[at : at + KEY_BYTES] for at in places]),
+        "counts": bytes([min(MANY, count) for count in counts]),
+        "blocks": array("I", keys.starts[::BLOCK_KEYS]).tobytes(),
+        "postings": array("H", keys.positions).tobytes(),
+        "roots": tree.roots,
+        "numbers": tree.numbers,
+        "nodes": tree.nodes,
+    }
+
+
+def _keys(entries: Sequence[bytes]) -> tuple[bytes, pa.Array]:
     """Every key of every entry, entry by entry, and beside it the position of its entry."""
     blobs: list[bytes] = []
     positions: list[int] = []
@@ -98,26 +163,16 @@ def _keys(entries: Sequence[bytes]) -> tuple[pa.Array, pa.Array]:
             keys = keys_of(entry)
             blobs += keys
             positions += [position] * len(keys)
-    blob = pa.py_buffer(b"".join(blobs))
-    keys_array = pa.Array.from_buffers(pa.binary(TAGGED_BYTES), len(positions), [None, blob])
-    return keys_array, pa.array(positions, pa.uint16())
+    return b"".join(blobs), pa.array(array("H", positions), pa.uint16())
 
 
-def _fragments(keys: pa.Array) -> bytes:
-    """The first bytes of each key behind its kind, as little-endian numbers."""
-    cut = pc.binary_slice(keys, 1, 1 + FRAGMENT_BYTES)
-    numbers = array("I", b"".join(cut.to_pylist()))
-    numbers.byteswap()
-    return numbers.tobytes()
-
-
-def _kinds(keys: pa.Array) -> dict[str, tuple[int, int]]:
+def _kinds(blob: bytes) -> dict[str, tuple[int, int]]:
     """Kind → range of its keys, which ascend."""
     found: dict[str, tuple[int, int]] = {}
-    start = 0
-    for each in pc.binary_slice(keys, 0, 1).value_counts().to_pylist():
-        found[str(each["values"][0])] = (start, start + each["counts"])
-        start += each["counts"]
+    kinds = blob[::TAGGED_BYTES]
+    for kind in sorted(set(kinds)):
+        start = kinds.index(kind)
+        found[str(kind)] = (start, start + kinds.count(kind))
     return found
 
 

@@ -3,19 +3,23 @@ r"""The index beside each segment: which entries hold a key, and where an event 
 It answers without reading entries, in microseconds, from about 30 bytes an event. It is a pure
 function of the segment's entries, event ids and facets, so it can be rebuilt and compared.
 
-    "vitidx1\n" · u32 length of the head · u32 CRC-32 of all that follows ·
+    "vitidx2\n" · u32 length of the head · u32 CRC-32 of all that follows ·
     head (JSON) · sections, each at a multiple of 8
 
-`keys`      of every distinct 17-byte key of the entries (stored and implied, transparency-log
-            §3.4), in the order of the gap leaves: the first 4 of its 16 bytes. Kinds are ranges.
+`keys`      every distinct 17-byte key of the entries (stored and implied, transparency-log §3.4)
+            without its kind, ascending; kinds are ranges. Key i is that of gap leaf i + 1: leaf 0
+            is the sentinel.
 `counts`    u8 per key: how many entries hold it; 255: see `many` in the head.
 `blocks`    u32 per 64 keys: how many postings lie before them.
 `postings`  u16 per key and entry: position in the segment, ascending per key.
+`roots`     32 bytes per key of `many`, in the order of the keys: the root of its postings.
+`numbers`   three u64 per key of kinds 4 and 7, in the order of the keys: smallest, largest and
+            number of distinct stream numbers of its entries.
+`nodes`     32 bytes each: roots of the full subtrees of 32, 64, 128, … gap leaves, level by level.
 `ids`       last 4 bytes of every event id, sorted; `id_positions`, u16, beside it.
 
-Fewer bytes of a key than it has may point to entries that do not hold it, never hide one: who
-asks reads what is pointed at. Whole keys stand in the entries, so gap leaf i is made from the
-first entry that `postings` names for key i. Numbers are little-endian.
+So a gap leaf is made from a few numbers, and its path from at most 32 of them and stored nodes.
+Numbers are little-endian.
 """
 
 import mmap
@@ -30,13 +34,22 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from vitne.core.gap import FIRST_KEY, GAP_MAGIC, LAST_KEY, LAYOUT, postings_root
+from vitne.core.keys import STREAM, STREAM_CONTROL
+from vitne.core.merkle import EMPTY_ROOT, leaf_hash, root
+from vitne.core.strict import HASH_BYTES
+from vitne.core.types import Hash
 from vitne.errors import ConfigurationError, IntegrityError
 
-MAGIC: Final = b"vitidx1\n"
+MAGIC: Final = b"vitidx2\n"
 BLOCK_KEYS: Final = 64
 MANY: Final = 255
 """A count that does not fit stands as this, and in `Head.many`."""
-FRAGMENT_BYTES: Final = 4
+KEY_BYTES: Final = 16
+NODE_LEVEL: Final = 5
+"""Level of the lowest nodes that are stored: subtrees of 32 gap leaves."""
+NUMBERED: Final = (STREAM, STREAM_CONTROL)
+"""Kinds whose gap leaves tell stream numbers."""
 PREFIX: Final = Layout("<8sII")
 """Magic, length of the head, CRC-32 of everything that follows."""
 
@@ -78,14 +91,21 @@ class Lookup:
         start = PREFIX.size + length
         self.head = msgspec.json.decode(view[PREFIX.size : start], type=Head)
         body = view[start:]
+        self._kinds = [(int(kind), span) for kind, span in self.head.kinds.items()]
+        self._kinds.sort()
         parts = {name: body[at : at + size] for name, (at, size) in self.head.sections.items()}
-        self._keys = parts["keys"].cast("I")
+        self._keys = parts["keys"]
         self._counts = parts["counts"]
         self._blocks = parts["blocks"].cast("I")
         self._postings = parts["postings"].cast("H")
+        self._roots = parts["roots"]
+        self._numbers = parts["numbers"].cast("Q")
+        self._nodes = parts["nodes"]
         self._ids = parts["ids"].cast("I")
         self._id_positions = parts["id_positions"].cast("H")
         self._many = {int(at): count for at, count in self.head.many.items()}
+        self._rank = {at: rank for rank, at in enumerate(sorted(self._many))}
+        self._levels = _levels(self.leaf_count)
 
     @classmethod
     def open(cls, path: Path) -> "Lookup":
@@ -98,27 +118,114 @@ class Lookup:
         data.madvise(mmap.MADV_RANDOM)
         return found
 
+    @property
+    def leaf_count(self) -> int:
+        """Number of gap leaves: one per key, and the sentinel."""
+        return len(self._counts) + 1
+
     def positions(self, key: bytes) -> Sequence[int]:
-        """Positions of all entries that hold a tagged key, and rarely of one that does not."""
-        low, high = self.head.kinds.get(str(key[0]), (0, 0))
-        fragment = int.from_bytes(key[1 : 1 + FRAGMENT_BYTES], "big")
-        at = bisect_left(self._keys, fragment, low, high)
-        if at == high or self._keys[at] != fragment:
-            return ()
-        found = self._held(at)
-        while at + 1 < high and self._keys[at + 1] == fragment:  # two keys that start alike
-            at += 1
-            found = sorted({*found, *self._held(at)})
-        return found
+        """Positions of all entries that hold a tagged key."""
+        at = self._after(key) - 1
+        return self._held(at) if at >= 0 and self.tagged(at) == key else ()
+
+    def tagged(self, at: int) -> bytes:
+        """Key number `at` with its kind in front."""
+        key = bytes(self._keys[at * KEY_BYTES : (at + 1) * KEY_BYTES])
+        for kind, (low, high) in self._kinds:
+            if low <= at < high:
+                return bytes((kind,)) + key
+        raise IntegrityError("a key of an index without a kind")
+
+    def _after(self, key: bytes) -> int:
+        """How many keys are not above this tagged one."""
+        low, high = 0, len(self._counts)
+        for kind, (first, last) in self._kinds:
+            if kind > key[0]:
+                break
+            low, high = (first, last) if kind == key[0] else (last, last)
+        keys, wanted = self._keys, key[1:]
+        while low < high:
+            middle = (low + high) // 2
+            if bytes(keys[middle * KEY_BYTES : (middle + 1) * KEY_BYTES]) <= wanted:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
     def _held(self, at: int) -> Sequence[int]:
-        block = at // BLOCK_KEYS * BLOCK_KEYS
-        before = self._counts[block:at]
-        start = self._blocks[block // BLOCK_KEYS] + sum(before)
-        if self._many:
-            start += sum(self._many[n] - MANY for n in range(block, at) if n in self._many)
-        found: Sequence[int] = self._postings[start : start + self._many.get(at, self._counts[at])]
+        start = self._offset(at)
+        found: Sequence[int] = self._postings[start : start + self._count(at)]
         return found
+
+    def _count(self, at: int) -> int:
+        count = self._counts[at]
+        return self._many[at] if count == MANY else count
+
+    def _offset(self, at: int) -> int:
+        """Where the postings of a key begin."""
+        block = at // BLOCK_KEYS
+        before = self._counts[block * BLOCK_KEYS : at]
+        found: int = self._blocks[block] + sum(before)
+        if MANY in before:
+            found += sum(
+                self._many[n] - MANY for n in range(block * BLOCK_KEYS, at) if n in self._many
+            )
+        return found
+
+    # ---------------------------------------------------------------- gap leaves
+
+    def find_leaf(self, key: bytes) -> int:
+        """Position of the gap leaf that answers for a tagged key: leaf.key <= key < leaf.next."""
+        return self._after(key)
+
+    def leaf(self, place: int) -> bytes:
+        """The encoded gap leaf at a position (transparency-log §5.2)."""
+        return self.leaves(place, 1)[0]
+
+    def leaves(self, place: int, count: int) -> list[bytes]:
+        """The encoded gap leaves at positions [place, place + count)."""
+        found: list[bytes] = []
+        first, last = max(place - 1, 0), min(place + count - 1, len(self._counts))
+        keys = [self.tagged(at) for at in range(first, min(last + 1, len(self._counts)))]
+        if last == len(self._counts):
+            keys.append(LAST_KEY)
+        if place == 0:
+            found.append(LAYOUT.pack(GAP_MAGIC, FIRST_KEY, keys[0], 0, 0, 0, 0, 0, 0, EMPTY_ROOT))
+        offset, start = self._offset(first), self.head.start
+        for at, key, following in zip(range(first, last), keys, keys[1:], strict=False):
+            size = self._count(at)
+            held = self._postings[offset : offset + size]
+            offset += size
+            low, high, top = start + held[0], start + held[-1], self._postings_root(at, held)
+            numbers = self._sequence(key, at)
+            found.append(LAYOUT.pack(GAP_MAGIC, key, following, size, low, high, *numbers, top))
+        return found
+
+    def node(self, level: int, index: int) -> Hash:
+        """Root of a full subtree of gap leaves (`merkle.Node`)."""
+        if level >= NODE_LEVEL:
+            start = (self._levels[level - NODE_LEVEL] + index) * HASH_BYTES
+            return Hash(bytes(self._nodes[start : start + HASH_BYTES]))
+        return root([leaf_hash(leaf) for leaf in self.leaves(index << level, 1 << level)])
+
+    def _sequence(self, key: bytes, at: int) -> Sequence[int]:
+        if key[0] not in NUMBERED:
+            return (0, 0, 0)
+        before = 0
+        for kind, (low, high) in self._kinds:
+            if kind in NUMBERED:
+                if low <= at < high:
+                    before += at - low
+                    break
+                before += high - low
+        return self._numbers[3 * before : 3 * before + 3]
+
+    def _postings_root(self, at: int, held: Sequence[int]) -> Hash:
+        rank = self._rank.get(at)
+        if rank is not None:
+            return Hash(bytes(self._roots[rank * HASH_BYTES : (rank + 1) * HASH_BYTES]))
+        start = self.head.start
+        return postings_root([start + each for each in held])
 
     def find(self, event_id: bytes) -> list[int]:
         """Positions of the events that may have an id."""
@@ -129,6 +236,16 @@ class Lookup:
             found.append(self._id_positions[at])
             at += 1
         return found
+
+
+def _levels(leaf_count: int) -> list[int]:
+    """How many stored nodes lie before each level, from `NODE_LEVEL` up."""
+    found, before, level = [], 0, NODE_LEVEL
+    while leaf_count >> level:
+        found.append(before)
+        before += leaf_count >> level
+        level += 1
+    return found
 
 
 def need_little_endian() -> None:

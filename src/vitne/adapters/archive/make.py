@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from vitne.adapters.archive.columns import DELTA, DICTIONARY, ROW_GROUP_ROWS
 from vitne.adapters.archive.encode import to_table
-from vitne.adapters.archive.index import Values, build
+from vitne.adapters.archive.index import Index, Values, build
 from vitne.core.fields import target_texts
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
@@ -49,11 +49,12 @@ def make(log: LogId, records: Sequence[Record]) -> Made:
     data = to_parquet(table)
     start = table.column("index")[0].as_py()
     values = Values(_issuers(table), _target_types(shown))
+    index = build(start, entries, ids, values)
     return Made(
-        segment=_segment(log, table, data),
+        segment=_segment(log, table, data, index),
         table=table,
         data=data,
-        index=build(start, entries, ids, values),
+        index=index.data,
         entries=entries,
     )
 
@@ -83,7 +84,7 @@ def _target_types(shown: Iterable[str]) -> frozenset[str]:
     return frozenset(text.partition("/")[0] for targets in shown for text in target_texts(targets))
 
 
-def _segment(log: LogId, table: pa.Table, data: bytes) -> Segment:
+def _segment(log: LogId, table: pa.Table, data: bytes, index: Index) -> Segment:
     indices, recorded = table.column("index"), table.column("recorded_us")
     start, end = LeafIndex(indices[0].as_py()), LeafIndex(indices[-1].as_py() + 1)
     times = table.column("occurred_us").filter(table.column("event_id").is_valid())
@@ -99,4 +100,6 @@ def _segment(log: LogId, table: pa.Table, data: bytes) -> Segment:
         recorded_us=(recorded[0].as_py(), recorded[-1].as_py()),
         occurred_us=(min(occurred), max(occurred)) if occurred else (0, 0),
         index_key=f"{key}.idx",
+        gap_count=index.gap_count,
+        run_root=index.run_root,
     )

@@ -7,10 +7,14 @@ import msgspec
 
 from vitne.adapters.memory.search import MemorySearch
 from vitne.core.fields import Reading, field
+from vitne.core.gap import build_run, gap_leaves, run_root
+from vitne.core.merkle import leaf_hash, root
+from vitne.core.multiproof import multiproof_ranges
 from vitne.core.record import Record
 from vitne.core.source_summary import SourceSummary, summarize
-from vitne.core.types import LeafIndex, LogId
-from vitne.ports import Segment, SegmentCatalog
+from vitne.core.types import Hash, LeafIndex, LogId
+from vitne.errors import NotFoundError
+from vitne.ports import GapAnswer, Segment, SegmentCatalog
 
 
 class MemoryArchive(MemorySearch):
@@ -31,6 +35,7 @@ class MemoryArchive(MemorySearch):
         key = f"segments/{log}/{first.index}-{last.index + 1}"
         body = msgspec.msgpack.encode(records)
         self._files[key] = tuple(records)
+        run = build_run(first.index, [record.entry for record in records])
         times = [record.facets.occurred_us for record in records if record.event_id]
         return Segment(
             start=first.index,
@@ -41,7 +46,33 @@ class MemoryArchive(MemorySearch):
             events=len(times),
             recorded_us=(first.recorded_us, last.recorded_us),
             occurred_us=(min(times, default=0), max(times, default=0)),
+            gap_count=len(run.leaves),
+            run_root=run.root(),
         )
+
+    def gaps(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> GapAnswer:  # noqa: ARG002 - the port names it
+        """See the port."""
+        if segment.key not in self._files:
+            raise NotFoundError("the segment is gone", where=segment.key)
+        run = build_run(segment.start, [record.entry for record in self._files[segment.key]])
+        places = sorted({run.find(key) for key in keys})
+        leaves = [leaf.encode() for leaf in run.leaves]
+        hashes = [leaf_hash(leaf) for leaf in leaves]
+        ranges = multiproof_ranges(len(leaves), places)
+        return GapAnswer(
+            [(place, leaves[place]) for place in places],
+            [root(hashes[start:end]) for start, end in ranges],
+            {place: run.postings[place] for place in places if run.leaves[place].key in keys},
+        )
+
+    def run_of(self, start: LeafIndex, entries: Sequence[bytes]) -> tuple[int, Hash]:
+        """See the port."""
+        leaves = gap_leaves(start, entries)
+        return len(leaves), run_root(leaves)
+
+    def rebuild(self, log: LogId, segment: Segment) -> bool:  # noqa: ARG002 - the port names them
+        """Nothing is kept that could be damaged."""
+        return False
 
     def fetch(self, log: LogId, indices: Sequence[LeafIndex]) -> list[Record]:
         """See the port."""

@@ -5,6 +5,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
+from vitne.adapters.memory.index_log import MemoryIndexLog
 from vitne.adapters.memory.records import MemoryRecords
 from vitne.adapters.memory.world import World
 from vitne.core.types import LogId
@@ -20,16 +21,25 @@ class MemoryCheckpoints:
 
     def head(self, log: LogId) -> Head | None:
         """See the port."""
-        return self._world.state(log).head
+        name, cell = _cell(log)
+        found: Head | None = getattr(self._world.state(name), cell)
+        return found
 
     def swap(self, swaps: Sequence[Swap]) -> None:
         """See the port."""
         with self._world.writing() as draft:
             for swap in swaps:
-                state = draft.log(swap.log)
-                if state.head != swap.old:
+                name, cell = _cell(swap.log)
+                state = draft.log(name)
+                if getattr(state, cell) != swap.old:
                     raise CheckpointConflictError("the stored head is another", where=swap.log)
-                state.head = swap.new
+                setattr(state, cell, swap.new)
+
+
+def _cell(log: LogId) -> tuple[LogId, str]:
+    """The log of a tree, and where its head is kept."""
+    name = LogId(log.removesuffix("/index"))
+    return name, "head" if name == log else "index_head"
 
 
 class MemoryCatalog:
@@ -140,6 +150,7 @@ class MemoryHouse:
         self.records = MemoryRecords(world)
         self.checkpoints = MemoryCheckpoints(world)
         self.segments = MemoryCatalog(world)
+        self.index_log = MemoryIndexLog(world)
         self.state = MemoryState(world)
 
     def close(self) -> None:

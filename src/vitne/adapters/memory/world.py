@@ -12,6 +12,7 @@ from vitne.ports import (
     ApiKey,
     Aside,
     Head,
+    SealedRun,
     Seen,
     Segment,
     SourceKey,
@@ -42,6 +43,10 @@ class LogState:
     telling: Telling | None = None
     told_keys: dict[bytes, ToldKey] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
+    index_head: Head | None = None
+    runs: list[SealedRun] = field(default_factory=list)
+    counter: tuple[LeafIndex, bytes] = (_START, b"")
+    told_runs: int = 0
 
     def copy(self) -> "LogState":
         """One that can be changed without changing this one."""
@@ -55,6 +60,7 @@ class LogState:
             told=dict(self.told),
             told_keys=dict(self.told_keys),
             segments=list(self.segments),
+            runs=list(self.runs),
         )
 
 

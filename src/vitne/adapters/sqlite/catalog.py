@@ -69,6 +69,10 @@ def _row(no: int, segment: Segment) -> Row:
         *segment.recorded_us,
         *segment.occurred_us,
         segment.index_key,
+        segment.level,
+        segment.record,
+        segment.gap_count,
+        segment.run_root,
     )
 
 
@@ -83,4 +87,8 @@ def _segment(row: Row) -> Segment:
         recorded_us=(row[6], row[7]),
         occurred_us=(row[8], row[9]),
         index_key=row[10],
+        level=row[11],
+        record=row[12],
+        gap_count=row[13],
+        run_root=row[14],
     )

@@ -9,6 +9,9 @@ from vitne.core.types import Hash, LogId, TreeSize
 from vitne.errors import CheckpointConflictError, NotFoundError
 from vitne.ports import Head, Swap
 
+_INDEX = "/index"
+"""Ends the id of an index log's tree; no id of a log holds a slash."""
+
 
 class SqliteCheckpoints:
     """Heads, swapped in the store's own transactions: all swaps of a call, or none."""
@@ -30,22 +33,32 @@ class SqliteCheckpoints:
                 _swap(connection, swap)
 
 
+def _tree(log: LogId) -> tuple[str, bool]:
+    """The log of a tree, and whether the tree is its index log."""
+    name = log.removesuffix(_INDEX)
+    return name, name != log
+
+
 def _head(connection: sqlite3.Connection, log: LogId) -> Head | None:
-    row = connection.execute(query("head"), (log,)).fetchone()
+    name, of_index = _tree(log)
+    row = connection.execute(query("index_head" if of_index else "head"), (name,)).fetchone()
     return None if row is None else Head(size=TreeSize(row[0]), root=Hash(row[1]), note=row[2])
 
 
 def _swap(connection: sqlite3.Connection, swap: Swap) -> None:
-    row = connection.execute(query("log_no"), (swap.log,)).fetchone()
+    name, of_index = _tree(swap.log)
+    row = connection.execute(query("log_no"), (name,)).fetchone()
     if row is None:
         raise NotFoundError(f"there is no log {swap.log!r}")
     (no,) = row
     new, old = swap.new, swap.old
     if old is None:
-        changed = connection.execute(query("first_head"), (no, new.size, new.root, new.note))
+        first = query("first_index_head" if of_index else "first_head")
+        changed = connection.execute(first, (no, new.size, new.root, new.note))
     else:
         changed = connection.execute(
-            query("swap_head"), (new.size, new.root, new.note, no, old.size, old.root, old.note)
+            query("swap_index_head" if of_index else "swap_head"),
+            (new.size, new.root, new.note, no, old.size, old.root, old.note),
         )
     if changed.rowcount != 1:
         stored = _head(connection, swap.log)
@@ -55,4 +68,5 @@ def _swap(connection: sqlite3.Connection, swap: Swap) -> None:
             where=swap.log,
             hint="another publisher was faster, or the store went back; read the head again",
         )
-    connection.execute(query("set_head_size"), (new.size, no))
+    if not of_index:
+        connection.execute(query("set_head_size"), (new.size, no))

@@ -7,6 +7,7 @@ from typing import Self
 from vitne.adapters.sqlite.catalog import SqliteCatalog
 from vitne.adapters.sqlite.checkpoints import SqliteCheckpoints
 from vitne.adapters.sqlite.database import BUSY_S, Database
+from vitne.adapters.sqlite.index_log import SqliteIndexLog
 from vitne.adapters.sqlite.records import SqliteRecords
 from vitne.adapters.sqlite.state import SqliteState
 
@@ -19,6 +20,7 @@ class SqliteHouse:
         self.records = SqliteRecords(database)
         self.checkpoints = SqliteCheckpoints(database)
         self.segments = SqliteCatalog(database)
+        self.index_log = SqliteIndexLog(database)
         self.state = SqliteState(database)
 
     @classmethod

@@ -260,13 +260,15 @@ UPDATE log SET head_size = ? WHERE no = ?;
 -- segments --
 SELECT
   start_index, end_index, key, file_bytes, sha256, events,
-  first_recorded_us, last_recorded_us, least_occurred_us, greatest_occurred_us, index_key
+  first_recorded_us, last_recorded_us, least_occurred_us, greatest_occurred_us, index_key,
+  level, record, gap_count, run_root
 FROM segment WHERE log_no = (SELECT no FROM log WHERE id = ?) ORDER BY start_index;
 
 -- segments_between --
 SELECT
   start_index, end_index, key, file_bytes, sha256, events,
-  first_recorded_us, last_recorded_us, least_occurred_us, greatest_occurred_us, index_key
+  first_recorded_us, last_recorded_us, least_occurred_us, greatest_occurred_us, index_key,
+  level, record, gap_count, run_root
 FROM segment WHERE log_no = ? AND end_index > ? AND start_index < ? ORDER BY start_index;
 
 -- sealed_end --
@@ -275,8 +277,9 @@ SELECT no, sealed_end FROM log WHERE id = ?;
 -- add_segment --
 INSERT INTO segment (
   log_no, start_index, end_index, key, file_bytes, sha256, events,
-  first_recorded_us, last_recorded_us, least_occurred_us, greatest_occurred_us, index_key
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+  first_recorded_us, last_recorded_us, least_occurred_us, greatest_occurred_us, index_key,
+  level, record, gap_count, run_root
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- set_sealed_end --
 UPDATE log SET sealed_end = ? WHERE no = ?;
@@ -308,3 +311,40 @@ FROM api_key WHERE id = ?;
 
 -- revoke_key --
 UPDATE api_key SET revoked_us = CASE revoked_us WHEN 0 THEN ? ELSE revoked_us END WHERE id = ?;
+
+-- index_size --
+SELECT no, (SELECT COUNT(*) FROM index_record WHERE log_no = no) FROM log WHERE id = ?;
+
+-- index_counter --
+SELECT sealed_end, counter, told FROM index_log WHERE log_no = ?;
+
+-- add_index_record --
+INSERT INTO index_record (log_no, position, record, segment, troubles) VALUES (?, ?, ?, ?, ?);
+
+-- set_index_counter --
+INSERT INTO index_log (log_no, sealed_end, counter) VALUES (?, ?, ?)
+ON CONFLICT (log_no) DO UPDATE SET sealed_end = excluded.sealed_end, counter = excluded.counter;
+
+-- set_index_told --
+UPDATE index_log SET told = ? WHERE log_no = (SELECT no FROM log WHERE id = ?);
+
+-- index_records --
+SELECT record FROM index_record
+WHERE log_no = (SELECT no FROM log WHERE id = ?) AND position >= ? AND position < ?
+ORDER BY position;
+
+-- index_runs --
+SELECT segment, record, troubles FROM index_record
+WHERE log_no = (SELECT no FROM log WHERE id = ?) AND position >= ? AND position < ?
+ORDER BY position;
+
+-- index_head --
+SELECT size, root, note FROM index_head WHERE log_no = (SELECT no FROM log WHERE id = ?);
+
+-- first_index_head --
+INSERT INTO index_head (log_no, size, root, note) VALUES (?, ?, ?, ?)
+ON CONFLICT (log_no) DO NOTHING;
+
+-- swap_index_head --
+UPDATE index_head SET size = ?, root = ?, note = ?
+WHERE log_no = ? AND size = ? AND root = ? AND note = ?;

@@ -152,8 +152,37 @@ CREATE TABLE segment (
   least_occurred_us INTEGER NOT NULL,
   greatest_occurred_us INTEGER NOT NULL,
   index_key TEXT NOT NULL,
+  level INTEGER NOT NULL DEFAULT 0,
+  record INTEGER NOT NULL DEFAULT -1,
+  gap_count INTEGER NOT NULL DEFAULT 0,
+  run_root BLOB NOT NULL DEFAULT x'',
   PRIMARY KEY (log_no, start_index)
 ) STRICT, WITHOUT ROWID;
+
+-- The index log of each log: its records, each with what it was made of.
+CREATE TABLE index_record (
+  log_no INTEGER NOT NULL REFERENCES log (no),
+  position INTEGER NOT NULL,
+  record BLOB NOT NULL,
+  segment BLOB NOT NULL,
+  troubles BLOB NOT NULL,
+  PRIMARY KEY (log_no, position)
+) STRICT;
+
+-- Where sealing stands, and the streams as counted up to there.
+CREATE TABLE index_log (
+  log_no INTEGER PRIMARY KEY REFERENCES log (no),
+  sealed_end INTEGER NOT NULL,
+  counter BLOB NOT NULL,
+  told INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE index_head (
+  log_no INTEGER PRIMARY KEY REFERENCES log (no),
+  size INTEGER NOT NULL,
+  root BLOB NOT NULL,
+  note TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE tenant (
   id TEXT PRIMARY KEY,

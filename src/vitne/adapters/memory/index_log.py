@@ -1,0 +1,58 @@
+"""The records of index logs in lists (`vitne.ports.IndexLogStore`)."""
+
+from collections.abc import Sequence
+
+from vitne.adapters.memory.world import World
+from vitne.core.types import LeafIndex, LogId
+from vitne.errors import ConflictError
+from vitne.ports import SealedRun
+
+
+class MemoryIndexLog:
+    """Records on a world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def size(self, log: LogId) -> int:
+        """See the port."""
+        return len(self._world.state(log).runs)
+
+    def append(self, log: LogId, run: SealedRun, counter: bytes) -> None:
+        """See the port."""
+        segment = run.segment
+        with self._world.writing() as draft:
+            state = draft.log(log)
+            if segment.record != len(state.runs):
+                raise ConflictError(f"the index log has {len(state.runs)} records", where=log)
+            if segment.level == 0:
+                if segment.start != state.counter[0]:
+                    raise ConflictError("the run does not follow on the last one", where=log)
+                state.counter = segment.end, counter
+            state.runs.append(run)
+
+    def records(self, log: LogId, start: int, end: int) -> list[bytes]:
+        """See the port."""
+        return [run.record for run in self._world.state(log).runs[start:end]]
+
+    def run(self, log: LogId, position: int) -> SealedRun | None:
+        """See the port."""
+        runs = self._world.state(log).runs
+        return runs[position] if 0 <= position < len(runs) else None
+
+    def runs_from(self, log: LogId, position: int) -> Sequence[SealedRun]:
+        """See the port."""
+        return self._world.state(log).runs[position:]
+
+    def counter(self, log: LogId) -> tuple[LeafIndex, bytes]:
+        """See the port."""
+        return self._world.state(log).counter
+
+    def told(self, log: LogId) -> int:
+        """See the port."""
+        return self._world.state(log).told_runs
+
+    def set_told(self, log: LogId, count: int) -> None:
+        """See the port."""
+        with self._world.writing() as draft:
+            draft.log(log).told_runs = count

@@ -1,0 +1,95 @@
+"""The records of index logs (`vitne.ports.IndexLogStore`)."""
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from vitne.adapters.sqlite.database import Database
+from vitne.adapters.sqlite.queries import query
+from vitne.core.types import LeafIndex, LogId
+from vitne.errors import ConflictError, NotFoundError
+from vitne.ports import SealedRun, Segment
+
+
+class SqliteIndexLog:
+    """Records as rows; segments in them as msgpack."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def size(self, log: LogId) -> int:
+        """See the port."""
+        with self._database.reading() as connection:
+            return _size(connection, log)[1]
+
+    def append(self, log: LogId, run: SealedRun, counter: bytes) -> None:
+        """See the port."""
+        segment = run.segment
+        with self._database.writing() as connection:
+            no, size = _size(connection, log)
+            if segment.record != size:
+                raise ConflictError(
+                    f"the index log has {size} records, this is number {segment.record}", where=log
+                )
+            row = (no, size, run.record, msgspec.msgpack.encode(segment), run.troubles)
+            connection.execute(query("add_index_record"), row)
+            if segment.level == 0:
+                end = _counter(connection, no)[0]
+                if segment.start != end:
+                    raise ConflictError(
+                        f"[{segment.start}, {segment.end}) does not follow on {end}", where=log
+                    )
+                connection.execute(query("set_index_counter"), (no, segment.end, counter))
+
+    def records(self, log: LogId, start: int, end: int) -> list[bytes]:
+        """See the port."""
+        with self._database.reading() as connection:
+            rows = connection.execute(query("index_records"), (log, start, end))
+            return [row[0] for row in rows]
+
+    def run(self, log: LogId, position: int) -> SealedRun | None:
+        """See the port."""
+        found = self._runs(log, position, position + 1)
+        return found[0] if found else None
+
+    def runs_from(self, log: LogId, position: int) -> Sequence[SealedRun]:
+        """See the port."""
+        return self._runs(log, position, 1 << 53)
+
+    def counter(self, log: LogId) -> tuple[LeafIndex, bytes]:
+        """See the port."""
+        with self._database.reading() as connection:
+            end, counter, _ = _counter(connection, _size(connection, log)[0])
+            return LeafIndex(end), counter
+
+    def told(self, log: LogId) -> int:
+        """See the port."""
+        with self._database.reading() as connection:
+            return _counter(connection, _size(connection, log)[0])[2]
+
+    def set_told(self, log: LogId, count: int) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            connection.execute(query("set_index_told"), (count, log))
+
+    def _runs(self, log: LogId, start: int, end: int) -> list[SealedRun]:
+        with self._database.reading() as connection:
+            rows = connection.execute(query("index_runs"), (log, start, end)).fetchall()
+        return [
+            SealedRun(msgspec.msgpack.decode(row[0], type=Segment), row[1], row[2]) for row in rows
+        ]
+
+
+def _size(connection: sqlite3.Connection, log: LogId) -> tuple[int, int]:
+    row: tuple[int, int] | None = connection.execute(query("index_size"), (log,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"there is no log {log!r}")
+    return row
+
+
+def _counter(connection: sqlite3.Connection, no: int) -> tuple[int, bytes, int]:
+    row: tuple[int, bytes, int] | None = connection.execute(
+        query("index_counter"), (no,)
+    ).fetchone()
+    return row or (0, b"", 0)
