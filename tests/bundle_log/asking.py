@@ -99,29 +99,27 @@ class BundleLog(GrowingLog):
         wanted = {key.key for key in question.keys}
         gaps = [self._gap(position, question) for position in chosen]
         results = {i for i in range(a, b) if wanted & set(gap.keys_of(self.entries[i]))}
-        opened = sorted(results | set(binding))
+        opened = sorted({*results, *binding})
         signed = [self._sender(index) for index in opened]
         needed = {i for i in (a - 1, a, b - 1, b) if i >= 0} | set(range(covered, b))
         needed |= {self.erased[key] for key in self.erased if key[0] in opened}
         needed |= {one.batch for one in signed if one is not None}
         given = sorted({*self.landmarks, *opened, *needed} & set(range(size)))
-        log_head, index_head = self.heads(size)
-        log_policy, index_policy = self.policy_texts()
+        heads, policies = self.heads(size), self.policy_texts()
         positions = sorted(chosen)
-        record_leaves = [leaf_hash(data) for _, _, data, _ in self.runs]
         return Facts(
             origin=self.origin,
             range=(a, b),
             question=question,
-            log_policy=log_policy,
-            index_policy=index_policy,
-            log_checkpoint=log_head,
-            index_checkpoint=index_head,
+            log_policy=policies[0],
+            index_policy=policies[1],
+            log_checkpoint=heads[0],
+            index_checkpoint=heads[1],
             entries={index: self.entries[index] for index in given},
             path=path_of(self.leaves[:size], given),
             link=consistency_proof(self.leaves[:size], covered) if chosen else [],
             records=[(position, self.runs[position][2]) for position in positions],
-            index_path=path_of(record_leaves, positions),
+            index_path=path_of([leaf_hash(data) for _, _, data, _ in self.runs], positions),
             gaps=sorted(gaps, key=lambda one: one.record),
             opened=[self._opened(index, shown) for index in opened],
             senders=[one for one in signed if one is not None],

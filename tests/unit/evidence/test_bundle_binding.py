@@ -11,7 +11,7 @@ from vitne.core import keys
 from vitne.core.canonical import encode_trusted
 from vitne.core.note import sign
 from vitne.errors import VerificationError
-from vitne.evidence.bundle import Answer, verify
+from vitne.evidence.bundle import Answer, Policies, verify
 from vitne.evidence.bundle_attached import seal_text
 
 ISSUER = "https://id.example"
@@ -100,6 +100,17 @@ def test_each_epoch_of_index_keys_is_searched_and_bound(log: Any) -> None:
 
     assert [one.index for one in found.hits] == [first, second]
     assert (found.binding, partly.binding) == ("sender", "sender")
+
+
+def test_an_index_key_helps_without_policies_too(log: Any) -> None:
+    log.event("none-1")
+    data = log.bundle(keys.TARGET, ("customer", "nobody"), *closed(log))
+
+    found = verify(data, Policies(index_keys=log.index_keys))
+
+    assert (found.verdict, found.binding, found.trust) == ("disproved", "key", "bundled")
+    assert repr(Policies(index_keys=log.index_keys)) == "Policies(index_keys of [1])"
+    assert verify(data, Policies(log.policies().log)).trust == "bundled"
 
 
 def test_a_stream_is_its_own_key(log: Any) -> None:
