@@ -7,6 +7,8 @@ with memory_house(clock=FixedClock()) as house:
     ...
 """
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from vitne.adapters.memory.archive import MemoryArchive
@@ -14,11 +16,17 @@ from vitne.adapters.memory.clock import TEST_START_US, FixedClock, SeededIds
 from vitne.adapters.memory.house import MemoryHouse
 from vitne.adapters.memory.keys import MemoryVault
 from vitne.adapters.memory.objects import MemoryObjects
+from vitne.core.batch import encode_batch
 from vitne.core.ids import to_text, uuid7
+from vitne.core.intake import IntakeContext
+from vitne.core.note import Signer
 from vitne.core.source import SourceRegistration
 from vitne.core.times import format_utc
-from vitne.core.types import LogId
+from vitne.core.types import Hash, LogId
 from vitne.ports import ApiKey, Clock, IdSource
+from vitne.sdk.signing import FIRST, Batch, Signable, StreamSigner
+from vitne.services.reply import Arrival, IntakeReply
+from vitne.services.streams import Beat, Opening, Told, Void
 from vitne.settings import Settings
 from vitne.wiring import Adapters, House
 
@@ -26,10 +34,12 @@ __all__ = [
     "TEST_START_US",
     "FixedClock",
     "SeededIds",
+    "SigningSender",
     "memory_adapters",
     "memory_house",
     "sample_event",
     "sample_key",
+    "source_signer",
 ]
 
 
@@ -40,6 +50,7 @@ def memory_adapters(clock: Clock | None = None, ids: IdSource | None = None) -> 
         store=rows.records,
         heads=rows.checkpoints,
         segments=rows.segments,
+        index_log=rows.index_log,
         state=rows.state,
         objects=MemoryObjects(),
         archive=MemoryArchive(rows.segments),
@@ -112,3 +123,93 @@ def sample_event(
         "correlation": {"action_id": to_text(uuid7(at_us, unique[::-1]))},
         "stream": {"id": stream, "seq": number, "sdk": "vitne-python/1.0"},
     }
+
+
+_SOURCE = SourceRegistration("crm", "crm-bff")
+
+
+def source_signer() -> Signer:
+    """The private key of `crm/crm-bff` in tests; anybody can foresee it."""
+    return Signer("crm/crm-bff", b"\x07" * 32)
+
+
+class SigningSender:
+    """One run of a sender that signs; it sends nothing that it is not told to.
+
+    Args:
+        house: a started one, in which `source_key` is registered.
+        name: of its stream.
+        how: `tenant`, `key`, `signer`, `origin`, and `full` for index keys.
+    """
+
+    def __init__(self, house: House, name: str = "pod-1", **how: Any) -> None:  # noqa: ANN401 - see above
+        self.house = house
+        self.name = name
+        self.tenant = how.get("tenant", "acme")
+        self.key: ApiKey = how.get("key") or sample_key("acme", "globex")
+        self.signer: Signer = how.get("signer") or source_signer()
+        index_key = house.keys.index_key(LogId(self.tenant)) if how.get("full") else b""
+        origin = how.get("origin") or house.logs.origin(LogId(self.tenant))
+        self.signs = StreamSigner(origin, name, self.signer, index_key)
+        self.chain: Hash = FIRST
+
+    def open(self, *, beat_s: int = 60, prev: bytes = b"", prev_last: int = 0) -> Told:
+        """Register the stream."""
+        entry = self.signs.open(beat_s, prev, prev_last)
+        return self.house.streams.open(
+            self.key,
+            Opening(
+                self.tenant, self.name, self.signs.mode, beat_s, self.signs.key, entry.sig, prev,
+                prev_last,
+            ),
+        )  # fmt: skip
+
+    def event(self, number: int) -> dict[str, Any]:
+        """A complete event of the stream."""
+        return sample_event(number, tenant=self.tenant, stream=self.name)
+
+    def sign(self, events: Sequence[dict[str, Any]], prev: Hash | None = None) -> Batch:
+        """A batch, not sent yet."""
+        items = [
+            Signable(
+                json.dumps(event, separators=(",", ":")).encode(),
+                bytes([event["stream"]["seq"] % 256]) * 16,
+                event["stream"]["seq"],
+            )
+            for event in events
+        ]
+        context = IntakeContext(
+            TEST_START_US, self.key.source or _SOURCE, bytes, lambda _t, _p: "",
+            default_tenant=self.tenant,
+        )  # fmt: skip
+        return self.signs.batch(self.tenant, items, context, self.chain if prev is None else prev)
+
+    def post(self, batch: Batch, key: ApiKey | None = None) -> IntakeReply:
+        """Send a batch that was signed; the chain goes on if it is taken."""
+        body = encode_batch(batch.head, batch.events)
+        future = self.house.ingest.submit(body, "batch", key or self.key, Arrival())
+        reply = future.result(timeout=20)
+        self.chain = batch.message_hash
+        return reply
+
+    def send(self, *numbers: int) -> IntakeReply:
+        """Sign events of these numbers, and send them."""
+        return self.post(self.sign([self.event(number) for number in numbers]))
+
+    def beat(self, last: int, at_us: int, state: int = 0, prev: Hash | None = None) -> Told:
+        """Send a heartbeat."""
+        entry = self.signs.beat(last, state, at_us, self.chain if prev is None else prev)
+        return self.house.streams.beat(
+            self.key,
+            Beat(self.tenant, self.name, last, at_us, state, entry.prev, entry.sig),
+        )
+
+    def void(self, first: int, last: int, reason: int = 1) -> Told:
+        """Send a void."""
+        entry = self.signs.void(first, last, reason, TEST_START_US)
+        return self.house.streams.void(
+            self.key,
+            Void(
+                self.tenant, self.name, first, last, TEST_START_US, reason, entry.digest, entry.sig
+            ),
+        )

@@ -74,13 +74,16 @@ class Orphans:
         self._forget_if_done(ledger)
 
     def unfinished(self) -> Iterator[Ledger]:
-        """Those whose events are all sent, and of which the log does not know yet that they end."""
+        """Those whose events are all sent, and of which the log does not know yet that they end.
+
+        Also those that were never opened: their numbers were given out, and are lost.
+        """
         for ledger in list(self._by_stream.values()):
             if ledger.is_closed or self._has_events(ledger):
                 continue
-            if ledger.is_open:
+            if ledger.is_open or ledger.issued:
                 yield ledger
-            elif not ledger.issued:
+            else:
                 self._forget(ledger)
 
     def finished(self, ledger: Ledger) -> None:

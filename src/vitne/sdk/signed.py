@@ -400,7 +400,8 @@ class SignedTransport:
     def _finish_orphan(self, ledger: Ledger) -> Away | None:
         """Say how far the stream of a run that is gone had come; what lacks was lost with it."""
         failed = (
-            self._settle_pending(ledger)
+            self._open(ledger)
+            or self._settle_pending(ledger)
             or self._excuse(ledger, ledger.issued)
             or self._beat(ledger, BEAT_CLOSED)
         )

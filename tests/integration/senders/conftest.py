@@ -1,111 +1,28 @@
 """A house over memory and over a folder, and senders that sign, driven by hand."""
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from vitne.core.batch import encode_batch
-from vitne.core.entry import BeatEntry, VoidEntry
-from vitne.core.intake import IntakeContext
-from vitne.core.note import Signer
-from vitne.core.types import Hash, LogId
-from vitne.ports import ApiKey
-from vitne.sdk.signing import FIRST, Batch, Signable, StreamSigner
+from vitne.core.types import LogId
+from vitne.sdk import Client
 from vitne.services.own_events import Doer
-from vitne.services.reply import Arrival, IntakeReply
-from vitne.services.streams import Beat, Opening, Told, Void
 from vitne.settings import Settings
-from vitne.testing import (
-    TEST_START_US,
-    FixedClock,
-    SeededIds,
-    memory_adapters,
-    sample_event,
-    sample_key,
-)
+from vitne.testing import FixedClock, SeededIds, SigningSender, memory_adapters, source_signer
 from vitne.wiring import House, folder_adapters
 
 ACME, GLOBEX = LogId("acme"), LogId("globex")
 DOER = Doer(id="uid:0", method="shell")
-
-
-class Sender:
-    """One run of a sender that signs; sends nothing that it is not told to."""
-
-    def __init__(self, house: House, name: str = "pod-1", **how: Any) -> None:
-        self.house = house
-        self.name = name
-        self.tenant = how.get("tenant", "acme")
-        self.key: ApiKey = how.get("key") or sample_key("acme", "globex")
-        self.signer: Signer = how.get("signer") or Signer("crm/crm-bff", b"\x07" * 32)
-        index_key = house.keys.index_key(LogId(self.tenant)) if how.get("full") else b""
-        origin = how.get("origin") or house.logs.origin(LogId(self.tenant))
-        self.signs = StreamSigner(origin, name, self.signer, index_key)
-        self.chain: Hash = FIRST
-
-    def open(self, *, beat_s: int = 60, prev: bytes = b"", prev_last: int = 0) -> Told:
-        """Register the stream."""
-        entry = self.signs.open(beat_s, prev, prev_last)
-        return self.house.streams.open(
-            self.key,
-            Opening(
-                self.tenant, self.name, self.signs.mode, beat_s, self.signs.key, entry.sig, prev,
-                prev_last,
-            ),
-        )  # fmt: skip
-
-    def event(self, number: int, **changes: Any) -> dict[str, Any]:
-        """A complete event of the stream."""
-        return sample_event(number, tenant=self.tenant, stream=self.name) | changes
-
-    def sign(self, events: Sequence[dict[str, Any]], prev: Hash | None = None) -> Batch:
-        """A batch, not sent yet."""
-        items = [
-            Signable(
-                json.dumps(event, separators=(",", ":")).encode(),
-                bytes([event["stream"]["seq"] % 256]) * 16,
-                event["stream"]["seq"],
-            )
-            for event in events
-        ]
-        context = IntakeContext(
-            TEST_START_US, self.key.source, bytes, lambda _t, _p: "",
-            default_tenant=self.tenant,
-        )  # fmt: skip
-        return self.signs.batch(self.tenant, items, context, self.chain if prev is None else prev)
-
-    def post(self, batch: Batch, key: ApiKey | None = None) -> IntakeReply:
-        """Send a batch that was signed; the chain goes on if it is taken."""
-        body = encode_batch(batch.head, batch.events)
-        future = self.house.ingest.submit(body, "batch", key or self.key, Arrival())
-        reply = future.result(timeout=20)
-        self.chain = batch.message_hash
-        return reply
-
-    def send(self, *numbers: int) -> IntakeReply:
-        """Sign events of these numbers, and send them."""
-        return self.post(self.sign([self.event(number) for number in numbers]))
-
-    def beat(self, last: int, at_us: int, state: int = 0, prev: Hash | None = None) -> Told:
-        """Send a heartbeat."""
-        entry: BeatEntry = self.signs.beat(last, state, at_us, self.chain if prev is None else prev)
-        return self.house.streams.beat(
-            self.key,
-            Beat(self.tenant, self.name, last, at_us, state, entry.prev, entry.sig),
-        )
-
-    def void(self, first: int, last: int, reason: int = 1) -> Told:
-        """Send a void."""
-        entry: VoidEntry = self.signs.void(first, last, reason, TEST_START_US)
-        return self.house.streams.void(
-            self.key,
-            Void(
-                self.tenant, self.name, first, last, TEST_START_US, reason, entry.digest, entry.sig
-            ),
-        )
 
 
 @pytest.fixture(params=["memory", "folder"])
@@ -124,7 +41,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     with House(adapters, settings) as made:
         for log in (ACME, GLOBEX, LogId("vitne")):
             made.append.create(log)
-        made.source_keys.add(Signer("crm/crm-bff", b"\x07" * 32).vkey, DOER)
+        made.source_keys.add(source_signer().vkey, DOER)
         yield made
 
 
@@ -135,6 +52,143 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def new_sender() -> type[Sender]:
+def new_sender() -> type[SigningSender]:
     """Makes senders of a house."""
-    return Sender
+    return SigningSender
+
+
+class Served:
+    """`vitne serve` on a folder of its own, to be killed and started again on the same port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "house"
+        self.key_file = folder / "crm.skey"
+        self.spool = folder / "spool"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        here = ["--folder", str(self.folder)]
+        self.reader = run("init", *here, "--port", str(self.port), "--tenant", "acme")["key"]
+        made = run("key", "source", "new", str(self.key_file), "--source", "crm/crm-bff")
+        run("key", "source", "add", made["vkey"], *here)
+        words = ["--role", "write", "--tenant", "acme", "--source", "crm/crm-bff"]
+        self.writer = run("key", "add", "crm", *words, *here)["key"]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Serve, and return when it is ready."""
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and verb
+                [*VITNE, "serve", "--folder", str(self.folder)], stdout=log, stderr=log
+            )
+        for _ in range(600):
+            assert self._process.poll() is None, (self.folder / "server.log").read_text()
+            try:
+                if httpx.get(f"{self.url}/readyz", timeout=5).is_success:
+                    return
+            except httpx.HTTPError:
+                time.sleep(0.05)  # another process starts; nothing here can tell when it has
+        pytest.fail("the server is not ready")
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End it, at once or by request."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(60)
+            self._process = None
+
+    def get(self, path: str, **params: str) -> Any:
+        """What a reader gets."""
+        headers = {"Authorization": f"Bearer {self.reader}"}
+        answer = httpx.get(f"{self.url}{path}", params=params, headers=headers, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def streams(self) -> list[dict[str, Any]]:
+        """Signed streams, oldest first."""
+        found = self.get("/v1/streams")["streams"]
+        return [one for one in found if one["mode"] != "none"]
+
+    def client(self, **options: Any) -> Client:
+        """A client that signs."""
+        chosen: dict[str, Any] = {
+            "application": "crm",
+            "service": "crm-bff",
+            "tenant": "acme",
+            "spool_dir": self.spool,
+            "signing_key": self.key_file,
+            "backoff_first_s": 0.02,
+            "backoff_max_s": 0.1,
+            "batch_max_age_s": 0.02,
+            **options,
+        }
+        return Client(self.url, self.writer, **chosen)
+
+    def application(self, program: str, *words: object) -> tuple[int, list[str]]:
+        """Run an application until it ends."""
+        done = subprocess.run(  # noqa: S603 - our own interpreter
+            [sys.executable, "-c", APPLICATION + program, *map(str, words)],
+            env=os.environ
+            | {
+                "URL": self.url,
+                "KEY": self.writer,
+                "SPOOL": str(self.spool),
+                "SIGNING_KEY": str(self.key_file),
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout.split()
+
+
+APPLICATION = """
+import os, signal, sys
+from vitne.sdk import Client
+
+def client(**options):
+    return Client(os.environ["URL"], os.environ["KEY"], application="crm", service="crm-bff",
+        tenant="acme", spool_dir=os.environ["SPOOL"], signing_key=os.environ["SIGNING_KEY"],
+        backoff_first_s=0.02, backoff_max_s=0.1, **options)
+
+def die():
+    sys.stdout.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+VITNE = [sys.executable, "-m", "vitne"]
+
+
+def run(*words: str) -> Any:
+    """Run one verb with --json and return its document."""
+    done = subprocess.run(  # noqa: S603 - our own interpreter and verb
+        [*VITNE, *words, "--json"], capture_output=True, text=True, timeout=60, check=True
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A real server."""
+    made = Served(tmp_path)
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def fsck() -> Callable[[Served], Any]:
+    """Stops a server, and hashes everything again."""
+
+    def check(served: Served) -> Any:
+        served.kill(signal.SIGTERM)
+        return run("fsck", "--folder", str(served.folder))["report"]["damages"]
+
+    return check
+
+
+@pytest.fixture
+def run_verb() -> Callable[..., Any]:
+    """Runs one verb."""
+    return run

@@ -1,0 +1,281 @@
+"""Someone replays, forges or drops what senders sign; and a log that lies about it shows."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from vitne.core.assemble import Assembler, event_root
+from vitne.core.batch import BatchHead, encode_batch
+from vitne.core.coverage import CoverageCounter
+from vitne.core.entry import VOID_REJECTED, EventEntry, StreamEntry, VoidEntry, encode
+from vitne.core.event import ValidEvent
+from vitne.core.gap import build_run
+from vitne.core.intake import IntakeContext
+from vitne.core.keys import EVENT_TYPE, key, secret, stream_id
+from vitne.core.merkle import leaf_hash, root
+from vitne.core.note import Signer
+from vitne.core.sender import batch_message, view_of
+from vitne.core.types import Hash, LeafIndex, LogId
+from vitne.core.validate import validate
+from vitne.errors import SenderRefusedError, StreamConflictError
+from vitne.services.own_events import Doer
+from vitne.services.reply import Arrival
+from vitne.services.streams import Beat, Opening, Void
+from vitne.settings import Settings
+from vitne.testing import (
+    TEST_START_US,
+    FixedClock,
+    SigningSender,
+    memory_adapters,
+    sample_key,
+    source_signer,
+)
+from vitne.wiring import House
+
+ACME, GLOBEX = LogId("acme"), LogId("globex")
+THIEF = Signer("crm/crm-bff", b"\x66" * 32)
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    settings = Settings(
+        folder="memory",
+        server_name="audit.test",
+        free_bytes_min=0,
+        prepare_processes=0,
+        seal_process=False,
+    )
+    with House(memory_adapters(FixedClock()), settings) as made:
+        for log in (ACME, GLOBEX, LogId("vitne")):
+            made.append.create(log)
+        made.source_keys.add(source_signer().vkey, Doer(id="uid:0"))
+        yield made
+
+
+def opened(house: House, name: str = "pod-1", **how: Any) -> SigningSender:
+    sender = SigningSender(house, name, **how)
+    sender.open()
+    return sender
+
+
+def post(house: House, head: BatchHead, events: Sequence[bytes]) -> Any:
+    body = encode_batch(head, list(events))
+    key_ = sample_key("acme", "globex")
+    return house.ingest.submit(body, "batch", key_, Arrival()).result(20)
+
+
+def refused_with(error: Any) -> list[str]:
+    return [problem.code for problem in error.value.problems]
+
+
+def told(house: House, log: LogId = ACME) -> list[str]:
+    """Types of the events that Vitne itself wrote into a log."""
+    records = house.store.records(log, LeafIndex(0), LeafIndex(10_000))
+    return [r.facets.type for r in records if r.facets.type.startswith("system.")]
+
+
+# ---------------------------------------------------------------- replays
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [{"tenant": "globex"}, {"stream": "pod-2"}, {"first": 2}, {"prev": Hash(b"\1" * 32)}],
+)
+def test_a_batch_does_not_stand_in_another_log_stream_place_or_chain(
+    house: House, elsewhere: dict[str, Any]
+) -> None:
+    sender = opened(house)
+    opened(house, "pod-2")
+    opened(house, tenant="globex")
+    batch = sender.sign([sender.event(1)])
+
+    with pytest.raises(SenderRefusedError) as refused:
+        post(house, msgspec.structs.replace(batch.head, **elsewhere), batch.events)
+
+    assert refused_with(refused) == ["bad_signature"]
+    log = LogId(str(elsewhere.get("tenant", "acme")))
+    assert told(house, log) == ["system.pipeline.signature_refused"]
+
+
+def test_an_old_batch_cannot_be_put_behind_a_newer_one(house: House) -> None:
+    sender = opened(house)
+    withheld = sender.sign([sender.event(1)])  # signed, and held back by somebody on the way
+    sender.send(2)
+
+    with pytest.raises(StreamConflictError) as refused:
+        sender.post(withheld)
+
+    assert refused_with(refused) == ["wrong_prev"]
+
+
+@pytest.mark.parametrize("elsewhere", [{"tenant": "globex"}, {"name": "pod-2"}])
+def test_a_beat_does_not_stand_for_another_log_or_stream(
+    house: House, elsewhere: dict[str, str]
+) -> None:
+    sender = opened(house)
+    opened(house, "pod-2")
+    opened(house, tenant="globex")
+    entry = sender.signs.beat(0, 0, TEST_START_US, sender.chain)
+    beat = Beat("acme", "pod-1", 0, TEST_START_US, 0, entry.prev, entry.sig)
+
+    with pytest.raises(SenderRefusedError) as refused:
+        house.streams.beat(sender.key, msgspec.structs.replace(beat, **elsewhere))
+
+    assert refused_with(refused) == ["bad_signature"]
+
+
+def test_an_old_beat_does_not_pass_for_a_sign_of_life(house: House) -> None:
+    sender = opened(house)
+    sender.beat(0, TEST_START_US)
+    sender.beat(0, TEST_START_US + 60_000_000)
+
+    with pytest.raises(StreamConflictError) as refused:
+        sender.beat(0, TEST_START_US)
+
+    assert refused_with(refused) == ["replayed"]
+
+
+def test_an_opening_and_a_void_hold_for_their_own_log_only(house: House) -> None:
+    sender = opened(house)
+    opened(house, tenant="globex")
+    opening, void = sender.signs.open(60), sender.signs.void(1, 1, 1, TEST_START_US)
+
+    with pytest.raises(SenderRefusedError) as refused:
+        house.streams.open(
+            sender.key, Opening("globex", "pod-1", "body", 60, sender.signs.key, opening.sig)
+        )
+    assert refused_with(refused) == ["bad_signature"]
+    with pytest.raises(SenderRefusedError) as refused:
+        house.streams.void(
+            sender.key,
+            Void("globex", "pod-1", 1, 1, TEST_START_US, 1, void.digest, void.sig),
+        )
+    assert refused_with(refused) == ["bad_signature"]
+
+
+# ---------------------------------------------------------------- keys
+
+
+def test_a_stolen_api_key_alone_writes_nothing_into_a_signed_stream(house: House) -> None:
+    sender = opened(house)
+    sender.send(1)
+    thief = SigningSender(house, signer=THIEF)
+
+    with pytest.raises(SenderRefusedError) as refused:
+        thief.send(2)
+    assert refused_with(refused) == ["wrong_stream"]
+    with pytest.raises(SenderRefusedError) as refused:
+        thief.void(2, 9)
+    assert refused_with(refused) == ["bad_signature"]
+    with pytest.raises(SenderRefusedError) as refused:
+        SigningSender(house, "pod-9", signer=THIEF).open()
+    assert refused_with(refused) == ["unknown_source_key"]
+    unsigned = json.dumps([sender.event(2)]).encode()
+    reply = house.ingest.submit(unsigned, "json", sender.key, Arrival()).result(20)
+    assert [p.code for p in reply.results[0].problems] == ["stream_signed"]
+    assert told(house) == ["system.pipeline.signature_refused"] * 2
+
+
+def test_the_key_of_one_source_opens_no_stream_of_another(house: House) -> None:
+    pos = sample_key("acme", application="pos", service="till")
+    sender = SigningSender(house, signer=Signer("pos/till", b"\x07" * 32), key=pos)
+
+    with pytest.raises(SenderRefusedError) as refused:
+        sender.open()
+
+    assert refused_with(refused) == ["unknown_source_key"]
+
+
+def test_an_event_filed_under_another_actor_is_refused_in_mode_full(house: House) -> None:
+    """The keys that were signed are those of somebody else; the body is true."""
+    sender = opened(house, full=True)
+    event = sender.event(1)
+    context = IntakeContext(
+        TEST_START_US, sender.key.source, bytes, lambda _t, _p: "", default_tenant="acme"
+    )  # type: ignore[arg-type]  # the sample key has a source
+    valid = validate(json.dumps(event).encode(), context)
+    assert isinstance(valid, ValidEvent)
+    innocent = msgspec.structs.replace(valid, actor=("https://id.vendor.example", "usr_99"))
+    origin = house.logs.origin(ACME)
+    filed = Assembler(origin, house.keys.index_key(ACME), 1).prepare(
+        innocent, b"", b"", b"", b"\x01" * 16
+    )
+    leaf = leaf_hash(view_of(filed.entry, event_root(valid, b"\x01" * 16), "full"))
+    honest = sender.sign([event])
+    head = msgspec.structs.replace(honest.head, root=root([leaf]))
+    message = batch_message(origin, head.entry(sender.signs.stream_id))
+    forged = msgspec.structs.replace(head, sig=sender.signer.sign_message(message))
+
+    with pytest.raises(SenderRefusedError) as refused:
+        post(house, forged, honest.events)
+
+    assert refused_with(refused) == ["wrong_root"]
+    assert told(house) == ["system.pipeline.signature_refused"]
+
+
+# ---------------------------------------------------------------- what is dropped
+
+
+def test_a_dropped_tail_shows_once_the_next_run_names_its_last_number(house: House) -> None:
+    sender = opened(house)
+    sender.send(1, 2, 3)
+    opened(house, "pod-2")
+
+    SigningSender(house, "pod-3").open(prev=sender.signs.stream_id, prev_last=5)
+
+    [before] = [one for one in house.streams.report(ACME) if one.state.name == "pod-1"]
+    assert before.ranges == ((4, 5),)
+
+
+def _entries(numbers: Sequence[int], voids: Sequence[int] = ()) -> list[bytes]:
+    """A log that a liar wrote: whatever numbers it likes."""
+    stream = stream_id("o", "crm/bff", "pod-1")
+    tag = key(EVENT_TYPE, secret(bytes(32), EVENT_TYPE, "a.b.c"))
+    opening = StreamEntry(1, stream, "crm/bff", "pod-1", "none", "sender", 0)
+    return [
+        encode(opening),
+        *(encode(EventEntry(1, 1, stream, n, 1, (tag,), Hash(bytes(32)))) for n in numbers),
+        *(
+            encode(VoidEntry(1, 1, stream, n, n, VOID_REJECTED, Hash(bytes([n] * 32))))
+            for n in voids
+        ),
+    ]
+
+
+def test_a_repeated_number_does_not_hide_a_dropped_one() -> None:
+    entries = _entries([1, 2, 2, 4])
+    counter = CoverageCounter()
+    for entry in entries:
+        counter.add(entry)
+
+    run = build_run(0, entries)
+    leaf = run.leaves[run.find(b"\x04" + stream_id("o", "crm/bff", "pod-1"))]
+
+    assert counter.coverage().missing == 1
+    assert leaf.count == leaf.seq_max - leaf.seq_min + 1  # the count alone would be fooled
+    assert leaf.seq_distinct < leaf.seq_max - leaf.seq_min + 1
+
+
+def test_a_void_of_a_number_that_came_is_counted_and_its_digest_stays() -> None:
+    """The log says of number 3 that it was rejected: what it got can be held against the digest."""
+    entries = _entries([1, 2, 4], voids=[3])
+    counter = CoverageCounter()
+    for entry in entries:
+        counter.add(entry)
+
+    assert (counter.coverage().missing, counter.coverage().voided) == (0, 1)
+    assert bytes([3] * 32) in entries[-1]
+
+
+def test_an_event_held_back_until_after_the_window_is_told_as_late(house: House) -> None:
+    sender = opened(house)
+    clock: Any = house.clock
+    clock.advance(3_601_000_000)
+
+    sender.send(1)
+
+    [report] = house.streams.report(ACME)
+    assert (report.state.late, report.state.late_max_us) == (1, 3_601_000_000 - 1)
