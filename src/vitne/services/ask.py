@@ -29,13 +29,20 @@ from vitne.core.note import parse_note, sign
 from vitne.core.record import Record
 from vitne.core.source_summary import GRADES, Grade
 from vitne.core.types import LogId, Origin
-from vitne.errors import AnswerTooLargeError, IntegrityError, UnavailableError, VerificationError
+from vitne.errors import (
+    AnswerTooLargeError,
+    BadInputError,
+    IntegrityError,
+    NotFoundError,
+    UnavailableError,
+    VerificationError,
+)
 from vitne.evidence import bundle
 from vitne.evidence.bundle import Answer, Policies
 from vitne.evidence.bundle_build import Facts, build, seal
 from vitne.evidence.bundle_document import MAX_BYTES
 from vitne.evidence.policy import parse_policy
-from vitne.services.ask_evidence import Assembly, Sought
+from vitne.services.ask_evidence import Assembly, Collected, Sought
 from vitne.services.ask_gather import Gathering, Heads, Reach
 from vitne.services.ask_landmarks import LandmarkService
 from vitne.services.ask_others import Others
@@ -55,6 +62,7 @@ COVER_WAIT_S: Final = 5.0
 SEAL_WAIT_S: Final = 10.0
 """How long it waits for the index to cover the newest entries."""
 _LOOK_EVERY_S: Final = 0.01
+_TRIES: Final = 3
 
 
 class Answered(Struct, frozen=True):
@@ -133,10 +141,7 @@ class Ask:
         reading.asked(doer, log, text)
         spans.end("log the question")
         high_water = self._reach.store.log(log).next_index
-        found = self._gathered(log, wish, issuer, high_water, spans)
-        counts = self._reach.store.counts(log)
-        assembly = Assembly(found, self._values, self._sources, self._others, counts)
-        collected = assembly.collect(spans.end)
+        found, collected = self._collected(log, wish, issuer, high_water, spans)
         data = self._sealed(collected.facts, found.origin)
         spans.end("build")
         answer = self._verified(data, found)
@@ -168,6 +173,29 @@ class Ask:
 
     # ------------------------------------------------------------ gather
 
+    def _collected(
+        self, log: LogId, wish: Wish, issuer: str, needed: int, spans: "_Spans"
+    ) -> tuple[Sought, Collected]:
+        """Everything but the verdict.
+
+        Segments may be merged while they are read; then their files are gone, and the newer list
+        is gone by.
+        """
+        missing: NotFoundError | None = None
+        for _ in range(_TRIES):
+            try:
+                found = self._gathered(log, wish, issuer, needed, spans)
+                counts = self._reach.store.counts(log)
+                assembly = Assembly(found, self._values, self._sources, self._others, counts)
+                return found, assembly.collect(spans.end)
+            except NotFoundError as error:
+                missing = error
+        raise IntegrityError(
+            "what the list of segments or a checkpoint names is missing",
+            where=str(missing),
+            hint="vitne fsck tells what is damaged",
+        ) from missing
+
     def _gathered(
         self, log: LogId, wish: Wish, issuer: str, needed: int, spans: "_Spans"
     ) -> Sought:
@@ -186,14 +214,25 @@ class Ask:
         # The epochs come from the log, and the question has a key for each.
         first = Gathering(self._reach, log, _nothing(), heads)
         landmarks = self._landmarks.of(log, first.tiles)
-        epochs = [
-            Epoch(number, self._keys.known_index_key(log, number))
+        listed = [
+            number
             for number, entries in sorted(landmarks.epochs.items())
             if entries[0] < first.size
-        ] or [Epoch(FIRST_EPOCH, self._keys.known_index_key(log))]
+        ]
+        epochs = [self._epoch(log, number) for number in listed or [FIRST_EPOCH]]
         question = plan(wish, issuer, epochs, origin)
         gathering = Gathering(self._reach, log, question, heads, tiles=first.tiles)
         return Sought(log, origin, wish, question, epochs, landmarks, gathering)
+
+    def _epoch(self, log: LogId, number: int) -> Epoch:
+        """An index key. Raises `BadInputError` if it was destroyed."""
+        try:
+            return Epoch(number, self._keys.known_index_key(log, number))
+        except NotFoundError as error:
+            raise BadInputError(
+                f"the index key of epoch {number} was destroyed: nothing can be looked up any more",
+                where=log,
+            ) from error
 
     def _heads(self, log: LogId, needed: int) -> Heads:
         """The newest checkpoints; of the log one that covers the question, if it comes in time."""

@@ -93,7 +93,7 @@ class Others(Struct, frozen=True):
     cosigned: Cosigners
     policies: PolicySource
     counter: Callable[[LogId, int], CoverageCounter | None]
-    """(log, position of a record) → the streams up to the end of that record."""
+    """(log, position of a record) → at least the streams that may hide an event, at its end."""
     senders: Callable[[LogId, int], SenderFacts | None]
     """(log, index) → the signed batch that holds an event."""
     erased: Callable[[LogId, int], Mapping[Section, int]]

@@ -64,8 +64,7 @@ class SourceSeen(Struct, frozen=True):
     in_window: bool
     """It logged one in the window, as far as the summaries of segments tell."""
     streams: int
-    """It ever opened, up to the last record of the index."""
-    open: int
+    """It ever opened, up to where the index speaks."""
     silent: int
     abandoned: int
     beats: bool
@@ -115,7 +114,7 @@ class Known(Struct, frozen=True):
     spoken: Sequence[Spoken]
     streams: Mapping[bytes, Stream]
     counter: CoverageCounter | None
-    """At the end of the last record; None: there is none."""
+    """Streams that may hide an event, at the end of the last record; None: there is none."""
     counts: Coverage | None
     facts: Sequence[StreamFacts]
     not_taken: Mapping[Count, int]
@@ -165,14 +164,15 @@ def _sources(place: Place, known: Known) -> list[SourceSeen]:
         ):
             by_source.setdefault(one.source, []).append(one)
     heard = _heard(place, known.summaries, by_source)
-    counted: dict[str, list[tuple[Stream, StreamCount]]] = {}
-    for stream_id, stream in known.streams.items():
-        count = known.counter.streams.get(stream_id) if known.counter else None
-        if count is not None:
-            counted.setdefault(stream.source, []).append((stream, count))
-    now_us = known.counter.recorded_us if known.counter else 0
+    opened: dict[str, list[Stream]] = {}
+    for stream in known.streams.values():
+        if stream.index < known.covered_to:
+            opened.setdefault(stream.source, []).append(stream)
+    wrong: dict[str, list[StreamFacts]] = {}
+    for fact in known.facts:
+        wrong.setdefault(fact.source, []).append(fact)
     return [
-        _source(name, said, counted.get(name, []), now_us, in_window=name in heard)
+        _source(name, said, opened.get(name, ()), wrong.get(name, ()), in_window=name in heard)
         for name, said in sorted(by_source.items())
     ]
 
@@ -194,8 +194,8 @@ def _heard(
 def _source(
     name: str,
     said: Sequence[Spoken],
-    streams: Sequence[tuple[Stream, StreamCount]],
-    now_us: int,
+    streams: Sequence[Stream],
+    wrong: Sequence[StreamFacts],
     *,
     in_window: bool,
 ) -> SourceSeen:
@@ -206,11 +206,10 @@ def _source(
         last_us=max(one.recorded_us[1] for one in said),
         in_window=in_window,
         streams=len(streams),
-        open=sum(count.open for _, count in streams),
-        silent=sum(count.silent(now_us) for _, count in streams),
-        abandoned=sum(count.abandoned for _, count in streams),
-        beats=bool(streams) and all(stream.beat_s > 0 for stream, _ in streams),
-        numbered=bool(streams) and all(stream.numbers == "sender" for stream, _ in streams),
+        silent=sum(one.silent for one in wrong),
+        abandoned=sum(one.abandoned for one in wrong),
+        beats=bool(streams) and all(stream.beat_s > 0 for stream in streams),
+        numbered=bool(streams) and all(stream.numbers == "sender" for stream in streams),
     )
 
 
