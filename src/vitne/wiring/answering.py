@@ -1,0 +1,77 @@
+"""How the service that answers questions is put together."""
+
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+
+from vitne.core.types import LeafIndex, LogId, Section
+from vitne.evidence.bundle_facts import StampFacts
+from vitne.services.anchor import Anchor
+from vitne.services.ask import Ask
+from vitne.services.ask_gather import Reach
+from vitne.services.ask_others import Cosigners, Others, PolicySource
+from vitne.services.ask_sources import Sources
+from vitne.services.batches import Batches
+from vitne.services.index_log import IndexLog
+from vitne.services.logkeys import LogKeys
+from vitne.services.logs import Logs
+from vitne.services.publish import Publish
+from vitne.services.publisher import Publisher
+from vitne.services.sealer import Sealer
+from vitne.wiring.adapters import Adapters
+
+Erased = Callable[[LogId, int], Mapping[Section, int]]
+"""(log, index) → the erase entry of each erased section."""
+
+
+def ask_of(  # noqa: PLR0913 - what it stands on
+    adapters: Adapters,
+    keys: LogKeys,
+    logs: Logs,
+    sources: Sources,
+    *,
+    cosigned: Cosigners,
+    policies: PolicySource,
+    erased: Erased,
+    batches: Batches,
+    index_log: IndexLog,
+    publish: Publish,
+    publisher: Publisher,
+    sealer: Sealer,
+    anchor: Anchor,
+) -> Ask:
+    """What answers questions."""
+
+    def stamps(log: LogId, note: str) -> Sequence[StampFacts]:
+        # Looking for stamps reads a folder; without an authority there is none.
+        found = anchor.of_note(log, note) if adapters.authorities else ()
+        over = sha256(note.encode()).digest()
+        return [StampFacts("rfc3161", over, stamp.token) for stamp in found]
+
+    def trouble(log: LogId) -> str:
+        return publish.halted.get(log, "") or index_log.halted.get(log, "")
+
+    reach = Reach(
+        store=adapters.store,
+        archive=adapters.archive,
+        gaps=adapters.archive,
+        catalog=adapters.segments,
+        objects=adapters.objects,
+    )
+    others = Others(
+        cosigned=cosigned,
+        policies=policies,
+        counter=index_log.troubles,
+        senders=lambda log, index: batches.sender_proof(log, LeafIndex(index)),
+        erased=erased,
+        seal_on_demand=sealer.seal_on_demand,
+        stamps=stamps,
+        trouble=trouble,
+        nudge=publisher.nudge,
+    )
+    return Ask(reach, keys, logs, sources, others)
+
+
+def nothing_erased(log: LogId, index: int) -> Mapping[Section, int]:
+    """Of a house that erases nothing."""
+    del log, index
+    return {}
