@@ -299,6 +299,21 @@ class CoverageCounter:
             voided=sum(stream.voided() for stream in streams),
         )
 
+    def reduced(self, most: int = 1_000) -> "CoverageCounter":
+        """Only streams that are open or in trouble, if there are more than `most`: to be kept."""
+        found = CoverageCounter()
+        found._size, found._recorded_us = self._size, self._recorded_us
+        found._streams = (
+            self._streams
+            if len(self._streams) <= most
+            else {
+                key: stream
+                for key, stream in self._streams.items()
+                if stream.open or stream.troubles(self._recorded_us)
+            }
+        )
+        return found
+
     def encode(self) -> bytes:
         """The counter as bytes, to go on later; no format of the log."""
         return msgspec.msgpack.encode((self._size, self._recorded_us, self._streams))

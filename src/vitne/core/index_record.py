@@ -1,13 +1,14 @@
 """Records of the index log: one signed line of text per segment (transparency-log §5.3)."""
 
 from collections.abc import Sequence
+from struct import Struct as Layout
 from typing import Final
 
 from msgspec import Struct
 
 from vitne.core.checkpoint import check_origin
 from vitne.core.commit import OVERFLOW_FLAG
-from vitne.core.entry import EVENT, HEADER, HEADER_BYTES
+from vitne.core.entry import EVENT, HEADER_BYTES
 from vitne.core.gap import run_root
 from vitne.core.strict import MAX_INT, decode_hash, decode_utf8, encode_base64, parse_int
 from vitne.core.types import Hash, LeafIndex, Origin
@@ -17,6 +18,8 @@ FORMAT: Final = "vitne-index/v1"
 MAX_GAP_LEAVES: Final = (1 << 32) - 1
 _MAX_LEVEL = 63
 _LINES = 8
+_TIMES: Final = Layout(">BBHHQQ")
+"""The part of an entry's header from its type to its times."""
 
 
 class Coverage(Struct, frozen=True):
@@ -81,13 +84,30 @@ class IndexRecord(Struct, frozen=True):
         return self.text().encode("ascii")
 
 
-def describe(  # noqa: PLR0913 - the log, the range, and what three others computed of it
+def describe(  # noqa: PLR0913 - as `describe_run`
     origin: Origin,
     start: LeafIndex | int,
     entries: Sequence[bytes],
     *,
     log_root: Hash,
     gap_leaves: Sequence[bytes],
+    coverage: Coverage,
+    level: int = 0,
+) -> IndexRecord:
+    """As `describe_run`, from the gap leaves themselves (`gap.gap_leaves`)."""
+    run = len(gap_leaves), run_root(gap_leaves)
+    return describe_run(
+        origin, start, entries, log_root=log_root, run=run, coverage=coverage, level=level
+    )
+
+
+def describe_run(  # noqa: PLR0913 - the log, the range, and what three others computed of it
+    origin: Origin,
+    start: LeafIndex | int,
+    entries: Sequence[bytes],
+    *,
+    log_root: Hash,
+    run: tuple[int, Hash],
     coverage: Coverage,
     level: int = 0,
 ) -> IndexRecord:
@@ -98,7 +118,7 @@ def describe(  # noqa: PLR0913 - the log, the range, and what three others compu
         start: index of the first entry.
         entries: their bytes, at least one.
         log_root: root of the log at size start + len(entries).
-        gap_leaves: `gap.gap_leaves` of the same entries.
+        run: number of gap leaves of the same entries, and the root of their tree.
         coverage: counts over all entries from 0 on (`coverage.CoverageCounter`).
         level: 0 for a segment; above for a merged run.
 
@@ -107,22 +127,22 @@ def describe(  # noqa: PLR0913 - the log, the range, and what three others compu
     """
     if not entries or any(len(entry) < HEADER_BYTES for entry in entries):
         raise BadInputError("a segment holds at least one entry, each of at least 50 bytes")
-    headers = [HEADER.unpack_from(entry) for entry in entries]
-    events = [header for header in headers if header[1] == EVENT]
-    occurred = [header[6] for header in events] or [0]
-    epochs = [header[3] for header in events] or [0]
+    unpack = _TIMES.unpack_from
+    events = [unpack(entry, 4) for entry in entries if entry[4] == EVENT]
+    occurred = [event[5] for event in events] or [0]
+    epochs = {event[2] for event in events} or {0}
     return IndexRecord(
         origin,
         level,
         LeafIndex(start),
         LeafIndex(start + len(entries)),
         log_root,
-        len(gap_leaves),
-        run_root(gap_leaves),
-        (headers[0][5], headers[-1][5]),
+        run[0],
+        run[1],
+        (unpack(entries[0], 4)[4], unpack(entries[-1], 4)[4]),
         (min(occurred), max(occurred)),
         (min(epochs), max(epochs)),
-        sum(1 for header in events if header[2] & OVERFLOW_FLAG),
+        sum(1 for event in events if event[1] & OVERFLOW_FLAG),
         coverage,
     )
 

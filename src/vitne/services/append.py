@@ -177,7 +177,10 @@ class Append:
     def _wait(self, log: LogId, sheaf: Sheaf, weight_bytes: int) -> Sequence[LeafIndex]:
         """Store a sheaf of the house's own, and return where its control entries stand."""
         ticket = Ticket([sheaf], {}, [None] * len(sheaf.drafts), weight_bytes)
-        self._waiting.put(ticket)
+        if self._thread.is_alive():
+            self._waiting.put(ticket)
+        else:  # nobody writes: a house that is not started
+            self.write([ticket])
         try:
             ticket.future.result(timeout=_CONTROL_WAIT_S)
         except TimeoutError:

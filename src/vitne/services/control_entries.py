@@ -43,9 +43,11 @@ def key_entries(keys: LogKeys, log: LogId, origin: Origin, recorded_us: int) -> 
     """The first entries of a log: what it signs with, and the commitment to its index key."""
     commit = index_keys.commit(keys.index_key(log))
     log_key, receipt_key = keys.log_signer(origin), keys.receipt_signer(origin)
+    index_key = keys.index_signer(origin)
     return [
         encode(SigningKeyEntry(recorded_us, "log", log_key.name, log_key.vkey)),
         encode(SigningKeyEntry(recorded_us, "receipt", receipt_key.name, receipt_key.vkey)),
+        encode(SigningKeyEntry(recorded_us, "index-log", index_key.name, index_key.vkey)),
         encode(IndexKeyEntry(recorded_us, FIRST_EPOCH, index_keys.STORED_KINDS, commit)),
     ]
 

@@ -15,6 +15,7 @@ from vitne.ports import (
     Archive,
     CheckpointStore,
     Head,
+    IndexLogStore,
     LogInfo,
     ObjectStore,
     RecordStore,
@@ -43,6 +44,7 @@ class Stores:
     keys: LogKeys
     segments: SegmentCatalog
     archive: Archive
+    index_log: IndexLogStore
     database: str
     """What to call the file of the hot rows."""
     cache: KeyCache = field(default_factory=KeyCache)

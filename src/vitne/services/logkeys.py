@@ -13,6 +13,19 @@ from vitne.ports import KeyVault
 FIRST_EPOCH = 1
 """Epoch of the index key that a log begins with; a later one is not made yet."""
 
+INDEX_SUFFIX = "/index"
+"""Ends the origin of an index log, and the id of its tree; no id of a log holds a slash."""
+
+
+def index_log_id(log: LogId) -> LogId:
+    """The tree of a log's index log, as checkpoint stores and published objects name it."""
+    return LogId(log + INDEX_SUFFIX)
+
+
+def index_origin(origin: Origin) -> Origin:
+    """The origin of a log's index log."""
+    return Origin(origin + INDEX_SUFFIX)
+
 
 class LogKeys:
     """Signers of all logs. Any thread may ask."""
@@ -21,6 +34,7 @@ class LogKeys:
         self._vault = vault
         self._log: dict[Origin, Signer] = {}
         self._receipt: dict[Origin, Signer] = {}
+        self._index_log: dict[Origin, Signer] = {}
         self._index: dict[tuple[LogId, int], bytes] = {}
         self._making = Lock()
 
@@ -42,9 +56,24 @@ class LogKeys:
                 self._receipt[origin] = found
         return found
 
+    def index_signer(self, origin: Origin) -> Signer:
+        """The key that signs the checkpoints of a log's index log, named `<origin>/index`."""
+        found = self._index_log.get(origin)
+        if found is None:
+            with self._making:
+                seed = self._vault.seed(origin, "index-log")
+                found = Signer(index_origin(origin), seed)
+                self._index_log[origin] = found
+        return found
+
+    def tree_signer(self, origin: Origin) -> Signer:
+        """The key that signs the checkpoints of a tree: a log, or an index log."""
+        log = origin.removesuffix(INDEX_SUFFIX)
+        return self.log_signer(origin) if log == origin else self.index_signer(Origin(log))
+
     def checkpoint(self, origin: Origin, size: TreeSize, root: Hash) -> str:
-        """A signed checkpoint."""
-        return sign(Checkpoint(origin, size, root).text(), [self.log_signer(origin)])
+        """A signed checkpoint, of a log or an index log."""
+        return sign(Checkpoint(origin, size, root).text(), [self.tree_signer(origin)])
 
     def receipt(self, receipt: Receipt) -> str:
         """A signed receipt: equal bytes for equal values."""

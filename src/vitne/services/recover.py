@@ -11,13 +11,14 @@
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vitne.core.checkpoint import Checkpoint
 from vitne.core.note import open_checkpoint
-from vitne.core.types import LogId
+from vitne.core.types import LeafIndex, LogId, TreeSize
 from vitne.errors import DecodeError, IntegrityError, NotFoundError, RollbackError
-from vitne.ports import CheckpointStore, Head, LogInfo, ObjectStore, RecordStore
-from vitne.services.logkeys import LogKeys
+from vitne.ports import CheckpointStore, Head, IndexLogStore, LogInfo, ObjectStore, RecordStore
+from vitne.services.logkeys import LogKeys, index_log_id, index_origin
 from vitne.services.publish import right_edge
 from vitne.services.published import Published
 from vitne.services.stage import (
@@ -64,8 +65,10 @@ class Recover:
         heads: CheckpointStore,
         objects: ObjectStore,
         keys: LogKeys,
+        index_log: IndexLogStore,
         step: Step = no_step,
     ) -> None:
+        self._index_log = index_log
         self._store = store
         self._heads = heads
         self._objects = objects
@@ -79,7 +82,7 @@ class Recover:
             RollbackError: rows are lacking below a size that was signed; says what to do.
             StorageError: the disk is full, read-only or failing.
         """
-        infos = self._store.logs()
+        infos = [each for info in self._store.logs() for each in (info, self._index_of(info))]
         halted: dict[LogId, str] = {}
         # First, so that a store that went back changes nothing on disk.
         self._check_roster({info.log for info in infos})
@@ -97,6 +100,18 @@ class Recover:
             (applied if self._settle(key, stage, halted) else deleted).append(key)
         rewritten = [info.log for info in infos if self._check_edge(info.log, halted)]
         return Recovery(applied, deleted, damaged, rewritten, halted)
+
+    def _index_of(self, info: LogInfo) -> LogInfo:
+        """The index log of a log, as a tree like any other."""
+        tree = index_log_id(info.log)
+        head = self._heads.head(tree)
+        return replace(
+            info,
+            log=tree,
+            origin=index_origin(info.origin),
+            next_index=LeafIndex(self._index_log.size(info.log)),
+            head_size=head.size if head else TreeSize(0),
+        )
 
     def _check_roster(self, known: set[LogId]) -> None:
         for key in self._objects.keys(ROSTER):
@@ -151,7 +166,7 @@ class Recover:
         note = Published(self._objects, info.log).checkpoint()
         if note is None:
             return None
-        return open_checkpoint(note, self._keys.log_signer(info.origin).verifier)[0]
+        return open_checkpoint(note, self._keys.tree_signer(info.origin).verifier)[0]
 
     def _check_edge(self, log: LogId, halted: dict[LogId, str]) -> bool:
         """Hold the tiles against the head; whether the published checkpoint was written anew."""

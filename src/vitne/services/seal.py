@@ -1,25 +1,50 @@
 """Seal: published hot rows become segments, and small segments become fewer.
 
-For one range: a job writes the segment's files and reads them back (elsewhere, see `seal_worker`),
-the catalog lists the segment, the hot rows go. Killed before the catalog lists it, files are left
-that nobody names; the next job for the range writes them again. Killed after it, hot rows are left
-that are not read any more; `recover` drops them. Merging is the same, with files of the replaced
-segments left over: `recover` removes files that no catalog lists.
+For one range (transparency-log §4.3): a job writes the segment's files, reads them back and
+describes the run (S1 to S3, elsewhere: see `seal_worker`); the index log lists the run and is
+published (S4); the log itself says so in an entry (S5); the catalog lists the segment (S6); the hot
+rows go (S7). A range is listed once for ever, so the first thing to do is to finish what is listed.
+
+| killed after | left behind | repaired by |
+|---|---|---|
+| S3 | files that nobody names | removed at start; the next job may take another range |
+| S4 | a record whose tree is not signed, or without its entry | published, the entry written |
+| S5 | a listed run that the catalog does not know | its files are checked, or made again, equal |
+| S6 | hot rows that nobody reads any more | dropped |
+
+A merge is the same with files of lower runs in the place of rows. Readers go over to it once a
+checkpoint that they can prove by covers its record (`covered`); until then the lower runs stay.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from vitne.core.control import SegmentEntry
+from vitne.core.entry import SEGMENT, ControlEntry, decode
+from vitne.core.merkle import leaf_hash
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import IntegrityError, VitneError
-from vitne.ports import Archive, Clock, LogInfo, ObjectStore, RecordStore, Segment, SegmentCatalog
+from vitne.ports import (
+    Archive,
+    Clock,
+    IndexLogStore,
+    LogInfo,
+    ObjectStore,
+    RecordStore,
+    SealedRun,
+    Segment,
+    SegmentCatalog,
+)
+from vitne.services.index_log import IndexLog
 from vitne.services.seal_policy import USUAL_LIMITS, SealLimits, aged_range, full_range, merge_range
-from vitne.services.seal_worker import SealJob, SealRunner
+from vitne.services.seal_worker import Sealed, SealJob, SealRunner
 
 _HOLD_OFF_US = 10_000_000
 _MOST_HOLD_OFF_US = 3_600_000_000
 _SEGMENTS = "segments/"
+_READ_AT_ONCE = 4096
 
 
 class SealReport(Struct, frozen=True):
@@ -46,6 +71,10 @@ class Seal:
         objects: where their files are, to remove those that nobody lists.
         runner: runs the jobs.
         clock: for ages.
+        index_log: lists the runs, and publishes the list.
+        listed: the runs as stored.
+        tell: appends entries of the log's own (`Append.control`).
+        covered: whether the checkpoint by which readers prove covers a record of the index log.
         limits: what is due.
     """
 
@@ -57,6 +86,10 @@ class Seal:
         objects: ObjectStore,
         runner: SealRunner,
         clock: Clock,
+        index_log: IndexLog,
+        listed: IndexLogStore,
+        tell: Callable[[LogId, Sequence[ControlEntry]], object],
+        covered: Callable[[LogId, int], bool],
         limits: SealLimits = USUAL_LIMITS,
     ) -> None:
         self._store = store
@@ -65,9 +98,17 @@ class Seal:
         self._objects = objects
         self._runner = runner
         self._clock = clock
+        self._index_log = index_log
+        self._listed = listed
+        self._tell = tell
+        self._covered = covered
         self._limits = limits
         self._due_us: dict[tuple[LogId, int], int] = {}
         self._held: dict[LogId, _Hold] = {}
+        self._first_open: dict[LogId, int] = {}
+        """Per log a position below which every run is settled."""
+        self._calm: set[LogId] = set()
+        """Logs of which nothing that is listed waits."""
 
     def recover(self) -> int:
         """Drop hot rows that are sealed, and files that no catalog lists; how many went.
@@ -81,6 +122,8 @@ class Seal:
                 gone += self._store.drop(info.log, info.sealed_end)
             for segment in self._catalog.segments(info.log):
                 listed |= {segment.key, segment.index_key}
+            for run in self._unsettled(info.log):
+                listed |= {run.segment.key, run.segment.index_key}
         orphans = [key for key in self._objects.keys(_SEGMENTS) if key not in listed]
         self._objects.delete(orphans)
         return gone + len(orphans)
@@ -90,10 +133,14 @@ class Seal:
         report = SealReport([], [], {})
         for info in self._store.logs():
             hold = self._held.get(info.log)
-            if info.head_size <= info.sealed_end or (hold and self._now() < hold.until_us):
+            if hold and self._now() < hold.until_us:
                 continue
             try:
-                for job in self._due(info):
+                if info.log not in self._calm:
+                    report.merged.extend((info.log, run) for run in self.settle(info.log))
+                if info.head_size <= info.sealed_end:
+                    continue
+                for job in self._due(self._store.log(info.log)):
                     report.sealed.append((info.log, self.seal(job)))
                     merged = self.merge(info.log)
                     report.merged.extend([] if merged is None else [(info.log, merged)])
@@ -105,30 +152,134 @@ class Seal:
 
     def seal_now(self, log: LogId) -> Segment | None:
         """Seal what is published of a log, whatever its size and age; None if that is nothing."""
+        self.settle(log)
         span = aged_range(self._store.log(log), self._limits)
         return None if span is None else self.seal(SealJob("seal", log, *span))
 
     def seal(self, job: SealJob) -> Segment:
         """Seal one range that follows on the last segment. Errors as `SealRunner.run`."""
-        segment = self._runner.run(job)
-        self._check(job, segment)
-        self._catalog.add(job.log, segment)
-        self._archive.refresh(job.log)
-        self._store.drop(job.log, segment.end)
+        sealed = self._runner.run(job)
+        self._check(job, sealed.run.segment)
+        segment = self._list(job.log, sealed)
+        self._take(job.log, segment)
         return segment
 
     def merge(self, log: LogId) -> Segment | None:
-        """Put the newest small segments of a log together, if there are too many."""
-        span = merge_range(self._catalog.segments(log), self._limits.entries)
-        if span is None:
+        """Put the newest small segments of a log together, if there are too many.
+
+        One at a time: while an earlier one waits to be covered, none is begun.
+        """
+        segments = self._catalog.segments(log)
+        span = merge_range(segments, self._limits.entries)
+        if span is None or self._unsettled(log):
             return None
-        job = SealJob("merge", log, *span)
-        merged = self._runner.run(job)
-        self._check(job, merged)
+        covered = [one for one in segments if span[0] <= one.start and one.end <= span[1]]
+        level = 1 + max(one.level for one in covered)
+        job = SealJob("merge", log, *span, level)
+        sealed = self._runner.run(job)
+        self._check(job, sealed.run.segment)
+        merged = self._list(log, sealed)
+        return merged if self._swap(log, merged) else None
+
+    def settle(self, log: LogId) -> list[Segment]:
+        """Finish what is listed: runs that the catalog lacks, merges that are covered by now.
+
+        Returns:
+            The merged segments that took the place of others.
+        """
+        self._tell_of(log)
+        swapped = []
+        for run in self._unsettled(log):
+            segment = run.segment
+            if segment.level == 0:
+                self._take(log, self._made_again(log, run))
+            elif self._swap(log, segment):
+                swapped.append(segment)
+        if not self._unsettled(log):
+            self._calm.add(log)
+        return swapped
+
+    # ---------------------------------------------------------------- the steps
+
+    def _list(self, log: LogId, sealed: Sealed) -> Segment:
+        """S4 and S5: the run gets its position, its record is published and told of."""
+        self._calm.discard(log)
+        segment = replace(sealed.run.segment, record=self._listed.size(log))
+        run = replace(sealed.run, segment=segment)
+        self._index_log.append(log, run, sealed.counter)
+        self._tell_of(log)
+        return segment
+
+    def _tell_of(self, log: LogId) -> None:
+        """S5: a segment entry for every record that has none yet."""
+        told, size = self._listed.told(log), self._listed.size(log)
+        if told == size:
+            return
+        self._index_log.publish(log)
+        written = self._written(log, told)
+        for position in range(max(told, written), size):
+            record = self._listed.records(log, position, position + 1)[0]
+            self._tell(log, [SegmentEntry(0, position, leaf_hash(record))])
+        self._listed.set_told(log, size)
+
+    def _written(self, log: LogId, told: int) -> int:
+        """One more than the newest position that an entry tells of: one may be lost to a crash."""
+        start, end = self._store.first_index(log), self._store.log(log).next_index
+        found = told
+        while start is not None and start < end:
+            stop = LeafIndex(min(start + _READ_AT_ONCE, end))
+            for data in self._store.entries(log, start, stop):
+                if data[4] == SEGMENT:
+                    entry = decode(data)
+                    found = (
+                        max(found, entry.record + 1) if isinstance(entry, SegmentEntry) else found
+                    )
+            start = stop
+        return found
+
+    def _take(self, log: LogId, segment: Segment) -> None:
+        """S6 and S7: readers find the records in the segment; the rows go."""
+        self._catalog.add(log, segment)
+        self._archive.refresh(log)
+        self._store.drop(log, segment.end)
+
+    def _swap(self, log: LogId, merged: Segment) -> bool:
+        """Put a merged segment in the place of those below it, if it is covered."""
+        if not self._covered(log, merged.record):
+            return False
         replaced = self._catalog.merge(log, merged)
         self._archive.refresh(log)
         self._archive.remove(replaced)
-        return merged
+        return True
+
+    def _made_again(self, log: LogId, run: SealedRun) -> Segment:
+        """A listed run whose files a crash may have left half written: equal ones.
+
+        Raises:
+            IntegrityError: the rows give another run than is listed.
+        """
+        old = run.segment
+        again = self._runner.run(SealJob("seal", log, old.start, old.end)).run.segment
+        if (again.gap_count, again.run_root) != (old.gap_count, old.run_root):
+            raise IntegrityError("the rows give another run than is listed", where=log)
+        return replace(again, record=old.record)
+
+    def _unsettled(self, log: LogId) -> list[SealedRun]:
+        """Listed runs that the catalog has neither itself nor within a later one."""
+        segments = self._catalog.segments(log)
+
+        def settled(run: SealedRun) -> bool:
+            own = run.segment
+            return any(
+                one.start <= own.start and own.end <= one.end and one.record >= own.record
+                for one in segments
+            )
+
+        runs = self._listed.runs_from(log, self._first_open.get(log, 0))
+        found = [run for run in runs if not settled(run)]
+        known = runs[-1].segment.record + 1 if runs else self._first_open.get(log, 0)
+        self._first_open[log] = found[0].segment.record if found else known
+        return found
 
     def _due(self, info: LogInfo) -> Iterator[SealJob]:
         while span := full_range(info, self._limits):

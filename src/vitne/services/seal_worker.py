@@ -16,12 +16,17 @@ from multiprocessing.process import BaseProcess
 from typing import Final, Literal, Protocol, overload
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from vitne.core.coverage import CoverageCounter
+from vitne.core.index_record import describe_run
 from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.tile import TileReader
+from vitne.core.types import Hash, LeafIndex, LogId, Origin
 from vitne.errors import IntegrityError, UnavailableError, VitneError
-from vitne.ports import Archive, Searchable, Segment
+from vitne.ports import Archive, IndexLogStore, ObjectStore, SealedRun, Searchable
 from vitne.services.child import run_to_the_end
+from vitne.services.published import Published
 
 _LOG = logging.getLogger("vitne.seal")
 
@@ -38,6 +43,17 @@ class SealJob(Struct, frozen=True):
     log: LogId
     start: LeafIndex
     end: LeafIndex
+    level: int = 0
+    """Of its record; above 0 for a merge."""
+
+
+class Sealed(Struct, frozen=True):
+    """What a job made: files that nobody lists yet, and what is to be listed."""
+
+    run: SealedRun
+    """Its segment has no position yet."""
+    counter: bytes
+    """Encoded `CoverageCounter` as of its end; `b""` for a merge."""
 
 
 class SealPorts(Struct, frozen=True):
@@ -45,6 +61,9 @@ class SealPorts(Struct, frozen=True):
 
     hot: Searchable
     archive: Archive
+    objects: ObjectStore
+    index_log: IndexLogStore
+    origin: Callable[[LogId], Origin]
 
 
 OpenPorts = Callable[[], SealPorts]
@@ -98,8 +117,10 @@ class StoredRange(Sequence[Record]):
         return found
 
 
-def run_job(job: SealJob, ports: SealPorts) -> Segment:
-    """Read the records, write the segment.
+def run_job(job: SealJob, ports: SealPorts) -> Sealed:
+    """Read the records, write the segment, describe the run (S1 to S3).
+
+    The entries that are described come from the published tiles, not from the rows.
 
     Raises:
         IntegrityError: records are missing, differ from what is published, or from the file.
@@ -108,13 +129,48 @@ def run_job(job: SealJob, ports: SealPorts) -> Segment:
     store = ports.hot if job.kind == "seal" else ports.archive
     if job.kind == "merge":
         ports.archive.refresh(job.log)
-    return ports.archive.write(job.log, StoredRange(store, job.log, job.start, job.end))
+    made = ports.archive.write(job.log, StoredRange(store, job.log, job.start, job.end))
+    segment = replace(made, level=job.level)
+    published = Published(ports.objects, job.log)
+    entries = published.entries(job.start, job.end)
+    counter = _counted(job, ports, entries)
+    record = describe_run(
+        ports.origin(job.log),
+        job.start,
+        entries,
+        log_root=TileReader(published.get, job.end).root(),
+        run=(segment.gap_count, Hash(segment.run_root)),
+        coverage=counter.coverage(),
+        level=job.level,
+    )
+    run = SealedRun(segment, record.encode(), counter.reduced().encode())
+    return Sealed(run, b"" if job.level else counter.encode())
+
+
+def _counted(job: SealJob, ports: SealPorts, entries: Sequence[bytes]) -> CoverageCounter:
+    """The streams of the log over all entries before the run's end."""
+    end, data = ports.index_log.counter(job.log)
+    known = CoverageCounter.decode(data) if data else CoverageCounter()
+    if job.level and end == job.end:
+        return known
+    start = known.size
+    if job.level or start > job.start:  # a run that was counted before: count from the beginning
+        known, start = CoverageCounter(), 0
+    published = Published(ports.objects, job.log)
+    while start < job.start:
+        stop = min(start + _READ_AT_ONCE, int(job.start))
+        for entry in published.entries(LeafIndex(start), LeafIndex(stop)):
+            known.add(entry)
+        start = stop
+    for entry in entries:
+        known.add(entry)
+    return known
 
 
 class SealRunner(Protocol):
     """Runs jobs, one at a time."""
 
-    def run(self, job: SealJob) -> Segment:
+    def run(self, job: SealJob) -> Sealed:
         """Run one to its end. Errors as `run_job`, and `UnavailableError` if it is killed."""
 
     def rest(self) -> None:
@@ -130,7 +186,7 @@ class SealHere(SealRunner):
     def __init__(self, ports: SealPorts) -> None:
         self._ports = ports
 
-    def run(self, job: SealJob) -> Segment:
+    def run(self, job: SealJob) -> Sealed:
         """See the protocol."""
         return run_job(job, self._ports)
 
@@ -151,7 +207,7 @@ class SealProcess(SealRunner):
         self._pipe: Connection | None = None
         self._closed = False
 
-    def run(self, job: SealJob) -> Segment:
+    def run(self, job: SealJob) -> Sealed:
         """See the protocol. A process that dies is replaced, and the job run again."""
         with self._lock:
             for _ in range(_TRIES):
@@ -166,7 +222,7 @@ class SealProcess(SealRunner):
                     _LOG.warning("the sealing process ended (%s); starting another", code)
                     self._stop()
                     continue
-                if isinstance(done, Segment):
+                if isinstance(done, Sealed):
                     return done
                 raise done
         raise UnavailableError("the sealing process ends before its job is done", where=job.log)
@@ -230,7 +286,7 @@ def _work(pipe: Connection, open_ports: OpenPorts) -> None:
             job = pipe.recv()
         except EOFError:
             return
-        done: Segment | VitneError
+        done: Sealed | VitneError
         try:
             ports = ports or open_ports()
             done = run_job(job, ports)

@@ -2,16 +2,20 @@
 
 import logging
 import threading
+import time
+from collections import deque
 
 import msgspec
 from msgspec import Struct
 
+from vitne.core.types import LogId
 from vitne.errors import VitneError
 from vitne.services.seal import Seal
 from vitne.services.seal_worker import SealRunner
 
 _LOG = logging.getLogger("vitne.seal")
 _ROUNDS_BEFORE_REST = 15
+_DEMAND_PAUSE_S = 60.0
 
 
 class SealerStats(Struct, frozen=True):
@@ -25,6 +29,15 @@ class SealerStats(Struct, frozen=True):
     """Code and sentence of the newest failure; `""` once a round went well again."""
 
 
+class _Demand:
+    """One question's wish that a log be sealed now."""
+
+    def __init__(self, log: LogId) -> None:
+        self.log = log
+        self.done = threading.Event()
+        self.sealed = False
+
+
 class Sealer:
     """Runs `Seal.run_once` every `interval_s`."""
 
@@ -35,6 +48,9 @@ class Sealer:
         self._wake = threading.Event()
         self._stopping = False
         self._idle = 0
+        self._asking = threading.Lock()
+        self._demands: deque[_Demand] = deque()
+        self._last_s: dict[LogId, float] = {}
         self._thread = threading.Thread(target=self._run, name="vitne-sealer")
         self.stats = SealerStats()
 
@@ -45,6 +61,41 @@ class Sealer:
     def nudge(self) -> None:
         """Look now rather than at the next interval."""
         self._wake.set()
+
+    def seal_on_demand(self, log: LogId, wait_s: float) -> bool:
+        """Seal what is published of a log now, for a question that would have a long tail.
+
+        At most once a minute for each log; any thread may ask.
+
+        Args:
+            log: whose.
+            wait_s: how long to wait for it.
+
+        Returns:
+            Whether all that was published when it was asked is sealed.
+        """
+        demand = _Demand(log)
+        with self._asking:
+            last_s = self._last_s.get(log)
+            if last_s is not None and time.monotonic() < last_s + _DEMAND_PAUSE_S:
+                return False
+            self._last_s[log] = time.monotonic()
+            self._demands.append(demand)
+        self._wake.set()
+        demand.done.wait(wait_s)
+        return demand.sealed
+
+    def _meet(self) -> None:
+        """Do what was asked for."""
+        while self._demands and not self._stopping:
+            demand = self._demands.popleft()
+            try:
+                while self._seal.seal_now(demand.log) is not None:
+                    pass
+                demand.sealed = True
+            except VitneError as error:
+                _LOG.error("log %s is not sealed: %s: %s", demand.log, error.code, error)
+            demand.done.set()
 
     def close(self) -> None:
         """Stop; a job that runs is given up, and done again after the next start."""
@@ -60,8 +111,10 @@ class Sealer:
         except VitneError as error:
             _LOG.error("leftovers of sealing stay: %s: %s", error.code, error)
         while not self._stopping:
+            self._meet()
             self._round()
-            self._wake.wait(self._interval_s)
+            if not self._demands:
+                self._wake.wait(self._interval_s)
             self._wake.clear()
 
     def _round(self) -> None:

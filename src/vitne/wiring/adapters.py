@@ -9,6 +9,7 @@ from vitne.ports import (
     CheckpointStore,
     Clock,
     IdSource,
+    IndexLogStore,
     KeyVault,
     ObjectStore,
     RecordStore,
@@ -28,6 +29,7 @@ class Adapters:
     store: RecordStore
     heads: CheckpointStore
     segments: SegmentCatalog
+    index_log: IndexLogStore
     state: StateStore
     objects: ObjectStore
     archive: Archive

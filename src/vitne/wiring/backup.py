@@ -28,7 +28,7 @@ from vitne.services.backup import (
     copy_objects,
     read_manifest,
 )
-from vitne.services.logkeys import LogKeys
+from vitne.services.logkeys import LogKeys, index_log_id, index_origin
 from vitne.services.restore import Compared, compare
 from vitne.settings import FILE_NAME, Settings
 from vitne.wiring.services import DATABASE
@@ -104,7 +104,12 @@ def _copy(folder: Path, target: Path) -> tuple[Manifest, Copied]:
 def _trees(rows: SqliteHouse) -> list[Tree]:
     """Every tree that the database knows."""
     return [
-        Tree(info.log, info.origin, rows.checkpoints.head(info.log)) for info in rows.records.logs()
+        Tree(tree, origin, rows.checkpoints.head(tree))
+        for info in rows.records.logs()
+        for tree, origin in (
+            (info.log, info.origin),
+            (index_log_id(info.log), index_origin(info.origin)),
+        )
     ]
 
 
@@ -158,7 +163,7 @@ def accept_backup(settings: Settings) -> None:
 
 
 def _verifier(keys: LogKeys, tree: Tree) -> Verifier:
-    return keys.log_signer(tree.origin).verifier
+    return keys.tree_signer(tree.origin).verifier
 
 
 @contextmanager

@@ -64,6 +64,7 @@ def folder_adapters(
             store=rows.records,
             heads=rows.checkpoints,
             segments=rows.segments,
+            index_log=rows.index_log,
             state=rows.state,
             objects=objects,
             archive=archive,
@@ -184,7 +185,13 @@ def open_sealing(settings: Settings) -> SealPorts:
     folder = Path(settings.folder)
     rows = SqliteHouse.open(folder / DATABASE, read_only=True)
     objects = FolderObjects.open(folder / "objects")
-    return SealPorts(rows.records, _archive(settings, rows.segments, objects, None))
+    return SealPorts(
+        hot=rows.records,
+        archive=_archive(settings, rows.segments, objects, None),
+        objects=objects,
+        index_log=rows.index_log,
+        origin=Logs(rows.records, settings.server_name).origin,
+    )
 
 
 def open_house(

@@ -7,11 +7,14 @@ from typing import Self
 
 from vitne.core.types import LogId
 from vitne.services.anchor import Anchor
+from vitne.services.ask_sources import Sources
+from vitne.services.ask_trust import OwnPolicies, PublishedHeads
 from vitne.services.batches import Batches
 from vitne.services.forget import Forget
 from vitne.services.fsck import Fsck
+from vitne.services.index_log import IndexLog
 from vitne.services.ingest import Ingest
-from vitne.services.logkeys import LogKeys
+from vitne.services.logkeys import INDEX_SUFFIX, LogKeys
 from vitne.services.logs import Logs
 from vitne.services.onboard import Onboard
 from vitne.services.own_events import OwnEvents
@@ -29,6 +32,7 @@ from vitne.services.stage import Step, no_step
 from vitne.services.stats import Stats
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
+from vitne.wiring.answering import ask_of, nothing_erased
 from vitne.wiring.services import (
     all_stores,
     preparer_of,
@@ -43,6 +47,7 @@ _DAY_US = 86_400_000_000
 _FORGET_INTERVAL_S = 300
 _ANCHOR_LOOK_S = 60
 _SILENCE_LOOK_S = 60
+_SUMMARY_LOOK_S = 5
 
 
 class House:
@@ -101,10 +106,15 @@ class House:
             self.keys,
             nudge=self.publisher.nudge,
         )
-        runner = runner_of(adapters)
-        self.seal = seal_of(adapters, settings, runner)
+        runner = runner_of(adapters, self.logs)
+        self.index_log = IndexLog(
+            adapters.index_log, adapters.heads, adapters.objects, self.keys, self.logs, step
+        )
+        self.seal = seal_of(adapters, settings, runner, self.index_log, self.append)
         self.sealer = Sealer(self.seal, runner, settings.seal_check_ms / 1000)
-        self.recover = Recover(adapters.store, adapters.heads, adapters.objects, self.keys, step)
+        self.recover = Recover(
+            adapters.store, adapters.heads, adapters.objects, self.keys, adapters.index_log, step
+        )
         self.fsck = Fsck(all_stores(adapters, self.keys))
         self.anchor = Anchor(
             adapters.authorities,
@@ -114,6 +124,25 @@ class House:
             logs=lambda: [info.log for info in adapters.store.logs()],
             clock=adapters.clock,
             interval_s=settings.stamp_interval_s,
+        )
+        self.sources = Sources(
+            adapters.store, adapters.archive, adapters.segments, adapters.objects
+        )
+        self._summing = Repeating("summaries", _SUMMARY_LOOK_S, self.sources.run_once)
+        self.ask = ask_of(
+            adapters,
+            self.keys,
+            self.logs,
+            self.sources,
+            cosigned=PublishedHeads(adapters.objects),
+            policies=OwnPolicies(self.keys, self.logs),
+            erased=nothing_erased,
+            batches=self.batches,
+            index_log=self.index_log,
+            publish=self.publish,
+            publisher=self.publisher,
+            sealer=self.sealer,
+            anchor=self.anchor,
         )
         self._anchoring = Repeating("anchoring", _ANCHOR_LOOK_S, self.anchor.run_once)
         self.onboard = Onboard(adapters.state, self.append, own, adapters.clock, adapters.ids)
@@ -144,16 +173,25 @@ class House:
             recovery = self.recover.run()
             for log, reason in sorted(recovery.halted.items()):
                 _LOG.error("log %s is not published: %s", log, reason)
-                self.publish.halt(log, reason)
+                self._halt(log, reason)
         self._started = True  # before the first thread: whatever fails next, `close` ends them
         self.append.start()
         if self.serving:
             self.publisher.start()
             self.sealer.start()
+            self._summing.start()
             if adapters_ask := self.adapters.authorities:
                 _LOG.info("checkpoints are stamped by %d authorities", len(adapters_ask))
                 self._anchoring.start()
         return recovery
+
+    def _halt(self, tree: LogId, reason: str) -> None:
+        """Publish a log, or the index log of one, no more."""
+        log = LogId(tree.removesuffix(INDEX_SUFFIX))
+        if log == tree:
+            self.publish.halt(log, reason)
+        else:
+            self.index_log.halt(log, reason)
 
     def close(self) -> None:
         """Stop: take no more, write what waits, publish it, let go of everything."""
@@ -167,6 +205,7 @@ class House:
                 stack.callback(self.publisher.close)
                 stack.callback(self.sealer.close)
                 stack.callback(self._anchoring.close)
+                stack.callback(self._summing.close)
             stack.callback(self.append.close)
             stack.callback(self.preparation.close)
             if self.serving and self.append.is_alive:

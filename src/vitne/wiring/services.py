@@ -9,6 +9,7 @@ from vitne.services.archived import Find
 from vitne.services.conflict import Conflicts
 from vitne.services.fsck_log import Stores
 from vitne.services.incident import Incidents
+from vitne.services.index_log import IndexLog
 from vitne.services.logkeys import LogKeys
 from vitne.services.logs import Logs
 from vitne.services.prepare import Preparer
@@ -48,14 +49,23 @@ def writer_of(
     )
 
 
-def runner_of(adapters: Adapters) -> SealRunner:
+def runner_of(adapters: Adapters, logs: Logs) -> SealRunner:
     """Where the heavy part of sealing runs."""
-    if adapters.sealing is None:
-        return SealHere(SealPorts(adapters.store, adapters.archive))
-    return SealProcess(adapters.sealing)
+    if adapters.sealing is not None:
+        return SealProcess(adapters.sealing)
+    ports = SealPorts(
+        hot=adapters.store,
+        archive=adapters.archive,
+        objects=adapters.objects,
+        index_log=adapters.index_log,
+        origin=logs.origin,
+    )
+    return SealHere(ports)
 
 
-def seal_of(adapters: Adapters, settings: Settings, runner: SealRunner) -> Seal:
+def seal_of(
+    adapters: Adapters, settings: Settings, runner: SealRunner, index_log: IndexLog, append: Append
+) -> Seal:
     """What seals."""
     return Seal(
         store=adapters.store,
@@ -64,6 +74,10 @@ def seal_of(adapters: Adapters, settings: Settings, runner: SealRunner) -> Seal:
         objects=adapters.objects,
         runner=runner,
         clock=adapters.clock,
+        index_log=index_log,
+        listed=adapters.index_log,
+        tell=append.control,
+        covered=index_log.covers,
         limits=SealLimits(settings.seal_entries, settings.seal_age_s * _SECOND_US),
     )
 
@@ -77,6 +91,7 @@ def all_stores(adapters: Adapters, keys: LogKeys) -> Stores:
         keys=keys,
         segments=adapters.segments,
         archive=adapters.archive,
+        index_log=adapters.index_log,
         database=DATABASE,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from vitne.adapters.memory.world import World
 from vitne.core.types import LeafIndex, LogId
-from vitne.errors import ConflictError
+from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import SealedRun
 
 
@@ -16,6 +16,8 @@ class MemoryIndexLog:
 
     def size(self, log: LogId) -> int:
         """See the port."""
+        if log not in self._world.logs:
+            raise NotFoundError(f"there is no log {log!r}")
         return len(self._world.state(log).runs)
 
     def append(self, log: LogId, run: SealedRun, counter: bytes) -> None:
