@@ -25,6 +25,7 @@ from vitne.core.times import parse_utc
 from vitne.core.types import LeafIndex, Origin
 from vitne.errors import DecodeError, VitneError
 from vitne.ports import StreamState
+from vitne.services.fsck_senders import SenderCheck
 from vitne.services.stream import StreamCursor
 
 _PLACE_US = slice(10, 18)
@@ -83,6 +84,7 @@ class RecordCheck:
         self._assembler = assembler
         self._last_us = 0
         self._streams: dict[bytes, StreamCursor] = {}
+        self._senders = SenderCheck(origin)
         self._erased: set[tuple[LeafIndex, str]] = set()
         self._lacking: dict[LeafIndex, list[str]] = {}
         self.events = 0
@@ -105,6 +107,7 @@ class RecordCheck:
             self.events += 1
             yield from self._check_event(record)
             yield from self._use(head[7], head[8], head[8])
+            yield from self._senders.event(record)
         else:
             yield from self._check_control(record)
 
@@ -159,6 +162,8 @@ class RecordCheck:
             return
         if record.event_id or record.parts != Parts() or record.facets != Facets():
             yield "a control entry with the parts of an event"
+        if not isinstance(entry, EventEntry):
+            yield from self._senders.control(entry)
         match entry:
             case StreamEntry():
                 yield from self._open(entry)
@@ -168,8 +173,11 @@ class RecordCheck:
             case EraseEntry():
                 self._erased.update(entry.items)
             case BatchEntry() | BeatEntry():
-                if entry.stream_id not in self._streams:
+                cursor = self._streams.get(entry.stream_id)
+                if cursor is None:
                     yield "its stream is not registered before it"
+                else:
+                    cursor.reach(entry.last)
             case _:
                 pass
 
@@ -182,15 +190,17 @@ class RecordCheck:
         self._streams[entry.stream_id] = StreamCursor(
             StreamState(entry.stream_id, entry.source, entry.name, entry.numbers)
         )
+        if entry.prev in self._streams:
+            self._streams[entry.prev].reach(entry.prev_last)
 
     def _use(self, of_stream: bytes, first: int, last: int) -> Iterator[str]:
         cursor = self._streams.get(of_stream)
         if cursor is None:
             yield "its stream is not registered before it"
             return
-        for number in range(first, last + 1):
-            if not cursor.take(number):
-                yield f"number {number} of stream {cursor.state().name} stands twice"
+        if not cursor.take_all(first, last):
+            numbers = f"number {first}" if first == last else f"one of the numbers {first}-{last}"
+            yield f"{numbers} of stream {cursor.name} stands twice"
 
     def unexplained(self) -> Iterator[tuple[LeafIndex, str]]:
         """Records that lack a part which no erase entry names."""
@@ -201,6 +211,7 @@ class RecordCheck:
 
     def compare_streams(self, states: Sequence[StreamState]) -> Iterator[str]:
         """Faults of the stored states of streams against the numbers in the entries."""
+        yield from self._senders.unsigned()
         stored = {state.stream_id: state for state in states}
         for key, cursor in self._streams.items():
             found, expected = stored.pop(key, None), cursor.state()
