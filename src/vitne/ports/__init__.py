@@ -28,6 +28,13 @@ from vitne.ports.segments import Archive, GapAnswer, Segment, SegmentCatalog
 from vitne.ports.stamps import StampAuthority, Stamped, StampReader
 from vitne.ports.state import ApiKey, Role, SourceKey, StateStore, Tenant
 from vitne.ports.vault import KeyRole, KeyVault
+from vitne.ports.witness import (
+    KeptFork,
+    Witness,
+    WitnessReply,
+    WitnessStore,
+    WitnessTransaction,
+)
 
 __all__ = [
     "ApiKey",
@@ -41,6 +48,7 @@ __all__ = [
     "Histogram",
     "IdSource",
     "IndexLogStore",
+    "KeptFork",
     "KeyRole",
     "KeyVault",
     "LogInfo",
@@ -65,4 +73,8 @@ __all__ = [
     "Telling",
     "Tenant",
     "ToldKey",
+    "Witness",
+    "WitnessReply",
+    "WitnessStore",
+    "WitnessTransaction",
 ]

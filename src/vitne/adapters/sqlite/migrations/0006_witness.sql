@@ -1,2 +1,0 @@
--- What witnesses have seen.
-SELECT 1;
