@@ -76,6 +76,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("streams", "vitne.cli.streams:streams", _WORK, "Missing, silent and late senders."),
     Verb("ask", "vitne.cli.ask:app", _PROVE, "Ask who did what; the answer comes with proof."),
     Verb("prove", "vitne.cli.prove:prove", _PROVE, "Write the proof of one event to a file."),
+    Verb("receipts", "vitne.cli.receipts:app", _PROVE, "Hold kept receipts against the log."),
     Verb("verify", "vitne.cli.verify:verify", _PROVE, "Check a proof, offline."),
     Verb("anchor", "vitne.cli.anchor:app", _PROVE, "Have checkpoints time-stamped (RFC 3161)."),
     Verb("witness", "vitne.cli.witness:app", _PROVE, "Be a witness of logs: cosign their heads."),
