@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from bench import entry_cost, scenarios
+from bench import answers, entry_cost, scenarios
 from bench.load import Load
 from bench.measure import machine
 from bench.queries import queries_for
@@ -45,6 +45,14 @@ def main() -> None:
     made = msgspec.json.decode(Load(template_events).batch(20_000))
     told("entry: CPU an event, one thread", entry_cost.measure(made))
     root = Path(tempfile.mkdtemp(prefix="vitne-bench-", dir=options.folder))
+    if options.answers:
+        told(
+            f"answers over {options.events:,} events",
+            answers.measure(root / "answers", [slim(event) for event in whole], options.events),
+        )
+        scenarios.remove(root)
+        _write(options, results)
+        return
     folder = root / "house"
     try:
         _measure_house(options, template_events, folder, told)
@@ -96,6 +104,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=60, help="searches of each kind")
     parser.add_argument("--folder", default=None, help="where to put the data")
     parser.add_argument("--skip-fsck", action="store_true", help="it takes minutes at 10 M")
+    parser.add_argument(
+        "--answers", action="store_true", help="only questions with evidence, over so many events"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the data there")
     return parser.parse_args()
 

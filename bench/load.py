@@ -58,7 +58,8 @@ def _has_trace(event: dict[str, object]) -> bool:
     return isinstance(correlation, dict) and "trace_id" in correlation
 
 
-def _uuid7(now_ms: int, rand: str) -> bytes:
+def uuid7(now_ms: int, rand: str) -> bytes:
+    """An id of version 7 in its text form, from 18 hexadecimal digits of chance."""
     stamp = f"{now_ms:012x}"
     return f"{stamp[:8]}-{stamp[8:]}-7{rand[:3]}-8{rand[3:6]}-{rand[6:18]}".encode()
 
@@ -92,8 +93,8 @@ class Load:
             if second != last:
                 last, when = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             values = {
-                "ID": _uuid7(now_ms, r),
-                "ACTION": _uuid7(now_ms, r[18:]),
+                "ID": uuid7(now_ms, r),
+                "ACTION": uuid7(now_ms, r[18:]),
                 "TRACE": r[36:68].encode(),
                 "TIME": f"{when}.{micro // 1000:03d}Z".encode(),
                 "SEQ": str(self._seq).encode(),

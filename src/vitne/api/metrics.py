@@ -21,6 +21,8 @@ from vitne.services.reply import IntakeReply
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode("ascii")
 COMMIT_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
+ANSWER_BUCKETS_S: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
+VERDICTS: Final = ("proved", "disproved", "undecidable")
 RESULTS: Final = ("accepted", "duplicate", "dropped", "quarantined", "rejected")
 
 
@@ -65,6 +67,9 @@ class Meters(Collector):
         """By route template and HTTP status."""
         self.bytes_in = 0
         self.commit = Spread(COMMIT_BUCKETS_S)
+        self.answers = dict.fromkeys(VERDICTS, 0)
+        """By verdict."""
+        self.answer = Spread(ANSWER_BUCKETS_S)
         self._gauges: list[Gauge] = []
         self._registry = CollectorRegistry(auto_describe=False)
         for made in (ProcessCollector, PlatformCollector, GCCollector):
@@ -84,6 +89,11 @@ class Meters(Collector):
         events["quarantined"] += reply.quarantined
         events["rejected"] += reply.rejected
 
+    def answered(self, verdict: str, seconds: float) -> None:
+        """Count an answer. Threads may race here, which costs a count, and no more."""
+        self.answers[verdict] += 1
+        self.answer.add(seconds)
+
     def collect(self) -> Iterator[Metric]:
         """Everything, when Prometheus asks."""
         events = CounterMetricFamily("vitne_events", "Events by result", labels=["result"])
@@ -96,6 +106,11 @@ class Meters(Collector):
         yield replies
         yield CounterMetricFamily("vitne_body_bytes", "Bytes of event bodies", value=self.bytes_in)
         yield self.commit.family("vitne_commit_seconds", "From a request's body to its commit")
+        answers = CounterMetricFamily("vitne_answers", "Answers by verdict", labels=["verdict"])
+        for verdict, number in self.answers.items():
+            answers.add_metric([verdict], number)
+        yield answers
+        yield self.answer.family("vitne_answer_seconds", "From a question to its answer")
         for gauge in self._gauges:
             family = CounterMetricFamily if gauge.is_counter else GaugeMetricFamily
             yield family(gauge.name, gauge.help, value=gauge.read())

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from vitne.api.access import Access
+from vitne.api.answers import AnswersDoor, answer_routes
 from vitne.api.app import Application
 from vitne.api.events import EventsDoor, Timing
 from vitne.api.finding import FindingDoor, finding_routes
@@ -62,6 +63,7 @@ def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) 
     routes = [
         intake_route(events),
         *finding_routes(FindingDoor(house.search, access, told), reads),
+        *answer_routes(AnswersDoor(house.ask, access, told, house.clock, meters.answered), reads),
         *showing_routes(ShowingDoor(house.show, access, told), reads),
         *tenant_routes(TenantsDoor(access, house.state, _LogKeysOf(house)), reads),
         *log_routes(log, reads),
