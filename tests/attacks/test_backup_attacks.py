@@ -107,7 +107,7 @@ def test_a_backup_that_went_on_elsewhere_is_a_second_history(
 
 def test_a_checkpoint_that_the_log_never_signed_tells_nothing(live: Path, backup: Path) -> None:
     where, note = _checkpoint(live)
-    forged = note.replace("\n604\n", "\n9999\n")
+    forged = note.replace("\n605\n", "\n9999\n")
     assert forged != note
 
     with pytest.raises(VerificationError):

@@ -83,7 +83,7 @@ def test_a_missing_file_of_a_segment_is_named(settings: Settings, ending: str) -
 
 
 def test_a_changed_bundle_under_a_segment_is_named_with_the_entry(settings: Settings) -> None:
-    bundle = Path(settings.folder) / "objects/log/acme/tile/entries/000.p/124"
+    bundle = Path(settings.folder) / "objects/log/acme/tile/entries/000.p/125"
     entry_of_20 = bundle.read_bytes().find(b"vit1", 20 * 150)
     flip(bundle, entry_of_20 + 60)
 

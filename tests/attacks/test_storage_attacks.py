@@ -37,7 +37,7 @@ def grow(settings: Settings, first: int, last: int) -> None:
 
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one log of 304 published entries."""
+    """A folder with one log of 305 published entries."""
     folder = tmp_path_factory.mktemp("attacks") / "v"
     with open_house(Settings(folder=str(folder), free_bytes_min=0), create=True) as house:
         house.append.create(ACME)
@@ -151,13 +151,13 @@ def flip_packed(path: Path) -> None:
     ("key", "spoil", "index"),
     [
         ("log/acme/tile/0/000", flip_file, 1),
-        ("log/acme/tile/0/001.p/48", flip_file, 257),
+        ("log/acme/tile/0/001.p/49", flip_file, 257),
         ("log/acme/tile/1/000.p/1", lambda path: path.write_bytes(bytes(32)), 0),
         ("log/acme/tile/entries/000.gz", flip_file, 0),
         ("log/acme/tile/entries/000.gz", flip_packed, 0),
-        ("log/acme/tile/entries/001.p/48", flip_file, 256),
+        ("log/acme/tile/entries/001.p/49", flip_file, 256),
         ("log/acme/tile/0/000", Path.unlink, 0),
-        ("log/acme/tile/entries/001.p/48", Path.unlink, 256),
+        ("log/acme/tile/entries/001.p/49", Path.unlink, 256),
     ],
 )
 def test_a_changed_or_missing_tile_is_named(
@@ -266,7 +266,7 @@ def test_a_log_cut_below_its_signed_size_is_refused(
 ) -> None:
     database.execute("UPDATE log SET next_index = 10")
 
-    assert "304" in refusal(settings).message
+    assert "305" in refusal(settings).message
 
 
 def test_a_forked_head_of_the_same_size_is_not_published_further(

@@ -261,8 +261,8 @@ class KillingClock:
 @pytest.mark.parametrize(
     ("broken", "status", "entries"),
     [
-        pytest.param("clock", "accepted", 3, id="inside the transaction"),
-        pytest.param("vault", "duplicate", 5, id="after the commit, before the reply"),
+        pytest.param("clock", "accepted", 4, id="inside the transaction"),
+        pytest.param("vault", "duplicate", 6, id="after the commit, before the reply"),
     ],
 )
 def test_killed_around_the_commit_a_retry_stores_the_event_once(

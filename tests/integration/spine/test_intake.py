@@ -27,8 +27,8 @@ def statuses(reply: IntakeReply) -> list[str]:
 def test_a_log_begins_with_its_keys(spine: Any) -> None:
     first = [decode(entry) for entry in spine.entries()]
 
-    assert [type(entry) for entry in first] == [SigningKeyEntry, SigningKeyEntry, IndexKeyEntry]
-    assert [entry.role for entry in first[:2]] == ["log", "receipt"]
+    assert [type(entry) for entry in first] == [*[SigningKeyEntry] * 3, IndexKeyEntry]
+    assert [entry.role for entry in first[:3]] == ["log", "receipt", "index-log"]
     assert first[0].vkey == spine.house.keys.log_signer(spine.house.logs.origin(ACME)).vkey
 
 
@@ -44,8 +44,8 @@ def test_a_minimal_event_is_filled_numbered_and_receipted(spine: Any) -> None:
     reply = spine.send(MINIMAL)
 
     result = reply.results[0]
-    assert (result.status, result.log, result.index, result.receipt) == ("accepted", "acme", 4, 0)
-    stream, event = (decode(entry) for entry in spine.entries()[3:])
+    assert (result.status, result.log, result.index, result.receipt) == ("accepted", "acme", 5, 0)
+    stream, event = (decode(entry) for entry in spine.entries()[4:])
     assert isinstance(stream, StreamEntry)
     assert (stream.numbers, stream.name) == ("server", "server/" + "k" * 12)
     assert (event.stream_id, event.stream_seq) == (stream.stream_id, 1)
@@ -216,7 +216,7 @@ def test_what_is_only_counted_is_counted_durably(spine: Any) -> None:
 
     assert statuses(reply) == ["rejected"]
     assert sum(spine.adapters.store.counts(ACME).values()) == 1
-    assert len(spine.entries()) == 3
+    assert len(spine.entries()) == 4
 
 
 def test_a_tenant_that_does_not_exist_is_refused(spine: Any) -> None:
@@ -267,7 +267,7 @@ def test_when_too_much_waits_a_request_is_refused_whole() -> None:
 
     assert refusal.value.retry_after_s >= 1
     assert first.result(timeout=0).accepted == 3
-    assert house.store.log(ACME).next_index == 3 + 1 + 3
+    assert house.store.log(ACME).next_index == 4 + 1 + 3
 
 
 def test_the_time_never_goes_back_and_the_clamp_is_counted(spine: Any) -> None:
@@ -286,9 +286,9 @@ def test_an_event_forgotten_by_the_window_is_found_among_the_segments(spine: Any
     spine.send([sample_event(1), sample_event(2)])
     store, archive = spine.adapters.store, spine.adapters.archive
     spine.publish()
-    segment = archive.write(ACME, store.records(ACME, 0, 6))
+    segment = archive.write(ACME, store.records(ACME, 0, 7))
     spine.adapters.segments.add(ACME, segment)
-    store.drop(ACME, 6)
+    store.drop(ACME, 7)
     spine.clock.advance(8 * 86_400_000_000)
     store.forget(spine.clock.now_us() - 7 * 86_400_000_000, 100)
     other = sample_event(3) | {"id": sample_event(2)["id"]}
@@ -296,5 +296,5 @@ def test_an_event_forgotten_by_the_window_is_found_among_the_segments(spine: Any
     reply = spine.send([sample_event(1), other])
 
     assert statuses(reply) == ["duplicate", "rejected"]
-    assert reply.results[0].index == 4
+    assert reply.results[0].index == 5
     assert reply.results[1].problems[0].code == "id_conflict"

@@ -156,7 +156,7 @@ def test_of_two_publishers_one_swap_fails_and_the_log_is_not_forked(spine: Any) 
 
 def test_a_log_whose_tiles_disagree_stops_and_the_others_go_on(spine: Any) -> None:
     spine.publish()
-    spine.house.objects.replace({"log/acme/tile/0/000.p/3": bytes(96)})
+    spine.house.objects.replace({"log/acme/tile/0/000.p/4": bytes(128)})
     spine.send([sample_event(1)])
     spine.send([sample_event(1, tenant="globex")], key=sample_key())
 
@@ -164,7 +164,7 @@ def test_a_log_whose_tiles_disagree_stops_and_the_others_go_on(spine: Any) -> No
 
     assert [grown.log for grown in report.grown] == ["globex"]
     assert list(report.halted) == ["acme"]
-    assert checkpoint(spine.house).size == 3
+    assert checkpoint(spine.house).size == 4
 
 
 def test_the_rounds_of_busy_logs_leave_none_behind(spine: Any) -> None:
@@ -181,7 +181,7 @@ def test_the_rounds_of_busy_logs_leave_none_behind(spine: Any) -> None:
         rounds += 1
 
     heads = {info.log: info.head_size for info in spine.adapters.store.logs()}
-    assert set(heads.values()) == {3}
+    assert set(heads.values()) == {4}
     assert rounds >= 4
 
 
@@ -192,7 +192,7 @@ def test_a_missing_row_below_the_next_checkpoint_stops_the_log(settings: Setting
 
     report = house.publish.run_once()
 
-    assert "expected the 3 rows" in report.halted[ACME]
+    assert "expected the 4 rows" in report.halted[ACME]
 
 
 @pytest.mark.parametrize("folder", [STAGING, "log/acme/"])

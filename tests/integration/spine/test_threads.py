@@ -81,7 +81,7 @@ def test_what_was_taken_before_closing_is_written_published_and_answered(
         submit(house, "pod-1", 50)
     with open_house(settings) as again:
         info = again.store.log(ACME)
-        assert info.head_size == info.next_index == 3 + 1 + 49
+        assert info.head_size == info.next_index == 4 + 1 + 49
 
 
 def test_the_publisher_thread_publishes_by_itself(settings: Settings) -> None:

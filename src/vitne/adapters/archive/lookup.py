@@ -138,7 +138,7 @@ class Lookup:
 
     def _after(self, key: bytes) -> int:
         """How many keys are not above this tagged one."""
-        low, high = 0, len(self._counts)
+        low, high = 0, 0
         for kind, (first, last) in self._kinds:
             if kind > key[0]:
                 break
