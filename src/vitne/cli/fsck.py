@@ -9,7 +9,7 @@ from vitne.cli.app import REFUSED
 from vitne.cli.output import Advance, Json, Output, plain, table
 from vitne.core.types import LogId
 from vitne.services.fsck import FsckReport
-from vitne.wiring import open_house
+from vitne.wiring import House, open_house
 
 __all__ = ["fsck"]
 
@@ -17,24 +17,44 @@ __all__ = ["fsck"]
 def fsck(
     *,
     tenant: Annotated[str, Parameter(help="Check this tenant's log alone.")] = "",
+    rebuild: Annotated[
+        bool, Parameter(help="First make damaged index files of segments anew, from the records.")
+    ] = False,
     place: Place | None = None,
     json: Json = False,
 ) -> int:
     """Hash everything again: parts, entries, tiles of every level, roots, signatures, segments.
 
     Reads only, and may run beside a server. Exit status 1 if anything is damaged; what is damaged
-    is told with file and index, never repaired.
+    is told with file and index, never repaired, but for index files of segments with --rebuild:
+    they hold nothing that the records do not say.
     """
     out = Output(json)
     house = open_house(settings_of(place), serving=False)
     try:
+        rebuilt = _rebuild(house, tenant) if rebuild else []
         logs = [house.store.log(LogId(tenant))] if tenant else house.store.logs()
         with out.progress("hashing", sum(info.next_index for info in logs)) as advance:
             report = house.fsck.run(LogId(tenant) if tenant else None, _Follow(advance))
     finally:
         house.close()
-    out.result({"clean": report.clean, "report": report}, *_lines(report))
+    out.result(
+        {"clean": report.clean, "rebuilt": rebuilt, "report": report},
+        *[plain(f"Made anew: {key}") for key in rebuilt],
+        *_lines(report),
+    )
     return 0 if report.clean else REFUSED
+
+
+def _rebuild(house: House, tenant: str) -> list[str]:
+    """Object keys of the index files that were made anew."""
+    logs = [LogId(tenant)] if tenant else [info.log for info in house.store.logs()]
+    return [
+        segment.index_key
+        for log in logs
+        for segment in house.adapters.segments.segments(log)
+        if house.adapters.archive.rebuild(log, segment)
+    ]
 
 
 class _Follow:

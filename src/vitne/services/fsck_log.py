@@ -21,6 +21,7 @@ from vitne.ports import (
     RecordStore,
     SegmentCatalog,
 )
+from vitne.services.fsck_index import IndexCheck
 from vitne.services.fsck_records import RecordCheck
 from vitne.services.fsck_report import Findings
 from vitne.services.fsck_tree import TreeCheck
@@ -85,6 +86,7 @@ class LogCheck:
             self._damage(self._stores.database, end, f"rows end below the signed size {self._size}")
         elif self._head is not None:
             self._check_head(self._head, self._tree.finish())
+        self._index().run(self._segments)
         # Rows come in while we read; states and asides are compared only if none did.
         if self._stores.store.log(self._info.log).next_index == end:
             self._check_asides()
@@ -94,6 +96,20 @@ class LogCheck:
         self._found.events += self._records.events
         self._found.published += min(self._size, end)
         self._found.segments += len(self._segments)
+
+    def _index(self) -> IndexCheck:
+        stores = self._stores
+        return IndexCheck(
+            self._info.log,
+            self._info.origin,
+            store=stores.index_log,
+            heads=stores.heads,
+            objects=stores.objects,
+            archive=stores.archive,
+            keys=stores.keys,
+            database=stores.database,
+            damage=self._damage,
+        )
 
     def _damage(self, where: str, index: int | None, what: str) -> None:
         self._found.add(self._info.log, where, index, what)

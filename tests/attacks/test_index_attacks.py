@@ -1,0 +1,219 @@
+"""Someone changes the index of a log, or its operator lies in it: fsck names file and entry."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from vitne.cli.app import run
+from vitne.core.gap import gap_leaves, run_root
+from vitne.core.index_record import parse_record
+from vitne.core.types import LogId
+from vitne.errors import IntegrityError, RollbackError
+from vitne.services.fsck_report import Damage
+from vitne.services.reply import Arrival
+from vitne.services.seal_worker import Sealed
+from vitne.settings import Settings
+from vitne.testing import sample_event, sample_key
+from vitne.wiring import House, open_house
+
+ACME = LogId("acme")
+FULL = 64
+
+
+def _send(house: House, first: int, last: int) -> None:
+    body = json.dumps([sample_event(n) for n in range(first, last)]).encode()
+    house.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    while house.publish.run_once().more:
+        pass
+
+
+def _settings(folder: Path) -> Settings:
+    return Settings(folder=str(folder), free_bytes_min=0, seal_entries=FULL, seal_process=False)
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one log of three sealed segments and some hot rows."""
+    folder = tmp_path_factory.mktemp("index") / "v"
+    with open_house(_settings(folder), create=True, serving=False) as house:
+        house.append.create(ACME)
+        _send(house, 1, 200)
+        house.seal.run_once()
+        while house.publish.run_once().more:
+            pass
+        assert house.fsck.run().clean
+    return folder
+
+
+@pytest.fixture
+def settings(pristine: Path, tmp_path: Path) -> Settings:
+    """A copy of it, to be attacked."""
+    shutil.copytree(pristine, tmp_path / "v")
+    return _settings(tmp_path / "v")
+
+
+def damages(settings: Settings) -> list[Damage]:
+    with open_house(settings, serving=False) as house:
+        return house.fsck.run().damages
+
+
+def _objects(settings: Settings) -> Path:
+    return Path(settings.folder) / "objects"
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("spoil", [flip, Path.unlink])
+@pytest.mark.parametrize(
+    ("file", "where", "index"),
+    [
+        ("segments/acme/64-128.idx", "segments/acme/64-128.idx", 64),
+        ("segments/acme/64-128.parquet", "segments/acme/64-128.parquet", 64),
+        ("log/acme/index/tile/0/000.p/3", "log/acme/index/tile/0/000.p/3", 0),
+        ("log/acme/index/tile/entries/000.p/3", "log/acme/index/tile/entries/000.p/3", 0),
+        ("log/acme/index/checkpoint", "log/acme/index/checkpoint", None),
+    ],
+)
+def test_a_changed_or_missing_file_of_the_index_is_named(
+    settings: Settings, spoil: Callable[[Path], None], file: str, where: str, index: int | None
+) -> None:
+    spoil(_objects(settings) / file)
+
+    named = [found.index for found in damages(settings) if found.where == where]
+
+    assert named
+    assert index is None or index in named or where.startswith("log/")
+
+
+@pytest.mark.parametrize("at", range(0, 2000, 97))
+def test_no_changed_byte_of_an_index_file_changes_an_answer(settings: Settings, at: int) -> None:
+    """It is told as damage when it is opened, never used."""
+    path = _objects(settings) / "segments/acme/0-64.idx"
+    data = bytearray(path.read_bytes())
+    data[at % len(data)] ^= 0x10
+    path.write_bytes(bytes(data))
+
+    with open_house(settings, serving=False) as house:
+        segment = house.adapters.segments.segments(ACME)[0]
+        with pytest.raises(IntegrityError):
+            house.adapters.archive.gaps(ACME, segment, [b"\x01" + bytes(16)])
+
+
+def test_a_damaged_index_file_is_made_anew(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = _objects(settings) / "segments/acme/64-128.idx"
+    genuine = path.read_bytes()
+    flip(path)
+
+    assert run(["fsck", "--folder", settings.folder, "--rebuild"]) == 0
+    assert "segments/acme/64-128.idx" in capsys.readouterr().out
+
+    assert path.read_bytes() == genuine
+    assert damages(settings) == []
+
+
+def test_a_record_changed_in_the_database_is_named(settings: Settings) -> None:
+    database = sqlite3.connect(Path(settings.folder) / "vitne.db")
+    (data,) = database.execute("SELECT record FROM index_record WHERE position = 1").fetchone()
+    database.execute(
+        "UPDATE index_record SET record = ? WHERE position = 1",
+        (data.replace(b"\n0 64 128\n", b"\n0 64 127\n"),),
+    )
+    database.commit()
+    database.close()
+
+    assert any("index log" in found.what or "tile" in found.what for found in damages(settings))
+    assert any(found.index == 64 for found in damages(settings))
+
+
+class Lying:
+    """The operator's own sealing, which leaves one posting out of what it signs."""
+
+    def __init__(self, runner: Any, hide: Callable[[list[bytes], int], list[bytes]]) -> None:
+        self._runner = runner
+        self._hide = hide
+        self.entries: list[bytes] = []
+
+    def run(self, job: Any) -> Sealed:
+        """The genuine files, and a record that hides something."""
+        sealed: Sealed = self._runner.run(job)
+        leaves = self._hide(self.entries[job.start : job.end], job.start)
+        record = replace(
+            parse_record(sealed.run.record), gap_count=len(leaves), run_root=run_root(leaves)
+        )
+        segment = replace(sealed.run.segment, gap_count=record.gap_count, run_root=record.run_root)
+        return replace(sealed, run=replace(sealed.run, segment=segment, record=record.encode()))
+
+    def __getattr__(self, name: str) -> Any:
+        """The runner's own."""
+        return getattr(self._runner, name)
+
+
+def _omit_posting(entries: list[bytes], start: int) -> list[bytes]:
+    """The last event lies outside its actor's list: its first key is another's."""
+    at = max(n for n, entry in enumerate(entries) if entry[4] == 1)
+    changed = entries[at][:51] + bytes(16) + entries[at][67:]
+    return gap_leaves(start, [*entries[:at], changed, *entries[at + 1 :]])
+
+
+def _skip_key(entries: list[bytes], start: int) -> list[bytes]:
+    """One gap leaf is gone, and the one before it reaches over."""
+    leaves = gap_leaves(start, entries)
+    joined = leaves[5][:25] + leaves[6][25:42] + leaves[5][42:]
+    return [*leaves[:5], joined, *leaves[7:]]
+
+
+@pytest.mark.parametrize("hide", [_omit_posting, _skip_key])
+def test_a_run_that_hides_an_entry_is_named(
+    settings: Settings, hide: Callable[[list[bytes], int], list[bytes]]
+) -> None:
+    """Signed and published by the operator all the same: the entries contradict it."""
+    with open_house(settings, serving=False) as house:
+        _send(house, 300, 380)
+        lying = Lying(house.seal._runner, hide)  # noqa: SLF001 - the operator may do anything
+        lying.entries = house.published(ACME).entries(0, house.store.log(ACME).head_size)  # type: ignore[arg-type]  # indices
+        house.seal._runner = lying  # noqa: SLF001
+        house.seal.seal_now(ACME)
+        while house.publish.run_once().more:
+            pass
+
+    found = [one for one in damages(settings) if "run_root" in one.what]
+
+    assert [(one.index, "record 3" in one.what) for one in found] == [(192, True)]
+
+
+def test_an_index_log_that_went_back_is_refused(settings: Settings) -> None:
+    """The database knows fewer records than were signed and published."""
+    database = sqlite3.connect(Path(settings.folder) / "vitne.db")
+    database.execute("DELETE FROM index_record WHERE position = 2")
+    database.commit()
+    database.close()
+
+    with pytest.raises(RollbackError, match="acme/index"), open_house(settings):
+        pass
+
+
+def test_an_index_head_below_the_published_one_is_refused(
+    pristine: Path, settings: Settings
+) -> None:
+    old = sqlite3.connect(pristine / "vitne.db")
+    (note,) = old.execute("SELECT note FROM index_head").fetchone()
+    old.close()
+    database = sqlite3.connect(Path(settings.folder) / "vitne.db")
+    database.execute("UPDATE index_head SET size = 2, note = ?", (note.replace("\n3\n", "\n2\n"),))
+    database.commit()
+    database.close()
+
+    with pytest.raises(RollbackError, match="index"), open_house(settings):
+        pass
