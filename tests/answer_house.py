@@ -1,13 +1,15 @@
-"""A house in memory that answers questions, with an index made from the definitions alone.
+"""A house that answers questions, in memory or over a folder.
 
-Time stands still until it is moved, publishing and sealing happen when they are told to. The index
-is computed anew from the published entries by `core.gap` and `core.index_record`, so it is an
-oracle of the index of segments as well as a place to ask.
+Time stands still until it is moved, publishing and sealing happen when they are told to. Its index
+is that of the segments, or one that is computed anew from the published entries by `core.gap` and
+`core.index_record`: so it is an oracle of that index as well as a place to ask.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import msgspec
 from msgspec import Struct
@@ -30,11 +32,14 @@ from vitne.services.ask import Answered, Ask
 from vitne.services.ask_gather import Reach
 from vitne.services.ask_others import Others
 from vitne.services.ask_sources import Sources
+from vitne.services.ask_trust import OwnPolicies, PublishedHeads
 from vitne.services.own_events import Doer, OwnEvents, Purpose
 from vitne.services.published import Published
 from vitne.services.reading import Reading
 from vitne.services.reply import Arrival, IntakeReply
-from vitne.testing import FixedClock, memory_house, sample_event, sample_key
+from vitne.settings import Settings
+from vitne.testing import FixedClock, memory_adapters, sample_event, sample_key
+from vitne.wiring import House, folder_adapters
 
 ACME = LogId("acme")
 HOUR_US = 3_600_000_000
@@ -72,43 +77,76 @@ class Indexed(Struct):
 
 
 class AnswerHouse:
-    """The tenant `acme`, and whoever asks about it."""
+    """The tenant `acme`, and whoever asks about it.
 
-    def __init__(self) -> None:
+    Args:
+        folder: of a real store and archive; None: everything is in memory.
+        index: `made`, by sealing, or by `definition`.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, index: Literal["made", "definition"] = "definition"
+    ) -> None:
         self.clock = FixedClock()
-        self.house = memory_house(clock=self.clock)
+        settings = Settings(folder=str(folder or "memory"), free_bytes_min=0)
+        adapters = (
+            memory_adapters(self.clock)
+            if folder is None
+            else replace(
+                folder_adapters(settings, create=True, clock=self.clock),
+                sealing=None,
+                preparing=None,
+            )
+        )
+        self.house = House(adapters, settings)
         self.house.append.start()
         self.house.append.create(ACME)
         self.sealing = True
         """Whether a question may have the newest entries sealed."""
         self.trouble = ""
         self.erased: dict[int, dict[Section, int]] = {}
+        self.by_definition = index == "definition"
         self._runs: dict[tuple[int, int], Run] = {}
         self._counters: dict[int, CoverageCounter] = {}
         self._index_note = ""
         self._signer = Signer(f"{self.origin}/index", bytes(range(32)))
         self.sources = Sources(
-            self.house.store,
-            self.house.adapters.archive,
-            self.house.adapters.segments,
-            self.house.objects,
+            adapters.store, adapters.archive, adapters.segments, adapters.objects
         )
-        reach = Reach(self.house.store, self.house.adapters.archive, self, self, self.house.objects)
-        others = Others(
-            cosigned=_Notes(self),
-            policies=_Policies(self),
-            counter=lambda _log, record: self._counters.get(record),
-            senders=lambda _log, _index: None,
+        self._ask = Ask(
+            self._reach(),
+            self.house.keys,
+            self.house.logs,
+            self.sources,
+            self._others(),
+            pause=lambda _s: None,
+        )
+        self.reading = Reading(OwnEvents(self.house.ingest, "api"))
+
+    def _reach(self) -> Reach:
+        adapters = self.house.adapters
+        made = adapters.archive, adapters.segments
+        gaps, catalog = (self, self) if self.by_definition else made
+        return Reach(adapters.store, adapters.archive, gaps, catalog, adapters.objects)
+
+    def _others(self) -> Others:
+        keys, logs = self.house.keys, self.house.logs
+        return Others(
+            cosigned=_Notes(self) if self.by_definition else PublishedHeads(self.house.objects),
+            policies=_Policies(self) if self.by_definition else OwnPolicies(keys, logs),
+            counter=self._counter,
+            senders=self.house.batches.sender_proof,
             erased=lambda _log, index: self.erased.get(index, {}),
             seal_on_demand=self._seal_on_demand,
             stamps=lambda _log, _note: [],
             trouble=lambda _log: self.trouble,
             nudge=self.publish,
         )
-        self._ask = Ask(
-            reach, self.house.keys, self.house.logs, self.sources, others, pause=lambda _s: None
-        )
-        self.reading = Reading(OwnEvents(self.house.ingest, "api"))
+
+    def _counter(self, log: LogId, record: int) -> CoverageCounter | None:
+        if self.by_definition:
+            return self._counters.get(record)
+        return self.house.index_log.troubles(log, record)
 
     def __enter__(self) -> Self:
         """It runs already."""
@@ -120,9 +158,9 @@ class AnswerHouse:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End its thread."""
-        self.house.close()
+        """End its thread, and close its files."""
         self.house.append.close()
+        self.house.close()
 
     @property
     def origin(self) -> Origin:
@@ -177,10 +215,14 @@ class AnswerHouse:
         """Seal what there is, and publish the index of it."""
         self.publish()
         self.house.seal.seal_now(ACME)
-        self.publish_index()
+        if self.by_definition:
+            self.publish_index()
 
     def merge(self) -> None:
         """Put all segments together, and publish the index of that."""
+        if not self.by_definition:
+            self.house.seal.merge(ACME)  # if there are enough of them
+            return
         segments = self.house.adapters.segments.segments(ACME)
         if len(segments) > 1:
             archive = self.house.adapters.archive

@@ -119,6 +119,21 @@ def test_a_summary_is_that_of_the_segments_records(sealing: Any, rows: list[Any]
     assert sealing.archive.summary(ACME, LeafIndex(0), LeafIndex(12)) is None
 
 
+def test_the_issuers_of_an_actor_are_those_under_which_events_are(
+    sealing: Any, rows: list[Any]
+) -> None:
+    sealing.seal(rows)
+    issuer, first = field("issuer"), rows[1]
+    actor = first.facets.actor
+
+    found = sealing.archive.issuers_of(ACME, actor)
+
+    same = [row for row in rows if row.facets.actor == actor]
+    expected = {name for row in same for name in Reading(row).values(issuer) or ("",)}
+    assert found in (expected, None)  # None: an archive without index keys cannot say
+    assert sealing.archive.issuers_of(ACME, "nobody") in (frozenset(), None)
+
+
 def test_issuers_are_those_of_all_segments(sealing: Any, rows: list[Any]) -> None:
     assert sealing.archive.issuers(ACME) == frozenset()
     sealing.seal(rows)

@@ -103,6 +103,12 @@ class Archive(Searchable, Protocol):
     def issuers(self, log: LogId) -> frozenset[str] | None:
         """Issuers of all actors in the segments, `""` for those without; None: too many to list."""
 
+    def issuers_of(self, log: LogId, actor: str) -> frozenset[str] | None:
+        """Issuers under which the segments hold an actor's id, from their indexes alone.
+
+        None: they cannot say, since some have too many issuers to list, or a key is gone.
+        """
+
     def gaps(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> GapAnswer:
         """What a segment says of keys, from its index alone.
 

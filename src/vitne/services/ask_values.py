@@ -5,13 +5,13 @@ whose open core names the value, and which has exactly one key of that kind, tie
 (transparency-log §6.3, rule 18).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from vitne.core import keys
 from vitne.core.commit import OVERFLOW_FLAG
 from vitne.core.entry import EventEntry, decode
-from vitne.core.filter import And, Equals, Filter, Like, Not
+from vitne.core.filter import Equals, Filter
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import BadInputError
@@ -19,8 +19,8 @@ from vitne.ports import Archive, RecordStore
 
 __all__ = ["Values"]
 
-_LOOKED_AT: Final = 16
-"""Newest events of a value that are tried as a binding."""
+_LOOKED_AT: Final = (1, 16, 256)
+"""How many of the newest events of a value are tried as a binding, one number after the other."""
 _ISSUERS_MAX: Final = 64
 
 
@@ -61,48 +61,43 @@ class Values:
     def _issuers(self, log: LogId, actor: str) -> list[str]:
         """Issuers under which the log has events of an actor's id, by name."""
         end, wanted = self._store.log(log).next_index, Equals("actor", actor)
-        hot = self._store.facets(log, wanted, LeafIndex(0), end, ["issuer"], _ISSUERS_MAX)
-        found = set(hot["issuer"])
-        if self._store.count(log, _actor(actor, ""), LeafIndex(0), end, 1):
+        span = (LeafIndex(0), end)
+        hot = self._store.facets(log, wanted, *span, ["issuer"], _ISSUERS_MAX)["issuer"]
+        found = set(hot)
+        if self._store.count(log, wanted, *span, end + 1) > sum(hot.values()):
             found.add("")
-        for issuer in self._sealed_issuers(log) - found:
-            if self._archive.count(log, _actor(actor, issuer), LeafIndex(0), end, 1):
-                found.add(issuer)
-        return sorted(found)
+        sealed = self._archive.issuers_of(log, actor)
+        if sealed is None:
+            raise _too_many()
+        return sorted(found | sealed)
 
     def _all_issuers(self, log: LogId) -> frozenset[str]:
         """Every issuer that the log knows; Vitne's own events have none."""
-        sealed = self._sealed_issuers(log)
+        sealed = self._archive.issuers(log)
+        if sealed is None or len(sealed) > _ISSUERS_MAX:
+            raise _too_many()
         if sealed - {""}:
             return sealed - {""}
         info = self._store.log(log)
         span = (info.sealed_end, info.next_index)
         return frozenset(self._store.facets(log, None, *span, ["issuer"], _ISSUERS_MAX)["issuer"])
 
-    def _sealed_issuers(self, log: LogId) -> frozenset[str]:
-        sealed = self._archive.issuers(log)
-        if sealed is None or len(sealed) > _ISSUERS_MAX:
-            raise BadInputError(
-                "the log knows too many issuers to try each", where="issuer", hint="name the issuer"
-            )
-        return sealed
-
     # ------------------------------------------------------------ bindings
 
     def binding(
         self, log: LogId, key: bytes, parts: Sequence[str], end: LeafIndex
     ) -> Record | None:
-        """An event below `end` that ties a key of kind 1, 2, 5 or 6 to its value, newest first."""
-        where = _value(key[0], parts)
-        for record in self._newest(log, where, end):
-            if binds(record, key):
-                return record
-        return None
+        """An event below `end` that ties a key of kind 1, 2, 5 or 6 to its value.
 
-    def _newest(self, log: LogId, where: Filter, end: LeafIndex) -> Iterator[Record]:
-        hot = self._store.scan(log, where, LeafIndex(0), end, _LOOKED_AT)
-        yield from hot
-        yield from self._archive.scan(log, where, LeafIndex(0), end, _LOOKED_AT)
+        One of the newest of that value; None: none of those that were looked at does.
+        """
+        where = _value(key[0], parts)
+        for limit in _LOOKED_AT:
+            for searched in (self._store, self._archive):
+                for record in searched.scan(log, where, LeafIndex(0), end, limit):
+                    if binds(record, key):
+                        return record
+        return None
 
 
 def binds(record: Record, key: bytes) -> bool:
@@ -115,9 +110,10 @@ def binds(record: Record, key: bytes) -> bool:
 
 
 def _value(kind: int, parts: Sequence[str]) -> Filter:
+    """The events that may bind a key. Whether they are of the actor's issuer, the key says."""
     match kind:
         case keys.ACTOR:
-            return _actor(parts[1], parts[0])
+            return Equals("actor", parts[1])
         case keys.TARGET:
             return Equals("target", f"{parts[0]}/{parts[1]}")
         case keys.EVENT_TYPE:
@@ -126,6 +122,7 @@ def _value(kind: int, parts: Sequence[str]) -> Filter:
             return Equals("action", parts[0])
 
 
-def _actor(actor: str, issuer: str) -> Filter:
-    named = Equals("issuer", issuer) if issuer else Not(Like("issuer", "*"))
-    return And((Equals("actor", actor), named))
+def _too_many() -> BadInputError:
+    return BadInputError(
+        "the log knows too many issuers to try each", where="issuer", hint="name the issuer"
+    )

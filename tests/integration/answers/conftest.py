@@ -25,8 +25,12 @@ def answer_house() -> ModuleType:
     return sys.modules[name]
 
 
-@pytest.fixture
-def house(answer_house: ModuleType) -> Iterator[Any]:
-    """A house of the test's own."""
-    with answer_house.AnswerHouse() as made:
+@pytest.fixture(params=["definition", "memory", "folder"])
+def house(
+    request: pytest.FixtureRequest, answer_house: ModuleType, tmp_path: Path
+) -> Iterator[Any]:
+    """A house of the test's own: by definition, in memory, and with SQLite and Parquet files."""
+    folder = tmp_path / "vitne" if request.param == "folder" else None
+    index = "definition" if request.param == "definition" else "made"
+    with answer_house.AnswerHouse(folder, index) as made:
         yield made

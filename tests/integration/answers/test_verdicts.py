@@ -27,6 +27,11 @@ def offline(answered: Any) -> Any:
 
 @pytest.fixture
 def story(house: Any) -> Any:
+    """The house, with something logged."""
+    return tell(house)
+
+
+def tell(house: Any) -> Any:
     """Ten hours of usr_1 and usr_2 at three customers, sealed once in the middle.
 
     usr_3 was there once, at another customer than cus_1.
@@ -34,10 +39,8 @@ def story(house: Any) -> Any:
     house.send([house.event(1, stream="pod-2", actor="usr_3", target="customer/cus_2")])
     for number in range(1, 21):
         house.later(0.5)
-        event = house.event(
-            number, actor=f"usr_{number % 2 + 1}", target=f"customer/cus_{number % 3}"
-        )
-        house.send([event])
+        actor, target = f"usr_{number % 2 + 1}", f"customer/cus_{number % 3}"
+        house.send([house.event(number, actor=actor, target=target)])
         if number == 8:
             house.seal()
     house.later()
@@ -290,16 +293,18 @@ def test_what_is_withheld_is_not_in_the_file_and_the_proof_holds(story: Any) -> 
     assert [(at, section) for at, section in less.answer.withheld if section == "person"]
 
 
-def test_an_erased_section_is_told_with_its_entry(story: Any) -> None:
+def test_an_erased_section_is_told_with_its_entry(answer_house: Any) -> None:
     """The core of one event is gone: whether it was the asked one, nobody can say any more."""
-    first = story.ask("who_accessed", target=CUSTOMER).answer.hits[0].index
-    entry = EraseEntry(1, ((LeafIndex(first), "core"),), "GDPR 17", "REQ-1")
-    (at,) = story.house.append.control("acme", [entry])
-    _erase(story, first)
-    story.erased[first] = {"core": at}
-    story.later()
+    with answer_house.AnswerHouse() as house:
+        story = tell(house)
+        first = story.ask("who_accessed", target=CUSTOMER).answer.hits[0].index
+        entry = EraseEntry(1, ((LeafIndex(first), "core"),), "GDPR 17", "REQ-1")
+        (at,) = story.house.append.control("acme", [entry])
+        _erase(story, first)
+        story.erased[first] = {"core": at}
+        story.later()
 
-    found = story.ask("who_accessed", target=CUSTOMER)
+        found = story.ask("who_accessed", target=CUSTOMER)
 
     assert codes(found) == ["core_erased"]
     assert (found.answer.verdict, found.answer.exact) == ("proved", False)

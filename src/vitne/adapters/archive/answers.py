@@ -1,12 +1,14 @@
 """What answers need of segments beside the search: scattered records, and who spoke."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from vitne.adapters.archive.files import SegmentFiles
 from vitne.adapters.archive.listed import Listed
+from vitne.adapters.archive.plan import KeyOf
 from vitne.adapters.archive.summary import COLUMNS, summary_of
 from vitne.core.entry import VOID
-from vitne.core.keys import ENTRY_TYPE
+from vitne.core.keys import ACTOR, ENTRY_TYPE
 from vitne.core.record import Record
 from vitne.core.source_summary import SourceSummary
 from vitne.core.types import LeafIndex, LogId
@@ -17,10 +19,11 @@ _VOIDS = bytes((ENTRY_TYPE, VOID)) + bytes(15)
 
 
 class SegmentAnswers:
-    """That part of the archive (`vitne.ports.Archive`); who mixes it in sets both members."""
+    """That part of the archive (`vitne.ports.Archive`); who mixes it in sets the members."""
 
     _listed: Listed
     _files: SegmentFiles
+    _key_of: KeyOf
 
     def fetch(self, log: LogId, indices: Sequence[LeafIndex]) -> list[Record]:
         """See the port."""
@@ -61,6 +64,29 @@ class SegmentAnswers:
                 found.update(named)
             return frozenset(found)
 
+        return self._listed.over(log, LeafIndex(0), self._end(log), read)
+
+    def issuers_of(self, log: LogId, actor: str) -> frozenset[str] | None:
+        """See the port."""
+        key_of = lru_cache(1024)(self._key_of)
+
+        def read(segments: Sequence[Segment]) -> frozenset[str] | None:
+            found: set[str] = set()
+            for segment in segments:
+                lookup = self._files.lookup(segment)
+                if lookup.head.issuers is None:
+                    return None
+                for issuer in set(lookup.head.issuers) - found:
+                    for epoch in lookup.head.epochs:
+                        key = key_of(log, epoch, ACTOR, (issuer, actor))
+                        if key is None:
+                            return None
+                        if lookup.positions(key):
+                            found.add(issuer)
+            return frozenset(found)
+
+        return self._listed.over(log, LeafIndex(0), self._end(log), read)
+
+    def _end(self, log: LogId) -> LeafIndex:
         segments = self._listed.all(log)
-        end = segments[-1].end if segments else LeafIndex(0)
-        return self._listed.over(log, LeafIndex(0), end, read)
+        return segments[-1].end if segments else LeafIndex(0)

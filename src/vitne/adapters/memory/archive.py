@@ -1,6 +1,6 @@
 """Sealed segments in a dictionary (`vitne.ports.Archive`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -88,9 +88,11 @@ class MemoryArchive(MemorySearch):
 
     def issuers(self, log: LogId) -> frozenset[str] | None:
         """See the port."""
-        issuer = field("issuer")
-        events = (record for record in self._all(log) if record.event_id)
-        return frozenset(name for one in events for name in Reading(one).values(issuer) or ("",))
+        return _issuers(record for record in self._all(log) if record.event_id)
+
+    def issuers_of(self, log: LogId, actor: str) -> frozenset[str] | None:
+        """See the port."""
+        return _issuers(record for record in self._all(log) if record.facets.actor == actor)
 
     def remove(self, segments: Sequence[Segment]) -> None:
         """See the port."""
@@ -108,3 +110,8 @@ class MemoryArchive(MemorySearch):
 
     def refresh(self, log: LogId) -> None:
         """Nothing is cached."""
+
+
+def _issuers(events: Iterable[Record]) -> frozenset[str]:
+    issuer = field("issuer")
+    return frozenset(name for one in events for name in Reading(one).values(issuer) or ("",))
