@@ -120,6 +120,17 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, _About("Age of a log's last time stamp that makes the next one due", "s", 60)
     ] = 86_400
 
+    # ---- witnesses
+    log_policy: Annotated[
+        str, _About("File (C2SP tlog-policy) with witnesses and quorum of logs; none if empty")
+    ] = ""
+    index_policy: Annotated[
+        str, _About("The same of index logs; auditors are its witnesses without an address")
+    ] = ""
+    witness_interval_ms: Annotated[
+        int, _About("Between two questions to one witness about one log", "ms", 100, 60_000)
+    ] = 2_000
+
     # ---- reading
     public_log: Annotated[
         bool, _About("Serve checkpoints and tiles to anyone (no personal data)")

@@ -38,6 +38,8 @@ class Policy(Struct, frozen=True):
     groups: Mapping[str, _Group]
     quorum: str
     """Name of a witness or group; `"none"`: the log's own signature is enough."""
+    urls: Mapping[str, str] = {}
+    """Where witnesses are asked, by name; those without an address are not in it."""
 
     def log(self, origin: str) -> tuple[Verifier, ...]:
         """The trusted keys of one log."""
@@ -108,6 +110,7 @@ class _Reader:
         self.logs: list[Verifier] = []
         self.witnesses: dict[str, Verifier] = {}
         self.groups: dict[str, _Group] = {}
+        self.urls: dict[str, str] = {}
         self.quorum = ""
         self.keys: set[bytes] = set()
         self.used: set[str] = set()
@@ -128,7 +131,7 @@ class _Reader:
         """What was read."""
         if not self.quorum:
             raise BadInputError("a policy has one quorum line; `quorum none` asks for no witness")
-        return Policy(tuple(self.logs), self.witnesses, self.groups, self.quorum)
+        return Policy(tuple(self.logs), self.witnesses, self.groups, self.quorum, self.urls)
 
     def _log(self, words: list[str]) -> None:
         if len(words) not in (1, 2):
@@ -140,6 +143,8 @@ class _Reader:
             raise BadInputError("expected: witness <name> <vkey> [url]")
         self._free(words[0])
         self.witnesses[words[0]] = self._key(words[1], {COSIGNATURE, MLDSA_COSIGNATURE})
+        if len(words) == 3:  # noqa: PLR2004 - with an address
+            self.urls[words[0]] = words[2]
 
     def _group(self, words: list[str]) -> None:
         if len(words) < 3:  # noqa: PLR2004  # name, threshold and a member

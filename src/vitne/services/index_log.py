@@ -5,7 +5,7 @@ A record is durable before its tree is signed, and a range is listed once for ev
 leaves unpublished is published by the next round, with equal bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 from vitne.core.checkpoint import Checkpoint
@@ -14,7 +14,7 @@ from vitne.core.grow import grow
 from vitne.core.note import parse_note
 from vitne.core.tile import TILE_WIDTH, parse_path
 from vitne.core.types import LogId, TreeSize
-from vitne.errors import CheckpointConflictError, IntegrityError
+from vitne.errors import CheckpointConflictError, IntegrityError, UnavailableError
 from vitne.ports import CheckpointStore, Head, IndexLogStore, ObjectStore, SealedRun, Swap
 from vitne.services.logkeys import LogKeys, index_log_id, index_origin
 from vitne.services.logs import Logs
@@ -36,7 +36,7 @@ __all__ = ["IndexLog", "index_log_id", "index_origin"]
 class IndexLog:
     """Appends and publishes records. Reading is for any thread; writing for the one that seals."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
         self,
         store: IndexLogStore,
         heads: CheckpointStore,
@@ -44,7 +44,11 @@ class IndexLog:
         keys: LogKeys,
         logs: Logs,
         step: Step = no_step,
+        cleared: Callable[[LogId], bool] = lambda _tree: True,
+        moved: Callable[[Sequence[LogId]], None] = lambda _trees: None,
     ) -> None:
+        self._cleared = cleared
+        self._moved = moved
         self._store = store
         self._heads = heads
         self._objects = objects
@@ -77,6 +81,7 @@ class IndexLog:
             IntegrityError: the tiles do not give the root that was signed, or the index of this
                 log was halted.
             StorageError: the disk is full or failing; the next call goes on where this one ended.
+            UnavailableError: witnesses must be asked first; try again in a second.
         """
         with self._one_round:
             if log in self._halted:
@@ -88,6 +93,8 @@ class IndexLog:
             size = self._store.size(log)
             if head is not None and head.size == size:
                 return head.size
+            if size and not self._cleared(index_log_id(log)):
+                raise UnavailableError("witnesses are being asked first", where=log)
             if size:
                 self._round(log, head, size)
             return TreeSize(size)
@@ -146,3 +153,4 @@ class IndexLog:
             raise IntegrityError(reason, where=log_key(index_log_id(log), ""))
         self._objects.delete([stage.key])
         self._pending.pop(log, None)
+        self._moved([index_log_id(log)])

@@ -5,7 +5,7 @@ crash at any step is repaired by finishing the staged round, or by doing it agai
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
 from msgspec import Struct
@@ -58,7 +58,7 @@ class PublishReport(Struct, frozen=True):
 class Publish:
     """The publisher of one process. One round at a time; a second caller waits."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
         self,
         store: RecordStore,
         heads: CheckpointStore,
@@ -66,8 +66,10 @@ class Publish:
         keys: LogKeys,
         step: Step = no_step,
         max_entries: int = MAX_ENTRIES,
+        cleared: Callable[[LogId], bool] = lambda _log: True,
     ) -> None:
         self._store = store
+        self._cleared = cleared
         self._heads = heads
         self._objects = objects
         self._keys = keys
@@ -116,7 +118,12 @@ class Publish:
 
     def _compute(self) -> tuple[list[StagedLog], list[Head | None], bool]:
         """P1 to P3 for every log whose turn it is: its part, its head so far, and if more waits."""
-        waiting = [info for info in self._store.unpublished() if info.log not in self._halted]
+        waiting = [
+            info
+            for info in self._store.unpublished()
+            # Witnesses are asked first whether this store is the one that signed last.
+            if info.log not in self._halted and self._cleared(info.log)
+        ]
         # Starting where the last round stopped: no log waits for ever behind busier ones.
         turn = self._turn % len(waiting) if waiting else 0
         parts: list[StagedLog] = []

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import Struct
 
+from vitne.core.types import LogId
 from vitne.errors import VitneError
 from vitne.services.publish import Publish
 
@@ -44,6 +45,7 @@ class Publisher:
         publish: whose rounds it runs.
         interval_s: pause between two rounds; may be changed while it runs.
         chores: each is done first after the start, then at its own interval.
+        grown: told which logs have a new checkpoint; returns at once.
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class Publisher:
         publish: Publish,
         interval_s: float = 1.0,
         chores: Sequence[Chore] = (),
+        grown: Callable[[Sequence[LogId]], None] = lambda _logs: None,
     ) -> None:
+        self._grown = grown
         self._publish = publish
         self.interval_s = interval_s
         self._chores = tuple(chores)
@@ -119,6 +123,8 @@ class Publisher:
                 old, failures=old.failures + 1, last_error=f"{error.code}: {error}"
             )
             return False
+        if report.grown:
+            self._grown([one.log for one in report.grown])
         for log in sorted(report.halted.keys() - old.halted.keys()):
             _LOG.error("log %s is not published any more: %s", log, report.halted[log])
         self._stats = PublisherStats(

@@ -17,6 +17,7 @@ from vitne.ports import (
     StampAuthority,
     StampReader,
     StateStore,
+    Witness,
 )
 from vitne.services.prepare import Preparer
 from vitne.services.seal_worker import OpenPorts
@@ -44,4 +45,10 @@ class Adapters:
     """Asked for time stamps of checkpoints."""
     stamps: StampReader | None = None
     """Reads time stamps; None: what that needs is not installed."""
+    log_policy: str = ""
+    """Text of the C2SP policy file with the witnesses of logs."""
+    index_policy: str = ""
+    """The same for index logs."""
+    witness_at: Callable[[str], Witness] | None = None
+    """A witness at an address; None: none is asked."""
     close: Callable[[], None] = lambda: None

@@ -10,6 +10,7 @@ from vitne.adapters.keys.vault import FolderVault
 from vitne.adapters.lock import FolderLock
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.house import SqliteHouse
+from vitne.adapters.witness.http import HttpWitness
 from vitne.core import keys
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
@@ -75,6 +76,9 @@ def folder_adapters(
             preparing=partial(open_preparer, settings),
             authorities=_authorities(settings),
             stamps=_stamp_reader(),
+            log_policy=_policy_text(settings.log_policy, "log_policy"),
+            index_policy=_policy_text(settings.index_policy, "index_policy"),
+            witness_at=HttpWitness,
             close=stack.pop_all().close,
         )
     raise AssertionError  # pragma: no cover - the stack never swallows an error
@@ -94,6 +98,16 @@ def _authorities(settings: Settings) -> list[StampAuthority]:
     except OSError as error:
         raise ConfigurationError(f"not readable: {error.strerror}", where=path) from None
     return [HttpAuthority(url, certificates) for url in urls]
+
+
+def _policy_text(path: str, setting: str) -> str:
+    """The text of a policy file that a setting names. Raises `ConfigurationError`."""
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{setting} is not readable: {error}", where=path) from None
 
 
 def _stamp_reader() -> StampReader | None:

@@ -8,8 +8,8 @@ from typing import Self
 from vitne.core.types import LogId
 from vitne.services.anchor import Anchor
 from vitne.services.ask_sources import Sources
-from vitne.services.ask_trust import OwnPolicies, PublishedHeads
 from vitne.services.batches import Batches
+from vitne.services.cosigned import Cosigned
 from vitne.services.forget import Forget
 from vitne.services.fsck import Fsck
 from vitne.services.index_log import IndexLog
@@ -30,6 +30,8 @@ from vitne.services.show import Show
 from vitne.services.source_keys import SourceKeys
 from vitne.services.stage import Step, no_step
 from vitne.services.stats import Stats
+from vitne.services.witness_heads import WitnessedHeads
+from vitne.services.witness_incidents import WitnessIncidents
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
 from vitne.wiring.answering import ask_of, nothing_erased
@@ -41,12 +43,14 @@ from vitne.wiring.services import (
     streams_of,
     writer_of,
 )
+from vitne.wiring.witnessing import policies_of, witnessing_of
 
 _LOG = logging.getLogger("vitne")
 _DAY_US = 86_400_000_000
 _FORGET_INTERVAL_S = 300
 _ANCHOR_LOOK_S = 60
 _SILENCE_LOOK_S = 60
+_WITNESS_LOOK_S = 300
 _SUMMARY_LOOK_S = 5
 
 
@@ -77,9 +81,30 @@ class House:
         processes = processes_for(settings.prepare_processes) if serving else 0
         self.preparation = PreparePool(PrepareHere(preparer), adapters.preparing, processes)
         self.ingest = Ingest(self.preparation, self.append)
-        self.publish = Publish(adapters.store, adapters.heads, adapters.objects, self.keys, step)
-        forget = Forget(adapters.store, adapters.clock, settings.dedupe_days * _DAY_US)
+        self.policies = policies_of(adapters, self.keys, self.logs)
+        self.incidents = WitnessIncidents(adapters.objects)
+        self.cosigned = Cosigned(adapters.objects, self.policies, self.incidents)
+        self.witnessed = WitnessedHeads(self.policies, adapters.heads, adapters.objects)
         self.own = own = OwnEvents(self.ingest, "api" if serving else "cli")
+        self.witnessing = witnessing_of(
+            adapters,
+            settings,
+            self.policies,
+            self.witnessed,
+            self.incidents,
+            own=own,
+            halt=self._halt,
+            serving=serving,
+        )
+        self.publish = Publish(
+            adapters.store,
+            adapters.heads,
+            adapters.objects,
+            self.keys,
+            step,
+            cleared=self.witnessing.may_publish,
+        )
+        forget = Forget(adapters.store, adapters.clock, settings.dedupe_days * _DAY_US)
         self.stats = Stats(adapters.store, own, adapters.clock, adapters.ids)
         self.source_keys = SourceKeys(
             adapters.state, adapters.store, own, adapters.clock, self.keys, self.append.act
@@ -97,7 +122,9 @@ class House:
                     partial(self.streams.abandon_silent, settings.stream_abandon_s),
                 ),
             ],
+            grown=self.witnessing.moved,
         )
+        self._looking = Repeating("witnessing", _WITNESS_LOOK_S, self._look)
         self.search = Search(adapters.store, adapters.archive, adapters.segments, adapters.clock)
         self.show = Show(
             adapters.store,
@@ -108,7 +135,14 @@ class House:
         )
         runner = runner_of(adapters, self.logs)
         self.index_log = IndexLog(
-            adapters.index_log, adapters.heads, adapters.objects, self.keys, self.logs, step
+            adapters.index_log,
+            adapters.heads,
+            adapters.objects,
+            self.keys,
+            self.logs,
+            step,
+            cleared=self.witnessing.may_publish,
+            moved=self.witnessing.moved,
         )
         self.seal = seal_of(adapters, settings, runner, self.index_log, self.append)
         self.sealer = Sealer(self.seal, runner, settings.seal_check_ms / 1000)
@@ -120,7 +154,7 @@ class House:
             adapters.authorities,
             adapters.stamps,
             adapters.objects,
-            newest=lambda log: self.published(log).checkpoint(),
+            newest=self.cosigned.log,
             logs=lambda: [info.log for info in adapters.store.logs()],
             clock=adapters.clock,
             interval_s=settings.stamp_interval_s,
@@ -134,8 +168,8 @@ class House:
             self.keys,
             self.logs,
             self.sources,
-            cosigned=PublishedHeads(adapters.objects),
-            policies=OwnPolicies(self.keys, self.logs),
+            cosigned=self.cosigned,
+            policies=self.policies,
             erased=nothing_erased,
             batches=self.batches,
             index_log=self.index_log,
@@ -174,16 +208,24 @@ class House:
             for log, reason in sorted(recovery.halted.items()):
                 _LOG.error("log %s is not published: %s", log, reason)
                 self._halt(log, reason)
+            self.witnessing.resume()
         self._started = True  # before the first thread: whatever fails next, `close` ends them
         self.append.start()
         if self.serving:
             self.publisher.start()
             self.sealer.start()
             self._summing.start()
+            if self.witnessing.places:
+                _LOG.info("heads are cosigned by %d witnesses", len(self.witnessing.places))
+                self.witnessing.start(())
+                self._looking.start()
             if adapters_ask := self.adapters.authorities:
                 _LOG.info("checkpoints are stamped by %d authorities", len(adapters_ask))
                 self._anchoring.start()
         return recovery
+
+    def _look(self) -> None:
+        self.witnessing.look([info.log for info in self.store.logs()])
 
     def _halt(self, tree: LogId, reason: str) -> None:
         """Publish a log, or the index log of one, no more."""
@@ -205,6 +247,8 @@ class House:
                 stack.callback(self.publisher.close)
                 stack.callback(self.sealer.close)
                 stack.callback(self._anchoring.close)
+                stack.callback(self.witnessing.close)
+                stack.callback(self._looking.close)
                 stack.callback(self._summing.close)
             stack.callback(self.append.close)
             stack.callback(self.preparation.close)

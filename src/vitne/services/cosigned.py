@@ -1,0 +1,62 @@
+"""The newest heads of logs that enough witnesses have cosigned."""
+
+from typing import Final
+
+from vitne.core.types import LogId
+from vitne.errors import VitneError
+from vitne.evidence.record_proof import check_head
+from vitne.ports import ObjectStore
+from vitne.services.logkeys import index_log_id
+from vitne.services.policies import PolicyTexts
+from vitne.services.published import Published
+from vitne.services.stage import log_key
+from vitne.services.witness_incidents import WitnessIncidents
+
+__all__ = ["COSIGNED", "Cosigned"]
+
+COSIGNED: Final = "checkpoint.cosigned"
+"""Beside `checkpoint`: the newest head that met the quorum, with the cosignatures."""
+
+
+class Cosigned:
+    """Heads that bundles may stand under. Any thread may ask."""
+
+    def __init__(
+        self, objects: ObjectStore, policies: PolicyTexts, incidents: WitnessIncidents
+    ) -> None:
+        self._objects = objects
+        self._policies = policies
+        self._incidents = incidents
+        self._good: dict[LogId, bytes] = {}
+
+    def log(self, log: LogId) -> str | None:
+        """The newest head of a log that meets the quorum; None if there is none yet.
+
+        Where the settings name no witness: the newest published one.
+        """
+        return self._newest(log)
+
+    def index(self, log: LogId) -> str | None:
+        """The same of the index log of a log."""
+        return self._newest(index_log_id(log))
+
+    def incident(self, log: LogId) -> str:
+        """What a witness has against a log or its index log, in a sentence; `""`: nothing."""
+        return self._incidents.reason(log)
+
+    def _newest(self, tree: LogId) -> str | None:
+        if not self._policies.base(tree).asks:
+            return Published(self._objects, tree).checkpoint()
+        note = self._objects.get(log_key(tree, COSIGNED))
+        return None if note is None or not self._holds(tree, note) else note.decode()
+
+    def _holds(self, tree: LogId, note: bytes) -> bool:
+        """Whether it meets the policy of today: the settings may have changed since."""
+        if self._good.get(tree) == note:
+            return True
+        try:
+            check_head(note.decode("utf-8", "replace"), self._policies.policy(tree))
+        except VitneError:
+            return False
+        self._good[tree] = note
+        return True
