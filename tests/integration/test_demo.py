@@ -70,12 +70,16 @@ def test_the_demo_tells_a_story_that_its_commands_find_prove_and_verify(tmp_path
     with Demo(tmp_path, port) as demo:
         story, commands = demo.told["story"], demo.told["commands"]
         found = paste(f"{commands['search']} --limit 100", tmp_path)
+        asked = json.loads(paste(f"{commands['ask']} --json", tmp_path))
         cleared = paste(commands["clear"], tmp_path)
         proved = paste(commands["prove"], tmp_path)
         said = demo.stop()
 
     assert story["culprit"] in found
     assert story["innocent"] not in found
+    assert asked["verdict"] == "proved"
+    assert {*story["evenings"]} <= {action["id"] for action in asked["actions"]}
+    assert "Proved" in paste(f"vitne verify {tmp_path / 'demo' / 'answer.vitne'}", tmp_path)
     assert all(one in found for one in (*story["evenings"], story["denied"][0]))
     assert story["innocent"] in cleared
     assert story["culprit"] not in cleared

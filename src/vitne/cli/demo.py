@@ -33,6 +33,7 @@ _HOST = "127.0.0.1"
 _START_S, _STOP_S = 60.0, 30.0
 _TAIL_CHARS = 2000
 _PROOF = "proof.vitne.json"
+_BUNDLE = "answer.vitne"
 
 
 def demo(  # noqa: PLR0913  # the options of a verb
@@ -176,11 +177,13 @@ def _commands(story: Story, vkey: str, folder: Path) -> dict[str, str]:
     program = _program()
     reader = f"VITNE_FOLDER={shlex.quote(str(folder))} {program}"
     proof = shlex.quote(str(folder / _PROOF))
+    bundle = shlex.quote(str(folder / _BUNDLE))
     unexplained = f"target:{story.target} role:primary -purpose:*"
     explained = f"target:{story.target} role:primary reference:{story.case}"
     why = "--purpose investigation:DEMO-1"
     return {
         "search": f"{reader} search {shlex.quote(unexplained)} --facets actor --facets site {why}",
+        "ask": f"{reader} ask did {story.culprit} touch {story.target} --bundle {bundle} {why}",
         "prove": f"{reader} prove {story.exported[-1]} --output {proof} {why}",
         "verify": f"{program} verify {proof} --key {shlex.quote(vkey)}",
         "clear": f"{reader} search {shlex.quote(explained)} --facets actor {why}",
@@ -218,8 +221,9 @@ def _lines(commands: dict[str, str], story: Story, url: str, *, live: bool) -> I
         yield plain(f"The server is at {url}. In another terminal, in this directory:")
     for title, name in (
         ("1. Who opened the card, or tried to, without a reason - and from where?", "search"),
-        ("2. Get the proof of the worst of it: the address was printed.", "prove"),
-        ("3. Verify it, offline: this needs no server, and no trust in one.", "verify"),
+        ("2. Ask about the one who did: a verdict, with all the evidence in one file.", "ask"),
+        ("3. Get the proof of the worst of it: the address was printed.", "prove"),
+        ("4. Verify it, offline: this needs no server, and no trust in one.", "verify"),
     ):
         yield ""
         yield plain(title, "bold")

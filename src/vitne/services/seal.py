@@ -21,10 +21,12 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from vitne.core.checkpoint import Checkpoint
 from vitne.core.control import SegmentEntry
 from vitne.core.entry import SEGMENT, ControlEntry, decode
 from vitne.core.merkle import leaf_hash
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.note import parse_note
+from vitne.core.types import LeafIndex, LogId, TreeSize
 from vitne.errors import IntegrityError, VitneError
 from vitne.ports import (
     Archive,
@@ -38,6 +40,7 @@ from vitne.ports import (
     SegmentCatalog,
 )
 from vitne.services.index_log import IndexLog
+from vitne.services.published import Published
 from vitne.services.seal_policy import USUAL_LIMITS, SealLimits, aged_range, full_range, merge_range
 from vitne.services.seal_worker import Sealed, SealJob, SealRunner
 
@@ -140,7 +143,7 @@ class Seal:
                     report.merged.extend((info.log, run) for run in self.settle(info.log))
                 if info.head_size <= info.sealed_end:
                     continue
-                for job in self._due(self._store.log(info.log)):
+                for job in self._due(self._shown(info.log)):
                     report.sealed.append((info.log, self.seal(job)))
                     merged = self.merge(info.log)
                     report.merged.extend([] if merged is None else [(info.log, merged)])
@@ -153,7 +156,7 @@ class Seal:
     def seal_now(self, log: LogId) -> Segment | None:
         """Seal what is published of a log, whatever its size and age; None if that is nothing."""
         self.settle(log)
-        span = aged_range(self._store.log(log), self._limits)
+        span = aged_range(self._shown(log), self._limits)
         return None if span is None else self.seal(SealJob("seal", log, *span))
 
     def seal(self, job: SealJob) -> Segment:
@@ -284,9 +287,18 @@ class Seal:
     def _due(self, info: LogInfo) -> Iterator[SealJob]:
         while span := full_range(info, self._limits):
             yield SealJob("seal", info.log, *span)
-            info = self._store.log(info.log)
+            info = self._shown(info.log)
         if (span := aged_range(info, self._limits)) and self._is_old(info):
             yield SealJob("seal", info.log, *span)
+
+    def _shown(self, log: LogId) -> LogInfo:
+        """The log with the head that its readers see: all of that head's tiles are there.
+
+        A head that was just swapped is ahead of its tiles for as long as writing them takes.
+        """
+        info, note = self._store.log(log), Published(self._objects, log).checkpoint()
+        size = Checkpoint.parse(parse_note(note)[0]).size if note else TreeSize(0)
+        return replace(info, head_size=min(info.head_size, size))
 
     def _is_old(self, info: LogInfo) -> bool:
         """Whether the oldest hot row is old enough, and there is an event among them."""
