@@ -79,7 +79,7 @@ def test_the_demo_tells_a_story_that_its_commands_find_prove_and_verify(tmp_path
     assert story["innocent"] not in found
     assert asked["verdict"] == "proved"
     assert {*story["evenings"]} <= {action["id"] for action in asked["actions"]}
-    assert "Proved" in paste(f"vitne verify {tmp_path / 'demo' / 'answer.vitne'}", tmp_path)
+    assert "Proved" in paste(f"{sys.executable} -m vitne verify demo/answer.vitne", tmp_path)
     assert all(one in found for one in (*story["evenings"], story["denied"][0]))
     assert story["innocent"] in cleared
     assert story["culprit"] not in cleared
