@@ -8,6 +8,7 @@ from typing import Final
 from vitne.api.access import Access
 from vitne.api.answers import AnswersDoor, answer_routes
 from vitne.api.app import Application
+from vitne.api.cosignatures import CosignaturesDoor, cosignature_routes
 from vitne.api.events import EventsDoor, Timing
 from vitne.api.finding import FindingDoor, finding_routes
 from vitne.api.handlers import Reads
@@ -59,7 +60,7 @@ def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) 
         timing=Timing(settings.body_timeout_s, settings.commit_timeout_s),
     )
     reads = Reads(reading)
-    log = LogDoor(house.published, access, house.state, public=settings.public_log)
+    log = LogDoor(house.published, house.cosigned, access, house.state, public=settings.public_log)
     routes = [
         intake_route(events),
         *finding_routes(FindingDoor(house.search, access, told), reads),
@@ -67,6 +68,7 @@ def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) 
         *showing_routes(ShowingDoor(house.show, access, told), reads),
         *tenant_routes(TenantsDoor(access, house.state, _LogKeysOf(house)), reads),
         *log_routes(log, reads),
+        *cosignature_routes(CosignaturesDoor(log, house.witnessed), reads),
         *stream_routes(StreamsDoor(house.streams, access, told), reads),
         *source_key_routes(SourceKeysDoor(house.source_keys, access), reads),
         *health_routes(reads, access, checks(house), meters, settings.metrics_public),
@@ -83,7 +85,8 @@ class _LogKeysOf:
     def __call__(self, log: LogId) -> LogKeysShown:
         origin = self._house.logs.origin(log)
         keys = self._house.keys
-        return LogKeysShown(origin, keys.log_signer(origin).vkey, keys.receipt_signer(origin).vkey)
+        signers = (keys.log_signer(origin), keys.index_signer(origin), keys.receipt_signer(origin))
+        return LogKeysShown(origin, *(signer.vkey for signer in signers))
 
 
 def checks(house: House) -> Sequence[Check]:
@@ -93,6 +96,7 @@ def checks(house: House) -> Sequence[Check]:
         Check("writer", lambda: _writer(house)),
         Check("publisher", lambda: _publisher(house)),
         Check("integrity", lambda: _integrity(house)),
+        Check("witnesses", lambda: _witnesses(house)),
     )
 
 
@@ -122,6 +126,17 @@ def _publisher(house: House) -> str:
 def _integrity(house: House) -> str:
     halted = len(house.publish.halted)
     return f"{halted} logs are not published: their stored bytes disagree" if halted else ""
+
+
+def _witnesses(house: House) -> str:
+    """A witness that is not reached stops nothing; one that contradicts a log does."""
+    kinds = [incident.kind for incident in house.incidents.all()]
+    told = []
+    if ahead := kinds.count("ahead"):
+        told.append(f"a witness has seen more of {ahead} logs than this store holds")
+    if forks := kinds.count("fork"):
+        told.append(f"a witness has seen {forks} logs that are not consistent with this store")
+    return "; ".join(told)
 
 
 def publish_lag_s(house: House) -> float:
@@ -177,6 +192,28 @@ def gauges(house: House) -> Sequence[Gauge]:
             lambda: publish_lag_s(house),
         ),
         Gauge("vitne_halted_logs", "Logs whose bytes disagree", lambda: len(house.publish.halted)),
+        Gauge(
+            "vitne_witness_incidents",
+            "Logs that a witness contradicts",
+            lambda: len(house.incidents.all()),
+        ),
+        Gauge(
+            "vitne_witness_lag_seconds",
+            "Longest wait for enough cosignatures",
+            house.witnessed.lag_s,
+        ),
+        Gauge(
+            "vitne_witness_answers",
+            "Questions to witnesses that ended well",
+            lambda: sum(asker.cosigned for _, asker in house.witnessing.places),
+            is_counter=True,
+        ),
+        Gauge(
+            "vitne_witness_failures",
+            "Questions to witnesses without a good answer",
+            lambda: sum(asker.failures for _, asker in house.witnessing.places),
+            is_counter=True,
+        ),
         Gauge("vitne_logs", "Logs", lambda: len(house.store.logs())),
         Gauge(
             "vitne_entries",

@@ -20,6 +20,7 @@ class LogKeysShown(Struct, frozen=True):
 
     origin: Annotated[str, Meta(description="Origin line of the log's checkpoints.")]
     log_key: Annotated[str, Meta(description="Verifier key (vkey) of its checkpoints.")]
+    index_key: Annotated[str, Meta(description="Verifier key (vkey) of its index log.")]
     receipt_key: Annotated[str, Meta(description="Verifier key (vkey) of its receipts.")]
 
 

@@ -45,7 +45,7 @@ class Asker:
         self._backoff_s = 0.0
         self._stopping = False
         self.cosigned = 0
-        """Answers with a cosignature."""
+        """Questions that ended well."""
         self.failures = 0
         """Questions that got no answer."""
         self.last_error = ""
@@ -110,6 +110,7 @@ class Asker:
             self.want(tree, _REFUSED_S)
             return
         self._backoff_s, self.last_error = 0.0, ""
+        self.cosigned += outcome != "refused"
         if outcome != "done":
             self.want(tree, _REFUSED_S if outcome == "refused" else self._interval_s)
 
