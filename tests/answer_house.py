@@ -32,7 +32,6 @@ from vitne.services.ask import Answered, Ask
 from vitne.services.ask_gather import Reach
 from vitne.services.ask_others import Others
 from vitne.services.ask_sources import Sources
-from vitne.services.ask_trust import OwnPolicies, PublishedHeads
 from vitne.services.own_events import Doer, OwnEvents, Purpose
 from vitne.services.published import Published
 from vitne.services.reading import Reading
@@ -130,10 +129,9 @@ class AnswerHouse:
         return Reach(adapters.store, adapters.archive, gaps, catalog, adapters.objects)
 
     def _others(self) -> Others:
-        keys, logs = self.house.keys, self.house.logs
         return Others(
-            cosigned=_Notes(self) if self.by_definition else PublishedHeads(self.house.objects),
-            policies=_Policies(self) if self.by_definition else OwnPolicies(keys, logs),
+            cosigned=_Notes(self) if self.by_definition else self.house.cosigned,
+            policies=_Policies(self) if self.by_definition else self.house.policies,
             counter=self._counter,
             senders=self.house.batches.sender_proof,
             erased=lambda _log, index: self.erased.get(index, {}),

@@ -8,12 +8,14 @@ from vitne.evidence.bundle_facts import StampFacts
 from vitne.services.anchor import Anchor
 from vitne.services.ask import Ask
 from vitne.services.ask_gather import Reach
-from vitne.services.ask_others import Cosigners, Others, PolicySource
+from vitne.services.ask_others import Others
 from vitne.services.ask_sources import Sources
 from vitne.services.batches import Batches
+from vitne.services.cosigned import Cosigned
 from vitne.services.index_log import IndexLog
 from vitne.services.logkeys import LogKeys
 from vitne.services.logs import Logs
+from vitne.services.policies import PolicyTexts
 from vitne.services.publish import Publish
 from vitne.services.publisher import Publisher
 from vitne.services.sealer import Sealer
@@ -29,8 +31,8 @@ def ask_of(  # noqa: PLR0913 - what it stands on
     logs: Logs,
     sources: Sources,
     *,
-    cosigned: Cosigners,
-    policies: PolicySource,
+    cosigned: Cosigned,
+    policies: PolicyTexts,
     erased: Erased,
     batches: Batches,
     index_log: IndexLog,
@@ -48,7 +50,8 @@ def ask_of(  # noqa: PLR0913 - what it stands on
         return [StampFacts("rfc3161", over, stamp.token) for stamp in found]
 
     def trouble(log: LogId) -> str:
-        return publish.halted.get(log, "") or index_log.halted.get(log, "")
+        told = (publish.halted.get(log), index_log.halted.get(log), cosigned.incident(log))
+        return next(filter(None, told), "")
 
     reach = Reach(
         store=adapters.store,
