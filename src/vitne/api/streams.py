@@ -256,7 +256,10 @@ Troubled = Annotated[
 
 def stream_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
     """The resources of streams."""
+    return [*_reading_routes(door, reads), *_speaking_routes(door, reads)]
 
+
+def _reading_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
     @get(
         "/v1/streams",
         operation_id="streams",
@@ -285,6 +288,10 @@ def stream_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
     async def log_of_sender(request: Here, tenant: Tenant = "") -> LogOfSender:
         return await reads.run(door.log_of, read_head(request.scope["headers"]), tenant)
 
+    return [streams, log_of_sender]
+
+
+def _speaking_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
     @post(
         "/v1/streams",
         status_code=200,
@@ -322,4 +329,4 @@ def stream_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
     async def void(request: Here, data: VoidSent) -> StreamTold:
         return await reads.run(door.void, read_head(request.scope["headers"]), data)
 
-    return [streams, log_of_sender, open_stream, beat, void]
+    return [open_stream, beat, void]

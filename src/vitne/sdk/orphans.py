@@ -57,12 +57,16 @@ class Orphans:
         """The ledger of a stream that a run left behind."""
         return self._by_stream.get((tenant, name))
 
+    def of_tenant(self, tenant: str) -> list[Ledger]:
+        """Those of one tenant's streams."""
+        return [one for one in self._by_stream.values() if one.about.tenant == tenant]
+
     def to_follow(self, tenant: str, origin: str) -> Ledger | None:
         """The newest stream of a tenant that a new one may name as the one before; once each."""
         found = [
             ledger
-            for ledger in self._by_stream.values()
-            if ledger.is_open and ledger.about.tenant == tenant and ledger.about.origin == origin
+            for ledger in self.of_tenant(tenant)
+            if ledger.is_open and ledger.about.origin == origin
             if ledger.path is not None and ledger.path not in self._named
         ]
         return max(found, key=lambda ledger: str(ledger.path)) if found else None

@@ -134,14 +134,14 @@ class HttpTransport:
         return [list(items)]
 
     def tend_in_s(self) -> float:
-        """Never."""
+        """Infinite: nothing is due."""
         return math.inf
 
     def tend(self) -> None:
-        """Nothing."""
+        """Nothing is due."""
 
     def finish(self, until: float, *, clean: bool) -> None:
-        """Nothing."""
+        """There are no last words."""
 
     def hurry(self, left_s: float) -> None:
         """From now on no request takes longer."""

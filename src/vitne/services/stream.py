@@ -93,7 +93,7 @@ class StreamCursor:
 
     @property
     def source(self) -> str:
-        """`application/service`."""
+        """Who sends it, `application/service`."""
         return self._state.source
 
     @property

@@ -1,6 +1,8 @@
 -- Streams whose senders sign: who they are, how they ended, and which keys each log names.
 
-CREATE TABLE stream_new (
+ALTER TABLE stream RENAME TO stream_before;
+
+CREATE TABLE stream (
   log_no INTEGER NOT NULL REFERENCES log (no),
   stream_id BLOB NOT NULL,
   source TEXT NOT NULL,
@@ -20,15 +22,13 @@ CREATE TABLE stream_new (
   PRIMARY KEY (log_no, stream_id)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO stream_new
+INSERT INTO stream
 SELECT
   log_no, stream_id, source, name, numbers, last_seq, missing, closed, 0, 0, 0,
   (SELECT last_recorded_us FROM log WHERE no = log_no), 0, 0, 0, NULL
-FROM stream;
+FROM stream_before;
 
-DROP TABLE stream;
-
-ALTER TABLE stream_new RENAME TO stream;
+DROP TABLE stream_before;
 
 CREATE INDEX stream_by_silence ON stream (named_us)
 WHERE beat_s > 0 AND closed = 0 AND followed = 0;
