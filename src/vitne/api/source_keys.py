@@ -4,6 +4,7 @@ from typing import Annotated
 
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
 from vitne.api.access import Access, Head, read_head
@@ -102,7 +103,7 @@ def source_key_routes(door: SourceKeysDoor, reads: Reads) -> list[HTTPRouteHandl
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["streams"],
     )
-    async def add_source_key(request: Here, data: SourceKeySent) -> SourceKeyShown:
+    async def add_source_key(request: Here, data: JSONBody[SourceKeySent]) -> SourceKeyShown:
         head = read_head(request.scope["headers"])
         return await reads.run(door.add, head, peer_of(request), data)
 
@@ -116,7 +117,7 @@ def source_key_routes(door: SourceKeysDoor, reads: Reads) -> list[HTTPRouteHandl
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["streams"],
     )
-    async def retire_source_key(request: Here, data: SourceKeySent) -> SourceKeyShown:
+    async def retire_source_key(request: Here, data: JSONBody[SourceKeySent]) -> SourceKeyShown:
         head = read_head(request.scope["headers"])
         return await reads.run(door.retire, head, peer_of(request), data)
 

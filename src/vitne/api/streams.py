@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from vitne.api.access import Access, Head, read_head
@@ -302,7 +302,7 @@ def _speaking_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["streams"],
     )
-    async def open_stream(request: Here, data: OpeningSent) -> StreamTold:
+    async def open_stream(request: Here, data: JSONBody[OpeningSent]) -> StreamTold:
         return await reads.run(door.open, read_head(request.scope["headers"]), data)
 
     @post(
@@ -314,7 +314,7 @@ def _speaking_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["streams"],
     )
-    async def beat(request: Here, data: BeatSent) -> StreamTold:
+    async def beat(request: Here, data: JSONBody[BeatSent]) -> StreamTold:
         return await reads.run(door.beat, read_head(request.scope["headers"]), data)
 
     @post(
@@ -326,7 +326,7 @@ def _speaking_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["streams"],
     )
-    async def void(request: Here, data: VoidSent) -> StreamTold:
+    async def void(request: Here, data: JSONBody[VoidSent]) -> StreamTold:
         return await reads.run(door.void, read_head(request.scope["headers"]), data)
 
     return [open_stream, beat, void]
