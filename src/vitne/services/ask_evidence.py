@@ -125,7 +125,8 @@ class Assembly:
         both = sorted({**bindings, **records}.items())
         core: frozenset[Section] = frozenset({"core"})
         opened = [self._opened(row, shown if at in records else core) for at, row in both]
-        senders = [one for at, _ in both if (one := self._sender(at)) is not None]
+        signed = [self._sender(row) for _, row in both]
+        senders = [one for one in signed if one is not None]
         known = {at: row.entry for at, row in both} | gathering.tail
         entries = gathering.entries(self._wanted(opened, senders), known)
         log_policy, index_policy = self._others.policies.texts(sought.log)
@@ -173,25 +174,29 @@ class Assembly:
         for one in opened:
             yield one.record.index
             yield from one.erased.values()
+        by_index = {one.record.index: one.record.entry for one in opened}
         for sender in senders:
-            yield from (sender.batch, *self._registration(sender.index))
+            yield from (sender.batch, *self._registration(by_index[sender.index]))
         for listed in (*landmarks.epochs.values(), landmarks.receipt):
             yield from (at for at in listed if at < size)
         if any(erased_sections(one.record) and not one.erased for one in opened):
             yield from (at for at in landmarks.prunes if at < size)
 
-    def _sender(self, index: int) -> SenderFacts | None:
+    def _sender(self, record: Record) -> SenderFacts | None:
         """The signed batch of an event, if all that proves it is below the checkpoint."""
-        found = self._others.senders(self._sought.log, index)
-        if found is None or found.batch >= self._gathering.size:
+        if not self._registration(record.entry):
             return None
-        return found if self._registration(index) else None
+        found = self._others.senders(self._sought.log, record.index)
+        return None if found is None or found.batch >= self._gathering.size else found
 
-    def _registration(self, index: int) -> tuple[int, ...]:
-        """Where an event's stream was registered, and where its source's key was announced."""
+    def _registration(self, event: bytes) -> tuple[int, ...]:
+        """Where an event's stream was registered, and where its source's key was announced.
+
+        Nothing for a stream that is not signed.
+        """
         gathering, landmarks = self._gathering, self._sought.landmarks
-        stream = landmarks.streams.get(stream_of(gathering.tiles.entry(index)))
-        if stream is None or stream.index >= gathering.size:
+        stream = landmarks.streams.get(stream_of(event))
+        if stream is None or not stream.signed or stream.index >= gathering.size:
             return ()
         entry = decode(gathering.tiles.entry(stream.index))
         if not isinstance(entry, StreamEntry):

@@ -23,6 +23,8 @@ _KEPT: Final = 2_048
 """Summaries in memory, of all logs."""
 _AT_ONCE: Final = 64
 """Segments that one round sums up."""
+_WHOLE_ROUND: Final = 60
+"""Every so many rounds all logs are looked at, else those that have grown."""
 
 _Key = tuple[LogId, int, int]
 
@@ -50,6 +52,9 @@ class Sources:
         self._objects = objects
         self._known: OrderedDict[_Key, SourceSummary] = OrderedDict()
         self._joined: dict[LogId, tuple[tuple[tuple[int, int], ...], SourceSummary]] = {}
+        self._seen: dict[LogId, LeafIndex] = {}
+        """Per log up to where its segments have summaries."""
+        self._rounds = 0
         self._lock = threading.Lock()
 
     def run_once(self) -> int:
@@ -59,14 +64,21 @@ class Sources:
             How many were made; at most 64, the others in the next round.
         """
         made = 0
+        self._rounds += 1
         for info in self._store.logs():
+            # Merging changes the list without moving its end, and may be done much later.
+            if self._seen.get(info.log) == info.sealed_end and self._rounds % _WHOLE_ROUND:
+                continue
             spans = {(s.start, s.end) for s in self._catalog.segments(info.log)}
             kept = set(self._objects.keys(f"{_PREFIX}/{info.log}/"))
             wanted = {_name(info.log, *span): span for span in spans}
             self._objects.delete(sorted(kept - wanted.keys()))
-            for name in sorted(wanted.keys() - kept)[: max(_AT_ONCE - made, 0)]:
+            lacking = sorted(wanted.keys() - kept)
+            for name in lacking[: max(_AT_ONCE - made, 0)]:
                 self.sealed(info.log, *wanted[name])
                 made += 1
+            if made < _AT_ONCE:
+                self._seen[info.log] = info.sealed_end
         return made
 
     def over(self, log: LogId, end: LeafIndex) -> list[SourceSummary]:
