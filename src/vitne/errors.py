@@ -16,6 +16,7 @@
     │   └── TenantNotAllowedError
     ├── NotFoundError            no such tenant, record, tile or object
     ├── ConflictError            the state is not what the caller believes
+    │   ├── HeldError            a legal hold is in the way
     │   ├── CheckpointConflictError
     │   ├── StreamConflictError  a stream stands elsewhere than its sender says
     │   └── ObjectConflictError
@@ -159,6 +160,12 @@ class ConflictError(VitneError):
     code = "conflict"
 
 
+class HeldError(ConflictError):
+    """A legal hold covers what was to be erased or pruned."""
+
+    code = "held"
+
+
 class CheckpointConflictError(ConflictError):
     """Another publisher swapped the checkpoint first, or the store went back."""
 
@@ -170,7 +177,7 @@ class StreamConflictError(ConflictError):
 
     code = "stream_conflict"
 
-    def __init__(  # noqa: PLR0913 - what every error has, and two things more
+    def __init__(
         self,
         message: str,
         *,

@@ -51,6 +51,7 @@ def memory_adapters(clock: Clock | None = None, ids: IdSource | None = None) -> 
         heads=rows.checkpoints,
         segments=rows.segments,
         index_log=rows.index_log,
+        erasure=rows.erasure,
         state=rows.state,
         objects=MemoryObjects(),
         archive=MemoryArchive(rows.segments),

@@ -121,6 +121,7 @@ def _tell_record(out: Output, found: Verified) -> None:
         "trust": found.head.trust,
         "cosigned": found.head.cosigned,
         "withheld": found.withheld,
+        "erased": found.erased,
         "event": event,
         "record": found.record(),
         "claims": told,

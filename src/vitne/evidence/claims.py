@@ -53,6 +53,11 @@ def claims_of_record(found: Verified, now_us: int | None = None) -> Claims:
         proved=tuple(proved),
         trust=_trust(head),
         withheld=tuple(
+            f"The section {section} was erased; entry {entry:,} of the log says why. Its hash is"
+            " proved: the record is otherwise unchanged."
+            for section, entry in found.erased.items()
+        )
+        + tuple(
             f"The section {section} was withheld by whoever exported this; its hash is proved, so"
             " it can be shown later and checked against it."
             for section in found.withheld

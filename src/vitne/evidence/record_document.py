@@ -10,6 +10,7 @@ from vitne.core import canonical, commit
 from vitne.core.canonical import Json
 from vitne.core.checkpoint import Checkpoint
 from vitne.core.commit import RECORD_PART, PartName, SectionLeaves
+from vitne.core.keyring import leaves_of, read_keyring
 from vitne.core.note import Vkey, parse_note, parse_vkey
 from vitne.core.record import Record
 from vitne.core.strict import check_int, decode_base64, decode_hash, encode_base64
@@ -66,6 +67,8 @@ class Document(Struct, frozen=True):
     entry: bytes
     opened: dict[Section, tuple[Part, Part | None]]
     """Per section its event part and its record part; None where the log added nothing."""
+    erased: dict[Section, LeafIndex]
+    """Sections that were erased, each with the erase entry that the exporter names."""
     path: tuple[Hash, ...]
     checkpoint: str
     keys: tuple[Vkey, ...]
@@ -88,18 +91,20 @@ def build(
     path: Sequence[bytes],
     keys: Sequence[str],
     withhold: Collection[Section] = (),
+    erased: Mapping[Section, int] | None = None,
 ) -> bytes:
     """The document of one event's record.
 
     Args:
-        record: an event, complete: no part erased.
+        record: an event.
         checkpoint: the log's signed note, of a size above the record's index.
         path: inclusion proof of the entry in that tree.
         keys: vkeys to name; the log's own must be among them.
         withhold: sections of which only the leaves are given.
+        erased: section → index of the erase entry that names it, for those that were erased.
 
     Raises:
-        BadInputError: a control entry, an erased part, or an index outside the checkpoint's tree.
+        BadInputError: a control entry, or an index outside the checkpoint's tree.
         TooLargeError: the record is larger than a document may be.
         DecodeError: the checkpoint is no signed note.
     """
@@ -117,7 +122,10 @@ def build(
         "index": record.index,
         "size": head.size,
         "entry": encode_base64(record.entry),
-        "opened": {section: _section(record, section, withhold) for section in SECTIONS},
+        "opened": {
+            section: _section(record, section, withhold, (erased or {}).get(section))
+            for section in SECTIONS
+        },
         "path": [encode_base64(value) for value in path],
         "checkpoint": checkpoint,
         "keys": list(keys),
@@ -144,27 +152,37 @@ def redact(data: bytes, withhold: Collection[Section]) -> bytes:
     opened = cast("dict[Section, dict[str, Json]]", value["opened"])
     for section in withhold:
         found = leaves[section]
+        if "erased" in opened[section]:
+            continue
         opened[section] = {"event": {"hash": encode_base64(found.event)}}
         if found.record is not None:
             opened[section]["record"] = {"hash": encode_base64(found.record)}
     return canonical.encode_trusted(value)
 
 
-def _section(record: Record, section: Section, withhold: Collection[Section]) -> dict[str, Any]:
+def _section(
+    record: Record, section: Section, withhold: Collection[Section], erased: int | None
+) -> dict[str, Any]:
     event, added = commit.parts_of(record.parts, section)
-    if event is None or added is None:
-        raise BadInputError("a part of the record was erased", where=section)
+    leaves, ring = leaves_of(record)[section], read_keyring(record)
+    if event is None:
+        gone: dict[str, Any] = {"event": {"hash": encode_base64(leaves.event)}}
+        if erased is not None:  # else a retention rule took it
+            gone["erased"] = erased
+        if leaves.record is not None:
+            gone["record"] = {"hash": encode_base64(leaves.record)}
+        return gone
     hide = section in withhold
-    made = {"event": _part(record.keyring, section, event, hide)}
-    if added:
-        made["record"] = _part(record.keyring, RECORD_PART[section], added, hide)
+    made = {"event": _part(ring.salts[section], event, leaves.event, hide)}
+    if added and leaves.record is not None:
+        name = RECORD_PART[section]
+        made["record"] = _part(ring.salts[name], added, leaves.record, hide)
     return made
 
 
-def _part(keyring: bytes, name: PartName, data: bytes, hide: bool) -> dict[str, Any]:
-    salt = commit.part_salt(keyring, name)
+def _part(salt: bytes, data: bytes, leaf: Hash, hide: bool) -> dict[str, Any]:
     if hide:
-        return {"hash": encode_base64(commit.part_leaf(salt, name, data))}
+        return {"hash": encode_base64(leaf)}
     return {"json": msgspec.Raw(data), "salt": encode_base64(salt)}
 
 
@@ -209,6 +227,11 @@ def read(value: Mapping[str, Json]) -> Document:
         size=TreeSize(size),
         entry=decode_base64(_text(members["entry"], "$.entry"), where="$.entry"),
         opened={name: _read_section(opened[name], f"$.opened.{name}") for name in SECTIONS},
+        erased={
+            name: found
+            for name in SECTIONS
+            if (found := _read_erased(opened[name], f"$.opened.{name}")) is not None
+        },
         path=tuple(decode_hash(text, f"$.path[{at}]") for at, text in enumerate(path)),
         checkpoint=_text(members["checkpoint"], "$.checkpoint"),
         keys=tuple(_read_vkey(text, f"$.keys[{at}]") for at, text in enumerate(keys)),
@@ -216,11 +239,21 @@ def read(value: Mapping[str, Json]) -> Document:
 
 
 def _read_section(value: Json, where: str) -> tuple[Part, Part | None]:
-    members = _object(value, where, {"event", "record"}, {"event"})
+    members = _object(value, where, {"event", "record", "erased"}, {"event"})
     event = _read_part(members["event"], f"{where}.event")
     if "record" not in members:
         return event, None
     return event, _read_part(members["record"], f"{where}.record")
+
+
+def _read_erased(value: Json, where: str) -> LeafIndex | None:
+    """The erase entry that a section names; then nothing of it may be opened."""
+    if not isinstance(value, dict) or "erased" not in value:
+        return None
+    parts = [value[name] for name in ("event", "record") if name in value]
+    if any(not isinstance(part, dict) or "hash" not in part for part in parts):
+        raise DecodeError("an erased section that is opened", where=where)
+    return LeafIndex(check_int(value["erased"], f"{where}.erased", 0))
 
 
 def _read_part(value: Json, where: str) -> Part:

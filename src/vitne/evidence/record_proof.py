@@ -8,7 +8,8 @@ Members, all required:
     size        size of the tree that the checkpoint signs
     entry       the entry's bytes (transparency-log §3), base64
     opened      {core, payload, person}, each {event, record?}; a part is opened, {salt, json}, or
-                withheld, {hash}: its 32-byte leaf
+                withheld, {hash}: its 32-byte leaf. An erased section has {erased} too: the index
+                of the entry that says so
     path        inclusion proof, base64 hashes from the leaf's sibling upwards
     checkpoint  the signed note, verbatim
     keys        vkeys that the exporter names; the log's own is among them
@@ -128,6 +129,8 @@ class Verified(Struct, frozen=True):
     parts: Parts
     """Canonical JSON of what is opened; None where withheld."""
     withheld: tuple[Section, ...]
+    erased: dict[Section, LeafIndex]
+    """Erased sections, each with the erase entry that the exporter names (not proved here)."""
 
     def event(self) -> dict[str, Any]:
         """The event as it was sent and filled, without what is withheld."""
@@ -187,7 +190,10 @@ def verify(data: bytes, policy: Policy | None = None) -> Verified:
         stream_id=entry.stream_id,
         stream_seq=entry.stream_seq,
         parts=_shown(document),
-        withheld=tuple(name for name in SECTIONS if _hidden(document, name)),
+        withheld=tuple(
+            name for name in SECTIONS if _hidden(document, name) and name not in document.erased
+        ),
+        erased=document.erased,
     )
 
 

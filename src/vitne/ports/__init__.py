@@ -8,6 +8,7 @@ failing disk surfaces as `StorageError`; nothing of the failed call is then stor
 
 from vitne.ports.checkpoints import CheckpointStore, Head, Swap
 from vitne.ports.clock import Clock, IdSource
+from vitne.ports.erasure import ErasureStore, Hold
 from vitne.ports.index_log import IndexLogStore, SealedRun
 from vitne.ports.objects import ObjectStore
 from vitne.ports.records import (
@@ -43,9 +44,11 @@ __all__ = [
     "Aside",
     "CheckpointStore",
     "Clock",
+    "ErasureStore",
     "GapAnswer",
     "Head",
     "Histogram",
+    "Hold",
     "IdSource",
     "IndexLogStore",
     "KeptFork",

@@ -69,6 +69,13 @@ class SegmentCatalog(Protocol):
             ConflictError: its ends are not ends of listed segments.
         """
 
+    def replace(self, log: LogId, old: Segment, new: Segment) -> None:
+        """Put a rewritten segment in the place of the one of the same range, durably.
+
+        Raises:
+            ConflictError: the listed segment is not `old`.
+        """
+
 
 class Archive(Searchable, Protocol):
     """The sealed segments: immutable files with the sections as columns, and their index."""
@@ -80,6 +87,13 @@ class Archive(Searchable, Protocol):
 
         Raises:
             IntegrityError: what was read back differs from what was written.
+        """
+
+    def rewrite(self, log: LogId, segment: Segment, records: Sequence[Record]) -> Segment:
+        """Write a segment anew under other object keys: the same entries, sections gone.
+
+        The old files stay until `remove`. Errors as `write`, and `IntegrityError` if the records
+        are not of the same entries.
         """
 
     def remove(self, segments: Sequence[Segment]) -> None:

@@ -19,6 +19,7 @@ from vitne.core.entry import (
     decode,
 )
 from vitne.core.event import ValidEvent
+from vitne.core.keyring import leaves_of
 from vitne.core.keys import stream_id
 from vitne.core.record import Facets, Parts, Record
 from vitne.core.times import parse_utc
@@ -120,6 +121,8 @@ class RecordCheck:
                 decode(record.entry)
             except DecodeError as error:
                 yield f"the entry is damaged: {error}"
+                return
+            yield from _check_remains(record)
             return
         # One pass makes the whole entry again; only when it differs is the place looked for.
         try:
@@ -226,6 +229,15 @@ class RecordCheck:
                 yield f"stream {expected.name} stands otherwise than its numbers in the log"
         for state in stored.values():
             yield f"stream {state.name} is in the table of streams, but not in the log"
+
+
+def _check_remains(record: Record) -> Iterator[str]:
+    """What is left of an erased record, against what its entry commits to."""
+    entry = decode(record.entry)
+    try:
+        verify_body(leaves_of(record), entry.flags, entry.body_root)  # type: ignore[union-attr]  # an event's
+    except VitneError as error:
+        yield f"what is left of an erased record is damaged: {error.message}"
 
 
 def _lacking(parts: Parts) -> list[str]:

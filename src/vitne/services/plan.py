@@ -188,7 +188,8 @@ class LogPlanner(Acting):
         """An id that is in the log, or stands earlier in the sheaf (`mine`)."""
         known = self._seen.get(draft.event_id)
         digest = known.digest if known is not None else mine[draft.event_id][0]
-        if digest != draft.digest:
+        # Of an erased event no digest is left: it counts as the same, so a retry adds nothing.
+        if digest and digest != draft.digest:
             self._conflict(draft, tally)
         elif known is not None:
             tally.doubles.append((draft, known))

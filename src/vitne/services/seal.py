@@ -17,6 +17,7 @@ checkpoint that they can prove by covers its record (`covered`); until then the 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from threading import RLock
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -110,6 +111,7 @@ class Seal:
         self._held: dict[LogId, _Hold] = {}
         self._first_open: dict[LogId, int] = {}
         """Per log a position below which every run is settled."""
+        self._one_at_a_time = RLock()
         self._calm: set[LogId] = set()
         """Logs of which nothing that is listed waits."""
 
@@ -131,8 +133,16 @@ class Seal:
         self._objects.delete(orphans)
         return gone + len(orphans)
 
+    def exclusive(self) -> RLock:
+        """Held while something is sealed or merged; whoever holds it sees segments that stay."""
+        return self._one_at_a_time
+
     def run_once(self) -> SealReport:
         """Seal every range that is due, and merge where that left too many small segments."""
+        with self._one_at_a_time:
+            return self._run_once()
+
+    def _run_once(self) -> SealReport:
         report = SealReport([], [], {})
         for info in self._store.logs():
             hold = self._held.get(info.log)

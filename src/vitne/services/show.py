@@ -1,17 +1,18 @@
 """Show one record whole, with the proof that it is in the log and unchanged."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from msgspec import Struct
 
 from vitne.core.checkpoint import Checkpoint
 from vitne.core.ids import to_text
+from vitne.core.keyring import erased_sections
 from vitne.core.merkle import leaf_hash, verify_inclusion
 from vitne.core.note import parse_note
 from vitne.core.record import Record
 from vitne.core.tile import TileReader
-from vitne.core.types import Hash, LogId, Section
+from vitne.core.types import Hash, LeafIndex, LogId, Section
 from vitne.errors import IntegrityError, NotFoundError, UnavailableError, VerificationError
 from vitne.evidence import record_proof, tlog_proof
 from vitne.ports import ObjectStore, Searchable
@@ -33,6 +34,8 @@ class Shown(Struct, frozen=True):
     path: tuple[Hash, ...] = ()
     keys: tuple[str, ...] = ()
     """Vkeys of the log."""
+    erased: Mapping[Section, int] = {}
+    """Section → the erase entry that names it."""
     reason: str = ""
     """Why there is no proof: `not_published`; `""` if there is one."""
 
@@ -47,7 +50,9 @@ class Shown(Struct, frozen=True):
             TooLargeError: the record does not fit into a document.
         """
         self._need_proof()
-        return record_proof.build(self.record, self.checkpoint, self.path, self.keys, withhold)
+        return record_proof.build(
+            self.record, self.checkpoint, self.path, self.keys, withhold, self.erased
+        )
 
     def tlog_proof(self) -> bytes:
         """The proof of the entry alone, as C2SP tlog-proof.
@@ -79,11 +84,12 @@ class Show:
         archive: the sealed segments.
         objects: where the log is published.
         keys: of all logs.
+        erased: tells which erase entry names a section.
         nudge: called when a proof is waited for: publish now rather than at the next interval.
         pause: how to wait, in seconds.
     """
 
-    def __init__(  # what it reads from, and how it waits
+    def __init__(  # noqa: PLR0913 - what it reads from, and how it waits
         self,
         hot: Searchable,
         archive: Searchable,
@@ -91,6 +97,7 @@ class Show:
         keys: LogKeys,
         *,
         nudge: Callable[[], None] = lambda: None,
+        erased: Callable[[LogId, LeafIndex], Mapping[Section, int]] = lambda _log, _index: {},
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._hot = hot
@@ -98,6 +105,7 @@ class Show:
         self._objects = objects
         self._keys = keys
         self._nudge = nudge
+        self._erased = erased
         self._pause = pause
 
     def by_id(self, log: LogId, event_id: bytes, wait_s: float = 0.0) -> Shown:
@@ -114,9 +122,10 @@ class Show:
             IntegrityError: the published tiles contradict the record or the checkpoint.
         """
         record = self._find(log, event_id)
+        erased = self._erased(log, record.index) if erased_sections(record) else {}
         checkpoint = self._covering(log, record, wait_s)
         if checkpoint is None:
-            return Shown(record, reason=NOT_PUBLISHED)
+            return Shown(record, erased=erased, reason=NOT_PUBLISHED)
         head = Checkpoint.parse(parse_note(checkpoint)[0])
         tiles = TileReader(Published(self._objects, log).get, head.size)
         path = tiles.inclusion_proof(record.index)
@@ -129,7 +138,7 @@ class Show:
                 hint="vitne fsck tells what is damaged",
             ) from error
         key = self._keys.log_signer(head.origin).vkey
-        return Shown(record, checkpoint, tuple(path), (key,))
+        return Shown(record, checkpoint, tuple(path), (key,), erased)
 
     def _find(self, log: LogId, event_id: bytes) -> Record:
         # Sealing lists a segment before its rows leave the hot store, so a record that is in

@@ -8,6 +8,7 @@ from vitne.ports import (
     Archive,
     CheckpointStore,
     Clock,
+    ErasureStore,
     IdSource,
     IndexLogStore,
     KeyVault,
@@ -31,6 +32,7 @@ class Adapters:
     heads: CheckpointStore
     segments: SegmentCatalog
     index_log: IndexLogStore
+    erasure: ErasureStore
     state: StateStore
     objects: ObjectStore
     archive: Archive

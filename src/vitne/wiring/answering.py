@@ -72,9 +72,3 @@ def ask_of(  # noqa: PLR0913 - what it stands on
         nudge=publisher.nudge,
     )
     return Ask(reach, keys, logs, sources, others)
-
-
-def nothing_erased(log: LogId, index: int) -> Mapping[Section, int]:
-    """Of a house that erases nothing."""
-    del log, index
-    return {}

@@ -158,7 +158,12 @@ def compare_backup(settings: Settings, seen: Sequence[tuple[str, str]]) -> Compa
 
 
 def accept_backup(settings: Settings) -> None:
-    """Make a folder of a backup: from now on it may be served."""
+    """Make a folder of a backup: from now on it may be served.
+
+    Erasures are looked at again at its first start: files may be older than what is noted.
+    """
+    with SqliteHouse.open(Path(settings.folder) / DATABASE) as rows:
+        rows.erasure.reopen()
     (Path(settings.folder) / MANIFEST).unlink()
 
 

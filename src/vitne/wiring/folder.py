@@ -66,6 +66,7 @@ def folder_adapters(
             heads=rows.checkpoints,
             segments=rows.segments,
             index_log=rows.index_log,
+            erasure=rows.erasure,
             state=rows.state,
             objects=objects,
             archive=archive,

@@ -12,6 +12,7 @@ from vitne.services.batches import Batches
 from vitne.services.cosigned import Cosigned
 from vitne.services.forget import Forget
 from vitne.services.fsck import Fsck
+from vitne.services.hold import Holds
 from vitne.services.index_log import IndexLog
 from vitne.services.ingest import Ingest
 from vitne.services.logkeys import INDEX_SUFFIX, LogKeys
@@ -24,6 +25,7 @@ from vitne.services.published import Published
 from vitne.services.publisher import Chore, Publisher
 from vitne.services.recover import Recover, Recovery
 from vitne.services.repeating import Repeating
+from vitne.services.retain import Retain
 from vitne.services.sealer import Sealer
 from vitne.services.search import Search
 from vitne.services.show import Show
@@ -34,9 +36,10 @@ from vitne.services.witness_heads import WitnessedHeads
 from vitne.services.witness_incidents import WitnessIncidents
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
-from vitne.wiring.answering import ask_of, nothing_erased
+from vitne.wiring.answering import ask_of
 from vitne.wiring.services import (
     all_stores,
+    erase_of,
     preparer_of,
     runner_of,
     seal_of,
@@ -126,13 +129,6 @@ class House:
         )
         self._looking = Repeating("witnessing", _WITNESS_LOOK_S, self._look)
         self.search = Search(adapters.store, adapters.archive, adapters.segments, adapters.clock)
-        self.show = Show(
-            adapters.store,
-            adapters.archive,
-            adapters.objects,
-            self.keys,
-            nudge=self.publisher.nudge,
-        )
         runner = runner_of(adapters, self.logs)
         self.index_log = IndexLog(
             adapters.index_log,
@@ -146,6 +142,17 @@ class House:
         )
         self.seal = seal_of(adapters, settings, runner, self.index_log, self.append)
         self.sealer = Sealer(self.seal, runner, settings.seal_check_ms / 1000)
+        self.erase = erase_of(adapters, self.append, self.seal)
+        self.holds = Holds(adapters.erasure, own, adapters.clock, adapters.ids)
+        self.retain = Retain(adapters.segments, adapters.archive, self.erase, adapters.clock)
+        self.show = Show(
+            adapters.store,
+            adapters.archive,
+            adapters.objects,
+            self.keys,
+            nudge=self.publisher.nudge,
+            erased=self.erase.erased_by,
+        )
         self.recover = Recover(
             adapters.store, adapters.heads, adapters.objects, self.keys, adapters.index_log, step
         )
@@ -170,7 +177,7 @@ class House:
             self.sources,
             cosigned=self.cosigned,
             policies=self.policies,
-            erased=nothing_erased,
+            erased=self.erase.erased_by,
             batches=self.batches,
             index_log=self.index_log,
             publish=self.publish,
@@ -212,6 +219,7 @@ class House:
         self._started = True  # before the first thread: whatever fails next, `close` ends them
         self.append.start()
         if self.serving:
+            self.erase.resume()
             self.publisher.start()
             self.sealer.start()
             self._summing.start()

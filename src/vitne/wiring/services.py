@@ -7,6 +7,7 @@ from vitne.ports import (
 from vitne.services.append import Append, AppendLimits
 from vitne.services.archived import Find
 from vitne.services.conflict import Conflicts
+from vitne.services.erase import Erase
 from vitne.services.fsck_log import Stores
 from vitne.services.incident import Incidents
 from vitne.services.index_log import IndexLog
@@ -79,6 +80,19 @@ def seal_of(
         tell=append.control,
         covered=index_log.covers,
         limits=SealLimits(settings.seal_entries, settings.seal_age_s * _SECOND_US),
+    )
+
+
+def erase_of(adapters: Adapters, append: Append, seal: Seal) -> Erase:
+    """What erases."""
+    return Erase(
+        adapters.store,
+        adapters.archive,
+        adapters.segments,
+        adapters.erasure,
+        append.control,
+        seal.exclusive,
+        adapters.clock,
     )
 
 

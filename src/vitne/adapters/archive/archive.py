@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 from vitne.adapters.archive.answers import SegmentAnswers
 from vitne.adapters.archive.duck import Duck
@@ -25,6 +26,15 @@ def no_keys(log: LogId, epoch: int, kind: int, parts: tuple[str, ...]) -> bytes 
     """The key source of an archive that only writes, or that searches without indexes."""
     del log, epoch, kind, parts
     return None
+
+
+def next_key(key: str) -> str:
+    """The object key of a segment's file when it is rewritten: `0-64.parquet`, `0-64-1.parquet`."""
+    name, dot, ending = key.rpartition(".")
+    folder, slash, span = name.rpartition("/")
+    start, end, *times = span.split("-")
+    again = int(times[0]) + 1 if times else 1
+    return f"{folder}{slash}{start}-{end}-{again}{dot}{ending}"
 
 
 class ParquetArchive(SegmentSearch, SegmentAnswers):
@@ -82,6 +92,25 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         if not same or not self._files.holds(segment, made.table):
             raise IntegrityError("a segment reads back otherwise than written", where=segment.key)
         return segment
+
+    def rewrite(self, log: LogId, segment: Segment, records: Sequence[Record]) -> Segment:
+        """See the port."""
+        made = make(log, records)
+        new = replace(
+            made.segment,
+            key=next_key(segment.key),
+            index_key=next_key(segment.index_key),
+            level=segment.level,
+            record=segment.record,
+        )
+        if (new.start, new.end, new.run_root) != (segment.start, segment.end, segment.run_root):
+            raise IntegrityError("these are not the records of the segment", where=segment.key)
+        files = {new.key: made.data, new.index_key: made.index}
+        self._objects.replace(files)
+        same = all(self._objects.get(key) == data for key, data in files.items())
+        if not same or not self._files.holds(new, made.table):
+            raise IntegrityError("a segment reads back otherwise than written", where=new.key)
+        return new
 
     def remove(self, segments: Sequence[Segment]) -> None:
         """See the port."""

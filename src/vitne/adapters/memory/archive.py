@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 import msgspec
+from msgspec.structs import replace
 
 from vitne.adapters.memory.search import MemorySearch
 from vitne.core.fields import Reading, field
@@ -13,7 +14,7 @@ from vitne.core.multiproof import multiproof_ranges
 from vitne.core.record import Record
 from vitne.core.source_summary import SourceSummary, summarize
 from vitne.core.types import Hash, LeafIndex, LogId
-from vitne.errors import NotFoundError
+from vitne.errors import IntegrityError, NotFoundError
 from vitne.ports import GapAnswer, Segment, SegmentCatalog
 
 
@@ -31,8 +32,12 @@ class MemoryArchive(MemorySearch):
     def write(self, log: LogId, records: Sequence[Record]) -> Segment:
         """See the port."""
         records = list(records)  # they may be read from a store as they are asked for
+        key = f"segments/{log}/{records[0].index}-{records[-1].index + 1}"
+        return self._described(log, records, key)
+
+    def _described(self, log: LogId, records: Sequence[Record], key: str) -> Segment:
+        del log
         first, last = records[0], records[-1]
-        key = f"segments/{log}/{first.index}-{last.index + 1}"
         body = msgspec.msgpack.encode(records)
         self._files[key] = tuple(records)
         run = build_run(first.index, [record.entry for record in records])
@@ -93,6 +98,13 @@ class MemoryArchive(MemorySearch):
     def issuers_of(self, log: LogId, actor: str) -> frozenset[str] | None:
         """See the port."""
         return _issuers(record for record in self._all(log) if record.facets.actor == actor)
+
+    def rewrite(self, log: LogId, segment: Segment, records: Sequence[Record]) -> Segment:
+        """See the port."""
+        made = self._described(log, records, segment.key + "-again")
+        if (made.start, made.end, made.run_root) != (segment.start, segment.end, segment.run_root):
+            raise IntegrityError("these are not the records of the segment", where=segment.key)
+        return replace(made, level=segment.level, record=segment.record)
 
     def remove(self, segments: Sequence[Segment]) -> None:
         """See the port."""

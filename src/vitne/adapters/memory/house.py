@@ -5,6 +5,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
+from vitne.adapters.memory.erasure import MemoryErasure
 from vitne.adapters.memory.index_log import MemoryIndexLog
 from vitne.adapters.memory.records import MemoryRecords
 from vitne.adapters.memory.world import World
@@ -73,6 +74,14 @@ class MemoryCatalog:
             replaced = state.segments[first:last]
             state.segments[first:last] = [merged]
         return replaced
+
+    def replace(self, log: LogId, old: Segment, new: Segment) -> None:
+        """See the port."""
+        with self._world.writing() as draft:
+            known = draft.log(log).segments
+            if old not in known or (old.start, old.end) != (new.start, new.end):
+                raise ConflictError("the listed segment is another", where=old.key)
+            known[known.index(old)] = new
 
 
 class MemoryState:
@@ -152,6 +161,7 @@ class MemoryHouse:
         self.segments = MemoryCatalog(world)
         self.index_log = MemoryIndexLog(world)
         self.state = MemoryState(world)
+        self.erasure = MemoryErasure(world)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId, Origin
+from vitne.core.types import LeafIndex, LogId, Origin, Section
 from vitne.errors import NotFoundError
 from vitne.ports import (
     ApiKey,
     Aside,
     Head,
+    Hold,
     SealedRun,
     Seen,
     Segment,
@@ -47,6 +48,10 @@ class LogState:
     runs: list[SealedRun] = field(default_factory=list)
     counter: tuple[LeafIndex, bytes] = (_START, b"")
     told_runs: int = 0
+    erasures: dict[tuple[LeafIndex, Section], tuple[LeafIndex, bool, bool]] = field(
+        default_factory=dict
+    )
+    holds: dict[str, Hold] = field(default_factory=dict)
 
     def copy(self) -> "LogState":
         """One that can be changed without changing this one."""
@@ -61,6 +66,8 @@ class LogState:
             told_keys=dict(self.told_keys),
             segments=list(self.segments),
             runs=list(self.runs),
+            erasures=dict(self.erasures),
+            holds=dict(self.holds),
         )
 
 

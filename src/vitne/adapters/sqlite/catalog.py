@@ -49,6 +49,23 @@ class SqliteCatalog:
             connection.execute(query("add_segment"), _row(no, merged))
         return covered
 
+    def replace(self, log: LogId, old: Segment, new: Segment) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            no, _ = _sealed(connection, log)
+            rows = connection.execute(
+                query("segments_between"), (no, old.start, old.end)
+            ).fetchall()
+            same = (old.start, old.end) == (new.start, new.end)
+            if len(rows) != 1 or not _same(rows[0], old) or not same:
+                raise ConflictError("the listed segment is another", where=old.key)
+            connection.execute(query("remove_segments"), (no, old.start, old.end))
+            connection.execute(query("add_segment"), _row(no, new))
+
+
+def _same(row: Row, segment: Segment) -> bool:
+    return _segment(row) == segment
+
 
 def _sealed(connection: sqlite3.Connection, log: LogId) -> tuple[int, int]:
     row: tuple[int, int] | None = connection.execute(query("sealed_end"), (log,)).fetchone()

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ PAGE_BYTES = 8192
 CHECKPOINT_PAGES = 4000
 """Pages (32 MB) of the write-ahead log that may wait before a commit folds them in."""
 
+_FOLD_TRIES, _FOLD_PAUSE_S = 50, 0.1
 _KEPT_READERS = 16
 """Idle reading connections that are kept open."""
 
@@ -157,6 +159,24 @@ class Database:
                     if writer.in_transaction:
                         writer.execute("ROLLBACK")
                 raise
+
+    def fold(self) -> None:
+        """Fold the write-ahead log into the file and empty it, once nobody reads from it.
+
+        Raises:
+            StorageError: a reader held it for too long; what was deleted is in it still.
+        """
+        with self._my_turn() as writer, storage_errors(self.where):
+            for _ in range(_FOLD_TRIES):
+                busy, _, _ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if not busy:
+                    return
+                time.sleep(_FOLD_PAUSE_S)
+        raise StorageError(
+            "the write-ahead log is being read, so it cannot be emptied",
+            where=self.where,
+            hint="try again when no long search runs",
+        )
 
     @contextmanager
     def _my_turn(self) -> Iterator[sqlite3.Connection]:

@@ -7,6 +7,7 @@ from typing import Self
 from vitne.adapters.sqlite.catalog import SqliteCatalog
 from vitne.adapters.sqlite.checkpoints import SqliteCheckpoints
 from vitne.adapters.sqlite.database import BUSY_S, Database
+from vitne.adapters.sqlite.erasure import SqliteErasure
 from vitne.adapters.sqlite.index_log import SqliteIndexLog
 from vitne.adapters.sqlite.records import SqliteRecords
 from vitne.adapters.sqlite.state import SqliteState
@@ -22,6 +23,7 @@ class SqliteHouse:
         self.segments = SqliteCatalog(database)
         self.index_log = SqliteIndexLog(database)
         self.state = SqliteState(database)
+        self.erasure = SqliteErasure(database)
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False, busy_s: float = BUSY_S) -> Self:

@@ -348,3 +348,51 @@ ON CONFLICT (log_no) DO NOTHING;
 -- swap_index_head --
 UPDATE index_head SET size = ?, root = ?, note = ?
 WHERE log_no = ? AND size = ? AND root = ? AND note = ?;
+
+-- note_erasure --
+INSERT INTO erasure (log_no, leaf_index, section, entry_index, pruned)
+VALUES ((SELECT no FROM log WHERE id = ?), ?, ?, ?, ?)
+ON CONFLICT (log_no, leaf_index, section) DO NOTHING;
+
+-- pending_erasures --
+SELECT leaf_index, section FROM erasure INDEXED BY erasure_pending
+WHERE log_no = (SELECT no FROM log WHERE id = ?) AND done = 0 ORDER BY leaf_index, section;
+
+-- settle_erasure --
+UPDATE erasure SET done = 1
+WHERE log_no = (SELECT no FROM log WHERE id = ?) AND leaf_index = ? AND section = ?;
+
+-- erasures_of --
+SELECT section, entry_index FROM erasure
+WHERE log_no = (SELECT no FROM log WHERE id = ?) AND leaf_index = ? AND pruned = 0;
+
+-- overwrite_record --
+-- All that an erasure changes of a row.
+UPDATE record SET
+  occurred_us = ?, type = ?, actor = ?, outcome = ?, targets = ?, keyring = ?,
+  core = ?, payload = ?, person = ?, core_record = ?, payload_record = ?, person_record = ?
+WHERE pos = ?;
+
+-- forget_digest --
+-- A digest of nothing: whoever knows the text cannot confirm it, and a retry is a conflict.
+UPDATE seen SET digest = x'' WHERE log_no = ? AND event_id = ?;
+
+-- clear_aside --
+UPDATE aside SET body = x''
+WHERE log_no = (SELECT no FROM log WHERE id = ?) AND leaf_index = ?;
+
+-- holds --
+SELECT id, filter, reason, reference, set_us, released_us FROM hold
+WHERE log_no = (SELECT no FROM log WHERE id = ?) ORDER BY set_us, id;
+
+-- add_hold --
+INSERT INTO hold (log_no, id, filter, reason, reference, set_us)
+VALUES ((SELECT no FROM log WHERE id = ?), ?, ?, ?, ?, ?)
+ON CONFLICT (log_no, id) DO NOTHING;
+
+-- release_hold --
+UPDATE hold SET released_us = CASE released_us WHEN 0 THEN ? ELSE released_us END
+WHERE log_no = (SELECT no FROM log WHERE id = ?) AND id = ?;
+
+-- reopen_erasures --
+UPDATE erasure SET done = 0 WHERE done = 1;

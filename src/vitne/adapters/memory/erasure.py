@@ -1,0 +1,108 @@
+"""Erasures and holds in dictionaries (`vitne.ports.ErasureStore`)."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from vitne.adapters.memory.world import World
+from vitne.core.record import Record
+from vitne.core.types import LeafIndex, LogId, Section
+from vitne.errors import ConflictError, NotFoundError
+from vitne.ports import Hold
+
+
+class MemoryErasure:
+    """On a world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def note(
+        self,
+        log: LogId,
+        entry: LeafIndex,
+        items: Sequence[tuple[LeafIndex, Section]],
+        *,
+        pruned: bool = False,
+    ) -> None:
+        """See the port."""
+        with self._world.writing() as draft:
+            known = draft.log(log).erasures
+            for index, section in items:
+                known.setdefault((index, section), (entry, False, pruned))
+
+    def pending(self, log: LogId) -> list[tuple[LeafIndex, Section]]:
+        """See the port."""
+        known = self._world.state(log).erasures
+        return sorted(key for key, (_, done, _) in known.items() if not done)
+
+    def settle(self, log: LogId, items: Sequence[tuple[LeafIndex, Section]]) -> None:
+        """See the port."""
+        with self._world.writing() as draft:
+            known = draft.log(log).erasures
+            for item in items:
+                if item in known:
+                    known[item] = known[item][0], True, known[item][2]
+
+    def reopen(self) -> None:
+        """See the port."""
+        for log in list(self._world.logs):
+            with self._world.writing() as draft:
+                known = draft.log(log).erasures
+                for key, (entry, _, pruned) in list(known.items()):
+                    known[key] = entry, False, pruned
+
+    def erased(self, log: LogId, index: LeafIndex) -> dict[Section, LeafIndex]:
+        """See the port."""
+        known = self._world.state(log).erasures
+        return {
+            section: entry
+            for (at, section), (entry, _, pruned) in known.items()
+            if at == index and not pruned
+        }
+
+    def overwrite(self, log: LogId, records: Sequence[Record]) -> None:
+        """See the port."""
+        with self._world.writing() as draft:
+            state = draft.log(log)
+            new = {record.index: record for record in records}
+            state.records = [new.get(record.index, record) for record in state.records]
+            for record in records:
+                if record.event_id in state.seen:
+                    known = state.seen[record.event_id]
+                    state.seen[record.event_id] = replace(known, digest=b"")
+
+    def clear_asides(self, log: LogId, indices: Sequence[LeafIndex]) -> None:
+        """See the port."""
+        with self._world.writing() as draft:
+            state = draft.log(log)
+            state.asides = [
+                replace(aside, body=b"") if aside.index in indices else aside
+                for aside in state.asides
+            ]
+
+    def scrub(self) -> None:
+        """Memory keeps nothing that is deleted."""
+
+    def holds(self, log: LogId) -> list[Hold]:
+        """See the port."""
+        return sorted(
+            self._world.state(log).holds.values(), key=lambda hold: (hold.set_us, hold.id)
+        )
+
+    def add_hold(self, hold: Hold) -> None:
+        """See the port."""
+        with self._world.writing() as draft:
+            known = draft.log(hold.log).holds
+            if hold.id in known:
+                raise ConflictError(f"there is a hold {hold.id!r} already", where=hold.log)
+            known[hold.id] = hold
+
+    def release_hold(self, log: LogId, hold_id: str, at_us: int) -> None:
+        """See the port."""
+        with self._world.writing() as draft:
+            known = draft.log(log).holds
+            if hold_id not in known:
+                raise NotFoundError("there is no such hold", where=hold_id)
+            if not known[hold_id].released_us:
+                known[hold_id] = replace(known[hold_id], released_us=at_us)

@@ -1,0 +1,97 @@
+"""Erasures, holds and the deleting of hot rows (`vitne.ports.ErasureStore`)."""
+
+from collections.abc import Sequence
+
+from vitne.adapters.sqlite.database import Database
+from vitne.adapters.sqlite.queries import query
+from vitne.adapters.sqlite.rows import to_row
+from vitne.core.record import Record
+from vitne.core.types import LeafIndex, LogId, Section
+from vitne.errors import ConflictError, NotFoundError
+from vitne.ports import Hold
+
+
+class SqliteErasure:
+    """Everything in the tables `erasure`, `hold`, `record`, `seen` and `aside`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note(
+        self,
+        log: LogId,
+        entry: LeafIndex,
+        items: Sequence[tuple[LeafIndex, Section]],
+        *,
+        pruned: bool = False,
+    ) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            for index, section in items:
+                connection.execute(query("note_erasure"), (log, index, section, entry, pruned))
+
+    def pending(self, log: LogId) -> list[tuple[LeafIndex, Section]]:
+        """See the port."""
+        with self._database.reading() as connection:
+            rows = connection.execute(query("pending_erasures"), (log,)).fetchall()
+        return [(LeafIndex(index), section) for index, section in rows]
+
+    def settle(self, log: LogId, items: Sequence[tuple[LeafIndex, Section]]) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            for index, section in items:
+                connection.execute(query("settle_erasure"), (log, index, section))
+
+    def reopen(self) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            connection.execute(query("reopen_erasures"))
+
+    def erased(self, log: LogId, index: LeafIndex) -> dict[Section, LeafIndex]:
+        """See the port."""
+        with self._database.reading() as connection:
+            rows = connection.execute(query("erasures_of"), (log, index)).fetchall()
+        return {section: LeafIndex(entry) for section, entry in rows}
+
+    def overwrite(self, log: LogId, records: Sequence[Record]) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            row = connection.execute(query("log_no"), (log,)).fetchone()
+            if row is None:
+                raise NotFoundError(f"there is no log {log!r}")
+            (no,) = row
+            for record in records:
+                pos, _, *values = to_row(no, record)
+                # Without the entry and the event id, which an erasure leaves alone.
+                changed = (*values[:5], values[6], *values[8:], pos)
+                connection.execute(query("overwrite_record"), changed)
+                connection.execute(query("forget_digest"), (no, record.event_id))
+
+    def clear_asides(self, log: LogId, indices: Sequence[LeafIndex]) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            for index in indices:
+                connection.execute(query("clear_aside"), (log, index))
+
+    def scrub(self) -> None:
+        """See the port: pages are zeroed as they are freed; what is left is the write-ahead log."""
+        self._database.fold()
+
+    def holds(self, log: LogId) -> list[Hold]:
+        """See the port."""
+        with self._database.reading() as connection:
+            rows = connection.execute(query("holds"), (log,)).fetchall()
+        return [Hold(row[0], log, *row[1:]) for row in rows]
+
+    def add_hold(self, hold: Hold) -> None:
+        """See the port."""
+        values = (hold.log, hold.id, hold.where, hold.reason, hold.reference, hold.set_us)
+        with self._database.writing() as connection:
+            if connection.execute(query("add_hold"), values).rowcount != 1:
+                raise ConflictError(f"there is a hold {hold.id!r} already", where=hold.log)
+
+    def release_hold(self, log: LogId, hold_id: str, at_us: int) -> None:
+        """See the port."""
+        with self._database.writing() as connection:
+            if connection.execute(query("release_hold"), (at_us, log, hold_id)).rowcount != 1:
+                raise NotFoundError("there is no such hold", where=hold_id)

@@ -1,0 +1,259 @@
+"""A person's data is erased: nothing of it is left in any file, and every earlier proof holds."""
+
+import gzip
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from vitne.core.ids import from_text
+from vitne.core.record import Record
+from vitne.core.types import LeafIndex, LogId
+from vitne.errors import HeldError
+from vitne.evidence import record_proof
+from vitne.services.erase import EraseWish
+from vitne.services.own_events import Doer
+from vitne.services.reply import Arrival
+from vitne.settings import Settings
+from vitne.testing import sample_event, sample_key
+from vitne.wiring import House, open_house
+
+ACME = LogId("acme")
+FULL = 64
+VICTIM = "cus_5"
+NAME, MAIL = "Zebedeus Quirk-Østby", "zebedeus.quirk@private.example"
+DOER = Doer("uid:0")
+
+
+def _event(number: int) -> dict[str, Any]:
+    event = sample_event(number)
+    if event["targets"][0]["id"] == VICTIM:
+        event["targets"][0]["name"] = NAME
+        event["changes"] = [{"path": "/email", "op": "replace", "before": MAIL, "after": "gone"}]
+        event["category"] = "update"
+        event["type"] = "crm.customer.updated"
+    return event
+
+
+def _send(house: House, first: int, last: int) -> Any:
+    body = json.dumps([_event(n) for n in range(first, last)]).encode()
+    reply = house.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    while house.publish.run_once().more:
+        pass
+    return reply
+
+
+def _settings(folder: Path) -> Settings:
+    return Settings(folder=str(folder), free_bytes_min=0, seal_entries=FULL, seal_process=False)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """Sealed segments, hot rows and a quarantined event, some of them about the victim."""
+    with open_house(_settings(tmp_path / "v"), create=True, serving=False) as opened:
+        opened.append.create(ACME)
+        reply = _send(opened, 1, 220)
+        assert reply.accepted == 219, reply.results[4]
+        far = _event(16) | {"id": sample_event(999)["id"], "occurred_at": "2099-01-01T00:00:00.000Z"}
+        far["stream"] = {"id": "other", "seq": 1}
+        body = json.dumps(far).encode()
+        key = sample_key("acme")
+        kept = opened.ingest.submit(body, "json", key, Arrival()).result(timeout=30)
+        assert kept.quarantined == 1, kept.results
+        opened.seal.run_once()
+        while opened.publish.run_once().more:
+            pass
+        yield opened
+
+
+def _wish(**changes: Any) -> EraseWish:
+    values: dict[str, Any] = {
+        "log": ACME,
+        "sections": ("person", "payload"),
+        "basis": "gdpr-17",
+        "ref": "REQ-12",
+        "where": f"target:customer/{VICTIM}",
+        "mentions": (NAME, MAIL),
+    }
+    return EraseWish(**values | changes)
+
+
+def _everywhere(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file raw, and what is packed in it too."""
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file():
+            continue
+        data = path.read_bytes()
+        yield str(path), data
+        if data[:2] == b"\x1f\x8b":
+            yield f"{path} (unpacked)", gzip.decompress(data)
+        if path.suffix == ".parquet":
+            table = pq.read_table(path)
+            text = json.dumps(table.drop_columns(["event_id"]).to_pylist(), default=str)
+            yield f"{path} (rows)", json.dumps(json.loads(text), ensure_ascii=False).encode()
+
+
+def _left(folder: Path) -> list[str]:
+    wanted = [NAME.encode(), MAIL.encode(), json.dumps(NAME)[1:-1].encode(), NAME.lower().encode()]
+    return [where for where, data in _everywhere(folder) if any(text in data for text in wanted)]
+
+
+def _about(house: House) -> list[Record]:
+    archive, store = house.adapters.archive, house.adapters.store
+    end = house.store.log(ACME).next_index
+    found = [
+        *archive.records(ACME, LeafIndex(0), house.store.log(ACME).sealed_end),
+        *store.records(ACME, house.store.log(ACME).sealed_end, end),
+    ]
+    return [one for one in found if f"/{VICTIM}\n" in one.facets.targets]
+
+
+def test_no_byte_of_a_persons_data_is_left_and_every_older_proof_holds(
+    house: House, tmp_path: Path
+) -> None:
+    """Sealed, hot and quarantined; raw, gzipped, and in the rows of Parquet files."""
+    folder = Path(house.settings.folder)
+    about = _about(house)
+    proofs = [house.show.by_id(ACME, one.event_id).document() for one in about]
+    assert len(about) > 10
+    assert len([where for where in _left(folder) if "rows" in where]) >= 3
+    assert any("vitne.db" in where for where in _left(folder))
+
+    done = house.erase.run(_wish())
+    while house.publish.run_once().more:
+        pass
+
+    assert _left(folder) == []
+    assert set(done.plan.records) == {one.index for one in about}
+    assert len(done.plan.asides) == 1
+    for proof in proofs:
+        assert record_proof.verify(proof).event()["targets"][0]["id"] == VICTIM
+    assert house.fsck.run().clean
+    shown = house.show.by_id(ACME, about[0].event_id)
+    told = record_proof.verify(shown.document())
+    assert told.erased == {"person": done.entries[0], "payload": done.entries[0]}
+    assert told.withheld == ()
+    assert told.event()["targets"][0]["id"] == VICTIM
+    del tmp_path
+
+
+def test_an_answer_before_and_after_counts_the_same_and_the_old_bundle_verifies(
+    house: House,
+) -> None:
+    keys = {one.entry[50:67] for one in _about(house)}
+    segments = house.adapters.segments.segments(ACME)
+    before = [house.adapters.archive.gaps(ACME, one, sorted(keys)) for one in segments]
+
+    house.erase.run(_wish(sections=("core", "person", "payload")))
+
+    after = house.adapters.segments.segments(ACME)
+    assert [house.adapters.archive.gaps(ACME, one, sorted(keys)) for one in after] == before
+    assert [one.run_root for one in after] == [one.run_root for one in segments]
+    assert [one.key for one in after] != [one.key for one in segments]
+    assert _about(house) == []
+    assert house.fsck.run().clean
+
+
+def test_a_retry_of_an_erased_event_brings_nothing_back(house: House) -> None:
+    house.erase.run(_wish(sections=("core", "person", "payload")))
+
+    reply = _send(house, 1, 220)
+
+    assert (reply.accepted, reply.duplicate) == (0, 219)
+    assert _left(Path(house.settings.folder)) == []
+
+
+def test_a_hold_beats_an_erasure(house: House) -> None:
+    hold = house.holds.put(ACME, f"target:customer/{VICTIM}", "litigation", "CASE-1", DOER)
+
+    assert [one.id for one in house.erase.plan(_wish()).holds] == [hold.id]
+    with pytest.raises(HeldError, match="legal hold"):
+        house.erase.run(_wish())
+    assert len(_left(Path(house.settings.folder))) > 2
+
+    house.holds.release(ACME, hold.id, DOER)
+    house.erase.run(_wish())
+    assert _left(Path(house.settings.folder)) == []
+
+
+def test_a_dry_run_changes_nothing(house: House) -> None:
+    folder = Path(house.settings.folder)
+    before = {where: data for where, data in _everywhere(folder) if "vitne.db" not in where}
+
+    plan = house.erase.plan(_wish())
+
+    assert plan.segments == 3
+    assert {w: d for w, d in _everywhere(folder) if "vitne.db" not in w} == before
+
+
+def test_a_part_that_goes_without_an_entry_is_tampering(house: House) -> None:
+    victim = _about(house)[-1]
+    settings = house.settings
+    house.close()
+    database = sqlite3.connect(Path(settings.folder) / "vitne.db")
+    database.execute(
+        "UPDATE record SET person = NULL WHERE pos & ((1 << 40) - 1) = ?", (victim.index,)
+    )
+    database.commit()
+    database.close()
+
+    with open_house(settings, serving=False) as again:
+        damages = again.fsck.run().damages
+
+    assert any(one.index == victim.index for one in damages)
+
+
+def test_a_wish_that_names_nobody_is_refused(house: House) -> None:
+    from vitne.errors import BadInputError, NotFoundError  # noqa: PLC0415 - of this test alone
+
+    for changes in (
+        {"where": ""},
+        {"sections": ()},
+        {"basis": ""},
+        {"where": "target:"},
+        {"mentions": ("abc",)},
+    ):
+        with pytest.raises(BadInputError):
+            house.erase.run(_wish(**changes))
+    with pytest.raises(NotFoundError):
+        house.erase.run(_wish(where="", events=(sample_event(5000)["id"],)))
+
+
+def test_one_event_can_be_erased_by_its_id(house: House) -> None:
+    event = sample_event(5)
+    done = house.erase.run(_wish(where="", events=(event["id"],), mentions=()))
+
+    record = house.search.by_id(ACME, from_text(event["id"]))
+    assert len(done.plan.records) == 1
+    assert record is not None
+    assert record.gone
+
+
+def test_what_a_restored_older_file_brings_back_is_erased_again(
+    house: House, tmp_path: Path
+) -> None:
+    """The database knows of the erasure; files of before it come back with a backup."""
+    folder = Path(house.settings.folder)
+    shutil.copytree(folder / "objects" / "segments", tmp_path / "old")
+    old = house.adapters.segments.segments(ACME)
+    house.erase.run(_wish())
+    settings = house.settings
+    new = house.adapters.segments.segments(ACME)
+    house.close()
+    shutil.copytree(tmp_path / "old", folder / "objects" / "segments", dirs_exist_ok=True)
+    with open_house(settings, serving=False) as back:
+        for one, other in zip(new, old, strict=True):
+            if one != other:
+                back.adapters.segments.replace(ACME, one, other)
+        back.adapters.erasure.reopen()
+    assert _left(folder) != []
+
+    with open_house(settings):
+        pass
+
+    assert _left(folder) == []
