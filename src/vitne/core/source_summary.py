@@ -17,7 +17,19 @@ from vitne.core.fields import target_texts
 from vitne.core.record import Record
 from vitne.errors import DecodeError
 
-__all__ = ["GRADES", "Grade", "Kept", "SourceSummary", "Spoken", "join", "marked", "summarize"]
+__all__ = [
+    "GRADES",
+    "Grade",
+    "Kept",
+    "SourceSummary",
+    "Spoken",
+    "grade_of",
+    "join",
+    "marked",
+    "quarantined_stream",
+    "source_of",
+    "summarize",
+]
 
 Grade = Literal["A", "B", "C", "D", "E"]
 

@@ -174,7 +174,7 @@ class Assembly:
         for one in opened:
             yield one.record.index
             yield from one.erased.values()
-        by_index = {one.record.index: one.record.entry for one in opened}
+        by_index: dict[int, bytes] = {one.record.index: one.record.entry for one in opened}
         for sender in senders:
             yield from (sender.batch, *self._registration(by_index[sender.index]))
         for listed in (*landmarks.epochs.values(), landmarks.receipt):

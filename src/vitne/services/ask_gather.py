@@ -29,7 +29,7 @@ from vitne.ports import Archive, ObjectStore, RecordStore
 from vitne.services.ask_others import GapSource, IndexedCatalog, IndexedSegment
 from vitne.services.published import Published
 
-__all__ = ["HITS_MAX", "Gathering", "Heads", "Reach", "Run", "tagged"]
+__all__ = ["HITS_MAX", "Gathering", "Heads", "Reach", "Run", "holds", "tagged", "too_many"]
 
 HITS_MAX: Final = 10_000
 """Events that one answer may show: about as many as a bundle holds."""

@@ -17,7 +17,7 @@ from vitne.core.types import LeafIndex, LogId
 from vitne.errors import BadInputError
 from vitne.ports import Archive, RecordStore
 
-__all__ = ["Values"]
+__all__ = ["Values", "binds"]
 
 _LOOKED_AT: Final = (1, 16, 256)
 """How many of the newest events of a value are tried as a binding, one number after the other."""

@@ -34,3 +34,31 @@ def house(
     index = "definition" if request.param == "definition" else "made"
     with answer_house.AnswerHouse(folder, index) as made:
         yield made
+
+
+def _tell(house: Any) -> Any:
+    """Ten hours of usr_1 and usr_2 at three customers, sealed once in the middle.
+
+    usr_3 was there once, at another customer than cus_1.
+    """
+    house.send([house.event(1, stream="pod-2", actor="usr_3", target="customer/cus_2")])
+    for number in range(1, 21):
+        house.later(0.5)
+        actor, target = f"usr_{number % 2 + 1}", f"customer/cus_{number % 3}"
+        house.send([house.event(number, actor=actor, target=target)])
+        if number == 8:
+            house.seal()
+    house.later()
+    return house
+
+
+@pytest.fixture
+def tell() -> Any:
+    """Has something logged in a house."""
+    return _tell
+
+
+@pytest.fixture
+def story(house: Any) -> Any:
+    """The house, with something logged."""
+    return _tell(house)
