@@ -26,7 +26,7 @@ from vitne.core.multiproof import multiproof_ranges
 from vitne.core.note import Signer, parse_note, sign
 from vitne.core.tile import TileReader, bundle
 from vitne.core.times import format_utc
-from vitne.core.types import Hash, LogId, Origin, Section
+from vitne.core.types import Hash, LogId, Origin
 from vitne.ports import ApiKey, Segment
 from vitne.services.ask import Answered, Ask
 from vitne.services.ask_gather import Reach
@@ -103,7 +103,6 @@ class AnswerHouse:
         self.sealing = True
         """Whether a question may have the newest entries sealed."""
         self.trouble = ""
-        self.erased: dict[int, dict[Section, int]] = {}
         self.by_definition = index == "definition"
         self._runs: dict[tuple[int, int], Run] = {}
         self._counters: dict[int, CoverageCounter] = {}
@@ -134,7 +133,7 @@ class AnswerHouse:
             policies=_Policies(self) if self.by_definition else self.house.policies,
             counter=self._counter,
             senders=self.house.batches.sender_proof,
-            erased=lambda _log, index: self.erased.get(index, {}),
+            erased=self.house.erase.erased_by,
             seal_on_demand=self._seal_on_demand,
             stamps=lambda _log, _note: [],
             trouble=lambda _log: self.trouble,

@@ -36,7 +36,8 @@ def house(
         yield made
 
 
-def _tell(house: Any) -> Any:
+@pytest.fixture
+def story(house: Any) -> Any:
     """Ten hours of usr_1 and usr_2 at three customers, sealed once in the middle.
 
     usr_3 was there once, at another customer than cus_1.
@@ -50,15 +51,3 @@ def _tell(house: Any) -> Any:
             house.seal()
     house.later()
     return house
-
-
-@pytest.fixture
-def tell() -> Any:
-    """Has something logged in a house."""
-    return _tell
-
-
-@pytest.fixture
-def story(house: Any) -> Any:
-    """The house, with something logged."""
-    return _tell(house)

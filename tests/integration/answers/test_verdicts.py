@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from vitne.core.control import EraseEntry
-from vitne.core.keyring import erase
-from vitne.core.types import LeafIndex
+from vitne.core.types import LogId, Section
 from vitne.errors import UnavailableError
 from vitne.evidence import bundle
+from vitne.services.erase import EraseWish
 from vitne.testing import sample_key
 
+ACME = LogId("acme")
 CUSTOMER = "customer/cus_1"
 
 
@@ -270,26 +270,21 @@ def test_what_is_withheld_is_not_in_the_file_and_the_proof_holds(story: Any) -> 
     assert [(at, section) for at, section in less.answer.withheld if section == "person"]
 
 
-def test_an_erased_section_is_told_with_its_entry(answer_house: Any, tell: Any) -> None:
-    """The core of one event is gone: whether it was the asked one, nobody can say any more."""
-    with answer_house.AnswerHouse() as house:
-        story = tell(house)
-        first = story.ask("who_accessed", target=CUSTOMER).answer.hits[0].index
-        entry = EraseEntry(1, ((LeafIndex(first), "core"),), "GDPR 17", "REQ-1")
-        (at,) = story.house.append.control("acme", [entry])
-        _erase(story, first)
-        story.erased[first] = {"core": at}
-        story.later()
+@pytest.mark.parametrize("section", ["core", "person"])
+def test_an_erased_section_is_told_with_its_entry(story: Any, section: Section) -> None:
+    """Without its core nobody can say any more whether the event was the asked one."""
+    before = story.ask("who_accessed", target=CUSTOMER)
+    first = before.answer.hits[0]
+    wish = EraseWish(ACME, (section,), "gdpr-17", "REQ-1", events=(str(first.core()["id"]),))
+    story.house.erase.run(wish)
+    story.later()
 
-        found = story.ask("who_accessed", target=CUSTOMER)
+    found = story.ask("who_accessed", target=CUSTOMER)
 
-    assert codes(found) == ["core_erased"]
-    assert (found.answer.verdict, found.answer.exact) == ("proved", False)
-    assert [(one[0], one[1]) for one in found.answer.erased] == [(first, "core")]
-
-
-def _erase(story: Any, index: int) -> None:
-    """Take the core of a sealed record away, as a rewritten segment would have it."""
-    files = story.house.adapters.archive._files  # noqa: SLF001 - erasure has another owner
-    for key, records in files.items():
-        files[key] = tuple(erase(row, ["core"]) if row.index == index else row for row in records)
+    assert codes(found) == (["core_erased"] if section == "core" else [])
+    assert (found.answer.verdict, found.answer.exact) == ("proved", section != "core")
+    ((index, gone, entry),) = found.answer.erased
+    assert (index, gone) == (first.index, section)
+    assert found.answer.basis[entry] == ("gdpr-17", "REQ-1")
+    assert codes(found) == [one.code for one in offline(found).reasons]
+    assert offline(before).exact
