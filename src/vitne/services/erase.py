@@ -32,7 +32,7 @@ from vitne.ports import (
     SegmentCatalog,
 )
 
-__all__ = ["Erase", "ErasePlan", "EraseWish", "Erasure"]
+__all__ = ["Erase", "ErasePlan", "EraseWish", "Erasure", "without"]
 
 MOST_RECORDS: Final = 100_000
 _PAGE: Final = 1_000

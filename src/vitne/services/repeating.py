@@ -25,7 +25,7 @@ class Repeating:
         self._thread = threading.Thread(target=self._run, name=f"vitne-{name}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin; the first round runs at once."""
         self._thread.start()
 
     def nudge(self) -> None:

@@ -84,21 +84,36 @@ class House:
         processes = processes_for(settings.prepare_processes) if serving else 0
         self.preparation = PreparePool(PrepareHere(preparer), adapters.preparing, processes)
         self.ingest = Ingest(self.preparation, self.append)
+        self._make_trust(serving=serving)
+        self._make_publishing(step)
+        self._make_sealing(step)
+        self._make_reading(step)
+        self._make_answering()
+        self.onboard = Onboard(adapters.state, self.append, self.own, adapters.clock, adapters.ids)
+        self._started = False
+
+    def _make_trust(self, *, serving: bool) -> None:
+        """Whose cosignatures count, and who asks for them."""
+        adapters, settings = self.adapters, self.settings
         self.policies = policies_of(adapters, self.keys, self.logs)
         self.incidents = WitnessIncidents(adapters.objects)
         self.cosigned = Cosigned(adapters.objects, self.policies, self.incidents)
         self.witnessed = WitnessedHeads(self.policies, adapters.heads, adapters.objects)
-        self.own = own = OwnEvents(self.ingest, "api" if serving else "cli")
+        self.own = OwnEvents(self.ingest, "api" if serving else "cli")
         self.witnessing = witnessing_of(
             adapters,
             settings,
             self.policies,
             self.witnessed,
             self.incidents,
-            own=own,
+            own=self.own,
             halt=self._halt,
             serving=serving,
         )
+
+    def _make_publishing(self, step: Step) -> None:
+        """What signs the trees, and what is done between two rounds."""
+        adapters, settings, own = self.adapters, self.settings, self.own
         self.publish = Publish(
             adapters.store,
             adapters.heads,
@@ -127,6 +142,10 @@ class House:
             ],
             grown=self.witnessing.moved,
         )
+
+    def _make_sealing(self, step: Step) -> None:
+        """What seals, lists, erases and prunes."""
+        adapters, settings, own = self.adapters, self.settings, self.own
         self._looking = Repeating("witnessing", _WITNESS_LOOK_S, self._look)
         self.search = Search(adapters.store, adapters.archive, adapters.segments, adapters.clock)
         runner = runner_of(adapters, self.logs)
@@ -145,6 +164,10 @@ class House:
         self.erase = erase_of(adapters, self.append, self.seal)
         self.holds = Holds(adapters.erasure, own, adapters.clock, adapters.ids)
         self.retain = Retain(adapters.segments, adapters.archive, self.erase, adapters.clock)
+
+    def _make_reading(self, step: Step) -> None:
+        """What shows and checks."""
+        adapters = self.adapters
         self.show = Show(
             adapters.store,
             adapters.archive,
@@ -157,6 +180,10 @@ class House:
             adapters.store, adapters.heads, adapters.objects, self.keys, adapters.index_log, step
         )
         self.fsck = Fsck(all_stores(adapters, self.keys))
+
+    def _make_answering(self) -> None:
+        """What answers questions, with time stamps."""
+        adapters, settings = self.adapters, self.settings
         self.anchor = Anchor(
             adapters.authorities,
             adapters.stamps,
@@ -186,8 +213,6 @@ class House:
             anchor=self.anchor,
         )
         self._anchoring = Repeating("anchoring", _ANCHOR_LOOK_S, self.anchor.run_once)
-        self.onboard = Onboard(adapters.state, self.append, own, adapters.clock, adapters.ids)
-        self._started = False
 
     def published(self, log: LogId) -> Published:
         """What a log has published."""
