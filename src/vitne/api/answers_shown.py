@@ -220,7 +220,7 @@ def show(found: Answered) -> AnswerShown:
         grade_means=MEANS[grade] if grade else "",
         coverage=_coverage(found.statement),
         claims=ClaimsShown(
-            list(claims.proved),
+            [*_pseudonyms(found), *claims.proved],
             _trust(found, claims.trust),
             list(claims.withheld),
             [*claims.not_proved, *_unbound(found)],
@@ -245,6 +245,13 @@ def _trust(found: Answered, told: Sequence[str]) -> list[str]:
     if found.answer.trust != "given":
         return list(told)
     return ["The keys and witnesses are those of this server's policies.", *told[1:]]
+
+
+def _pseudonyms(found: Answered) -> list[str]:
+    return [
+        f"An id that was asked about is personal; in the log stands its keyed pseudonym {name}."
+        for name in found.pseudonyms
+    ]
 
 
 def _unbound(found: Answered) -> list[str]:

@@ -19,11 +19,13 @@ from time import perf_counter
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vitne.answers.ask import Epoch, plan, text_of
 from vitne.answers.ask_request import Wish
 from vitne.answers.question import Question
 from vitne.core.checkpoint import Checkpoint
+from vitne.core.forbidden import is_personal_id
 from vitne.core.ids import to_text
 from vitne.core.note import parse_note, sign
 from vitne.core.record import Record
@@ -78,6 +80,8 @@ class Answered(Struct, frozen=True):
     statement: Statement
     bound: bool
     """The bundle itself ties the keys to the values; else only whoever has K can."""
+    pseudonyms: tuple[str, ...]
+    """Ids that stand in the log for personal ones that were asked about."""
     high_water: int
     """Entries that the log had when the question was logged."""
     took_ms: Mapping[str, float]
@@ -136,6 +140,7 @@ class Ask:
             IntegrityError: what was gathered does not verify: never an answer.
         """
         spans = _Spans()
+        wish, pseudonyms = self._as_logged(log, wish)
         issuer = self._values.issuer(log, wish.actor, wish.issuer) if wish.actor else ""
         text = text_of(wish, issuer)
         reading.asked(doer, log, text)
@@ -167,9 +172,21 @@ class Ask:
             records=records,
             statement=collected.statement,
             bound=collected.bound,
+            pseudonyms=pseudonyms,
             high_water=high_water,
             took_ms=spans.took_ms,
         )
+
+    def _as_logged(self, log: LogId, wish: Wish) -> tuple[Wish, tuple[str, ...]]:
+        """The wish with ids as intake keeps them: of a personal one a pseudonym (ADR 24)."""
+        found = []
+        if is_personal_id(wish.actor):
+            found.append(f"h:{self._keys.pseudonym(log, wish.actor)}")
+            wish = replace(wish, actor=found[-1])
+        if wish.target is not None and is_personal_id(wish.target[1]):
+            found.append(f"h:{self._keys.pseudonym(log, wish.target[1])}")
+            wish = replace(wish, target=(wish.target[0], found[-1]))
+        return wish, tuple(found)
 
     # ------------------------------------------------------------ gather
 

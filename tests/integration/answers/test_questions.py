@@ -39,6 +39,22 @@ def test_the_issuer_of_somebody_who_never_came_is_the_only_one_known(story: Any)
     assert (alone.verdict, [one.code for one in alone.reasons]) == ("undecidable", ["unbound_key"])
 
 
+def test_a_personal_id_is_found_under_the_pseudonym_that_stands_for_it(house: Any) -> None:
+    """An answer by the plain address would be a false *disproved*: the log never holds it as id."""
+    kari, ola = "kari@firma.no", "customer/ola@hjemme.no"
+    house.send([house.event(1, actor=kari, target=ola)])
+    house.later()
+
+    did, who = house.ask("what_did", actor=kari), house.ask("who_accessed", target=ola)
+    both = house.ask("did_touch", actor=kari, target=ola)
+
+    assert [len(one.answer.hits) for one in (did, who, both)] == [1, 1, 1]
+    assert did.pseudonyms == (both.answer.hits[0].core()["actor"]["id"],)
+    assert len(both.pseudonyms) == 2
+    asked = house.events("audit.log.asked")
+    assert not any("@" in one["/query"]["text"] for one in asked)
+
+
 def test_an_actor_without_an_issuer_is_found(house: Any) -> None:
     house.send([{"type": "crm.customer.viewed", "actor": {"id": "usr_5"}, "target": CUSTOMER}])
     house.later()
