@@ -21,6 +21,7 @@ from vitne.api.showing import ShowingDoor, showing_routes
 from vitne.api.source_keys import SourceKeysDoor, source_key_routes
 from vitne.api.streams import StreamsDoor, stream_routes
 from vitne.api.tenants import LogKeysShown, TenantsDoor, tenant_routes
+from vitne.api.verifier_page import verifier_routes
 from vitne.core.types import LeafIndex, LogId
 from vitne.services.onboard import Doorkeeper
 from vitne.services.own_events import OwnEvents
@@ -71,6 +72,7 @@ def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) 
         *cosignature_routes(CosignaturesDoor(log, house.witnessed), reads),
         *stream_routes(StreamsDoor(house.streams, access, told), reads),
         *source_key_routes(SourceKeysDoor(house.source_keys, access), reads),
+        *verifier_routes(),
         *health_routes(reads, access, checks(house), meters, settings.metrics_public),
     ]
     return Application(routes, config(), events, meters)
@@ -203,9 +205,9 @@ def gauges(house: House) -> Sequence[Gauge]:
             house.witnessed.lag_s,
         ),
         Gauge(
-            "vitne_witness_answers",
-            "Questions to witnesses that ended well",
-            lambda: sum(asker.cosigned for _, asker in house.witnessing.places),
+            "vitne_witness_cosignatures",
+            "Cosignatures that witnesses gave",
+            lambda: house.witnessing.cosigned,
             is_counter=True,
         ),
         Gauge(

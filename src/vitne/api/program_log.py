@@ -16,7 +16,7 @@ import msgspec
 LOG: Final = logging.getLogger("vitne")
 
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
-_QUIET: Final = ("uvicorn", "uvicorn.access", "asyncio", "litestar")
+_QUIET: Final = ("uvicorn", "uvicorn.access", "asyncio", "litestar", "httpx", "httpcore")
 _DROPPED: Final = frozenset({"color_message", "taskName"})
 
 

@@ -79,6 +79,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("receipts", "vitne.cli.receipts:app", _PROVE, "Hold kept receipts against the log."),
     Verb("verify", "vitne.cli.verify:verify", _PROVE, "Check a proof, offline."),
     Verb("anchor", "vitne.cli.anchor:app", _PROVE, "Have checkpoints time-stamped (RFC 3161)."),
+    Verb("audit-index", "vitne.cli.audit_index:audit_index", _PROVE, "Recompute an index log."),
     Verb("witness", "vitne.cli.witness:app", _PROVE, "Be a witness of logs: cosign their heads."),
     Verb("fsck", "vitne.cli.fsck:fsck", _CARE, "Hash a folder again, from the records up."),
     Verb("backup", "vitne.cli.backup:backup", _CARE, "Copy a folder as of one moment."),

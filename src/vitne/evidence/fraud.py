@@ -6,18 +6,18 @@ One JSON document in JCS. Members, all required but `postings`:
     origin    of the log
     key       index key that the entry holds, tagged, 17 bytes
     log       {checkpoint, index, entry, path}: an entry, and its way to a head of the log
-    index     {checkpoint, position, record, path}: a record, and its way to a head of the index log
-    gap       {leaves [[position, leaf]...], path}: gap leaves, and their multiproof in the run
+    index     {checkpoint, records [[position, record]...], path}: as in a bundle
+    gap       {record, leaves [[position, leaf]...], path}: gap leaves of one of these records
     postings  {leaf, from, items, path}: consecutive postings of one, around where the entry lacks
 
 `verify` applies these rules in order; the first that fails is named in the error:
 
-     1 form           at most 1 MiB of strict JSON, exactly these members, exactly its JCS bytes
+     1 form           at most 4 MiB of strict JSON, exactly these members, exactly its JCS bytes
      2 log_head       the log signed its checkpoint, and the quorum of your policy is met
      3 index_head     the same of the index log, whose origin is `<origin>/index`
      4 entry          the entry decodes, stands at `index` of the log, and holds the key
-     5 record         the record stands at `position`, is of this origin, and its range holds
-                      `index`
+     5 record         the records are those of the index log; that of the gap leaves is of this
+                      origin, and its range holds `index`
      6 gap            the gap leaves are those of the record's run
      7 contradiction  one of them hides the entry: its key and `next` skip the key; or it is the
                       key's, and `first`, `last` or the postings leave the index out
@@ -25,10 +25,11 @@ One JSON document in JCS. Members, all required but `postings`:
 A proof that holds needs nobody's word but the two signatures: both heads cannot be honest.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Protocol
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -46,10 +47,25 @@ from vitne.errors import BadInputError, DecodeError, VerificationError, VitneErr
 from vitne.evidence.policy import Policy
 from vitne.evidence.record_proof import Head, check_head
 
-__all__ = ["FORMAT", "RULES", "Fraud", "FraudProof", "build", "hides", "read", "verify"]
+__all__ = [
+    "FORMAT",
+    "RULES",
+    "Fraud",
+    "FraudProof",
+    "GapMember",
+    "Hidden",
+    "IndexMember",
+    "LogMember",
+    "PostingsMember",
+    "build",
+    "hidden",
+    "hides",
+    "read",
+    "verify",
+]
 
 FORMAT: Final = "vitne-fraud/v1"
-MAX_BYTES: Final = 1 << 20
+MAX_BYTES: Final = 4 << 20
 RULES: Final = ("form", "log_head", "index_head", "entry", "record", "gap", "contradiction")
 _MOST_ITEMS: Final = 1_000
 
@@ -74,17 +90,18 @@ class LogMember(_Member, frozen=True):
 
 
 class IndexMember(_Member, frozen=True):
-    """The record of the run that hides it."""
+    """Records of the index log, among them that of the run that hides it."""
 
     checkpoint: str
-    position: Int
-    record: bytes
+    records: Annotated[list[tuple[Int, bytes]], Meta(min_length=1)]
     path: Path
 
 
 class GapMember(_Member, frozen=True):
     """Gap leaves, one of which hides it."""
 
+    record: Int
+    """Position of their record."""
     leaves: Annotated[
         list[tuple[Int, Annotated[bytes, Meta(min_length=LEAF_BYTES, max_length=LEAF_BYTES)]]],
         Meta(min_length=1, max_length=_MOST_ITEMS),
@@ -164,6 +181,74 @@ def hides(leaf: GapLeaf, key: bytes, index: int) -> Literal["skipped", "omitted"
     return "omitted" if leaf.key == key and not leaf.first <= index <= leaf.last else None
 
 
+class Hidden(Struct, frozen=True):
+    """An entry that gap leaves hide."""
+
+    index: int
+    key: bytes
+    leaf: int
+    """Position of the gap leaf."""
+
+
+class _Postings(Protocol):
+    """Consecutive postings of a gap leaf, as here or in a bundle."""
+
+    @property
+    def leaf(self) -> int:
+        """Position of the leaf."""
+
+    @property
+    def from_(self) -> int:
+        """Position of the first of them."""
+
+    @property
+    def items(self) -> Sequence[int]:
+        """Log indices, ascending."""
+
+
+def hidden(
+    record: bytes,
+    leaves: Sequence[tuple[int, bytes]],
+    postings: Sequence[_Postings],
+    entries: Callable[[int, int], Sequence[bytes]],
+) -> Hidden | None:
+    """The first entry of a run that some of its gap leaves hide; None if they hide none.
+
+    Args:
+        record: of the run.
+        leaves: (position, bytes), ascending.
+        postings: windows of some of them.
+        entries: (start, end) → the entries of the log there.
+
+    Raises:
+        DecodeError: no record, or no gap leaves.
+    """
+    found = parse_record(record)
+    known = [(at, GapLeaf.decode(leaf)) for at, leaf in leaves]
+    windows = {one.leaf: one for one in postings}
+    for index, entry in enumerate(entries(found.start, found.end), found.start):
+        for key in keys_of(entry):
+            low = bisect_right(known, key, key=lambda one: one[1].key) - 1
+            if low < 0:
+                continue
+            # Leaves that overlap may both speak for the key: the one before too.
+            for at, leaf in known[max(low - 1, 0) : low + 1]:
+                window = windows.get(at)
+                if hides(leaf, key, index) or (
+                    window is not None and leaf.key == key and _lacks(leaf, window, index)
+                ):
+                    return Hidden(index, key, at)
+    return None
+
+
+def _lacks(leaf: GapLeaf, told: _Postings, index: int) -> bool:
+    """Whether consecutive postings leave an index out."""
+    items = told.items
+    before = told.from_ == 0 and index < items[0]
+    behind = told.from_ + len(items) == leaf.count and index > items[-1]
+    return before or behind or any(low < index < high for low, high in pairwise(items))
+
+
 def verify(data: bytes, log: Policy | None, index: Policy | None) -> Fraud:
     """Check a fraud proof, offline.
 
@@ -189,9 +274,7 @@ def verify(data: bytes, log: Policy | None, index: Policy | None) -> Fraud:
         leaves = _check_gaps(proof, record)
     with _rule("contradiction"):
         kind = _contradiction(proof, leaves)
-    return Fraud(
-        log_head, index_head, proof.log.index, proof.key, record, proof.index.position, kind
-    )
+    return Fraud(log_head, index_head, proof.log.index, proof.key, record, proof.gap.record, kind)
 
 
 def _head(note: str, policy: Policy | None, origin: str) -> Head:
@@ -213,8 +296,13 @@ def _check_entry(proof: FraudProof, head: Head) -> None:
 
 def _check_record(proof: FraudProof, head: Head, log: Head) -> IndexRecord:
     told = proof.index
-    verify_inclusion(leaf_hash(told.record), told.position, head.size, told.path, head.root)
-    record = parse_record(told.record)
+    hashes = [(at, leaf_hash(data)) for at, data in told.records]
+    if multiproof_root(head.size, hashes, [Hash(one) for one in told.path]) != head.root:
+        raise VerificationError("the records are not those of the index log")
+    data = dict(told.records).get(proof.gap.record)
+    if data is None:
+        raise VerificationError("the record of the gap leaves is not given")
+    record = parse_record(data)
     if record.origin != Origin(proof.origin) or record.end > log.size:
         raise VerificationError("the record is of another log, or of more than its head")
     if not record.start <= proof.log.index < record.end:
@@ -251,10 +339,7 @@ def _check_left_out(leaf: GapLeaf, told: PostingsMember, key: bytes, index: int)
     tree = [(told.from_ + at, leaf_hash(item.to_bytes(8, "big"))) for at, item in enumerate(items)]
     if multiproof_root(leaf.count, tree, [Hash(one) for one in told.path]) != leaf.postings_root:
         raise VerificationError("the postings are not those of the leaf")
-    before = told.from_ == 0 and index < items[0]
-    behind = told.from_ + len(items) == leaf.count and index > items[-1]
-    between = any(low < index < high for low, high in pairwise(items))
-    if not (before or behind or between):
+    if not _lacks(leaf, told, index):
         raise VerificationError("the postings do not leave the entry out")
 
 

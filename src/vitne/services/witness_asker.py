@@ -44,11 +44,9 @@ class Asker:
         self._asked: dict[LogId, float] = {}
         self._backoff_s = 0.0
         self._stopping = False
-        self.cosigned = 0
-        """Questions that ended well."""
         self.failures = 0
-        """Questions that got no answer."""
-        self.last_error = ""
+        """Questions that got no good answer."""
+        self._said: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, name="vitne-witness", daemon=True)
 
     def start(self) -> None:
@@ -106,24 +104,26 @@ class Asker:
             return
         except VitneError as error:
             # What the witness says does not read, or what we would send it does not hold.
-            self._told(error)
+            self._told(tree, error)
             self.want(tree, _REFUSED_S)
             return
-        self._backoff_s, self.last_error = 0.0, ""
-        self.cosigned += outcome != "refused"
+        self._backoff_s = 0.0
+        self._said.pop("", None)
+        self._said.pop(tree, None)
         if outcome != "done":
             self.want(tree, _REFUSED_S if outcome == "refused" else self._interval_s)
 
     def _failed(self, tree: LogId, error: VitneError) -> None:
-        self._told(error)
+        self._told("", error)
         self.want(tree)
         self._backoff_s = min(_MOST_BACKOFF_S, max(_FIRST_BACKOFF_S, self._backoff_s * 2))
         with self._changed:
             self._changed.wait_for(lambda: self._stopping, self._backoff_s)
 
-    def _told(self, error: VitneError) -> None:
+    def _told(self, about: str, error: VitneError) -> None:
+        """Count it, and say it once as long as it stays the same."""
         said = f"{error.code}: {error}"
-        if said != self.last_error:
-            _LOG.warning("no cosignature by %s: %s", self.name, said)
+        if said != self._said.get(about):
+            _LOG.warning("no cosignature of %s by %s: %s", about or "any log", self.name, said)
         self.failures += 1
-        self.last_error = said
+        self._said[about] = said

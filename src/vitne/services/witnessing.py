@@ -93,6 +93,8 @@ class Witnessing:
         self._clock = clock
         self._halt = halt
         self._tell = tell
+        self.cosigned = 0
+        """Cosignatures that witnesses gave."""
         self._last: dict[tuple[str, LogId], int] = {}
         self._asked: set[tuple[str, LogId]] = set()
         self._cleared: set[LogId] = set()
@@ -175,9 +177,15 @@ class Witnessing:
         target = self._heads.target(tree)
         if target is None:
             return "done"
-        signed = self._heads.gathering(tree).has(target.text, place.names)
-        if signed and (name, tree) in self._asked:
-            return "done" if self._heads.is_newest(tree, target) else "again"
+        if self._has_signed(place, tree, target) and (name, tree) in self._asked:
+            if self._heads.is_newest(tree, target):
+                return "done"
+            if not all(
+                self._has_signed(one, tree, target) for one, _ in self._askers if one.serves(tree)
+            ):
+                return "again"
+            # Whoever is asked has signed it: what it still lacks, others bring when they can.
+            target = self._heads.target(tree, renew=True) or target
         old = self._known_size(place, tree)
         for _ in range(_ROUNDS):
             if old > target.head.size:  # it has cosigned a later head of ours
@@ -194,6 +202,9 @@ class Witnessing:
             return self._settle(place, tree, target, old, reply.status, reply.body)
         raise UnavailableError("it states another size each time", where=name)
 
+    def _has_signed(self, place: Place, tree: LogId, target: Target) -> bool:
+        return self._heads.gathering(tree).has(target.text, place.names)
+
     def _settle(
         self, place: Place, tree: LogId, target: Target, old: int, status: int, body: bytes
     ) -> Outcome:
@@ -207,6 +218,7 @@ class Witnessing:
             if self._incidents.clear(tree, name):
                 _LOG.warning("%s cosigns %s again: restart to publish it", name, tree)
             self._heads.gather(tree, target.note, target.head, found)
+            self.cosigned += 1
             return "done" if self._heads.is_newest(tree, target) else "again"
         if status == _UNPROCESSABLE and old:
             return self._contradicted(place, tree, "fork", old)
