@@ -12,6 +12,7 @@ from vitne.ports.erasure import ErasureStore, Hold
 from vitne.ports.index_log import IndexLogStore, SealedRun
 from vitne.ports.objects import ObjectStore
 from vitne.ports.records import (
+    ERASED_DIGEST,
     AppendTransaction,
     Aside,
     LogInfo,
@@ -38,6 +39,7 @@ from vitne.ports.witness import (
 )
 
 __all__ = [
+    "ERASED_DIGEST",
     "ApiKey",
     "AppendTransaction",
     "Archive",

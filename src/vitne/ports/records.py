@@ -19,12 +19,17 @@ class Tail(Struct, frozen=True):
     last_recorded_us: int
 
 
+ERASED_DIGEST = b"\x00"
+"""What is remembered in the place of an erased event's digest."""
+
+
 class Seen(Struct, frozen=True, gc=False):
     """What is remembered of an event id inside the dedupe window."""
 
     index: LeafIndex
     digest: bytes
-    """16 bytes over the event's canonical parts, to tell a retry from an id conflict."""
+    """16 bytes over the event's canonical parts, to tell a retry from an id conflict.
+    `ERASED_DIGEST` once a part was erased: then whatever comes under the id counts as a retry."""
     recorded_us: int
 
 

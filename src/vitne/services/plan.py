@@ -20,7 +20,7 @@ from vitne.core.entry import VOID_DROPPED, VOID_QUARANTINED, VOID_REJECTED
 from vitne.core.event import Problem
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex
-from vitne.ports import Aside, Seen, StreamState, Tail, ToldKey
+from vitne.ports import ERASED_DIGEST, Aside, Seen, StreamState, Tail, ToldKey
 from vitne.services.acting import Acting, standing
 from vitne.services.control_entries import stream_entry, timed, void_entry
 from vitne.services.draft import (
@@ -189,7 +189,7 @@ class LogPlanner(Acting):
         known = self._seen.get(draft.event_id)
         digest = known.digest if known is not None else mine[draft.event_id][0]
         # Of an erased event no digest is left: it counts as the same, so a retry adds nothing.
-        if digest and digest != draft.digest:
+        if digest not in {draft.digest, ERASED_DIGEST}:
             self._conflict(draft, tally)
         elif known is not None:
             tally.doubles.append((draft, known))

@@ -8,7 +8,7 @@ from vitne.adapters.memory.world import World
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId, Section
 from vitne.errors import ConflictError, NotFoundError
-from vitne.ports import Hold
+from vitne.ports import ERASED_DIGEST, Hold
 
 
 class MemoryErasure:
@@ -70,7 +70,7 @@ class MemoryErasure:
             for record in records:
                 if record.event_id in state.seen:
                     known = state.seen[record.event_id]
-                    state.seen[record.event_id] = replace(known, digest=b"")
+                    state.seen[record.event_id] = replace(known, digest=ERASED_DIGEST)
 
     def clear_asides(self, log: LogId, indices: Sequence[LeafIndex]) -> None:
         """See the port."""

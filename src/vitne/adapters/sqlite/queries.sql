@@ -374,8 +374,8 @@ UPDATE record SET
 WHERE pos = ?;
 
 -- forget_digest --
--- A digest of nothing: whoever knows the text cannot confirm it, and a retry is a conflict.
-UPDATE seen SET digest = x'' WHERE log_no = ? AND event_id = ?;
+-- `ERASED_DIGEST`: whoever knows the text cannot confirm it, and a retry adds nothing.
+UPDATE seen SET digest = x'00' WHERE log_no = ? AND event_id = ?;
 
 -- clear_aside --
 UPDATE aside SET body = x''
