@@ -22,7 +22,7 @@ class Reply(Struct, frozen=True):
     headers: tuple[Header, ...] = ()
 
 
-# What every reply says. Nothing here is a page: no script, no frame, no guessing of types.
+# What every reply says: no script, no frame, no guessing of types. A page says its own policy.
 _ALWAYS: Final[tuple[Header, ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -37,9 +37,9 @@ def document(value: object, status: int = 200) -> Reply:
 
 def always(headers: Iterable[Header]) -> list[Header]:
     """Headers with what every reply says; one without a caching header is never cached."""
-    made = [*headers, *_ALWAYS]
-    if not any(name == b"cache-control" for name, _ in made):
-        made.append(_UNCACHED)
+    made = list(headers)
+    named = {name for name, _ in made}
+    made += [header for header in (*_ALWAYS, _UNCACHED) if header[0] not in named]
     return made
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from vitne.cli.output import Json, Output, plain
+from vitne.cli.verifier_page import write_page
 from vitne.cli.verify_bundle import index_keys, verify_bundle
 from vitne.core.times import format_utc
 from vitne.errors import BadInputError, VerificationError
@@ -22,7 +23,7 @@ _MAX_FILE_BYTES = 64 << 20
 
 
 def verify(  # noqa: PLR0913  # one option for each thing that a verifier may have
-    file: Annotated[Path, Parameter(help="A bundle, a record proof or a .tlog-proof.")],
+    file: Annotated[Path | None, Parameter(help="A bundle, a record proof or .tlog-proof.")] = None,
     /,
     *,
     key: Annotated[
@@ -44,6 +45,9 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
     entry: Annotated[
         Path | None, Parameter(help="The entry of a .tlog-proof that carries none.", negative="")
     ] = None,
+    html: Annotated[
+        Path | None, Parameter(help="Write the verifier for browsers here.", negative="")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check an answer or a record, offline: that it follows from the log, unchanged.
@@ -54,8 +58,16 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
 
     Exit status 0 if every rule holds, whatever a bundle's verdict is: proved, disproved or
     undecidable. Exit status 1 if a rule fails; its name is told, and there is no verdict.
+
+    With --html and no FILE it writes a second verifier, one HTML file that needs no network, for
+    people who have no Python.
     """
     out = Output(json)
+    if html is not None and file is None:
+        write_page(out, html)
+        return
+    if file is None or html is not None:
+        raise BadInputError("give either a file to verify or --html")
     data = _bytes(file)
     trusted = _policy(key or [], key_file, policy)
     try:

@@ -64,9 +64,9 @@ export function counted(count, one, many = `${one}s`) {
 
 /** A time as people and programs read it. @param {number} us microseconds since 1970 */
 export function utc(us) {
-  if (us < 0) return "the beginning";
+  if (us <= 0) return "the beginning";
+  if (us >= Number.MAX_SAFE_INTEGER) return "the end of time";
   const seconds = new Date(Math.floor(us / 1_000_000) * 1000);
-  if (us >= 2 ** 53 || Number.isNaN(seconds.getTime())) return "the end of time";
   return `${seconds.toISOString().slice(0, 19)}.${String(us % 1_000_000).padStart(6, "0")}Z`;
 }
 
@@ -125,9 +125,7 @@ export function proved({ verdict, hits, found }) {
   if (hits.length > 0) {
     sentences.push("What is shown of the events is what was recorded, to the byte.");
     const signed = hits.filter((index) => found.signed.has(index)).length;
-    if (signed > 0) {
-      sentences.push(`${signed} of ${counted(hits.length, "event")} signed by the source.`);
-    }
+    if (signed > 0) sentences.push(`Signed by their source: ${signed} of ${hits.length}.`);
   }
   if (verdict === "disproved") {
     sentences.push("Every part of the index says that no entry answers the question.");

@@ -4,7 +4,7 @@ import { check, Fault } from "./fault.js";
 import { fromUtf8 } from "./bytes.js";
 import { erasedOf, withheldOf } from "./claims.js";
 import { MAX_BYTES } from "./form.js";
-import { banner, report } from "./report.js";
+import { banner, report, sentence } from "./report.js";
 import { readPolicies, verify } from "./verify.js";
 
 const byId = (id) => document.getElementById(id);
@@ -82,8 +82,7 @@ async function run() {
   try {
     show(...await judge(bundle));
   } catch (error) {
-    const why = error instanceof Fault ? error.message : `The check itself failed: ${error}`;
-    show(banner("error", "Not checked", why));
+    show(banner("error", "Not checked", `The check itself failed: ${error}`));
   }
   result.focus({ preventScroll: true });
 }
@@ -98,7 +97,9 @@ async function judge(file) {
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault;
     const where = fault.where === "" ? "" : ` (${fault.where})`;
-    return [banner("error", "Your policy or key cannot be read", `${fault.message}${where}.`)];
+    return [
+      banner("error", "Your policy or key cannot be read", `${sentence(fault.message)}${where}.`),
+    ];
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
   const kind = otherKind(bytes);

@@ -33,7 +33,7 @@ function invalidReport({ rule, message, where }, name) {
   return [
     banner("invalid", WORDS.invalid,
       `Rule ${number} of 20 fails, so ${name} proves nothing: there is no verdict.`,
-      `${message}${where === "" ? "" : ` (${where})`}.`),
+      `${sentence(message)}${where === "" ? "" : ` (${where})`}.`),
     el("p", {}, "The file was changed or damaged, it is no bundle, or it was made by somebody whom "
       + "your policies do not trust. Ask whoever gave it to you for a fresh copy."),
     el("h2", {}, "The rules"),
@@ -70,6 +70,11 @@ function fullReport(answer, name) {
   return parts;
 }
 
+/** With a capital. */
+export function sentence(text) {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
 function section(title, ...children) {
   return [el("h2", {}, title), ...children];
 }
@@ -81,7 +86,9 @@ function pairs(rows) {
 /** A moment in UTC, and in the time of this computer. */
 function moment(us) {
   const iso = utc(us);
-  return el("span", {}, el("time", { datetime: iso }, iso),
+  const [date, time] = iso.split("T");
+  if (time === undefined) return iso;
+  return el("span", {}, el("time", { datetime: iso }, `${date}T`, el("wbr"), time),
     el("span", { class: "local" }, LOCAL.format(new Date(Math.floor(us / 1000)))));
 }
 
