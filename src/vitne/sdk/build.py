@@ -46,6 +46,8 @@ class Builder:
         self._source = {name: value for name, value in values.items() if value}
         self._observed = {"role": options.role, "layer": options.layer}
         self._clock = {"sync": options.clock_sync}
+        # What is signed is complete: else a catalog, or intake, may say what a target is.
+        self._target = {"role": "object", "exposure": "full"} if options.signing_key else {}
 
     def build(
         self, event_type: str, event_id: str, now_us: int, fields: EventFields, bound: EventFields
@@ -103,7 +105,13 @@ class Builder:
         if "target" in given:
             targets.insert(0, given["target"])
         if targets:
-            event["targets"] = [_target(target) for target in targets]
+            event["targets"] = [self._whole(_target(target)) for target in targets]
+
+    def _whole(self, target: object) -> object:
+        """A target with everything that a signed event says of it."""
+        if self._target and isinstance(target, Mapping):
+            return {**self._target, **target}
+        return target
 
     def _observe(self, given: object) -> Mapping[str, object]:
         observed = _merged(self._observed, given)

@@ -49,17 +49,19 @@ class Checker:
         Returns:
             The event, and every fault for which the log would refuse it.
         """
-        judged = validate(body, self.context(now_us))
+        # With a place in a stream, which it gets later, it takes the quick way through validation.
+        judged = validate(body[:-1] + _SOME_PLACE, self.context(now_us))
         if isinstance(judged, Rejected):
             return body, told(judged.problems)
         if isinstance(judged, Quarantined):
             return body, (f"$: quarantined, {judged.reason}",)
         if "id_pseudonymised" in judged.warnings:
             return body, ("$: forbidden_content, an id that names a person: use native_id",)
-        if not set(judged.filled) - {"$.stream", "$.tenant.id"} and not judged.warnings:
+        if judged.filled in {(), ("$.tenant.id",)} and not judged.warnings:
             return body, ()
         parts = (judged.core, judged.payload, judged.person)
         whole = join_sections(*(_decode(part) for part in parts))
+        del whole["stream"]
         if "$.tenant.id" in judged.filled:
             del whole["tenant"]  # it names none, so its stream is not signed
         return _encode(whole), ()
@@ -72,5 +74,6 @@ def told(problems: tuple[Problem, ...]) -> tuple[str, ...]:
     )
 
 
+_SOME_PLACE = b',"stream":{"id":"-","seq":1}}'
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode

@@ -140,7 +140,8 @@ def test_a_batch_with_a_number_that_was_used_is_refused_whole(
     sender.send(2, 3) if numbers != (2,) else sender.send(1, 2)
     size = house.store.log(ACME).next_index
     other = [
-        sender.event(number, id=f"01981f3e-7c1a-7d34-9b0e-{number:012d}") for number in numbers
+        sender.event(number) | {"id": f"01981f3e-7c1a-7d34-9b0e-{number:012d}"}
+        for number in numbers
     ]
 
     with pytest.raises(StreamConflictError) as refused:
