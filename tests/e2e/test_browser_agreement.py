@@ -297,7 +297,8 @@ def policies(log: Any, dice: random.Random) -> Texts:
     mine = {"log": text, "index": index, "indexKeys": keys}
     return dice.choice([
         None, mine, mine, {"log": text}, {"log": text, "index": index}, {"indexKeys": keys},
-        {"indexKeys": wrong},{"log": index, "index": index}, {"log": text.replace("quorum both", "quorum w2")},
+        {"indexKeys": wrong}, {"log": index, "index": index},
+        {"log": text.replace("quorum both", "quorum w2")},
     ])  # fmt: skip
 
 

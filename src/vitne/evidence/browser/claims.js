@@ -146,7 +146,7 @@ export function limits({ found }) {
   });
 }
 
-/** The table of §6.4 for this answer: what is claimed, on whom it rests, and if that party lies. */
+/** The table of §6.4 for this answer: each claim, on whom it rests, and if that party lies. */
 export function trust({ found, binding }) {
   return [
     {

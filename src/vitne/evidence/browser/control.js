@@ -1,4 +1,4 @@
-// JSON tails of what the log says of itself (§3.2, types 5 to 10): exactly the members of the table.
+// JSON tails of what the log says of itself (§3.2, types 5 to 10): exactly the table's members.
 
 import { fromBase64, isZero, utf8 } from "./bytes.js";
 import { check } from "./fault.js";

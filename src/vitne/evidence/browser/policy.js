@@ -14,7 +14,8 @@ const WITNESS_KINDS = [COSIGNATURE, MLDSA_COSIGNATURE];
 
 /** @param {string} text @returns {Policy} @throws {Fault} `where` is the line */
 export function parsePolicy(text) {
-  check(text.length <= MAX_CHARACTERS || [...text].length <= MAX_CHARACTERS, "a policy has at most a million characters");
+  const short = text.length <= MAX_CHARACTERS || [...text].length <= MAX_CHARACTERS;
+  check(short, "a policy has at most a million characters");
   const reader = newReader();
   for (const [at, line] of text.split("\n").entries()) {
     const words = line.replace(/\r$/, "").split(/[ \t]+/).filter((word) => word !== "");

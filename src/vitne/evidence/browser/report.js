@@ -20,7 +20,8 @@ const LOCAL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyl
 /** A word in large letters with its icon, and sentences below. */
 export function banner(what, word, ...sentences) {
   const texts = sentences.map((text) => el("p", {}, text));
-  return el("div", { class: `banner ${what}` }, icon(what), el("div", {}, el("h2", {}, word), ...texts));
+  const said = el("div", {}, el("h2", {}, word), ...texts);
+  return el("div", { class: `banner ${what}` }, icon(what), said);
 }
 
 /** @param {object} answer as `verify` gives it @param {string} name of the file */
@@ -47,7 +48,7 @@ function fullReport(answer, name) {
   const hidden = withheld(answer);
   const parts = [
     banner(verdict, WORDS[verdict], headline(answer), `All 20 rules hold for ${name}.`),
-    answer.trust === "bundled" ? el("p", { class: "note" }, whose(answer)) : el("p", {}, whose(answer)),
+    el("p", answer.trust === "bundled" ? { class: "note" } : {}, whose(answer)),
     ...section("What was asked", pairs(asked(answer))),
   ];
   if (reasons.length > 0) {
@@ -80,7 +81,8 @@ function section(title, ...children) {
 }
 
 function pairs(rows) {
-  return el("dl", {}, ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+  const both = ([name, value]) => [el("dt", {}, name), el("dd", {}, value)];
+  return el("dl", {}, ...rows.flatMap(both));
 }
 
 /** A moment in UTC, and in the time of this computer. */
@@ -190,10 +192,10 @@ function raw(found) {
   const { bundle } = found;
   const head = ({ origin, size, root, key }) => `${origin}\nsize ${size}\nroot ${toBase64(root)}\n`
     + `key  ${key}\n`;
-  const keys = bundle.question.keys.map(({ kind, epoch, parts, key }) => `epoch ${epoch} kind ${kind}`
-    + ` ${toHex(key)} ${JSON.stringify(parts)}`);
-  const runs = found.runs.map(({ position, level, start, end }) => `record ${position}: level ${level}`
-    + `, entries ${start} to before ${end}`);
+  const keys = bundle.question.keys.map(({ kind, epoch, parts, key }) => `epoch ${epoch}, `
+    + `kind ${kind}: ${toHex(key)} ${JSON.stringify(parts)}`);
+  const runs = found.runs.map(({ position, level, start, end }) => `record ${position}: `
+    + `level ${level}, entries ${start} to before ${end}`);
   const attached = [
     ...found.stamps.map(({ kind, over }) => `time stamp ${kind} over the checkpoint: ${over}`),
     ...found.detections.map(({ rule, matches, runs: at, shown }) => `detection ${rule}: ${matches} `

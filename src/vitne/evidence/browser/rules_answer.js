@@ -89,7 +89,8 @@ function readBatch(found, { registered, sourceKeys }, index) {
   const [{ source, name, mode, key, sig, tail }] = streams;
   check(sameBytes(streamId(origin, source, name), entry.streamId), "another stream's id", where);
   check(mode !== "none", "a batch of a stream whose sender signs nothing", where);
-  check(sourceKeys.has(`${toHex(key)} ${source}`), "no key entry lists the stream's key as its source's", where);
+  const isListed = sourceKeys.has(`${toHex(key)} ${source}`);
+  check(isListed, "no key entry lists the stream's key as its source's", where);
   const start = (what) => concat(utf8(`vitne-${what}/v1\n`), str(origin), entry.streamId);
   const { sig: _, ...registration } = tail;
   verifyEd25519(key, concat(start("open"), hash(utf8(encode(registration)))), sig);

@@ -110,7 +110,7 @@ export function link(found) {
   checkConsistency(end, logHead.size, logRoot, logHead.root, proof);
 }
 
-/** Rule 11: each key that is looked up is answered by exactly one leaf, each leaf answers for one. */
+/** Rule 11: exactly one leaf answers for each key that is looked up, and each for some. */
 export function gaps(found) {
   const given = new Map(found.bundle.gaps.map((gap) => [gap.record, gap]));
   check(

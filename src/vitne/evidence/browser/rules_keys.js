@@ -143,8 +143,10 @@ function weakest(grades) {
   return GRADES[grades.reduce(worst, 0)];
 }
 
-/** Key → opened events that hold it and no other key of its kind. (With a second target, either of
- * the two secrets would fit.) */
+/**
+ * Key → opened events that hold it and no other key of its kind. (With a second target, either of
+ * the two secrets would fit.)
+ */
 function openedAlone(found) {
   const alone = new Map();
   for (const [index, { core }] of found.opened) {
