@@ -5,7 +5,7 @@ from typing import Literal
 
 from vitne.answers.core_values import text_at
 from vitne.core.control import SigningKeyEntry
-from vitne.core.note import Verifier, open_note, parse_note
+from vitne.core.note import Verifier, open_note, parse_note, parse_vkey
 from vitne.core.receipt import receipt_name
 from vitne.core.signature import ED25519
 from vitne.core.strict import encode_base64
@@ -53,7 +53,7 @@ def _receipt_keys(case: Case, name: str) -> list[Verifier]:
         for entry in case.entries.values()
         if isinstance(entry, SigningKeyEntry) and (entry.role, entry.name, entry.state) == wanted
     }
-    return [found for found in map(Verifier, sorted(vkeys)) if found.kind == ED25519]
+    return [Verifier(vkey) for vkey in sorted(vkeys) if parse_vkey(vkey).kind == ED25519]
 
 
 def _stamp(case: Case, stamp: StampMember) -> Stamp:

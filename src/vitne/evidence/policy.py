@@ -9,11 +9,11 @@
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from vitne.core.note import Verifier
+from vitne.core.note import Verified, Verifier
 from vitne.core.signature import COSIGNATURE, ED25519, MLDSA_COSIGNATURE
 from vitne.errors import BadInputError, DecodeError, VerificationError
 
@@ -57,6 +57,33 @@ class Policy(Struct, frozen=True):
         Raises:
             VerificationError: the quorum is not met.
         """
+        return self._quorum_s(
+            {
+                name: times_s[witness.name]
+                for name, witness in self.witnesses.items()
+                if witness.name in times_s
+            }
+        )
+
+    def quorum_time_of(self, signed: Iterable[Verified]) -> int | None:
+        """The same from signatures, key by key: two keys of one name do not count for each other.
+
+        Args:
+            signed: by witnesses of this policy; others are passed over.
+
+        Raises:
+            VerificationError: the quorum is not met.
+        """
+        found = list(signed)
+        times_s: dict[str, int] = {}
+        for name, witness in self.witnesses.items():
+            own = [one.time_s for one in found if one.verifier is witness]
+            if own:
+                times_s[name] = min(own)
+        return self._quorum_s(times_s)
+
+    def _quorum_s(self, times_s: Mapping[str, int]) -> int | None:
+        """By the names that the policy itself gives to its witnesses."""
         if self.quorum == _NONE:
             return None
         met = self._met(self.quorum, times_s)
@@ -64,13 +91,14 @@ class Policy(Struct, frozen=True):
             raise VerificationError(
                 f"the witnesses that cosigned do not make the quorum {self.quorum!r}",
                 rule="quorum",
-                where=", ".join(sorted(times_s)) or "no witness",
+                where=", ".join(sorted(self.witnesses[name].name for name in times_s))
+                or "no witness",
             )
         return met
 
     def _met(self, name: str, times_s: Mapping[str, int]) -> int | None:
         if name in self.witnesses:
-            return times_s.get(self.witnesses[name].name)
+            return times_s.get(name)
         group = self.groups[name]
         met = sorted(t for t in (self._met(m, times_s) for m in group.members) if t is not None)
         return met[group.threshold - 1] if len(met) >= group.threshold else None

@@ -243,7 +243,7 @@ def check_head(note: str, policy: Policy | None, bundled: tuple[Verifier, ...] =
         key = _signer(opened, logs)
     times = {v.verifier.name: v.time_s for v in opened.verified if v.verifier in witnesses}
     with _rule("quorum"):
-        quorum_s = None if policy is None else policy.quorum_time_s(times)
+        quorum_s = None if policy is None else policy.quorum_time_of(opened.verified)
     return Head(
         origin=head.origin,
         size=head.size,

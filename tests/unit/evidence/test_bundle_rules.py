@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from vitne.core.canonical import encode_trusted
+from vitne.core.control import SigningKeyEntry
 from vitne.core.merkle import leaf_hash, root
-from vitne.core.note import Signer, sign
+from vitne.core.note import Signer, Vkey, sign
 from vitne.core.types import Hash
 from vitne.errors import VerificationError
 from vitne.evidence.bundle import RULES, verify
@@ -343,6 +344,17 @@ def test_a_seal_is_unknown_where_the_receipt_key_is_not_given(log: Any, bundle_l
         ).seal.state
         == "none"
     )
+
+
+def test_receipt_keys_of_another_type_say_nothing_about_a_seal(bundle_log: Any) -> None:
+    log = bundle_log.example()
+    name = log.receipt.name
+    other = Vkey(name, 2, b"a key that is not Ed25519").encode()
+    log.landmarks.append(log.add(SigningKeyEntry(log.tick(), "receipt", name, other, "add")))
+
+    found = verify(log.bundle(1, (log_issuer(log), "usr_1"), *period(log)))
+
+    assert (found.seal.state, found.seal.key) == ("held", log.receipt.vkey)
 
 
 def test_stamps_and_detections_are_listed_and_decide_nothing(log: Any, good: bytes) -> None:

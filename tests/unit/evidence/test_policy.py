@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from vitne.core.checkpoint import Checkpoint
+from vitne.core.merkle import EMPTY_ROOT
 from vitne.core.note import Signer
-from vitne.core.signature import COSIGNATURE
+from vitne.core.signature import COSIGNATURE, MLDSA_COSIGNATURE
+from vitne.core.types import Origin, TreeSize
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence import record_proof
 from vitne.evidence.policy import parse_policy, policy_of_keys
@@ -59,6 +62,22 @@ def test_too_few_witnesses_make_no_quorum(lines: tuple[str, ...], times: dict[in
     with pytest.raises(VerificationError) as refused:
         policy.quorum_time_s({f"w{n}.example": t for n, t in times.items()})
     assert refused.value.rule == "quorum"
+
+
+def test_two_keys_of_one_witness_do_not_stand_in_for_each_other() -> None:
+    """A witness may sign with a second key under its name; a quorum of both needs both."""
+    first, second = WITNESSES[0], Signer(WITNESSES[0].name, bytes(32), MLDSA_COSIGNATURE)
+    policy = parse_policy(
+        f"log {LOG.vkey}\nwitness a {first.vkey}\nwitness b {second.vkey}\n"
+        "group both all a b\nquorum both\n"
+    )
+    text = Checkpoint(Origin(LOG.name), TreeSize(0), EMPTY_ROOT).text()
+    note = f"{text}\n{LOG.sign(text)}{first.sign(text, 9)}{first.sign(text, 5)}"
+
+    with pytest.raises(VerificationError) as refused:
+        record_proof.check_head(note, policy)
+    assert refused.value.rule == "quorum"
+    assert record_proof.check_head(note + second.sign(text, 7), policy).quorum_s == 7
 
 
 @pytest.mark.parametrize(
