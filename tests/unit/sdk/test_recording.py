@@ -14,7 +14,7 @@ from vitne.errors import EventRefusedError
 from vitne.sdk.context import action, bind
 from vitne.sdk.desk import Desk
 from vitne.sdk.options import Options
-from vitne.sdk.streams import Stream, Streams
+from vitne.sdk.streams import Streams
 
 ACTION = "01981f3e-7c19-7000-8000-000000000001"
 
