@@ -81,9 +81,13 @@ VERBS: tuple[Verb, ...] = (
     Verb("anchor", "vitne.cli.anchor:app", _PROVE, "Have checkpoints time-stamped (RFC 3161)."),
     Verb("audit-index", "vitne.cli.audit_index:audit_index", _PROVE, "Recompute an index log."),
     Verb("witness", "vitne.cli.witness:app", _PROVE, "Be a witness of logs: cosign their heads."),
+    Verb("mirror", "vitne.cli.mirror:app", _CARE, "Keep a verified copy of a log elsewhere."),
     Verb("fsck", "vitne.cli.fsck:fsck", _CARE, "Hash a folder again, from the records up."),
     Verb("backup", "vitne.cli.backup:backup", _CARE, "Copy a folder as of one moment."),
     Verb("restore", "vitne.cli.restore:restore", _CARE, "Let a backup be served again."),
+    Verb("erase", "vitne.cli.erase:app", _CARE, "Erase a person's data; proofs stay."),
+    Verb("hold", "vitne.cli.hold:app", _CARE, "Legal holds, which erasure does not touch."),
+    Verb("retain", "vitne.cli.retain:app", _CARE, "Let old records expire, by their class."),
     Verb("bench", "vitne.cli.bench:bench", _CARE, "Measure this machine."),
 )
 

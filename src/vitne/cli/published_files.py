@@ -52,6 +52,10 @@ class HttpFiles:
             raise UnavailableError(f"the log was not reached: {why}", where=self._url) from None
         return body
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._http.close()
+
     def push(self, note: str) -> None:
         """Bring a cosignature of the index log.
 

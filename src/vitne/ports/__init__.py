@@ -10,6 +10,7 @@ from vitne.ports.checkpoints import CheckpointStore, Head, Swap
 from vitne.ports.clock import Clock, IdSource
 from vitne.ports.erasure import ErasureStore, Hold
 from vitne.ports.index_log import IndexLogStore, SealedRun
+from vitne.ports.mirror import MirrorFolder
 from vitne.ports.objects import ObjectStore
 from vitne.ports.records import (
     ERASED_DIGEST,
@@ -57,6 +58,7 @@ __all__ = [
     "KeyRole",
     "KeyVault",
     "LogInfo",
+    "MirrorFolder",
     "ObjectStore",
     "RecordStore",
     "Role",

@@ -1,0 +1,1 @@
+"""Mirrored logs as plain files in a folder."""
