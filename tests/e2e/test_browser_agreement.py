@@ -1,13 +1,16 @@
 """Two verifiers, written apart, say the same of a thousand bundles, good and broken."""
 
 import base64
+import importlib
 import json
 import random
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from vitne.core.canonical import encode_trusted
@@ -327,3 +330,30 @@ def test_both_verifiers_say_the_same_of_a_thousand_bundles(
     seen = Counter(one.get("rule", one["verdict"]) for one in expected)
     assert min(seen[verdict] for verdict in ("proved", "disproved", "undecidable")) > 10
     assert len(seen) >= 18, seen
+
+
+def test_both_verifiers_say_what_an_independent_maker_of_bundles_expects(
+    judge: Callable[..., list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+    maker = importlib.import_module("tools.vectors.bundles")
+    made = [maker.generate(seed) for seed in range(1_000, 1_200)]
+    given = [(one.data, given_to(one)) for one in made]
+    for at, one in enumerate(made):
+        other = made[at - 1].data
+        given += [(maker.mutate(one.data, seed, other), given_to(one)) for seed in (at, at + 500)]
+
+    said = judge(given)
+
+    for (data, texts), one in zip(given, said, strict=True):
+        assert by_page(one) == by_python(data, texts), (one, texts, data[:20_000])
+    for one, of_one in zip(said, made, strict=False):
+        expected = of_one.expected.json()
+        one["reasons"] = sorted(one["reasons"])
+        assert {name: one[name] for name in expected} == expected
+
+
+def given_to(made: Any) -> Texts:
+    """The policies and index keys that go with a made bundle."""
+    keys = {str(epoch): key.hex() for epoch, key in made.index_keys.items()}
+    return {**(made.policies or {}), "indexKeys": keys}
