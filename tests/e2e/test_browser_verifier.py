@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def test_an_example_bundle_gets_its_verdict_in_words(
     assert page.inner_text(".banner h2") == word
     assert sentence in said
     assert "Trust as bundled" in said
+    assert sha256((vectors / f"vitne_example_{name}.vitne").read_bytes()).hexdigest() in said
     assert page.locator(".rules .holds").count() == 20
 
 

@@ -104,7 +104,7 @@ async function judge(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const kind = otherKind(bytes);
   if (kind !== "") return [banner("error", "Not an evidence bundle", kind)];
-  return report(verify(bytes, given), file.name);
+  return report(verify(bytes, given), file.name, bytes);
 }
 
 function take(file) {

@@ -8,6 +8,7 @@ import {
 import { SECTIONS } from "./control.js";
 import { details, el, icon, list, table } from "./dom.js";
 import { targetsOf } from "./filter.js";
+import { hash } from "./hash.js";
 import { textAt } from "./json.js";
 import { RULES } from "./verify.js";
 
@@ -24,12 +25,19 @@ export function banner(what, word, ...sentences) {
   return el("div", { class: `banner ${what}` }, icon(what), said);
 }
 
-/** @param {object} answer as `verify` gives it @param {string} name of the file */
-export function report(answer, name) {
-  return answer.verdict === "invalid" ? invalidReport(answer, name) : fullReport(answer, name);
+/**
+ * @param {object} answer as `verify` gives it
+ * @param {string} name of the file
+ * @param {Uint8Array} bytes of the file
+ */
+export function report(answer, name, bytes) {
+  const size = counted(bytes.length, "byte");
+  const file = ["File", `${name}, ${size}, SHA-256 ${toHex(hash(bytes))}`];
+  return answer.verdict === "invalid" ? invalidReport(answer, name, file)
+    : fullReport(answer, name, file);
 }
 
-function invalidReport({ rule, message, where }, name) {
+function invalidReport({ rule, message, where }, name, file) {
   const number = RULES.indexOf(rule) + 1;
   return [
     banner("invalid", WORDS.invalid,
@@ -37,19 +45,20 @@ function invalidReport({ rule, message, where }, name) {
       `${sentence(message)}${where === "" ? "" : ` (${where})`}.`),
     el("p", {}, "The file was changed or damaged, it is no bundle, or it was made by somebody whom "
       + "your policies do not trust. Ask whoever gave it to you for a fresh copy."),
+    pairs([file]),
     el("h2", {}, "The rules"),
     rules(rule),
   ];
 }
 
-function fullReport(answer, name) {
+function fullReport(answer, name, file) {
   const { verdict, found } = answer;
   const reasons = limits(answer);
   const hidden = withheld(answer);
   const parts = [
     banner(verdict, WORDS[verdict], headline(answer), `All 20 rules hold for ${name}.`),
     el("p", answer.trust === "bundled" ? { class: "note" } : {}, whose(answer)),
-    ...section("What was asked", pairs(asked(answer))),
+    ...section("What was asked", pairs([...asked(answer), file])),
   ];
   if (reasons.length > 0) {
     parts.push(...section("Why this is not the last word", el("ul", {}, ...reasons.map(
