@@ -108,6 +108,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 2_000
     seal_process: Annotated[bool, _About("Seal in a process of its own, on a second core")] = True
 
+    # ---- retention
+    retention: Annotated[
+        str,
+        _About("Classes that expire, each day, e.g. access-24m, security-13m=500; none if empty"),
+    ] = ""
+
     # ---- anchors
     stamp_urls: Annotated[
         str,

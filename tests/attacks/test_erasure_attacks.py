@@ -215,6 +215,7 @@ def test_a_wish_that_names_nobody_is_refused(house: House) -> None:
         {"where": ""},
         {"sections": ()},
         {"basis": ""},
+        {"ref": ""},
         {"where": "target:"},
         {"mentions": ("abc",)},
     ):

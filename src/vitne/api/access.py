@@ -102,7 +102,13 @@ class Access:
             BadInputError: the key is for several tenants and none is named, or a bad purpose.
             NotFoundError: no such tenant, or it is another's; then the operator's log tells it.
         """
-        key = self.key(head, "read")
+        return self._who(self.key(head, "read"), head, peer_ip, asked)
+
+    def keeper(self, head: Head, peer_ip: str, asked: str) -> "Reader":
+        """Who looks after which log: as `reader`, with the role admin."""
+        return self._who(self.key(head, "admin"), head, peer_ip, asked)
+
+    def _who(self, key: ApiKey, head: Head, peer_ip: str, asked: str) -> "Reader":
         purpose = parse_purpose(unquote(head.purpose))
         arrival = Arrival(peer_ip=peer_ip, traceparent=head.traceparent)
         doer = holder(key, arrival=arrival, purpose=purpose)
@@ -114,7 +120,7 @@ class Access:
 
 
 class Reader(Struct, frozen=True):
-    """Somebody who may read a log."""
+    """Somebody who may read a log, or look after it."""
 
     doer: Doer
     tenant: LogId

@@ -166,6 +166,7 @@ def config() -> OpenAPIConfig:
             Tag(name="answers", description="Ask who did what, with proof."),
             Tag(name="tenants", description="Whose logs there are."),
             Tag(name="streams", description="For senders that sign; and how complete they are."),
+            Tag(name="erasure", description="What goes, what is held, what expires."),
             Tag(name="transparency log", description="C2SP tlog-tiles."),
             Tag(name="operations", description="For those who run the server."),
         ],

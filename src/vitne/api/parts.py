@@ -9,6 +9,7 @@ from vitne.api.access import Access
 from vitne.api.answers import AnswersDoor, answer_routes
 from vitne.api.app import Application
 from vitne.api.cosignatures import CosignaturesDoor, cosignature_routes
+from vitne.api.erasure import ErasureDoor, erasure_routes, hold_routes
 from vitne.api.events import EventsDoor, Timing
 from vitne.api.finding import FindingDoor, finding_routes
 from vitne.api.handlers import Reads
@@ -62,6 +63,7 @@ def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) 
     )
     reads = Reads(reading)
     log = LogDoor(house.published, house.cosigned, access, house.state, public=settings.public_log)
+    erasure = ErasureDoor(house.erasing, house.holds, access)
     routes = [
         intake_route(events),
         *finding_routes(FindingDoor(house.search, access, told), reads),
@@ -72,6 +74,8 @@ def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) 
         *cosignature_routes(CosignaturesDoor(log, house.witnessed), reads),
         *stream_routes(StreamsDoor(house.streams, access, told), reads),
         *source_key_routes(SourceKeysDoor(house.source_keys, access), reads),
+        *erasure_routes(erasure, reads),
+        *hold_routes(erasure, reads),
         *verifier_routes(),
         *health_routes(reads, access, checks(house), meters, settings.metrics_public),
     ]

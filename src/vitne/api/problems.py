@@ -44,6 +44,7 @@ KINDS: Final[dict[str, Kind]] = {
     "method_not_allowed": Kind(405, "The resource does not take this method"),
     "slow_body": Kind(408, "The body did not come in time"),
     "conflict": Kind(409, "The state is not what the request assumes"),
+    "held": Kind(409, "A legal hold is in the way"),
     "id_conflict": Kind(409, "Another event has this id"),
     "stream_conflict": Kind(409, "The stream stands elsewhere than its sender says"),
     "too_large": Kind(413, "The request is too large"),

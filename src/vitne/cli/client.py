@@ -107,7 +107,7 @@ def _read_profile(path: Path) -> dict[str, str]:
 class Client:
     """A connection to one server, with one key; use it as a context."""
 
-    def __init__(self, server: Server, purpose: str = "") -> None:
+    def __init__(self, server: Server, purpose: str = "", *, timeout_s: float | None = 60) -> None:
         kept = profile()
         self.url = (
             server.url or os.environ.get("VITNE_URL") or kept.get("url") or DEFAULT_URL
@@ -122,7 +122,7 @@ class Client:
         headers = {"Authorization": f"Bearer {key}", "User-Agent": "vitne-cli"}
         if purpose:
             headers["Audit-Purpose"] = quote(purpose, safe=":/#")
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=60)
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
 
     def __enter__(self) -> Self:
         """Open."""

@@ -297,9 +297,9 @@ def _covers(hold: Hold) -> Callable[[Record], bool]:
 def _check(wish: EraseWish) -> None:
     if not wish.sections:
         raise BadInputError("expected at least one of the sections core, payload, person")
-    if not 0 < len(wish.basis) <= _BASIS_MAX or len(wish.ref) > _REF_MAX:
+    if not (0 < len(wish.basis) <= _BASIS_MAX and 0 < len(wish.ref) <= _REF_MAX):
         raise BadInputError(
-            f"an erasure has a basis of 1 to {_BASIS_MAX} characters, and a reference of at most"
+            f"an erasure has a basis of 1 to {_BASIS_MAX} characters, and a reference of 1 to"
             f" {_REF_MAX}",
             where="basis",
         )

@@ -1,5 +1,6 @@
 """Legal holds: what matches one is neither erased nor pruned, however old it is."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from vitne.core.filter import parse
@@ -61,6 +62,11 @@ class Holds:
 
     def list(self, log: LogId) -> list[Hold]:
         """All holds of a log, released ones too, oldest first."""
+        return self._store.holds(log)
+
+    def show(self, log: LogId, doer: Doer) -> Sequence[Hold]:
+        """As `list`, for somebody: their filters may name people, so the look is an event too."""
+        self._own.write(log, ("audit.log.holds_viewed", "audit"), doer, target=("log", log))
         return self._store.holds(log)
 
     def _tell(self, kind: str, hold: Hold, doer: Doer) -> None:

@@ -6,10 +6,12 @@ from functools import partial
 from typing import Self
 
 from vitne.core.types import LogId
+from vitne.errors import BadInputError, ConfigurationError
 from vitne.services.anchor import Anchor
 from vitne.services.ask_sources import Sources
 from vitne.services.batches import Batches
 from vitne.services.cosigned import Cosigned
+from vitne.services.erasing import RETENTION, Erasing
 from vitne.services.forget import Forget
 from vitne.services.fsck import Fsck
 from vitne.services.hold import Holds
@@ -25,7 +27,7 @@ from vitne.services.published import Published
 from vitne.services.publisher import Chore, Publisher
 from vitne.services.recover import Recover, Recovery
 from vitne.services.repeating import Repeating
-from vitne.services.retain import Retain
+from vitne.services.retain import Retain, parse_rules
 from vitne.services.sealer import Sealer
 from vitne.services.search import Search
 from vitne.services.show import Show
@@ -55,6 +57,7 @@ _ANCHOR_LOOK_S = 60
 _SILENCE_LOOK_S = 60
 _WITNESS_LOOK_S = 300
 _SUMMARY_LOOK_S = 5
+_EXPIRE_S = 86_400
 
 
 class House:
@@ -164,6 +167,12 @@ class House:
         self.erase = erase_of(adapters, self.append, self.seal)
         self.holds = Holds(adapters.erasure, own, adapters.clock, adapters.ids)
         self.retain = Retain(adapters.segments, adapters.archive, self.erase, adapters.clock)
+        self.erasing = Erasing(self.erase, self.retain, own)
+        try:
+            self._rules = parse_rules(settings.retention)
+        except BadInputError as error:
+            raise ConfigurationError(f"retention: {error.message}", hint=error.hint) from error
+        self._expiring = Repeating("retention", _EXPIRE_S, self.expire)
 
     def _make_reading(self, step: Step) -> None:
         """What shows and checks."""
@@ -248,6 +257,8 @@ class House:
             self.publisher.start()
             self.sealer.start()
             self._summing.start()
+            if self._rules:
+                self._expiring.start()
             if self.witnessing.places:
                 _LOG.info("heads are cosigned by %d witnesses", len(self.witnessing.places))
                 self.witnessing.start(())
@@ -256,6 +267,14 @@ class House:
                 _LOG.info("checkpoints are stamped by %d authorities", len(adapters_ask))
                 self._anchoring.start()
         return recovery
+
+    def expire(self) -> int:
+        """Let expire what the setting `retention` says, in every log; how many records went."""
+        done = 0
+        for info in self.store.logs():
+            expired = self.erasing.expire(info.log, self._rules, RETENTION)
+            done += sum(len(one.records) for one in expired)
+        return done
 
     def _look(self) -> None:
         self.witnessing.look([info.log for info in self.store.logs()])
@@ -283,6 +302,7 @@ class House:
                 stack.callback(self.witnessing.close)
                 stack.callback(self._looking.close)
                 stack.callback(self._summing.close)
+                stack.callback(self._expiring.close)
             stack.callback(self.append.close)
             stack.callback(self.preparation.close)
             if self.serving and self.append.is_alive:
