@@ -29,9 +29,8 @@ from vitne.core.note import Signer, Verifier, open_checkpoint, parse_vkey
 from vitne.core.receipt import open_receipt
 from vitne.core.record import Parts, Record
 from vitne.core.types import SECTIONS, Hash, LeafIndex, Origin
-from vitne.errors import VerificationError, VitneError
+from vitne.errors import VitneError
 from vitne.evidence import tlog_proof
-from vitne.evidence.bundle import RULES, Policies, verify
 from vitne.evidence.policy import parse_policy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,9 +41,6 @@ JSON = dict[str, Any]
 def published(name: str) -> JSON:
     found: JSON = json.loads((PUBLISHED / name).read_text())
     return found
-
-
-BUNDLES = published("bundles/expected.json")["bundles"]
 
 
 @pytest.fixture(scope="module")
@@ -358,51 +354,6 @@ def test_policies_and_their_quorum_times() -> None:
             assert policy.quorum_time_s(case["times_s"]) == case["quorum_time_s"]
 
     assert refused(parse_policy, file["bad"], "text") == []
-
-
-# ---------------------------------------------------------------- bundles
-
-
-@pytest.mark.parametrize("expected", BUNDLES, ids=lambda found: str(found["file"]))
-def test_a_bundle_gives_what_a_scan_of_its_log_gives(expected: JSON) -> None:
-    data = (PUBLISHED / "bundles" / expected["file"]).read_bytes()
-    policies = given(expected["policies"], expected["index_keys"])
-
-    if expected["verdict"] == "invalid":
-        with pytest.raises(VerificationError) as caught:
-            verify(data, policies)
-        assert caught.value.rule == expected["rule"]
-        return
-    answer = verify(data, policies)
-
-    assert answer.verdict == expected["verdict"]
-    assert [hit.index for hit in answer.hits] == expected["hits"]
-    assert sorted(reason.code for reason in answer.reasons) == expected["reasons"]
-    assert (answer.exact, answer.binding) == (expected["exact"], expected["binding"])
-    assert (answer.trust, answer.seal.state) == (expected["trust"], expected["seal"])
-
-
-def given(texts: dict[str, str] | None, index_keys: dict[str, str]) -> Policies:
-    """The verifier's own policies."""
-    own = {epoch: bytes.fromhex(key) for epoch, key in index_keys.items()}
-    if not texts:
-        return Policies(index_keys={int(epoch): key for epoch, key in own.items()})
-    return Policies(
-        parse_policy(texts["log"]),
-        parse_policy(texts["index"]),
-        {int(epoch): key for epoch, key in own.items()},
-    )
-
-
-def test_the_published_bundles_break_every_rule_and_give_every_verdict() -> None:
-    assert {found["rule"] for found in BUNDLES if found["verdict"] == "invalid"} == set(RULES)
-    assert {found["verdict"] for found in BUNDLES} == {
-        "proved",
-        "disproved",
-        "undecidable",
-        "invalid",
-    }
-    assert {found["exact"] for found in BUNDLES if found["verdict"] == "proved"} == {True, False}
 
 
 def test_an_epoch_lists_its_kinds(log: list[bytes]) -> None:

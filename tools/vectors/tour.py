@@ -7,8 +7,8 @@ from random import Random
 from typing import Any
 
 from .basics import Tree, b64, h, jcs, leaf
-from .bundles import Choices, Export
 from .entries import CONFIG, control
+from .export import Choices, Export
 from .log import ISSUER, Log, seed
 from .notes import COSIGNATURE, Key, Witnesses
 
