@@ -17,7 +17,7 @@ def mutate(data: bytes, seed: int, other: bytes | None = None) -> bytes:
         other: another bundle, of which a member may be put into this one.
     """
     rng = Random(seed)
-    if rng.random() < 0.15:
+    if rng.random() < 0.08:
         return _flip(data, rng)
     document = json.loads(data)
     for _ in range(20):
@@ -66,11 +66,15 @@ def _change(document: dict[str, Any], rng: Random, other: dict[str, Any] | None)
 
 def _change_one(holder: Any, key: Any, rng: Random) -> None:
     value, how = holder[key], rng.random()
-    if how < 0.12:
+    while isinstance(value, dict | list) and value and rng.random() < 0.8:  # values, more than form
+        holder = value
+        key = rng.choice(sorted(value) if isinstance(value, dict) else range(len(value)))
+        value = holder[key]
+    if how < (0.15 if isinstance(holder, list) else 0.03):
         del holder[key]
-    elif how < 0.2 and isinstance(holder, list):
+    elif how < 0.18 and isinstance(holder, list):
         holder.insert(key, value)
-    elif how < 0.28 and isinstance(holder, list) and len(holder) > 1:
+    elif how < 0.21 and isinstance(holder, list) and len(holder) > 1:
         second = rng.randrange(len(holder))
         holder[key], holder[second] = holder[second], holder[key]
     else:
