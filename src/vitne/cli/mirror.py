@@ -50,7 +50,7 @@ def mirror(  # noqa: PLR0913 - the options of a verb
     """Copy what is new of a log and of its index log, and verify it before it is kept.
 
     Exit status 1 if the log contradicts what it showed before: the copy stays as it was, and both
-    checkpoints are kept below .mirror/evidence. docs/howto/mirror-a-log.md says more.
+    checkpoints are kept below .mirror/evidence. docs/howto/mirror.md says more.
     """
     out = Output(json)
     if not url.startswith(("http://", "https://")):
