@@ -22,6 +22,12 @@ def test_what_was_put_is_read_again_and_overwritten(folder: MirrorFolder) -> Non
     assert folder.get("tile/0/000.p/5") == b"hashes"
 
 
+def test_a_file_has_the_time_that_it_was_given(folder: MirrorFolder, tmp_path: Path) -> None:
+    folder.put({"checkpoint": b"one"}, 1_764_000_000_000_000)
+
+    assert (tmp_path / "copy/checkpoint").stat().st_mtime_ns == 1_764_000_000_000_000_000
+
+
 def test_a_name_that_is_no_file_reads_as_none(folder: MirrorFolder) -> None:
     folder.put({"tile/0/000": b"hashes"})
 

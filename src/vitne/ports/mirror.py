@@ -15,8 +15,8 @@ class MirrorFolder(Protocol):
     def get(self, name: str) -> bytes | None:
         """The bytes; None if there is no such file."""
 
-    def put(self, files: Mapping[str, bytes]) -> None:
-        """Store or overwrite files, in this order."""
+    def put(self, files: Mapping[str, bytes], at_us: int | None = None) -> None:
+        """Store or overwrite files, in this order; `at_us`: their time of modification."""
 
     def move(self, names: Sequence[tuple[str, str]]) -> None:
         """Rename files, overwriting, durably, in this order; one that is gone is passed over."""

@@ -78,7 +78,7 @@ class MirroredLog:
         files: where it is copied from.
         folder: where to.
         prefix: `""`, or `"index/"` for the index log; the same on both sides.
-        now: microseconds since 1970, for the names of evidence.
+        now: microseconds since 1970.
     """
 
     def __init__(
@@ -88,6 +88,8 @@ class MirroredLog:
         self._folder = folder
         self._prefix = prefix
         self._now = now
+        self._seen_us = 0
+        """When the log was asked for its checkpoint."""
         self._reused = False
         """Something that waited from an earlier run was used."""
 
@@ -109,6 +111,7 @@ class MirroredLog:
             NotFoundError: something that must be served is not.
             UnavailableError: the log was not reached.
         """
+        self._seen_us = self._now()
         note = self._note(policy)
         if note is None:
             return None
@@ -166,7 +169,8 @@ class MirroredLog:
             self._refuse(before, head, note, held_note)
         waiting = f"{_INCOMING}{self._prefix}"
         self._folder.move([(waiting + path, self._prefix + path) for path in staged])
-        self._folder.put({f"{self._prefix}checkpoint": note.encode()})
+        # Its time tells how new it is: `vitne receipts check` forgives what is younger.
+        self._folder.put({f"{self._prefix}checkpoint": note.encode()}, self._seen_us)
         self._folder.delete([self._prefix + path for path in superseded if path not in staged])
         self._forget_incoming()
 

@@ -33,7 +33,7 @@ class PlainFolder:
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return None
 
-    def put(self, files: Mapping[str, bytes]) -> None:
+    def put(self, files: Mapping[str, bytes], at_us: int | None = None) -> None:
         """See `MirrorFolder`."""
         for name, data in files.items():
             path = self._path(name)
@@ -44,6 +44,8 @@ class PlainFolder:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
+                if at_us is not None:
+                    os.utime(fresh, ns=(at_us * 1000, at_us * 1000))
                 fresh.replace(path)
         self._settle([self._path(name).parent for name in files])
 
