@@ -91,14 +91,10 @@ class Erasing:
         self._own.write(wish.log, (kind, "audit"), doer, target=("log", wish.log), more=more)
 
     def _tell_expiry(self, kind: str, log: LogId, found: list[Expiry], doer: Doer) -> None:
-        classes = {
-            one.retention_class: {
-                "days": one.days,
-                "records": len(one.records),
-                "held": one.held,
-                "below": int(one.min_index),
-            }
-            for one in found
-        }
-        more = {"extra": {"classes": classes}} if classes else {}
+        extra: dict[str, int] = {}
+        for one in found:
+            counts = (one.days, len(one.records), one.held, int(one.min_index))
+            for name, count in zip(("days", "records", "held", "below"), counts, strict=True):
+                extra[f"{one.retention_class.replace('-', '_')}_{name}"] = count
+        more = {"extra": extra} if extra else {}
         self._own.write(log, (kind, "audit"), doer, target=("log", log), more=more)

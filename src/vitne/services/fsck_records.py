@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from vitne.core.assemble import Assembler
 from vitne.core.commit import section_leaves, verify_body
-from vitne.core.control import EraseEntry, StreamEntry
+from vitne.core.control import EraseEntry, PruneEntry, StreamEntry
 from vitne.core.entry import (
     EVENT,
     HEADER,
@@ -23,7 +23,7 @@ from vitne.core.keyring import leaves_of
 from vitne.core.keys import stream_id
 from vitne.core.record import Facets, Parts, Record
 from vitne.core.times import parse_utc
-from vitne.core.types import LeafIndex, Origin
+from vitne.core.types import SECTIONS, LeafIndex, Origin
 from vitne.errors import DecodeError, VitneError
 from vitne.ports import StreamState
 from vitne.services.fsck_senders import SenderCheck
@@ -88,6 +88,7 @@ class RecordCheck:
         self._senders = SenderCheck(origin)
         self._erased: set[tuple[LeafIndex, str]] = set()
         self._lacking: dict[LeafIndex, list[str]] = {}
+        self._pruned_below = 0
         self.events = 0
         self.voids: dict[LeafIndex, bytes] = {}
         """Digest of each void entry."""
@@ -175,6 +176,8 @@ class RecordCheck:
                 yield from self._use(entry.stream_id, entry.first, entry.last)
             case EraseEntry():
                 self._erased.update(entry.items)
+            case PruneEntry(what="records"):
+                self._pruned_below = max(self._pruned_below, entry.min_index)
             case BatchEntry() | BeatEntry():
                 cursor = self._streams.get(entry.stream_id)
                 if cursor is None:
@@ -206,8 +209,14 @@ class RecordCheck:
             yield f"{numbers} of stream {cursor.name} stands twice"
 
     def unexplained(self) -> Iterator[tuple[LeafIndex, str]]:
-        """Records that lack a part which no erase entry names."""
+        """Records that lack a part which no erase entry names, and that were not pruned whole.
+
+        Of a pruned record nothing is left that would tell its class: any record below the index
+        of a prune entry may be gone, but only with all of its sections.
+        """
         for index, sections in sorted(self._lacking.items()):
+            if index < self._pruned_below and set(sections) == set(SECTIONS):
+                continue
             for section in sections:
                 if (index, section) not in self._erased:
                     yield index, f"the {section} part is missing, and no erase entry says why"
