@@ -59,7 +59,10 @@ def house(tmp_path: Path) -> Iterator[House]:
         opened.append.create(ACME)
         reply = _send(opened, 1, 220)
         assert reply.accepted == 219, reply.results[4]
-        far = _event(16) | {"id": sample_event(999)["id"], "occurred_at": "2099-01-01T00:00:00.000Z"}
+        far = _event(16) | {
+            "id": sample_event(999)["id"],
+            "occurred_at": "2099-01-01T00:00:00.000Z",
+        }
         far["stream"] = {"id": "other", "seq": 1}
         body = json.dumps(far).encode()
         key = sample_key("acme")
@@ -179,6 +182,16 @@ def test_a_hold_beats_an_erasure(house: House) -> None:
     house.holds.release(ACME, hold.id, DOER)
     house.erase.run(_wish())
     assert _left(Path(house.settings.folder)) == []
+
+
+def test_a_hold_on_everything_keeps_quarantined_bytes_too(house: House) -> None:
+    house.erase.run(_wish(mentions=()))
+    house.holds.put(ACME, "", "litigation", "CASE-1", DOER)
+
+    with pytest.raises(HeldError):
+        house.erase.run(_wish())
+
+    assert _left(Path(house.settings.folder)) != []
 
 
 def test_a_dry_run_changes_nothing(house: House) -> None:

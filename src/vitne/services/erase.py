@@ -134,7 +134,11 @@ class Erase:
             for aside in self._store.asides(wish.log)
             if aside.body and any(form in aside.body for form in _forms(wish.mentions))
         )
-        holds = tuple(hold for hold in self._holding(wish.log) if any(map(_covers(hold), there)))
+        holds = tuple(
+            hold
+            for hold in self._holding(wish.log)
+            if any(map(_covers(hold), there)) or (asides and not hold.where)
+        )
         return ErasePlan(indices, len(found) - len(there), len(segments), asides, holds)
 
     def run(self, wish: EraseWish) -> Erasure:
