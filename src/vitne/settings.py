@@ -111,7 +111,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     # ---- retention
     retention: Annotated[
         str,
-        _About("Classes that expire, each day, e.g. access-24m, security-13m=500; none if empty"),
+        _About(
+            "Classes that expire, each day, e.g. access-24m, security-13m=500; none if empty",
+            pattern=r"[a-z0-9=, -]*",
+        ),
     ] = ""
 
     # ---- anchors
