@@ -27,6 +27,8 @@ NOT_SETTINGS: Final = frozenset(
 )
 """`VITNE_…` variables that clients read: a server passes over them without a word."""
 
+_ANY: Final = r".*"
+"""Text that may be empty."""
 _MIB: Final = 1024 * 1024
 _NAME: Final = r"[a-z0-9][a-z0-9._-]{0,99}"
 
@@ -120,10 +122,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     # ---- anchors
     stamp_urls: Annotated[
         str,
-        _About("Time-stamp authorities (RFC 3161), up to four addresses with a comma between"),
+        _About(
+            "Time-stamp authorities (RFC 3161), up to four addresses with a comma between",
+            pattern=_ANY,
+        ),
     ] = ""
     stamp_certificates: Annotated[
-        str, _About("PEM file of certificates that their answers must lead to")
+        str, _About("PEM file of certificates that their answers must lead to", pattern=_ANY)
     ] = ""
     stamp_interval_s: Annotated[
         int, _About("Age of a log's last time stamp that makes the next one due", "s", 60)
@@ -131,10 +136,17 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     # ---- witnesses
     log_policy: Annotated[
-        str, _About("File (C2SP tlog-policy) with witnesses and quorum of logs; none if empty")
+        str,
+        _About(
+            "File (C2SP tlog-policy) with witnesses and quorum of logs; none if empty",
+            pattern=_ANY,
+        ),
     ] = ""
     index_policy: Annotated[
-        str, _About("The same of index logs; auditors are its witnesses without an address")
+        str,
+        _About(
+            "The same of index logs; auditors are its witnesses without an address", pattern=_ANY
+        ),
     ] = ""
     witness_interval_ms: Annotated[
         int, _About("Between two questions to one witness about one log", "ms", 100, 60_000)

@@ -17,10 +17,14 @@ SHARED = ROOT.parent / "shared"
 
 FILE_LINES, FUNCTION_LINES = 400, 60
 
-LONG_FILES: dict[str, tuple[int, str]] = {}
+LONG_FILES: dict[str, tuple[int, str]] = {
+    "tests/attacks/test_audit_attacks.py": (500, "one lying log, from the audit to the verdict"),
+}
 """File: (its own bound, why it is one ordered story)."""
 
-LONG_FUNCTIONS: dict[str, tuple[int, str]] = {}
+LONG_FUNCTIONS: dict[str, tuple[int, str]] = {
+    "src/vitne/cli/audit_index.py::audit_index": (70, "two thirds of it are its options' help"),
+}
 """`file::function`: (its own bound, why it is one ordered story)."""
 
 FRONT_DOORS = ("__init__.py", "sdk/__init__.py", "testing.py", "cli/__init__.py")

@@ -203,7 +203,7 @@ class Log:
         self.streams.append(Stream(id_, source, name, mode, beat_s, index, spoken_us=self.now_us))
         return self.streams[-1]
 
-    def event(  # noqa: PLR0913 - a plain record of choices
+    def event(
         self,
         stream: Stream,
         actor: str = "usr_1",

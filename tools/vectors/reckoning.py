@@ -87,7 +87,7 @@ class Reckoning:
         }
         return said[1] and said[2] if kind == 3 else said[kind]
 
-    def _hit(self, told: Told) -> str | bool:  # noqa: PLR0911 - one return a step of rule 16
+    def _hit(self, told: Told) -> str | bool:
         if self.shows(told) and told.lies_on_time:
             return "other_time"
         time = told.recorded_us if self.c.clock == "recorded" else told.occurred_us

@@ -198,6 +198,24 @@ def gauges(house: House) -> Sequence[Gauge]:
             lambda: publish_lag_s(house),
         ),
         Gauge("vitne_halted_logs", "Logs whose bytes disagree", lambda: len(house.publish.halted)),
+        *_witness_gauges(house),
+        Gauge("vitne_logs", "Logs", lambda: len(house.store.logs())),
+        Gauge(
+            "vitne_entries",
+            "Entries in all logs",
+            lambda: sum(info.next_index for info in house.store.logs()),
+        ),
+        Gauge(
+            "vitne_sealed_entries",
+            "Entries in sealed segments",
+            lambda: sum(info.sealed_end for info in house.store.logs()),
+        ),
+        Gauge("vitne_free_bytes", "Free disk", house.objects.free_bytes),
+    )
+
+
+def _witness_gauges(house: House) -> Sequence[Gauge]:
+    return (
         Gauge(
             "vitne_witness_incidents",
             "Logs that a witness contradicts",
@@ -220,18 +238,6 @@ def gauges(house: House) -> Sequence[Gauge]:
             lambda: sum(asker.failures for _, asker in house.witnessing.places),
             is_counter=True,
         ),
-        Gauge("vitne_logs", "Logs", lambda: len(house.store.logs())),
-        Gauge(
-            "vitne_entries",
-            "Entries in all logs",
-            lambda: sum(info.next_index for info in house.store.logs()),
-        ),
-        Gauge(
-            "vitne_sealed_entries",
-            "Entries in sealed segments",
-            lambda: sum(info.sealed_end for info in house.store.logs()),
-        ),
-        Gauge("vitne_free_bytes", "Free disk", house.objects.free_bytes),
     )
 
 

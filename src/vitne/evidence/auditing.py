@@ -39,7 +39,7 @@ from vitne.core.merkle import Frontier, leaf_hash, verify_growth
 from vitne.core.types import Hash, Origin
 from vitne.errors import DecodeError, VerificationError, VitneError
 
-__all__ = ["AUDIT_RULES", "AuditState", "Entries", "IndexAudit"]
+__all__ = ["AUDIT_RULES", "AuditState", "Entries", "IndexAudit", "Listed"]
 
 AUDIT_RULES: Final = (
     *("form", "within", "tiling", "cover", "once", "entries", "order", "delay", "epochs"),

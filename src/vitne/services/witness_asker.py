@@ -50,7 +50,7 @@ class Asker:
         self._thread = threading.Thread(target=self._run, name="vitne-witness", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin; waits for trees to ask about."""
         self._thread.start()
 
     def want(self, tree: LogId, after_s: float = 0.0) -> None:

@@ -261,14 +261,12 @@ def test_the_index_knows_every_posting_of_the_gap_leaves(
     )
     ids = [at.to_bytes(16, "big") for at in range(len(keys))]
 
-    lookup = Lookup(build(start, held, [*ids, b""], Values(frozenset(), frozenset())))
+    lookup = Lookup(build(start, held, [*ids, b""], Values(frozenset(), frozenset())).data)
 
     run = build_run(start, held)
     leaves = dict(zip((leaf.key for leaf in run.leaves), run.postings, strict=True))
     for key, postings in leaves.items():
-        alike = {at for other, some in leaves.items() if other[:5] == key[:5] for at in some}
-        found = {start + at for at in lookup.positions(key)}
-        assert set(postings) <= found <= alike
+        assert [start + at for at in lookup.positions(key)] == postings
     assert lookup.positions(b"\x02" + b"\xff" * 16) == ()
     assert all(at in lookup.find(event_id) for at, event_id in enumerate(ids))
     assert (lookup.head.start, lookup.head.end) == (start, start + len(held))
@@ -279,7 +277,7 @@ def test_a_key_that_many_entries_hold_is_found_with_all_of_them() -> None:
     common, rare = b"\x01" + b"c" * 16, b"\x02" + b"r" * 16
     held = [event(at, keys=[common, *([rare] if at % 300 == 7 else [])]).entry for at in range(900)]
 
-    lookup = Lookup(build(0, held, [b""] * 900, Values(frozenset(), frozenset())))
+    lookup = Lookup(build(0, held, [b""] * 900, Values(frozenset(), frozenset())).data)
 
     assert list(lookup.positions(common)) == list(range(900))
     assert list(lookup.positions(rare)) == [7, 307, 607]

@@ -10,7 +10,7 @@ from vitne.wiring import House
 ACME = LogId("acme")
 DAY_US = 86_400_000_000
 HOUR_US = 3_600_000_000
-START, END = LeafIndex(0), LeafIndex(5)
+START, END = LeafIndex(0), LeafIndex(6)
 ID = from_text(sample_event(1)["id"])
 
 
@@ -38,9 +38,9 @@ def test_an_id_is_forgotten_once_it_is_sealed_and_older_than_the_window() -> Non
     clock = FixedClock()
     house = house_with_one_event(clock)
     archive = house.adapters.archive
-    sealed = archive.write(ACME, house.store.records(ACME, LeafIndex(0), LeafIndex(5)))
+    sealed = archive.write(ACME, house.store.records(ACME, LeafIndex(0), LeafIndex(6)))
     house.adapters.segments.add(ACME, sealed)
-    house.store.drop(ACME, LeafIndex(5))
+    house.store.drop(ACME, LeafIndex(6))
     forget = Forget(house.store, clock, 7 * DAY_US)
 
     early = forget.run_once()
