@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from bench import answers, entry_cost, scenarios
+from bench import answers, entry_cost, index_build, scenarios
 from bench.load import Load
 from bench.measure import machine
 from bench.queries import queries_for
@@ -44,13 +44,16 @@ def main() -> None:
     print(machine(), flush=True)
     made = msgspec.json.decode(Load(template_events).batch(20_000))
     told("entry: CPU an event, one thread", entry_cost.measure(made))
+    segment = msgspec.json.decode(Load(template_events).batch(index_build.SEGMENT))
+    told("index of a segment: CPU an event, one thread", index_build.measure(segment))
     root = Path(tempfile.mkdtemp(prefix="vitne-bench-", dir=options.folder))
     if options.answers:
         told(
             f"answers over {options.events:,} events",
             answers.measure(root / "answers", [slim(event) for event in whole], options.events),
         )
-        scenarios.remove(root)
+        if not options.keep:
+            scenarios.remove(root)
         _write(options, results)
         return
     folder = root / "house"

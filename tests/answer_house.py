@@ -224,7 +224,8 @@ class AnswerHouse:
         if len(segments) > 1:
             archive = self.house.adapters.archive
             records = archive.records(ACME, segments[0].start, segments[-1].end)
-            merged = archive.write(ACME, records)
+            last = max(segment.record for segment in segments)
+            merged = msgspec.structs.replace(archive.write(ACME, records), level=1, record=last)
             archive.remove(self.house.adapters.segments.merge(ACME, merged))
             self.publish_index()
 

@@ -8,6 +8,7 @@ import pytest
 from vitne.core.types import LeafIndex, LogId
 from vitne.services.fsck_report import Damage
 from vitne.services.reply import Arrival
+from vitne.services.seal_worker import SealJob
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import open_house
@@ -27,9 +28,7 @@ def settings(tmp_path: Path) -> Settings:
         house.ingest.submit(body, "json", sample_key("acme"), Arrival())
         house.append.write(house.append.waiting.take(1))
     house.publish.run_once()
-    records = house.store.records(ACME, LeafIndex(0), END)
-    house.adapters.segments.add(ACME, house.adapters.archive.write(ACME, records))
-    house.store.drop(ACME, END)
+    house.seal.seal(SealJob("seal", ACME, LeafIndex(0), END))
     house.close()
     return made
 
