@@ -1,6 +1,6 @@
 """Cosignatures of one tree as they come in, until a head has enough of them (pure)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct, field
@@ -35,10 +35,8 @@ class _Head(Struct):
 
     note: str
     size: int
-    lines: dict[str, str] = field(default_factory=dict)
-    """Cosignature lines by key name and id."""
-    times_s: dict[str, int] = field(default_factory=dict)
-    """By key name."""
+    found: dict[str, Verified] = field(default_factory=dict)
+    """Cosignatures by vkey."""
 
 
 class Gathering:
@@ -49,16 +47,16 @@ class Gathering:
         self.size = 0
         """Of the newest head that met the quorum."""
 
-    def has(self, text: str, names: Iterable[str]) -> bool:
+    def has(self, text: str, vkeys: Iterable[str]) -> bool:
         """Whether one of these keys has cosigned a head."""
         head = self._heads.get(text)
-        return head is not None and any(name in head.times_s for name in names)
+        return head is not None and any(vkey in head.found for vkey in vkeys)
 
-    def has_at(self, size: int, names: Iterable[str]) -> bool:
+    def has_at(self, size: int, vkeys: Iterable[str]) -> bool:
         """Whether one of these keys has cosigned a head of that size."""
-        wanted = set(names)
+        wanted = set(vkeys)
         return any(
-            head.size == size and wanted & head.times_s.keys() for head in self._heads.values()
+            head.size == size and wanted & head.found.keys() for head in self._heads.values()
         )
 
     def add(self, note: str, head: Checkpoint, found: Iterable[Verified]) -> bool:
@@ -78,29 +76,36 @@ class Gathering:
             self._forget()
         new = False
         for one in found:
-            name = one.verifier.name
-            if one.time_s >= kept.times_s.get(name, 1):
-                key = f"{name}+{one.verifier.key_id.hex()}"
-                new |= kept.lines.get(key) != one.line
-                kept.lines[key], kept.times_s[name] = one.line, one.time_s
+            known = kept.found.get(one.verifier.vkey)
+            if known is None or one.time_s > known.time_s:
+                kept.found[one.verifier.vkey] = one
+                new = True
         return new
 
     def cosigned(self, text: str, policy: Policy) -> str | None:
         """A head with all cosignatures that came for it; None as long as they are too few."""
         head = self._heads.get(text)
-        if head is None or head.size < self.size or not _met(policy, head.times_s):
+        if head is None or head.size < self.size:
+            return None
+        # By the policy's own keys: one witness may sign with two, of which each counts for itself.
+        found = [
+            Verified(key, head.found[key.vkey].time_s, head.found[key.vkey].line)
+            for key in policy.witnesses.values()
+            if key.vkey in head.found
+        ]
+        if not _met(policy, found):
             return None
         self.size = head.size
-        return head.note + "".join(head.lines[key] for key in sorted(head.lines))
+        return head.note + "".join(one.line for one in found)
 
     def _forget(self) -> None:
         for text in sorted(self._heads, key=lambda one: self._heads[one].size)[:-_HEADS_KEPT]:
             del self._heads[text]
 
 
-def _met(policy: Policy, times_s: Mapping[str, int]) -> bool:
+def _met(policy: Policy, found: Sequence[Verified]) -> bool:
     try:
-        policy.quorum_time_s(times_s)
+        policy.quorum_time_of(found)
     except VerificationError:
         return False
     return True

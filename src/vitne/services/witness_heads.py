@@ -102,10 +102,10 @@ class WitnessedHeads:
             found = self._gathered.setdefault(tree, found)
         return found
 
-    def kept_size(self, tree: LogId, names: Iterable[str]) -> int:
+    def kept_size(self, tree: LogId, vkeys: Iterable[str]) -> int:
         """Size of the newest head that met the quorum, if one of these keys cosigned it; else 0."""
         gathering = self.gathering(tree)
-        return gathering.size if gathering.has_at(gathering.size, names) else 0
+        return gathering.size if gathering.has_at(gathering.size, vkeys) else 0
 
     def gather(self, tree: LogId, note: str, head: Checkpoint, found: Sequence[Verified]) -> None:
         """Add cosignatures of a head; once it has enough, keep it durably."""

@@ -52,9 +52,9 @@ class Place(Struct, frozen=True):
     for_indexes: bool
 
     @property
-    def names(self) -> list[str]:
-        """Of its keys."""
-        return [verifier.name for verifier in self.verifiers]
+    def vkeys(self) -> list[str]:
+        """Its keys."""
+        return [verifier.vkey for verifier in self.verifiers]
 
     def serves(self, tree: LogId) -> bool:
         """Whether the policy of this kind of tree names it."""
@@ -203,7 +203,7 @@ class Witnessing:
         raise UnavailableError("it states another size each time", where=name)
 
     def _has_signed(self, place: Place, tree: LogId, target: Target) -> bool:
-        return self._heads.gathering(tree).has(target.text, place.names)
+        return self._heads.gathering(tree).has(target.text, place.vkeys)
 
     def _settle(
         self, place: Place, tree: LogId, target: Target, old: int, status: int, body: bytes
@@ -284,7 +284,7 @@ class Witnessing:
     def _known_size(self, place: Place, tree: LogId) -> int:
         """What it cosigned last, as far as we know; it says so itself if that is wrong."""
         known = self._last.get((place.witness.name, tree))
-        return self._heads.kept_size(tree, place.names) if known is None else known
+        return self._heads.kept_size(tree, place.vkeys) if known is None else known
 
     def _was_asked(self, tree: LogId) -> bool:
         return any((place.witness.name, tree) in self._asked for place, _ in self._askers)

@@ -1,0 +1,198 @@
+"""A house in memory whose heads are cosigned by witnesses, honest and not, over real HTTP."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from vitne.adapters.memory.witness import MemoryWitness
+from vitne.adapters.witness.http import HttpWitness
+from vitne.core.note import Signer
+from vitne.core.signature import COSIGNATURE, MLDSA_COSIGNATURE
+from vitne.core.types import LogId
+from vitne.core.witness import Refused
+from vitne.services.logkeys import index_log_id
+from vitne.services.reply import Arrival
+from vitne.services.witness_desk import WitnessDesk
+from vitne.settings import Settings
+from vitne.testing import FixedClock, memory_adapters, sample_event, sample_key
+from vitne.wiring import Adapters, House
+
+ACME = LogId("acme")
+Answer = Callable[[str, bytes], tuple[int, bytes]]
+"""(path, body) → status and body."""
+
+
+class Door:
+    """An HTTP server of a test, which answers whatever the test says."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.asked: list[bytes] = []
+        """Requests about the log `acme`."""
+        door = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                if b"/log/acme\n" in body:
+                    door.asked.append(body)
+                self._reply(*door.answer(self.path, body))
+
+            def do_GET(self) -> None:
+                self._reply(*door.answer(self.path, b""))
+
+            def _reply(self, status: int, body: bytes) -> None:
+                self.send_response(status)
+                if status in {301, 307, 308}:
+                    self.send_header("location", "http://127.0.0.1:9/elsewhere")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class Desk:
+    """An honest witness behind a `Door`, with both kinds of keys."""
+
+    def __init__(self, name: str, *, mldsa: bool = False) -> None:
+        kinds = [COSIGNATURE, MLDSA_COSIGNATURE] if mldsa else [COSIGNATURE]
+        self.signers = [Signer(name, name.encode().ljust(32, b"."), kind) for kind in kinds]
+        self.store = MemoryWitness()
+        self.clock = FixedClock()
+        self.desk: WitnessDesk | None = None
+
+    def follow(self, *vkeys: str) -> None:
+        """From now on."""
+        self.desk = WitnessDesk(self.store, self.signers, vkeys, self.clock)
+
+    def __call__(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Answer a request."""
+        assert self.desk is not None
+        if not body:
+            shown = self.desk.newest(path.strip("/").partition("/")[0])
+            return (404, b"") if shown is None else (200, shown.encode())
+        found = self.desk.add(body)
+        if isinstance(found, Refused):
+            return found.status, found.body.encode()
+        return 200, found.encode()
+
+
+class Watched:
+    """A house whose log `acme` is watched."""
+
+    def __init__(self, doors: list[Door], signers: list[list[Signer]], quorum: str) -> None:
+        lines, names = [], []
+        for number, (door, keys) in enumerate(zip(doors, signers, strict=True)):
+            for key in keys:
+                names.append(f"w{number}x{key.kind}")
+                lines.append(f"witness {names[-1]} {key.vkey} {door.url}")
+        lines += [f"group q {quorum} {' '.join(names)}", "quorum q", ""]
+        self.policy = "\n".join(lines)
+        self.adapters: Adapters = replace(
+            memory_adapters(), log_policy=self.policy, index_policy=self.policy,
+            witness_at=HttpWitness,
+        )  # fmt: skip
+        self.house = self.open()
+        self.house.append.start()
+        for log in ("vitne", "acme"):
+            self.house.append.create(LogId(log))
+        origin = self.house.logs.origin(ACME)
+        keys_ = self.house.keys
+        self.vkeys = [keys_.log_signer(origin).vkey, keys_.index_signer(origin).vkey]
+
+    def open(self) -> House:
+        """A house over the same stores; the thread that publishes is the test's own."""
+        settings = Settings(folder="memory", witness_interval_ms=100)
+        return House(self.adapters, settings)
+
+    def send(self, first: int = 1, count: int = 3) -> None:
+        """Take events."""
+        for number in range(first, first + count):
+            body = json.dumps([sample_event(number)]).encode()
+            key = sample_key("acme")
+            self.house.ingest.submit(body, "json", key, Arrival()).result(timeout=30)
+
+    def publish(self) -> int:
+        """Sign what may be signed; the size of the log's head."""
+        report = self.house.publish.run_once()
+        self.house.witnessing.moved([one.log for one in report.grown])
+        return self.size()
+
+    def size(self) -> int:
+        """Of the newest head."""
+        head = self.adapters.heads.head(ACME)
+        return head.size if head else 0
+
+    def cosigned(self) -> int:
+        """Size of the newest head that met the quorum; 0 without one."""
+        note = self.house.cosigned.log(ACME)
+        return int(note.split("\n")[1]) if note else 0
+
+    def until(self, true: Callable[[], Any]) -> None:
+        """Wait for what threads do."""
+        turn = threading.Event()
+        while not true():
+            turn.wait(0.01)
+
+    def close(self) -> None:
+        """Stop."""
+        self.house.witnessing.close()
+        self.house.append.close()
+        self.house.preparation.close()
+
+    index_tree = index_log_id(ACME)
+
+
+Watch = Callable[..., Watched]
+
+
+@pytest.fixture
+def doors() -> Iterator[Callable[[Answer], Door]]:
+    """Opens servers."""
+    opened: list[Door] = []
+
+    def make(answer: Answer) -> Door:
+        opened.append(Door(answer))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    """Makes watched houses."""
+    made: list[Watched] = []
+
+    def start(doors: list[Door], signers: list[list[Signer]], quorum: str = "all") -> Watched:
+        made.append(Watched(doors, signers, quorum))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def desk() -> type[Desk]:
+    """Honest witnesses."""
+    return Desk
