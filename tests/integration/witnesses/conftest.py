@@ -1,10 +1,14 @@
 """A house in memory whose heads are cosigned by witnesses, honest and not, over real HTTP."""
 
+import importlib.util
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -196,3 +200,17 @@ def watch() -> Iterator[Watch]:
 def desk() -> type[Desk]:
     """Honest witnesses."""
     return Desk
+
+
+@pytest.fixture(scope="session")
+def world() -> ModuleType:
+    """`tests/witness_world.py`: real processes."""
+    name = "vitne_test_witness_world"
+    if name not in sys.modules:
+        path = Path(__file__).parents[2] / "witness_world.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
