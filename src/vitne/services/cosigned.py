@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from vitne.core.checkpoint import Checkpoint
+from vitne.core.note import parse_note
 from vitne.core.types import LogId
 from vitne.errors import VitneError
 from vitne.evidence.record_proof import check_head
@@ -39,6 +41,11 @@ class Cosigned:
     def index(self, log: LogId) -> str | None:
         """The same of the index log of a log."""
         return self._newest(index_log_id(log))
+
+    def covers(self, log: LogId, position: int) -> bool:
+        """Whether the newest such head of the index log covers a record."""
+        note = self.index(log)
+        return note is not None and Checkpoint.parse(parse_note(note)[0]).size > position
 
     def incident(self, log: LogId) -> str:
         """What a witness has against a log or its index log, in a sentence; `""`: nothing."""

@@ -7,6 +7,7 @@ holds, and the index still counts the entry.
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
@@ -235,10 +236,12 @@ class Erase:
         self._archive.remove([segment])
 
     def _segments_of(self, log: LogId, indices: Sequence[LeafIndex]) -> list[Segment]:
+        """The segments that hold one of these indices."""
+        ordered = sorted(indices)
         return [
             segment
             for segment in self._catalog.segments(log)
-            if any(segment.start <= index < segment.end for index in indices)
+            if bisect_left(ordered, segment.start) < bisect_left(ordered, segment.end)
         ]
 
     # ---------------------------------------------------------------- what is meant

@@ -8,21 +8,16 @@ leaves unpublished is published by the next round, with equal bytes.
 from collections.abc import Callable, Sequence
 from threading import Lock
 
-from vitne.core.checkpoint import Checkpoint
 from vitne.core.coverage import CoverageCounter
-from vitne.core.grow import grow
-from vitne.core.note import parse_note
-from vitne.core.tile import TILE_WIDTH, parse_path
 from vitne.core.types import LogId, TreeSize
 from vitne.errors import CheckpointConflictError, IntegrityError, UnavailableError
 from vitne.ports import CheckpointStore, Head, IndexLogStore, ObjectStore, SealedRun, Swap
 from vitne.services.logkeys import LogKeys, index_log_id, index_origin
 from vitne.services.logs import Logs
-from vitne.services.publish import right_edge
+from vitne.services.publish import grown_tree
 from vitne.services.published import Published
 from vitne.services.stage import (
     Stage,
-    StagedLog,
     Step,
     apply_stage,
     encode_stage,
@@ -103,11 +98,6 @@ class IndexLog:
         """The newest published checkpoint; None before the first run is sealed."""
         return Published(self._objects, index_log_id(log)).checkpoint()
 
-    def covers(self, log: LogId, position: int) -> bool:
-        """Whether the newest published checkpoint covers a record."""
-        note = self.checkpoint(log)
-        return note is not None and Checkpoint.parse(parse_note(note)[0]).size > position
-
     def records(self, log: LogId, start: int, end: int) -> Sequence[bytes]:
         """Records at positions [start, end), published or not."""
         return self._store.records(log, start, end)
@@ -124,20 +114,12 @@ class IndexLog:
         records = self._store.records(log, old, size)
         if len(records) != size - old:
             raise IntegrityError("records of the index log are missing", where=log)
-        grown = grow(right_edge(self._objects, tree, head), records)
-        note = self._keys.checkpoint(origin, grown.edge.size, grown.root)
-        fixed: dict[str, bytes] = {}
-        partial: dict[str, bytes] = {}
-        for path, data in grown.objects.items():
-            kind = fixed if parse_path(path).width == TILE_WIDTH else partial
-            kind[log_key(tree, path)] = data
-        new = Head(grown.edge.size, grown.root, note)
-        gone = [log_key(tree, path) for path in grown.superseded]
-        stage = Stage([StagedLog(tree, TreeSize(old), new, fixed, partial, gone)])
+        part = grown_tree(self._objects, self._keys, (tree, origin), head, records)
+        stage = Stage([part])
         self._objects.replace({stage.key: encode_stage(stage)})
         self._step("index_staged")
         try:
-            self._heads.swap([Swap(tree, head, new)])
+            self._heads.swap([Swap(tree, head, part.head)])
         except CheckpointConflictError:
             self._objects.delete([stage.key])
             raise

@@ -13,7 +13,7 @@ from msgspec import Struct
 from vitne.core.grow import Edge, grow, read_edge
 from vitne.core.merkle import EMPTY_ROOT
 from vitne.core.tile import TILE_WIDTH, parse_path
-from vitne.core.types import LeafIndex, LogId, TreeSize
+from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import CheckpointConflictError, IntegrityError, NotFoundError
 from vitne.ports import CheckpointStore, Head, LogInfo, ObjectStore, RecordStore, Swap
 from vitne.services.logkeys import LogKeys
@@ -158,19 +158,10 @@ class Publish:
                 where=info.log,
                 hint="stop the server and run: vitne fsck",
             )
-        grown = grow(right_edge(self._objects, info.log, head), entries)
-        note = self._keys.checkpoint(info.origin, grown.edge.size, grown.root)
-        fixed, partial = _by_kind(info.log, grown.objects)
+        part = grown_tree(self._objects, self._keys, (info.log, info.origin), head, entries)
         if head is None:
-            fixed[ROSTER + info.log] = f"{info.origin}\n".encode()
-        return StagedLog(
-            log=info.log,
-            old_size=size,
-            head=Head(grown.edge.size, grown.root, note),
-            fixed=fixed,
-            partial=partial,
-            superseded=[log_key(info.log, path) for path in grown.superseded],
-        )
+            part.fixed[ROSTER + info.log] = f"{info.origin}\n".encode()
+        return part
 
     def _swap(self, stage: Stage, staged: bytes, olds: Sequence[Head | None]) -> bool:
         """P4 and P5; False if the swap was lost to another publisher."""
@@ -196,6 +187,40 @@ class Publish:
             self._objects.delete([stage.key])
         self._step("deleted")
         self._pending = None
+
+
+def grown_tree(
+    objects: ObjectStore,
+    keys: LogKeys,
+    tree: tuple[LogId, Origin],
+    head: Head | None,
+    leaves: Sequence[bytes],
+) -> StagedLog:
+    """P2 and P3 of one tree: what signing these leaves after its head will write.
+
+    Args:
+        objects: where it is published.
+        keys: of all logs.
+        tree: id and origin, of a log or of an index log.
+        head: its latest checkpoint.
+        leaves: the data of the leaves that follow.
+
+    Raises:
+        NotFoundError, IntegrityError: as `right_edge`.
+    """
+    log, origin = tree
+    grown = grow(right_edge(objects, log, head), leaves)
+    fixed, partial = _by_kind(log, grown.objects)
+    return StagedLog(
+        log=log,
+        old_size=head.size if head else TreeSize(0),
+        head=Head(
+            grown.edge.size, grown.root, keys.checkpoint(origin, grown.edge.size, grown.root)
+        ),
+        fixed=fixed,
+        partial=partial,
+        superseded=[log_key(log, path) for path in grown.superseded],
+    )
 
 
 def right_edge(objects: ObjectStore, log: LogId, head: Head | None) -> Edge:

@@ -6,7 +6,7 @@ index, under which rule, before anything is deleted. The entries, the tree and t
 that every earlier proof holds and the events are still counted. What a legal hold covers stays.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -82,12 +82,25 @@ class Retain:
         self._clock = clock
 
     def plan(self, log: LogId, rules: Mapping[str, int]) -> list[Expiry]:
-        """What would go, by class; changes nothing. Reads the segments that are old enough."""
+        """What would go, by class; changes nothing. Reads each segment that is old enough."""
         now_us = self._clock.now_us()
+        before_us = {name: now_us - days * _DAY_US for name, days in rules.items()}
+        going: dict[str, list[LeafIndex]] = {name: [] for name in rules}
+        held, end = dict.fromkeys(rules, 0), dict.fromkeys(rules, LeafIndex(0))
+        for segment in self._catalog.segments(log):
+            due = {name for name in rules if segment.recorded_us[1] < before_us[name]}
+            records = self._due(log, segment, due) if due else []
+            kept = self._erase.held(log, records)
+            for record in records:
+                if record.index in kept:
+                    held[_class_of(record)] += 1
+                else:
+                    going[_class_of(record)].append(record.index)
+            end |= dict.fromkeys(due, segment.end)
         return [
-            found
+            Expiry(log, name, days, end[name], tuple(going[name]), held[name])
             for name, days in sorted(rules.items())
-            if (found := self._expiry(log, name, days, now_us)) is not None
+            if going[name]
         ]
 
     def run(self, log: LogId, rules: Mapping[str, int]) -> list[Expiry]:
@@ -103,28 +116,14 @@ class Retain:
             self._erase.prune(log, entry, one.records)
         return done
 
-    def _expiry(self, log: LogId, name: str, days: int, now_us: int) -> Expiry | None:
-        old = [
-            segment
-            for segment in self._catalog.segments(log)
-            if segment.recorded_us[1] < now_us - days * _DAY_US
-        ]
-        found: list[Record] = []
-        for segment in old:
-            found += self._due(log, segment, name)
-        if not found:
-            return None
-        kept = self._erase.held(log, found)
-        going = tuple(record.index for record in found if record.index not in kept)
-        return Expiry(log, name, days, old[-1].end, going, len(kept)) if going else None
-
-    def _due(self, log: LogId, segment: Segment, name: str) -> Sequence[Record]:
+    def _due(self, log: LogId, segment: Segment, classes: Collection[str]) -> Sequence[Record]:
+        """The records of these classes of which anything is left."""
         return [
             record
             for record in self._archive.records(log, segment.start, segment.end)
             if record.event_id
             and len(erased_sections(record)) < len(SECTIONS)
-            and _class_of(record) == name
+            and _class_of(record) in classes
         ]
 
 

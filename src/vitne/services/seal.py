@@ -116,10 +116,11 @@ class Seal:
         """Logs of which nothing that is listed waits."""
 
     def recover(self) -> int:
-        """Drop hot rows that are sealed, and files that no catalog lists; how many went.
+        """Drop hot rows that are sealed, and files that no catalog lists; how many went."""
+        with self._one_at_a_time:
+            return self._recover()
 
-        Only while nothing is being sealed.
-        """
+    def _recover(self) -> int:
         gone, listed = 0, set()
         for info in self._store.logs():
             first = self._store.first_index(info.log)
@@ -165,9 +166,10 @@ class Seal:
 
     def seal_now(self, log: LogId) -> Segment | None:
         """Seal what is published of a log, whatever its size and age; None if that is nothing."""
-        self.settle(log)
-        span = aged_range(self._shown(log), self._limits)
-        return None if span is None else self.seal(SealJob("seal", log, *span))
+        with self._one_at_a_time:
+            self.settle(log)
+            span = aged_range(self._shown(log), self._limits)
+            return None if span is None else self.seal(SealJob("seal", log, *span))
 
     def seal(self, job: SealJob) -> Segment:
         """Seal one range that follows on the last segment. Errors as `SealRunner.run`."""
@@ -219,21 +221,29 @@ class Seal:
         self._calm.discard(log)
         segment = replace(sealed.run.segment, record=self._listed.size(log))
         run = replace(sealed.run, segment=segment)
+        told = self._listed.told(log)
         self._index_log.append(log, run, sealed.counter)
-        self._tell_of(log)
+        if told == segment.record:  # as always, but for what a crash left
+            self._tell_one(log, segment.record)
+            self._listed.set_told(log, segment.record + 1)
+        else:
+            self._tell_of(log)
         return segment
 
     def _tell_of(self, log: LogId) -> None:
-        """S5: a segment entry for every record that has none yet."""
+        """S5: a segment entry for every record that has none yet; a crash may have hidden one."""
         told, size = self._listed.told(log), self._listed.size(log)
         if told == size:
             return
         self._index_log.publish(log)
         written = self._written(log, told)
         for position in range(max(told, written), size):
-            record = self._listed.records(log, position, position + 1)[0]
-            self._tell(log, [SegmentEntry(0, position, leaf_hash(record))])
+            self._tell_one(log, position)
         self._listed.set_told(log, size)
+
+    def _tell_one(self, log: LogId, position: int) -> None:
+        (record,) = self._listed.records(log, position, position + 1)
+        self._tell(log, [SegmentEntry(0, position, leaf_hash(record))])
 
     def _written(self, log: LogId, told: int) -> int:
         """One more than the newest position that an entry tells of: one may be lost to a crash."""
@@ -272,7 +282,7 @@ class Seal:
             IntegrityError: the rows give another run than is listed.
         """
         old = run.segment
-        again = self._runner.run(SealJob("seal", log, old.start, old.end)).run.segment
+        again = self._runner.run(SealJob("again", log, old.start, old.end)).run.segment
         if (again.gap_count, again.run_root) != (old.gap_count, old.run_root):
             raise IntegrityError("the rows give another run than is listed", where=log)
         return replace(again, record=old.record)

@@ -37,9 +37,12 @@ _NICE: Final = 5
 
 
 class SealJob(Struct, frozen=True):
-    """Make one segment of [start, end): of hot rows, or of segments that are there."""
+    """Make one segment of [start, end): of hot rows, or of segments that are there.
 
-    kind: Literal["seal", "merge"]
+    `again`: of hot rows whose run is listed already, so that only the files are wanted.
+    """
+
+    kind: Literal["seal", "merge", "again"]
     log: LogId
     start: LeafIndex
     end: LeafIndex
@@ -53,7 +56,7 @@ class Sealed(Struct, frozen=True):
     run: SealedRun
     """Its segment has no position yet."""
     counter: bytes
-    """Encoded `CoverageCounter` as of its end; `b""` for a merge."""
+    """Encoded `CoverageCounter` as of its end; `b""` of what is merged or made again."""
 
 
 class SealPorts(Struct, frozen=True):
@@ -126,11 +129,13 @@ def run_job(job: SealJob, ports: SealPorts) -> Sealed:
         IntegrityError: records are missing, differ from what is published, or from the file.
         StorageError: it cannot be written.
     """
-    store = ports.hot if job.kind == "seal" else ports.archive
+    store = ports.archive if job.kind == "merge" else ports.hot
     if job.kind == "merge":
         ports.archive.refresh(job.log)
     made = ports.archive.write(job.log, StoredRange(store, job.log, job.start, job.end))
     segment = replace(made, level=job.level)
+    if job.kind == "again":
+        return Sealed(SealedRun(segment, b"", b""), b"")
     published = Published(ports.objects, job.log)
     entries = published.entries(job.start, job.end)
     counter = _counted(job, ports, entries)

@@ -162,7 +162,7 @@ class House:
             cleared=self.witnessing.may_publish,
             moved=self.witnessing.moved,
         )
-        self.seal = seal_of(adapters, settings, runner, self.index_log, self.append)
+        self.seal = seal_of(adapters, settings, runner, self.index_log, self.append, self.cosigned)
         self.sealer = Sealer(self.seal, runner, settings.seal_check_ms / 1000)
         self.erase = erase_of(adapters, self.append, self.seal)
         self.holds = Holds(adapters.erasure, own, adapters.clock, adapters.ids)

@@ -7,6 +7,7 @@ from vitne.ports import (
 from vitne.services.append import Append, AppendLimits
 from vitne.services.archived import Find
 from vitne.services.conflict import Conflicts
+from vitne.services.cosigned import Cosigned
 from vitne.services.erase import Erase
 from vitne.services.fsck_log import Stores
 from vitne.services.incident import Incidents
@@ -65,9 +66,14 @@ def runner_of(adapters: Adapters, logs: Logs) -> SealRunner:
 
 
 def seal_of(
-    adapters: Adapters, settings: Settings, runner: SealRunner, index_log: IndexLog, append: Append
+    adapters: Adapters,
+    settings: Settings,
+    runner: SealRunner,
+    index_log: IndexLog,
+    append: Append,
+    cosigned: Cosigned,
 ) -> Seal:
-    """What seals."""
+    """What seals. Readers prove by cosigned heads, so merged runs wait for those."""
     return Seal(
         store=adapters.store,
         catalog=adapters.segments,
@@ -78,7 +84,7 @@ def seal_of(
         index_log=index_log,
         listed=adapters.index_log,
         tell=append.control,
-        covered=index_log.covers,
+        covered=cosigned.covers,
         limits=SealLimits(settings.seal_entries, settings.seal_age_s * _SECOND_US),
     )
 
