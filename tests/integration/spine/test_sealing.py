@@ -13,8 +13,6 @@ from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
 from vitne.core.entry import SEGMENT
-from vitne.core.note import Signer, parse_note
-from vitne.core.signature import COSIGNATURE
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import CursorError, IntegrityError, NotFoundError, UnavailableError
 from vitne.services.reply import Arrival
@@ -158,60 +156,6 @@ def test_small_segments_are_put_together(spine: Any) -> None:
     assert sorted(kept) == sorted(s.key for s in listed if ".parquet" in s.key)
 
 
-def test_a_merged_run_waits_for_the_head_that_readers_prove_by(tmp_path: Path) -> None:
-    """It took over once it was published: a reader under the cosigned head found nothing there."""
-    auditor = Signer("auditor.example/index", bytes(32), COSIGNATURE)
-    policy = tmp_path / "index-policy.txt"
-    policy.write_text(f"witness auditor {auditor.vkey}\nquorum auditor\n")
-    own = _Own(tmp_path / "vitne", seal_entries=64, index_policy=str(policy))
-    for count in (4, 12):
-        own.send(count)
-        own.publish()
-        own.house.seal.seal_now(ACME)
-    house = own.house
-    before = house.adapters.segments.segments(ACME)
-
-    assert house.seal.merge(ACME) is None
-    assert house.seal.settle(ACME) == []
-    assert house.adapters.segments.segments(ACME) == before
-
-    head = house.index_log.checkpoint(ACME)
-    assert head is not None
-    text, _ = parse_note(head)
-    cosigned = head + auditor.sign(text, 1_800_000_000)
-    house.objects.replace({"log/acme/index/checkpoint.cosigned": cosigned.encode()})
-    (merged,) = house.seal.settle(ACME)
-    assert (merged.start, merged.end, merged.level) == (0, before[-1].end, 1)
-    assert house.adapters.segments.segments(ACME) == [merged]
-    assert house.fsck.run().clean
-    house.close()
-
-
-def test_nothing_is_erased_or_merged_while_a_question_has_a_log_sealed(spine: Any) -> None:
-    """A question's sealing held no lock: rows read before an erasure came back as a segment."""
-    fill(spine, 1, 5)
-    seal, free = spine.house.seal, list[bool]()
-
-    class Looking:
-        """Tells whether another thread could begin while a job runs."""
-
-        def __init__(self, runner: Any) -> None:
-            self._runner = runner
-
-        def run(self, job: SealJob) -> Any:
-            """The job, once it is known."""
-            lock = seal.exclusive()
-            other = threading.Thread(target=lambda: free.append(lock.acquire(blocking=False)))
-            other.start()
-            other.join()
-            return self._runner.run(job)
-
-    seal._runner = Looking(seal._runner)  # noqa: SLF001 - looks from inside a job
-
-    assert seal.seal_now(ACME) is not None
-    assert free == [False]
-
-
 def test_what_a_crash_left_is_dropped_at_the_next_start(spine: Any) -> None:
     """Killed after the catalog listed a segment: its rows; before it: files that nobody names."""
     fill(spine, 1, 40)
@@ -318,12 +262,11 @@ def test_pages_neither_skip_nor_repeat_whatever_happens_meanwhile(
 class _Own:
     """A house over a folder, driven by steps."""
 
-    def __init__(self, folder: Path, seal_entries: int = 8, index_policy: str = "") -> None:
+    def __init__(self, folder: Path) -> None:
         settings = Settings(
             folder=str(folder),
             free_bytes_min=0,
-            index_policy=index_policy,
-            seal_entries=seal_entries,
+            seal_entries=8,
             seal_process=False,
             prepare_processes=0,
         )

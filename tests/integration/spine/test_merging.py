@@ -1,0 +1,81 @@
+"""Merged runs wait for readers, and whatever changes segments waits for each other."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+from vitne.core.note import Signer, parse_note
+from vitne.core.signature import COSIGNATURE
+from vitne.core.types import LogId
+from vitne.services.reply import Arrival
+from vitne.services.seal_worker import SealJob
+from vitne.settings import Settings
+from vitne.testing import sample_event, sample_key
+from vitne.wiring import House, open_house
+
+ACME = LogId("acme")
+
+
+def send(house: House, first: int, last: int) -> None:
+    """Take these events, and publish them."""
+    body = json.dumps([sample_event(number) for number in range(first, last)]).encode()
+    house.ingest.submit(body, "json", sample_key("acme"), Arrival())
+    house.append.write(house.append.waiting.take(1_000))
+    while house.publish.run_once().more:
+        pass
+
+
+def test_a_merged_run_waits_for_the_head_that_readers_prove_by(tmp_path: Path) -> None:
+    """It took over once it was published: a reader under the cosigned head found nothing there."""
+    auditor = Signer("auditor.example/index", bytes(32), COSIGNATURE)
+    policy = tmp_path / "index-policy.txt"
+    policy.write_text(f"witness auditor {auditor.vkey}\nquorum auditor\n")
+    settings = Settings(folder=str(tmp_path / "v"), free_bytes_min=0, index_policy=str(policy))
+    house = open_house(settings, create=True, serving=False)
+    house.append.create(ACME)
+    for first, last in ((1, 5), (5, 17)):
+        send(house, first, last)
+        house.seal.seal_now(ACME)
+    before = house.adapters.segments.segments(ACME)
+
+    assert house.seal.merge(ACME) is None
+    assert house.seal.settle(ACME) == []
+    assert house.adapters.segments.segments(ACME) == before
+
+    head = house.index_log.checkpoint(ACME)
+    assert head is not None
+    text, _ = parse_note(head)
+    cosigned = head + auditor.sign(text, 1_800_000_000)
+    house.objects.replace({"log/acme/index/checkpoint.cosigned": cosigned.encode()})
+    (merged,) = house.seal.settle(ACME)
+    assert (merged.start, merged.end, merged.level) == (0, before[-1].end, 1)
+    assert house.adapters.segments.segments(ACME) == [merged]
+    assert house.fsck.run().clean
+    house.close()
+
+
+def test_nothing_is_erased_or_merged_while_a_question_has_a_log_sealed(spine: Any) -> None:
+    """A question's sealing held no lock: rows read before an erasure came back as a segment."""
+    spine.send([sample_event(number) for number in range(1, 5)])
+    spine.publish()
+    seal, free = spine.house.seal, list[bool]()
+
+    class Looking:
+        """Tells whether another thread could begin while a job runs."""
+
+        def __init__(self, runner: Any) -> None:
+            self._runner = runner
+
+        def run(self, job: SealJob) -> Any:
+            """The job, once it is known."""
+            lock = seal.exclusive()
+            other = threading.Thread(target=lambda: free.append(lock.acquire(blocking=False)))
+            other.start()
+            other.join()
+            return self._runner.run(job)
+
+    seal._runner = Looking(seal._runner)  # noqa: SLF001 - looks from inside a job
+
+    assert seal.seal_now(ACME) is not None
+    assert free == [False]
