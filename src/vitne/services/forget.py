@@ -18,8 +18,8 @@ class Forget:
         self._clock = clock
         self._dedupe_us = dedupe_us
 
-    def run_once(self, most: int = 100_000) -> int:
-        """Forget up to `most` ids; how many went.
+    def run_once(self, most: int = 20_000) -> int:
+        """Forget up to `most` ids, by default as many as hold up nobody; how many went.
 
         An id is kept while its row is hot, however old: what is forgotten must be sealed, since
         that is where a very late retry is looked for.

@@ -44,15 +44,17 @@ INSERT INTO seen (log_no, event_id, leaf_index, digest, recorded_us) VALUES /*ro
 SELECT event_id, leaf_index, digest, recorded_us FROM seen
 WHERE log_no = ? AND event_id IN (VALUES /*rows*/(?));
 
+-- forgettable --
+-- The oldest ids of version 7. They sort by their own time, so a prefix of 6 bytes (milliseconds)
+-- is a bound on it.
+SELECT log_no, event_id FROM seen INDEXED BY seen_by_age
+WHERE substr(event_id, 7, 1) BETWEEN x'70' AND x'7f' AND recorded_us < ?
+  AND event_id < ?
+ORDER BY recorded_us LIMIT ?;
+
 -- forget --
--- One short step of forgetting: the oldest ids of version 7. They sort by their own time, so a
--- prefix of 6 bytes (milliseconds) is a bound on it.
-DELETE FROM seen WHERE (log_no, event_id) IN (
-  SELECT log_no, event_id FROM seen INDEXED BY seen_by_age
-  WHERE substr(event_id, 7, 1) BETWEEN x'70' AND x'7f' AND recorded_us < ?
-    AND event_id < ?
-  ORDER BY recorded_us LIMIT ?
-);
+-- One at a time: for `(log_no, event_id) IN (SELECT ...)` SQLite reads every id of the log.
+DELETE FROM seen WHERE log_no = ? AND event_id = ?;
 
 -- note_forgotten --
 INSERT INTO forgotten (one, before_us) VALUES (1, ?)

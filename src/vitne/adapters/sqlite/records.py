@@ -109,8 +109,10 @@ class SqliteRecords(SqliteSearch):
             step = min(STEP_ROWS, most - forgotten)
             with self._database.writing() as connection:
                 values = (before_us, time_prefix(before_us), step)
-                went = connection.execute(query("forget"), values).rowcount
+                old = connection.execute(query("forgettable"), values).fetchall()
+                went = len(old)
                 if went:
+                    connection.executemany(query("forget"), old)
                     connection.execute(query("note_forgotten"), (before_us,))
             forgotten += went
             if went < step:
