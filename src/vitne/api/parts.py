@@ -8,7 +8,7 @@ from typing import Final
 from vitne.api.access import Access
 from vitne.api.answers import AnswersDoor, answer_routes
 from vitne.api.app import Application
-from vitne.api.cosignatures import CosignaturesDoor, cosignature_routes
+from vitne.api.auditors import AuditorsDoor, auditor_routes
 from vitne.api.erasure import ErasureDoor, erasure_routes, hold_routes
 from vitne.api.events import EventsDoor, Timing
 from vitne.api.finding import FindingDoor, finding_routes
@@ -71,7 +71,7 @@ def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) 
         *showing_routes(ShowingDoor(house.show, access, told), reads),
         *tenant_routes(TenantsDoor(access, house.state, _LogKeysOf(house)), reads),
         *log_routes(log, reads),
-        *cosignature_routes(CosignaturesDoor(log, house.witnessed), reads),
+        *auditor_routes(AuditorsDoor(log, house.auditors, house.witnessed), reads),
         *stream_routes(StreamsDoor(house.streams, access, told), reads),
         *source_key_routes(SourceKeysDoor(house.source_keys, access), reads),
         *erasure_routes(erasure, reads),
@@ -135,7 +135,10 @@ def _integrity(house: House) -> str:
 
 
 def _witnesses(house: House) -> str:
-    """A witness that is not reached stops nothing; one that contradicts a log does."""
+    """A witness that is not reached stops nothing; one that contradicts a log does.
+
+    An auditor's objection does not either: events must be taken all the same.
+    """
     kinds = [incident.kind for incident in house.incidents.all()]
     told = []
     if ahead := kinds.count("ahead"):

@@ -14,7 +14,8 @@ from vitne.cli.output import Json, Output, plain
 from vitne.cli.published_files import FolderFiles, HttpFiles, open_files
 from vitne.cli.signing_keys import read_policy, read_signer
 from vitne.core.note import Signer
-from vitne.core.signature import ED25519
+from vitne.core.objection import Objection
+from vitne.core.signature import COSIGNATURE, ED25519
 from vitne.core.times import format_utc
 from vitne.errors import (
     BadInputError,
@@ -24,7 +25,7 @@ from vitne.errors import (
     VerificationError,
 )
 from vitne.evidence import bundle_document, fraud
-from vitne.evidence.auditing import AuditState
+from vitne.evidence.auditing import AUDIT_RULES, AuditState
 from vitne.evidence.policy import Policy, policy_of_keys
 from vitne.services.audit import Audited, audit_once, find_fraud
 
@@ -92,6 +93,7 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
         try:
             auditor.run()
         except VerificationError as error:
+            auditor.object(error)
             return _failed(out, error, where, report)
         except UnavailableError as error:
             if not follow:
@@ -143,6 +145,25 @@ class _Auditor:
         if isinstance(self._files, HttpFiles):
             self._files.push(found.index_note + line)
         return line
+
+    def object(self, error: VerificationError) -> None:
+        """Tell the log what is wrong, signed, so that its answers name it."""
+        files, signer = self._files, self._signer
+        if not isinstance(files, HttpFiles) or signer is None or error.rule not in AUDIT_RULES:
+            return
+        if signer.kind != COSIGNATURE:
+            self._out.note("the log is not told: that needs a key of type 0x04")
+            return
+        try:
+            origin = (files.get("checkpoint") or b"").decode("utf-8", "replace").partition("\n")[0]
+            if not self._policy.log(origin):
+                return
+            text = Objection(f"{origin}/index", error.rule, error.where, error.message).text()
+            files.object(f"{text}\n{signer.sign(text, time.time_ns() // 1_000_000_000)}")
+        except (BadInputError, UnavailableError) as refused:
+            self._out.note(f"the log is not told: {refused}")
+            return
+        self._out.note("The log was told: its answers name this objection.")
 
 
 def _policies(

@@ -57,7 +57,15 @@ class HttpFiles:
         self._http.close()
 
     def push(self, note: str) -> None:
-        """Bring a cosignature of the index log.
+        """Bring a cosignature of the index log. Raises as `_bring`."""
+        self._bring("cosignatures", note)
+
+    def object(self, note: str) -> None:
+        """Bring an objection to the index log. Raises as `_bring`."""
+        self._bring("objections", note)
+
+    def _bring(self, what: str, note: str) -> None:
+        """Post a note about the index log.
 
         Raises:
             BadInputError: the address is not that of a log of a Vitne server.
@@ -66,7 +74,7 @@ class HttpFiles:
         found = _LOG.fullmatch(self._url)
         if found is None:
             raise BadInputError("expected https://…/log/<tenant>", where=self._url)
-        url = f"{found[1]}/v1/logs/{found[2]}/index/cosignatures"
+        url = f"{found[1]}/v1/logs/{found[2]}/index/{what}"
         try:
             reply = self._http.post(
                 url, content=note.encode(), headers={"content-type": "text/plain"}
@@ -77,7 +85,7 @@ class HttpFiles:
         if reply.is_error:
             said = reply.text[:300]
             raise UnavailableError(
-                f"the log did not take the cosignature: {reply.status_code} {said}", where=url
+                f"the log did not take it: {reply.status_code} {said}", where=url
             )
 
 

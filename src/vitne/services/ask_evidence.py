@@ -252,6 +252,7 @@ class Assembly:
             not_taken=self._not_taken,
             weaker={grade: len(held) for grade, held in weaker.items()},
             covered_to=gathering.covered,
+            uncosigned=gathering.heads.uncosigned,
         )
         return coverage, known, limits
 
@@ -271,13 +272,17 @@ class Assembly:
         return facts, counter
 
     def _troubled(self) -> list[LimitFacts]:
-        """That the log is not published any more, if so: what was logged since may be lacking."""
-        trouble = self._others.trouble(self._sought.log)
-        if not trouble:
-            return []
-        low, high = self._place.window_us
-        text = f"the log is not published any more: {trouble}"
-        return [LimitFacts("log_halted", "", low, high, text[:512])]
+        """That the log is not published any more, or that an auditor objects to its index.
+
+        What was logged since may be lacking; what the index does not tell may be there.
+        """
+        log, (low, high) = self._sought.log, self._place.window_us
+        trouble, objection = self._others.trouble(log), self._others.objection(log)
+        told = {
+            "log_halted": f"the log is not published any more: {trouble}" if trouble else "",
+            "index_disputed": objection,
+        }
+        return [LimitFacts(code, "", low, high, text[:512]) for code, text in told.items() if text]
 
     @cached_property
     def _beside(self) -> dict[Grade, list[int]]:

@@ -6,7 +6,7 @@ under the two checkpoints that it was given.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -45,6 +45,10 @@ class Heads(Struct, frozen=True):
 
     log_note: str
     index_note: str
+    index_newest: int = 0
+    """Size of the newest head of the index log, whoever signed it."""
+    lacking: Sequence[str] = ()
+    """Names of those who have not cosigned that one."""
 
     @property
     def log(self) -> Checkpoint:
@@ -55,6 +59,15 @@ class Heads(Struct, frozen=True):
     def index(self) -> Checkpoint:
         """That of the index log."""
         return Checkpoint.parse(parse_note(self.index_note)[0])
+
+    @property
+    def uncosigned(self) -> str:
+        """That records are not used for want of cosignatures, in a sentence; `""`: all are."""
+        more = self.index_newest - self.index.size
+        if more <= 0 or not self.lacking:
+            return ""
+        names = ", ".join(self.lacking)
+        return f"The newest {more:,} records of the index are not used: no cosignature by {names}."
 
 
 class Reach(Struct, frozen=True):
@@ -214,11 +227,9 @@ class Gathering:
         gap = GapFacts(segment.record, found.leaves, found.path, found.postings)
         return Run(segment, data, record, gap)
 
-    def postings(self, run: Run, wanted: Sequence[bytes]) -> Iterator[int]:
+    def postings(self, run: Run, wanted: Sequence[bytes]) -> Sequence[int]:
         """Log indices of a run that hold some other keys."""
-        found = self._reach.gaps.gaps(self._log, run.segment, wanted)
-        for held in found.postings.values():
-            yield from held
+        return self._reach.gaps.postings(self._log, run.segment, wanted)
 
     @cached_property
     def tail(self) -> dict[int, bytes]:
@@ -231,7 +242,7 @@ class Gathering:
         if end - start > TAIL_MAX:
             raise UnavailableError(
                 f"the index is {end - start:,} entries behind the log",
-                hint="ask again in a minute, or about an earlier period",
+                hint=self.heads.uncosigned or "ask again in a minute, or about an earlier period",
                 retry_after_s=60,
             )
         return dict(enumerate(self.tiles.entries(start, end), start)) if end > start else {}

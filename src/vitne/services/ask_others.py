@@ -66,6 +66,9 @@ class GapFound(Protocol):
 class GapSource(Protocol):
     """The index of the segments (`ports.Archive`)."""
 
+    def postings(self, log: LogId, segment: Any, keys: Sequence[bytes]) -> Sequence[int]:  # noqa: ANN401 - whatever kind of segment its catalog lists
+        """Log indices of one segment that hold any of some keys, ascending; without a proof."""
+
     def gaps(self, log: LogId, segment: Any, keys: Sequence[bytes]) -> GapFound:  # noqa: ANN401 - whatever kind of segment its catalog lists
         """What one segment says about 17-byte tagged keys."""
 
@@ -104,5 +107,9 @@ class Others(Struct, frozen=True):
     """(log, checkpoint note) → time stamps over it."""
     trouble: Callable[[LogId], str]
     """Why the log is not published any more; `""` if it is."""
+    objection: Callable[[LogId], str] = lambda _log: ""
+    """What an auditor has against the index; `""`: nothing."""
+    behind: Callable[[LogId], tuple[int, Sequence[str]]] = lambda _log: (0, ())
+    """Size of the newest head of the index log, and who has not cosigned it yet, by name."""
     nudge: Callable[[], None] = lambda: None
     """Publish now."""

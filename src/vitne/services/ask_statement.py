@@ -121,6 +121,8 @@ class Known(Struct, frozen=True):
     """(source, event type, reason) → how many."""
     weaker: Mapping[Grade, int]
     covered_to: int
+    uncosigned: str = ""
+    """Why records of the index are not used, in a sentence; `""`: all are."""
 
 
 def state(place: Place, known: Known) -> Statement:
@@ -144,7 +146,7 @@ def state(place: Place, known: Known) -> Statement:
         weaker=dict(known.weaker),
         sentences=[],
     )
-    return replace(made, sentences=list(_sentences(place, made, sources)))
+    return replace(made, sentences=list(_sentences(place, made, sources, known.uncosigned)))
 
 
 def _counts(counts: Coverage) -> dict[str, int]:
@@ -268,7 +270,9 @@ def _quarantined(place: Place, known: Known, names: frozenset[str] | None) -> It
 # ---------------------------------------------------------------- sentences
 
 
-def _sentences(place: Place, made: Statement, sources: Sequence[SourceSeen]) -> Iterator[str]:
+def _sentences(
+    place: Place, made: Statement, sources: Sequence[SourceSeen], uncosigned: str
+) -> Iterator[str]:
     low, high = (format_utc(max(at, 0))[:19] + "Z" for at in place.window_us)
     asked = place.wish
     a, b = place.range
@@ -282,6 +286,8 @@ def _sentences(place: Place, made: Statement, sources: Sequence[SourceSeen]) -> 
     yield from _about_streams(made)
     if made.tail:
         yield f"The newest {made.tail:,} entries were given whole: no index covers them yet."
+        if uncosigned:
+            yield uncosigned
     for one in made.quarantined[:_NAMED_MAX]:
         named = one.source or "a source that is not named"
         yield f"{one.events} events of {named} are quarantined, and were not searched."

@@ -51,6 +51,11 @@ class Cosigned:
         """What a witness has against a log or its index log, in a sentence; `""`: nothing."""
         return self._incidents.reason(log)
 
+    def objection(self, log: LogId) -> str:
+        """What an auditor has against the index log of a log, in a sentence; `""`: nothing."""
+        found = self._incidents.objection(index_log_id(log))
+        return found.reason if found else ""
+
     def _newest(self, tree: LogId) -> str | None:
         if not self._policies.base(tree).asks:
             return Published(self._objects, tree).checkpoint()

@@ -59,6 +59,18 @@ class Gathering:
             head.size == size and wanted & head.found.keys() for head in self._heads.values()
         )
 
+    def lacking(self, policy: Policy) -> list[str]:
+        """Keys of a policy that have cosigned no head beyond the newest that met it, by name."""
+        said = {
+            vkey for head in self._heads.values() if head.size > self.size for vkey in head.found
+        }
+        return sorted({key.name for key in policy.witnesses.values() if key.vkey not in said})
+
+    def newest_s(self, vkey: str) -> int:
+        """When a key cosigned last, as far as is known; 0: never."""
+        times = [head.found[vkey].time_s for head in self._heads.values() if vkey in head.found]
+        return max(times, default=0)
+
     def add(self, note: str, head: Checkpoint, found: Iterable[Verified]) -> bool:
         """Add verified cosignatures of a head; whether any is new.
 

@@ -122,8 +122,18 @@ class WitnessedHeads:
             else:
                 self._waiting_s[tree] = time.monotonic()
 
-    def take(self, tree: LogId, note: str) -> int:
-        """Take cosignatures that somebody brings; by how many keys of the policy.
+    def behind(self, tree: LogId) -> tuple[int, Sequence[str]]:
+        """Size of the newest head, and whose cosignatures the quorum may be waiting for.
+
+        Nobody, if that head met the quorum, or if no quorum is asked for.
+        """
+        gathering, newest = self.gathering(tree), self.size(tree) or 0
+        if not self._policies.base(tree).asks or gathering.size >= newest:
+            return newest, ()
+        return newest, gathering.lacking(self._policies.policy(tree))
+
+    def take(self, tree: LogId, note: str) -> Sequence[Verified]:
+        """Take cosignatures that somebody brings; those by keys of the policy.
 
         Args:
             tree: whose.
@@ -143,7 +153,7 @@ class WitnessedHeads:
         if self.root(tree, head.size) != head.root:
             raise ConflictError("this is no head of this tree", where=head.origin)
         self.gather(tree, _alone(opened), head, found)
-        return len(found)
+        return found
 
     def _read_kept(self, tree: LogId, gathering: Gathering) -> None:
         kept = self._objects.get(log_key(tree, COSIGNED))

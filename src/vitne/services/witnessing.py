@@ -109,11 +109,20 @@ class Witnessing:
         """Stop again what an earlier run had to stop."""
         names = {place.witness.name for place, _ in self._askers}
         for incident in self._incidents.load():
-            if incident.witness in names:
+            if incident.kind == "objection":
+                self._remember(incident)
+            elif incident.witness in names:
                 self._stop(incident)
             else:
                 _LOG.warning("not asked any more: %s (%s)", incident.witness, incident.reason)
                 self._incidents.drop(incident)
+
+    def _remember(self, incident: WitnessIncident) -> None:
+        """An auditor's objection stops nothing; it counts as long as the policy names its key."""
+        named = self._policies.base(incident.tree).policy.witnesses.values()
+        if incident.witness not in {key.name for key in named}:
+            _LOG.warning("no auditor any more: %s (%s)", incident.witness, incident.reason)
+            self._incidents.drop(incident)
 
     def start(self, logs: Sequence[LogId]) -> None:
         """Begin to ask, about every log once."""

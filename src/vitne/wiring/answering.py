@@ -13,12 +13,13 @@ from vitne.services.ask_sources import Sources
 from vitne.services.batches import Batches
 from vitne.services.cosigned import Cosigned
 from vitne.services.index_log import IndexLog
-from vitne.services.logkeys import LogKeys
+from vitne.services.logkeys import LogKeys, index_log_id
 from vitne.services.logs import Logs
 from vitne.services.policies import PolicyTexts
 from vitne.services.publish import Publish
 from vitne.services.publisher import Publisher
 from vitne.services.sealer import Sealer
+from vitne.services.witness_heads import WitnessedHeads
 from vitne.wiring.adapters import Adapters
 
 Erased = Callable[[LogId, int], Mapping[Section, int]]
@@ -34,6 +35,7 @@ def ask_of(  # noqa: PLR0913 - what it stands on
     cosigned: Cosigned,
     policies: PolicyTexts,
     erased: Erased,
+    witnessed: WitnessedHeads,
     batches: Batches,
     index_log: IndexLog,
     publish: Publish,
@@ -69,6 +71,8 @@ def ask_of(  # noqa: PLR0913 - what it stands on
         seal_on_demand=sealer.seal_on_demand,
         stamps=stamps,
         trouble=trouble,
+        objection=cosigned.objection,
+        behind=lambda log: witnessed.behind(index_log_id(log)),
         nudge=publisher.nudge,
     )
     return Ask(reach, keys, logs, sources, others)

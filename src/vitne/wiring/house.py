@@ -48,11 +48,11 @@ from vitne.wiring.services import (
     streams_of,
     writer_of,
 )
-from vitne.wiring.witnessing import policies_of, witnessing_of
+from vitne.wiring.witnessing import auditors_of, policies_of, witnessing_of
 
 _LOG = logging.getLogger("vitne")
 _DAY_US = 86_400_000_000
-_FORGET_INTERVAL_S = 300
+_FORGET_INTERVAL_S = 10
 _ANCHOR_LOOK_S = 60
 _SILENCE_LOOK_S = 60
 _WITNESS_LOOK_S = 300
@@ -103,6 +103,9 @@ class House:
         self.cosigned = Cosigned(adapters.objects, self.policies, self.incidents)
         self.witnessed = WitnessedHeads(self.policies, adapters.heads, adapters.objects)
         self.own = OwnEvents(self.ingest, "api" if serving else "cli")
+        self.auditors = auditors_of(
+            adapters, self.policies, self.witnessed, self.incidents, own=self.own
+        )
         self.witnessing = witnessing_of(
             adapters,
             settings,
@@ -213,6 +216,7 @@ class House:
             self.sources,
             cosigned=self.cosigned,
             policies=self.policies,
+            witnessed=self.witnessed,
             erased=self.erase.erased_by,
             batches=self.batches,
             index_log=self.index_log,

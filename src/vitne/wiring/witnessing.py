@@ -11,6 +11,7 @@ from vitne.core.note import Verifier
 from vitne.core.times import format_utc
 from vitne.core.types import LogId
 from vitne.errors import ConfigurationError, VitneError
+from vitne.services.auditors import Auditors
 from vitne.services.logkeys import LogKeys
 from vitne.services.logs import Logs
 from vitne.services.own_events import OPERATOR, OwnEvents
@@ -21,7 +22,7 @@ from vitne.services.witnessing import Place, Witnessing
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
 
-__all__ = ["INCIDENT_TYPE", "policies_of", "witnessing_of"]
+__all__ = ["INCIDENT_TYPE", "auditors_of", "policies_of", "witnessing_of"]
 
 INCIDENT_TYPE: Final = "system.pipeline.witness_refused"
 
@@ -60,6 +61,20 @@ def witnessing_of(  # noqa: PLR0913 - what it stands on
         halt=halt,
         tell=lambda incident: _tell(own, incident),
         interval_s=settings.witness_interval_ms / 1000,
+    )
+
+
+def auditors_of(
+    adapters: Adapters,
+    policies: PolicyTexts,
+    heads: WitnessedHeads,
+    incidents: WitnessIncidents,
+    *,
+    own: OwnEvents,
+) -> Auditors:
+    """What takes the word of auditors."""
+    return Auditors(
+        policies, heads, incidents, adapters.clock, lambda incident: _tell(own, incident)
     )
 
 
@@ -115,6 +130,7 @@ def _tell(own: OwnEvents, incident: WitnessIncident) -> None:
             "our_size": incident.our_size,
             "their_size": incident.their_size,
             "proven": bool(incident.note),
+            **({"said": incident.said} if incident.said else {}),
         },
     }
     try:

@@ -319,7 +319,7 @@ def test_a_cosignature_that_is_brought_is_checked(
     with pytest.raises(Exception, match=r"."):
         watched.house.witnessed.take(ACME, BRING[name](head.note, line))
 
-    assert watched.house.witnessed.take(ACME, head.note + line) == 1
+    assert len(watched.house.witnessed.take(ACME, head.note + line)) == 1
 
 
 @pytest.mark.parametrize(

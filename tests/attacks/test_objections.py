@@ -1,0 +1,303 @@
+"""An index log that omits a posting, as an auditor finds it: every answer names the objection."""
+
+import base64
+import importlib.util
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from msgspec.structs import replace
+
+from vitne.adapters.clock import SystemClock
+from vitne.core import keys as key_rules
+from vitne.core.checkpoint import Checkpoint
+from vitne.core.gap import GapLeaf, Run, build_run
+from vitne.core.grow import Edge, grow
+from vitne.core.merkle import leaf_hash, root
+from vitne.core.note import Signer, sign
+from vitne.core.objection import Objection
+from vitne.core.tile import TileReader
+from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
+from vitne.services.logkeys import LogKeys
+from vitne.settings import Settings
+from vitne.wiring import folder_adapters
+
+QUESTION = {
+    "ask": "did_touch",
+    "actor": "usr_3",
+    "target": "customer/cus_1",
+    "to": "2020-01-01",
+}
+"""About a period before the log, so that nothing but an objection can limit the answer."""
+
+UP_TO_NOW = {name: value for name, value in QUESTION.items() if name != "to"}
+
+
+@pytest.fixture(scope="session")
+def world() -> ModuleType:
+    """`tests/witness_world.py`."""
+    name = "vitne_test_witness_world"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            name, Path(__file__).parents[1] / "witness_world.py"
+        )
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+class Audited:
+    """A server whose index log an auditor must cosign, and the key of that index log."""
+
+    def __init__(self, world: ModuleType, folder: Path) -> None:
+        self.world, self.folder = world, folder
+        self.server = world.ServerProcess(folder / "data")
+        key = str(folder / "a.key")
+        self.vkey = world.vitne("witness", "key", "a.example", "--out", key)["vkey"]
+        (folder / "index.policy").write_text(f"witness a {self.vkey}\nquorum a\n")
+        adapters = folder_adapters(Settings(folder=str(folder / "data")))
+        self.vault = LogKeys(adapters.vault)
+        adapters.close()
+        self.start()
+        found = self.server.keys()
+        (folder / "log.policy").write_text(f"log {found['log_key']}\nquorum none\n")
+        self.signer = self.vault.index_signer(Origin(found["origin"]))
+
+    def start(self) -> None:
+        """Serve."""
+        self.server.start(
+            index_policy=self.folder / "index.policy", seal_entries=20, seal_check_ms=20
+        )
+
+    def grow(self, records: int) -> int:
+        """Send events until the index log is larger; its size."""
+        self.server.send(50)
+        note = self.server.await_size("index/checkpoint", records + 1)
+        return int(note.split("\n")[1])
+
+    def audit(self, url: str = "", status: int = 0) -> Any:
+        """Run the auditor, on the server or on whoever stands before it."""
+        return self.world.vitne(
+            "audit-index",
+            f"{url or self.server.url}/log/acme",
+            *("--policy", str(self.folder / "log.policy")),
+            *("--key", str(self.folder / "a.key")),
+            status=status,
+            VITNE_API_KEY=self.server.key,
+        )
+
+    def ask(self) -> Any:
+        """The question's answer."""
+        with self.server.client() as client:
+            reply = client.post("/v1/answers", json=QUESTION)
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+    def get(self, path: str) -> bytes | None:
+        """A published file."""
+        with self.server.client() as client:
+            reply = client.get(f"/log/acme/{path}")
+        return reply.content if reply.status_code == 200 else None
+
+    def false_index(self) -> dict[str, bytes]:
+        """The index log, its last record without one posting of usr_77; signed by its own key."""
+        size = int((self.get("index/checkpoint") or b"").split(b"\n")[1])
+        tiles = TileReader(lambda path: self.get(f"index/{path}"), TreeSize(size))
+        records = list(tiles.entries(0, size))
+        start, end = (int(word) for word in records[-1].split(b"\n")[2].split(b" ")[:2])
+        log_size = int((self.get("checkpoint") or b"").split(b"\n")[1])
+        entries = TileReader(self.get, TreeSize(log_size)).entries(start, end)
+        leaves = [one.encode() for one in without_one_posting(build_run(start, entries))]
+        lines = records[-1].split(b"\n")
+        made = base64.b64encode(root([leaf_hash(leaf) for leaf in leaves]))
+        assert len(lines[4].split(b" ")) == 2
+        lines[4] = b"%d %s" % (len(leaves), made)
+        records[-1] = b"\n".join(lines)
+        tree = Checkpoint(
+            Origin(self.signer.name), TreeSize(size), root([leaf_hash(one) for one in records])
+        )
+        files = {f"index/{path}": data for path, data in grow(Edge(), records).objects.items()}
+        return files | {"index/checkpoint": sign(tree.text(), [self.signer]).encode()}
+
+
+def without_one_posting(run: Run) -> list[GapLeaf]:
+    """The gap leaves of a run that tells of one event fewer of its actor."""
+    at = next(
+        at
+        for at, leaf in enumerate(run.leaves)
+        if leaf.key[0] == key_rules.ACTOR and leaf.count > 1
+    )
+    left = run.postings[at][1:]
+    false = replace(
+        run.leaves[at],
+        count=len(left),
+        first=left[0],
+        postings_root=root([leaf_hash(one.to_bytes(8, "big")) for one in left]),
+    )
+    return [*run.leaves[:at], false, *run.leaves[at + 1 :]]
+
+
+class Liar:
+    """Stands before a server, and shows another index log than it has."""
+
+    def __init__(self, audited: Audited) -> None:
+        files, base = audited.false_index(), audited.server.url
+        self.objections: list[bytes] = []
+        liar = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                shown = files.get(self.path.removeprefix("/log/acme/"))
+                if shown is not None:
+                    self._reply(200, shown)
+                    return
+                reply = httpx.get(base + self.path, headers=self._headers())
+                self._reply(reply.status_code, reply.content)
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                liar.objections.append(body)
+                reply = httpx.post(base + self.path, content=body, headers=self._headers())
+                self._reply(reply.status_code, reply.content)
+
+            def _headers(self) -> dict[str, str]:
+                return {"authorization": self.headers["authorization"]}
+
+            def _reply(self, status: int, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def audited(world: ModuleType, tmp_path: Path) -> Iterator[Audited]:
+    """A server that runs, and its auditor."""
+    made = Audited(world, tmp_path)
+    yield made
+    made.server.stop()
+
+
+def operators_events(folder: Path) -> list[tuple[str, str]]:
+    """Types and results of what the operator's log of a stopped server holds."""
+    adapters = folder_adapters(Settings(folder=str(folder)))
+    log = LogId("vitne")
+    size = LeafIndex(adapters.store.log(log).next_index)
+    rows = [
+        *adapters.archive.records(log, LeafIndex(0), size),
+        *adapters.store.records(log, LeafIndex(0), size),
+    ]
+    adapters.close()
+    return [(row.facets.type, row.facets.outcome) for row in rows]
+
+
+def codes(answer: Any) -> list[str]:
+    return [reason["code"] for reason in answer["reasons"]]
+
+
+def test_an_index_that_omits_one_posting_is_objected_to_in_every_answer(
+    audited: Audited,
+) -> None:
+    records = audited.grow(0)
+    audited.audit()
+    assert audited.ask()["verdict"] == "disproved"
+
+    audited.grow(records)
+    liar = Liar(audited)
+    told = audited.audit(liar.url, status=1)
+    liar.close()
+
+    assert told["error"]["rule"] == "record"
+    found = audited.ask()
+    assert (found["verdict"], codes(found)) == ("undecidable", ["limit:index_disputed"])
+    (reason,) = found["reasons"]
+    assert "the auditor a.example objects to the index log: record " in reason["text"]
+    with audited.server.client() as client:
+        assert client.get("/readyz").status_code == 200, "events must be taken all the same"
+
+    # It outlives a restart, and ends when the same auditor finds the index log to be true.
+    audited.server.stop()
+    told = operators_events(audited.folder / "data")
+    assert ("system.pipeline.witness_refused", "failed") in told
+    audited.start()
+    assert audited.ask()["verdict"] == "undecidable"
+    audited.audit()
+    assert audited.ask()["verdict"] == "disproved"
+
+    # Nobody can bring it again.
+    with audited.server.client() as client:
+        again = client.post("/v1/logs/acme/index/objections", content=liar.objections[0])
+    assert again.status_code == 409
+    assert audited.ask()["verdict"] == "disproved"
+
+
+def test_whoever_has_not_cosigned_is_named_where_records_are_not_used(audited: Audited) -> None:
+    records = audited.grow(0)
+    audited.audit()
+    audited.grow(records)
+
+    with audited.server.client() as client:
+        found = client.post("/v1/answers", json=UP_TO_NOW).json()
+
+    assert any(
+        "records of the index are not used: no cosignature by a.example" in sentence
+        for sentence in found["coverage"]["sentences"]
+    )
+
+
+def objection(signer: Signer, origin: str, time_s: int, said: str = "record 1 is false") -> str:
+    text = Objection(origin, "record", "record 1", said).text()
+    return f"{text}\n{signer.sign(text, time_s)}"
+
+
+def test_only_the_auditors_own_word_about_this_log_is_an_objection(audited: Audited) -> None:
+    audited.grow(0)
+    audited.audit()
+    own = Signer.from_skey((audited.folder / "a.key").read_text().strip())
+    stranger = Signer("a.example", bytes(32), own.kind)
+    index, now_s = audited.signer.name, SystemClock().now_us() // 1_000_000
+    bad = {
+        "by a stranger's key of the same name": objection(stranger, index, now_s + 5),
+        "of another log": objection(own, index.replace("acme", "beta"), now_s + 5),
+        "older than its cosignature": objection(own, index, 5),
+        "of a time to come": objection(own, index, now_s + 86_400),
+        "no objection": f"hello\n\n{own.sign('hello' + chr(10), now_s + 5)}",
+        "no note": "hello",
+        "not signed": Objection(index, "record", "", "false").text(),
+    }
+    statuses = {}
+    with audited.server.client() as client:
+        for name, note in bad.items():
+            reply = client.post("/v1/logs/acme/index/objections", content=note.encode())
+            statuses[name] = reply.status_code
+        long = client.post("/v1/logs/acme/index/objections", content=b"x" * 100_000)
+    nobody = httpx.post(
+        f"{audited.server.url}/v1/logs/acme/index/objections",
+        content=objection(own, index, now_s + 5).encode(),
+    )
+
+    assert statuses == dict.fromkeys(bad, 400) | {"older than its cosignature": 409}
+    assert [long.status_code, nobody.status_code] == [413, 401]
+    assert audited.ask()["verdict"] == "disproved"
