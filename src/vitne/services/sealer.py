@@ -65,14 +65,14 @@ class Sealer:
     def seal_on_demand(self, log: LogId, wait_s: float) -> bool:
         """Seal what is published of a log now, for a question that would have a long tail.
 
-        At most once a minute for each log; any thread may ask.
+        At most once a minute for each log: in between nothing is done. Any thread may ask.
 
         Args:
             log: whose.
             wait_s: how long to wait for it.
 
         Returns:
-            Whether all that was published when it was asked is sealed.
+            Whether all that was published when it was asked has been sealed by this.
         """
         demand = _Demand(log)
         with self._asking:
