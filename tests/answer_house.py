@@ -296,6 +296,12 @@ class AnswerHouse:
             {at: run.postings[at] for at in positions if run.leaves[at].key in keys},
         )
 
+    def postings(self, log: LogId, segment: Indexed, keys: Sequence[bytes]) -> list[int]:
+        """See `GapSource`."""
+        return sorted(
+            {at for held in self.gaps(log, segment, keys).postings.values() for at in held}
+        )
+
     # ------------------------------------------------------------ asking
 
     def wish(self, members: Mapping[str, Any]) -> Wish:

@@ -245,7 +245,8 @@ def event(
     index: int, *, version: int = 7, id_ms: int = 0, at_us: int | None = None, **core: Any
 ) -> Record:
     """A record of an event, its facets derived from `core` as intake does."""
-    targets = "".join(f"{t['type']}/{t['id']}\n" for t in core.get("targets", ()))
+    shown = dict.fromkeys(f"{t['type']}/{t['id']}\n" for t in core.get("targets", ()))
+    targets = "".join(shown)
     core.setdefault("type", "crm.customer.viewed")
     core.setdefault("actor", {"id": f"usr_{index % 3}"})
     occurred_us = index * 10 if at_us is None else at_us

@@ -3,10 +3,15 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from vitne.core.fields import Reading, field
+from vitne.core.gap import GapLeaf, keys_of
+from vitne.core.merkle import leaf_hash
+from vitne.core.multiproof import multiproof_root
 from vitne.core.source_summary import summarize
 from vitne.core.types import LeafIndex, LogId
+from vitne.errors import NotFoundError
 
 ACME = LogId("acme")
 START, END = LeafIndex(0), LeafIndex(1 << 40)
@@ -143,3 +148,72 @@ def test_issuers_are_those_of_all_segments(sealing: Any, rows: list[Any]) -> Non
     issuer = field("issuer")
     events = [row for row in rows if row.event_id]
     assert found == {name for row in events for name in Reading(row).values(issuer) or ("",)}
+
+
+# ---------------------------------------------------------------- gap leaves
+
+ABSENT = [
+    b"\x05" + bytes(16),
+    b"\x05" + b"\xf0" * 16,
+    b"\x01" + b"\x77" * 16,
+    b"\x07" + b"\xff" * 16,
+]
+"""Before, between and behind the keys of a segment, and of kinds that it holds nothing of."""
+
+
+def test_every_key_is_answered_by_a_leaf_and_all_that_hold_it(
+    sealing: Any, rows: list[Any]
+) -> None:
+    sealing.seal(rows[:5])
+    segment = sealing.seal(rows[5:])
+    held: dict[bytes, list[int]] = {}
+    for row in rows[5:]:
+        for key in keys_of(row.entry):
+            held.setdefault(key, []).append(row.index)
+
+    found = sealing.archive.gaps(ACME, segment, [*held, *ABSENT])
+
+    leaves = {place: GapLeaf.decode(data) for place, data in found.leaves}
+    assert list(leaves) == sorted(leaves)
+    assert {leaves[place].key: indices for place, indices in found.postings.items()} == held
+    assert all(leaves[place].count == len(of) for place, of in found.postings.items())
+    for key in (*held, *ABSENT):
+        assert [leaf for leaf in leaves.values() if leaf.key <= key < leaf.next], key.hex()
+    hashes = [(place, leaf_hash(data)) for place, data in found.leaves]
+    assert multiproof_root(segment.gap_count, hashes, found.path) == segment.run_root
+
+
+def test_one_key_is_proved_alone_and_an_absent_one_too(sealing: Any, rows: list[Any]) -> None:
+    segment = sealing.seal(rows)
+    key = keys_of(rows[3].entry)[0]
+
+    for asked, count in ((key, 1), *((one, 0) for one in ABSENT)):
+        found = sealing.archive.gaps(ACME, segment, [asked])
+
+        ((place, data),) = found.leaves
+        leaf = GapLeaf.decode(data)
+        assert leaf.key <= asked < leaf.next
+        assert len(found.postings) == count
+        root = multiproof_root(segment.gap_count, [(place, leaf_hash(data))], found.path)
+        assert root == segment.run_root
+    assert sealing.archive.gaps(ACME, segment, []).leaves == []
+
+
+def test_postings_are_those_of_the_gap_leaves(sealing: Any, rows: list[Any]) -> None:
+    sealing.seal(rows[:5])
+    segment = sealing.seal(rows[5:])
+    held = {key for row in rows[5:] for key in keys_of(row.entry)}
+
+    for asked in ([], ABSENT, [min(held)], [min(held), max(held), *ABSENT], sorted(held)):
+        proved = sealing.archive.gaps(ACME, segment, asked).postings.values()
+        expected = sorted({at for of in proved for at in of})
+        assert sealing.archive.postings(ACME, segment, asked) == expected
+
+
+def test_a_segment_that_is_gone_answers_for_no_key(sealing: Any, rows: list[Any]) -> None:
+    segment = sealing.seal(rows)
+    gone = replace(segment, key=f"{segment.key}.gone", index_key=f"{segment.index_key}.gone")
+
+    for asked in (sealing.archive.gaps, sealing.archive.postings):
+        with pytest.raises(NotFoundError):
+            asked(ACME, gone, ABSENT)

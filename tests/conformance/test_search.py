@@ -204,7 +204,7 @@ def test_an_erased_part_has_no_texts(fill: Any, make: Any) -> None:
         whole.event_id,
         whole.keyring,
         type(whole.parts)(core=None, payload=None, person=None),
-        whole.facets,
+        type(whole.facets)(whole.facets.occurred_us),
     )
     store = fill([erased])
 

@@ -114,7 +114,7 @@ def records(draw: st.DrawFn, index: int) -> Record:
         payload_record=raw,
         person_record=None if gone else b"",
     )
-    shown = [f"{target['type']}/{target['id']}" for target in targets]
+    shown = dict.fromkeys(f"{target['type']}/{target['id']}" for target in targets)
     facets = Facets(
         occurred_us=occurred_us,
         type=core["type"],

@@ -71,8 +71,16 @@ __all__ = [
 ]
 
 
-def build(facts: Facts) -> bytes:
-    """The bytes of a bundle, not yet sealed.
+Sign = Callable[[str], str]
+"""Makes a signed note of a text, under `<origin>/receipt`."""
+
+
+def build(facts: Facts, sign: Sign | None = None) -> bytes:
+    """The bytes of a bundle.
+
+    Args:
+        facts: what it says.
+        sign: seals it, as `seal` does; None: it is not sealed yet.
 
     Raises:
         BadInputError: the facts do not fit each other or the form; `where` names the member.
@@ -102,22 +110,24 @@ def build(facts: Facts) -> bytes:
         stamps=[StampMember(one.kind, one.over, one.token) for one in facts.stamps],
         limits=_limits(facts.limits),
     )
-    return _checked(bundle)
+    return _checked(bundle if sign is None else _sealed(bundle, sign))
 
 
-def seal(data: bytes, sign: Callable[[str], str]) -> bytes:
+def seal(data: bytes, sign: Sign) -> bytes:
     """The same bundle with a seal: who exported it.
 
     Args:
         data: what `build` made; a seal that is there is replaced.
-        sign: makes a signed note of a text, under `<origin>/receipt`.
+        sign: as above.
 
     Raises:
         DecodeError: the bytes are no bundle.
     """
-    bundle = replace(read(data), seal=UNSET)
-    note = sign(seal_text(bundle.origin, encode(bundle)))
-    return _checked(replace(bundle, seal=note))
+    return _checked(_sealed(replace(read(data), seal=UNSET), sign))
+
+
+def _sealed(bundle: Bundle, sign: Sign) -> Bundle:
+    return replace(bundle, seal=sign(seal_text(bundle.origin, _encoded(bundle))))
 
 
 def postings_window(indices: Sequence[int], a: int, b: int) -> tuple[int, list[int], list[Hash]]:
@@ -145,10 +155,7 @@ def postings_window(indices: Sequence[int], a: int, b: int) -> tuple[int, list[i
 
 def _checked(bundle: Bundle) -> bytes:
     """Its bytes, if they read back as what they were made of."""
-    try:
-        data = encode(bundle)
-    except (TypeError, ValueError, UnicodeEncodeError) as error:
-        raise BadInputError(f"the facts have no JSON form: {error}") from error
+    data = _encoded(bundle)
     if len(data) > MAX_BYTES:
         raise TooLargeError(
             f"the bundle would have {len(data):,} bytes; at most {MAX_BYTES:,} are allowed",
@@ -159,6 +166,13 @@ def _checked(bundle: Bundle) -> bytes:
     except DecodeError as error:
         raise BadInputError(f"no bundle: {error.message}", where=error.where) from error
     return data
+
+
+def _encoded(bundle: Bundle) -> bytes:
+    try:
+        return encode(bundle)
+    except (TypeError, ValueError, UnicodeEncodeError) as error:
+        raise BadInputError(f"the facts have no JSON form: {error}") from error
 
 
 def _question(asked: Question) -> QuestionMember:

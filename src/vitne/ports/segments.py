@@ -123,6 +123,15 @@ class Archive(Searchable, Protocol):
         None: they cannot say, since some have too many issuers to list, or a key is gone.
         """
 
+    def postings(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> list[int]:
+        """Log indices of a segment that hold any of some 17-byte tagged keys, ascending.
+
+        The same as `gaps` says, without its proof.
+
+        Raises:
+            NotFoundError: the segment is gone, merged into another.
+        """
+
     def gaps(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> GapAnswer:
         """What a segment says of keys, from its index alone.
 

@@ -41,7 +41,7 @@ from vitne.errors import (
 )
 from vitne.evidence import bundle
 from vitne.evidence.bundle import Answer, Policies
-from vitne.evidence.bundle_build import Facts, build, seal
+from vitne.evidence.bundle_build import Facts, build
 from vitne.evidence.bundle_document import MAX_BYTES
 from vitne.evidence.policy import parse_policy
 from vitne.services.ask_evidence import Assembly, Collected, Sought
@@ -121,7 +121,7 @@ class Ask:
         self._sources = sources
         self._others = others
         self._pause = pause
-        self._values = Values(reach.store, reach.archive)
+        self._values = Values(reach.store, reach.archive, reach.gaps, reach.catalog)
         self._landmarks = LandmarkService(reach.gaps, reach.catalog)
 
     def answer(self, log: LogId, wish: Wish, doer: Doer, reading: Reading) -> Answered:
@@ -273,7 +273,8 @@ class Ask:
                 hint="ask again in a minute",
                 retry_after_s=60 if note else 1,
             )
-        return Heads(note, index)
+        newest, lacking = self._others.behind(log)
+        return Heads(note, index, newest, lacking)
 
     def _seal(self, log: LogId, needed: int) -> bool:
         """Have the index cover the entries below `needed`; whether it does better now."""
@@ -295,7 +296,7 @@ class Ask:
 
     def _sealed(self, facts: Facts, origin: Origin) -> bytes:
         signer = self._keys.receipt_signer(origin)
-        data = seal(build(facts), lambda text: sign(text, [signer]))
+        data = build(facts, lambda text: sign(text, [signer]))
         if len(data) > MAX_BYTES:
             raise AnswerTooLargeError(
                 f"the evidence of {len(facts.opened):,} events has {len(data):,} bytes;"

@@ -94,8 +94,8 @@ class LandmarkService:
             if known.upto < tiles.size:
                 for segment in self._catalog.segments(log):
                     if known.upto < segment.end <= tiles.size:
-                        found = self._gaps.gaps(log, segment, _TAGGED).postings.values()
-                        self._take(known, tiles, sorted(at for held in found for at in held))
+                        found = self._gaps.postings(log, segment, _TAGGED)
+                        self._take(known, tiles, found)
                         known.upto = segment.end
                 while known.upto < tiles.size:
                     end = min(known.upto + _AT_ONCE, tiles.size)

@@ -5,7 +5,8 @@ whose open core names the value, and which has exactly one key of that kind, tie
 (transparency-log §6.3, rule 18).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from vitne.core import keys
@@ -16,20 +17,25 @@ from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import BadInputError
 from vitne.ports import Archive, RecordStore
+from vitne.services.ask_others import GapSource, IndexedCatalog
 
 __all__ = ["Values", "binds"]
 
-_LOOKED_AT: Final = (1, 16, 256)
-"""How many of the newest events of a value are tried as a binding, one number after the other."""
+_LOOKED_AT: Final = 256
+"""How many of the newest events of a value are tried as a binding."""
 _ISSUERS_MAX: Final = 64
 
 
 class Values:
     """Looks values up in the hot rows and the segments. Any thread may ask."""
 
-    def __init__(self, store: RecordStore, archive: Archive) -> None:
+    def __init__(
+        self, store: RecordStore, archive: Archive, gaps: GapSource, catalog: IndexedCatalog
+    ) -> None:
         self._store = store
         self._archive = archive
+        self._gaps = gaps
+        self._catalog = catalog
 
     def issuer(self, log: LogId, actor: str, given: str | None) -> str:
         """Who vouches for an actor's id; `""`: nobody is named.
@@ -91,13 +97,22 @@ class Values:
 
         One of the newest of that value; None: none of those that were looked at does.
         """
-        where = _value(key[0], parts)
-        for limit in _LOOKED_AT:
-            for searched in (self._store, self._archive):
-                for record in searched.scan(log, where, LeafIndex(0), end, limit):
-                    if binds(record, key):
-                        return record
-        return None
+        hot = self._store.scan(log, _value(key[0], parts), LeafIndex(0), end, _LOOKED_AT)
+        either = chain(hot, self._sealed(log, key, end))
+        return next((record for record in either if binds(record, key)), None)
+
+    def _sealed(self, log: LogId, key: bytes, end: LeafIndex) -> Iterator[Record]:
+        """The newest sealed events that hold a key; few are read at first, since one is enough."""
+        left, step = _LOOKED_AT, 1
+        for segment in reversed(self._catalog.segments(log)):
+            if segment.start >= end:
+                continue
+            held = [at for at in self._gaps.postings(log, segment, [key]) if at < end]
+            while held and left:
+                some = held[-min(step, left) :]
+                del held[-len(some) :]
+                left, step = left - len(some), step * 4
+                yield from reversed(self._archive.fetch(log, [LeafIndex(at) for at in some]))
 
 
 def binds(record: Record, key: bytes) -> bool:

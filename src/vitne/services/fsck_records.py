@@ -19,6 +19,7 @@ from vitne.core.entry import (
     decode,
 )
 from vitne.core.event import ValidEvent
+from vitne.core.facets import facets_of
 from vitne.core.keyring import leaves_of
 from vitne.core.keys import stream_id
 from vitne.core.record import Facets, Parts, Record
@@ -279,7 +280,6 @@ def _as_valid(parts: Parts) -> ValidEvent:
     if occurred_us is None:
         raise ValueError("occurred_at is no time")
     targets = tuple(dict.fromkeys([(one.type, one.id) for one in core.targets]))
-    lines = "\n".join(["", *[f"{kind}/{name}" for kind, name in targets], ""]) if targets else ""
     return ValidEvent(
         event_id=bytes.fromhex(core.id.replace("-", "")),
         tenant="",
@@ -297,7 +297,7 @@ def _as_valid(parts: Parts) -> ValidEvent:
         payload=parts.payload or b"",
         person=parts.person or b"",
         digest=b"",
-        facets=Facets(occurred_us, core.type, core.actor.id, core.outcome.result, lines),
+        facets=facets_of(core_part, occurred_us),
     )
 
 

@@ -18,9 +18,11 @@ from vitne.adapters.archive.index import Values, build
 from vitne.adapters.archive.lookup import Lookup
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.core import entry as entries
+from vitne.core.facets import facets_of
 from vitne.core.filter import Equals
 from vitne.core.gap import build_run
 from vitne.core.ids import to_text
+from vitne.core.multiproof import multiproof
 from vitne.core.record import Facets, Parts, Record
 from vitne.core.types import Hash, LeafIndex, LogId
 from vitne.errors import IntegrityError, VitneError
@@ -48,7 +50,7 @@ def event(
         event_id,
         b"k" * 16,
         Parts(core=encode(known | (core or {}))),
-        Facets(500 + index, "crm.a.viewed", f"usr_{index % 3}", "", ""),
+        facets_of(encode(known | (core or {})), 500 + index),
     )
 
 
@@ -214,7 +216,7 @@ def test_a_core_part_comes_back_to_the_byte_whatever_stands_in_its_ids(
 ) -> None:
     record = event(3, core=core)
 
-    assert to_records(to_table([record]), [record.entry]) == [record]
+    assert to_records(to_table([record]), [3], [record.entry]) == [record]
 
 
 @given(st.data())
@@ -237,9 +239,10 @@ def test_any_parts_come_back_to_the_byte(data: st.DataObject) -> None:
         data.draw(st.sampled_from([record.parts.core, None])),
         *(data.draw(st.one_of(st.just(b""), documents)) for _ in range(5)),
     )
-    record = msgspec.structs.replace(record, parts=parts)
+    facets = record.facets if parts.core else Facets(record.facets.occurred_us)
+    record = msgspec.structs.replace(record, parts=parts, facets=facets)
 
-    assert to_records(to_table([record]), [record.entry]) == [record]
+    assert to_records(to_table([record]), [3], [record.entry]) == [record]
 
 
 KEYS = st.lists(
@@ -281,6 +284,53 @@ def test_a_key_that_many_entries_hold_is_found_with_all_of_them() -> None:
 
     assert list(lookup.positions(common)) == list(range(900))
     assert list(lookup.positions(rare)) == [7, 307, 607]
+
+
+def _answers(data: bytes, keys: Sequence[bytes]) -> object:
+    """Everything that an index says of some keys and ids."""
+    lookup = Lookup(data, "it.idx")
+    places = sorted({lookup.find_leaf(key) for key in keys})
+    return (
+        lookup.head,
+        [list(lookup.positions(key)) for key in keys],
+        [lookup.leaf(place) for place in places],
+        multiproof(lookup.node, lookup.leaf_count, places),
+        [lookup.find(at.to_bytes(16, "big")) for at in range(0, 700, 7)],
+    )
+
+
+def test_each_damaged_byte_of_an_index_is_found_or_never_read() -> None:
+    """It is checked page by page, as it is read."""
+    held = [event(at, keys=[b"\x01" + (at * 77).to_bytes(16, "big")]).entry for at in range(700)]
+    ids = [at.to_bytes(16, "big") for at in range(700)]
+    data = build(9, held, ids, Values(frozenset({"x"}), frozenset())).data
+    keys = [b"\x01" + (at * 77).to_bytes(16, "big") for at in (3, 350, 699, 700)]
+    good = _answers(data, keys)
+
+    found = 0
+    for at in range(len(data)):
+        bad = bytearray(data)
+        bad[at] ^= 0x20
+        try:
+            assert _answers(bytes(bad), keys) == good, at
+        except IntegrityError:
+            found += 1
+    assert found > len(data) // 2
+    for end in (0, 5, 23, 24, 100, 4096, len(data) - 4, len(data) - 1):
+        with pytest.raises(IntegrityError) as error:
+            Lookup(data[:end], "it.idx")
+        assert error.value.where == "it.idx"
+    with pytest.raises(IntegrityError):
+        Lookup(data + bytes(4))
+
+
+def test_an_index_of_another_version_is_told_from_a_damaged_one() -> None:
+    data = build(0, [event(0).entry], [b""], Values(frozenset(), frozenset())).data
+
+    with pytest.raises(IntegrityError, match="another version") as error:
+        Lookup(data.replace(b"vitidx3", b"vitidx2", 1))
+
+    assert "fsck --rebuild" in error.value.hint
 
 
 def test_a_segment_takes_no_more_entries_than_positions_can_name() -> None:

@@ -77,6 +77,7 @@ def test_sealing_twice_replaces_the_seal(facts: Any, log: Any) -> None:
     once = seal(build(facts), log.sign_seal)
 
     assert seal(once, log.sign_seal) == once
+    assert build(facts, log.sign_seal) == once
     assert verify(once).seal.state == "held"
 
 

@@ -12,6 +12,7 @@ from vitne.adapters.archive.duck import Duck
 from vitne.adapters.archive.files import EntrySource, SegmentFiles
 from vitne.adapters.archive.index import run_of
 from vitne.adapters.archive.listed import Listed
+from vitne.adapters.archive.lookup import Lookup
 from vitne.adapters.archive.make import make
 from vitne.adapters.archive.plan import KeyOf
 from vitne.adapters.archive.search import SegmentSearch
@@ -129,17 +130,17 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         index = self._objects.get(segment.index_key) if segment.index_key else None
         if index is None:
             found.append((segment.index_key or segment.key, "the index is missing"))
-        elif not found and make(log, self.records(log, segment.start, segment.end)).index != index:
-            found.append((segment.index_key, "the index is not that of the records"))
+        if not found and index is not None:
+            made = make(log, self.records(log, segment.start, segment.end))
+            if made.index != index:
+                found.append((segment.index_key, "the index is not that of the records"))
+            if not self._files.holds(segment, made.table):
+                found.append((segment.key, "what searches go by is not that of the records"))
         return found
 
     def gaps(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> GapAnswer:
         """See the port."""
-        try:
-            lookup = self._files.lookup(segment)
-        except FileNotFoundError:
-            self.refresh(log)
-            raise NotFoundError("the segment is gone", where=segment.index_key) from None
+        lookup = self._lookup(log, segment)
         found = {lookup.find_leaf(key): key for key in keys}
         leaves = [(place, lookup.leaf(place)) for place in sorted(found)]
         path = multiproof(lookup.node, lookup.leaf_count, [place for place, _ in leaves])
@@ -153,6 +154,18 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
                 if leaf[8:25] in asked
             },
         )
+
+    def postings(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> list[int]:
+        """See the port."""
+        lookup = self._lookup(log, segment)
+        return sorted({segment.start + at for key in keys for at in lookup.positions(key)})
+
+    def _lookup(self, log: LogId, segment: Segment) -> Lookup:
+        try:
+            return self._files.lookup(segment)
+        except FileNotFoundError:
+            self.refresh(log)
+            raise NotFoundError("the segment is gone", where=segment.index_key) from None
 
     def run_of(self, start: LeafIndex, entries: Sequence[bytes]) -> tuple[int, Hash]:
         """See the port."""

@@ -7,14 +7,32 @@ import pyarrow as pa
 
 from vitne.adapters.archive.columns import RECORD_COLUMNS
 from vitne.adapters.archive.encode import restore
+from vitne.core.entry import HEADER
+from vitne.core.facets import facets_of
 from vitne.core.record import Facets, Parts, Record
+from vitne.core.types import LeafIndex
+
+_RECORDED, _OCCURRED = 5, 6
+"""Where times stand in a header."""
 
 
-def to_records(table: pa.Table, entries: Sequence[bytes]) -> list[Record]:
-    """The records of rows (`RECORD_COLUMNS`), given their entries in the same order."""
+def to_records(table: pa.Table, indices: Sequence[int], entries: Sequence[bytes]) -> list[Record]:
+    """The records of rows.
+
+    Args:
+        table: at least `RECORD_COLUMNS`.
+        indices: log index of each row.
+        entries: of each row.
+
+    Raises:
+        DecodeError: a core part is none.
+    """
     columns = [_values(table.column(name)) for name in RECORD_COLUMNS]
     rows = zip(*columns, strict=True)
-    return [_record(row, entry) for row, entry in zip(rows, entries, strict=True)]
+    return [
+        _record(LeafIndex(index), row, entry)
+        for index, row, entry in zip(indices, rows, entries, strict=True)
+    ]
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
@@ -24,20 +42,15 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     return found
 
 
-def _record(row: tuple[Any, ...], entry: bytes) -> Record:
-    index, recorded_us, occurred_us, event_id, type_, actor, outcome, targets = row[:8]
-    action_id, trace_id, keyring, core, *parts = row[8:]
+def _record(index: LeafIndex, row: tuple[Any, ...], entry: bytes) -> Record:
+    event_id, action_id, trace_id, keyring, core, *parts = row
+    header = HEADER.unpack_from(entry)
+    recorded_us, occurred_us = header[_RECORDED], header[_OCCURRED]
     if event_id is None:
         return Record(index, recorded_us, entry, keyring=keyring)
+    facets = Facets(occurred_us)
     if core is not None:
         core = restore(core, event_id, action_id, trace_id, occurred_us).encode()
-    shown = "\n".join(("", *targets, "")) if targets else ""
-    return Record(
-        index,
-        recorded_us,
-        entry,
-        event_id,
-        keyring,
-        Parts(core, *(None if part is None else part.encode() for part in parts)),
-        Facets(occurred_us, type_, actor, outcome, shown),
-    )
+        facets = facets_of(core, occurred_us)
+    kept = Parts(core, *(None if part is None else part.encode() for part in parts))
+    return Record(index, recorded_us, entry, event_id, keyring, kept, facets)

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -22,6 +22,8 @@ from vitne.ports import Segment
 _DESCRIBED: Final = 32
 """Descriptions of files that are kept, some 2 MB each."""
 _OPEN_INDEXES: Final = 4096
+_GROUPS: Final = 16
+"""Groups of rows that are unpacked together, by several threads: some megabytes."""
 
 EntrySource = Callable[[LogId, LeafIndex, LeafIndex], list[bytes]]
 """(log, start, end) → the entries [start, end) from the published bundles."""
@@ -101,14 +103,16 @@ class SegmentFiles:
         """The records at log indices [start, end), which lie in the segment, ascending."""
         first, last = start - segment.start, end - segment.start
         rows = self._rows(segment, range(first, last))
-        return to_records(rows, self._entries(log, LeafIndex(start), LeafIndex(end)))
+        entries = self._entries(log, LeafIndex(start), LeafIndex(end))
+        return to_records(rows, range(start, end), entries)
 
     def fetch(self, log: LogId, segment: Segment, positions: Sequence[int]) -> list[Record]:
         """The records at some positions of the segment, which ascend, in that order."""
         if not positions:
             return []
         rows = self._rows(segment, positions)
-        return to_records(rows, self._entries_at(log, segment, positions))
+        indices = [segment.start + position for position in positions]
+        return to_records(rows, indices, self._entries_at(log, segment, positions))
 
     def columns(self, segment: Segment, names: Sequence[str]) -> pa.Table:
         """Some columns of all rows."""
@@ -124,10 +128,11 @@ class SegmentFiles:
         return self._entries_at(log, segment, [position])[0]
 
     def _rows(self, segment: Segment, positions: Sequence[int]) -> pa.Table:
-        """The rows at ascending positions; one group of rows is unpacked at a time."""
+        """The rows at ascending positions; a few groups of rows are unpacked at a time."""
         groups: dict[int, list[int]] = {}
         for position in positions:
             groups.setdefault(position // ROW_GROUP_ROWS, []).append(position % ROW_GROUP_ROWS)
+        parts = [list(groups)[at : at + _GROUPS] for at in range(0, len(groups), _GROUPS)]
         with damage(segment.key):
             # A reader serves one thread at a time, so each call has its own; what is expensive to
             # read, the description of the file, is shared.
@@ -138,13 +143,7 @@ class SegmentFiles:
                 pre_buffer=False,  # for single groups it costs more than it saves
                 page_checksum_verification=True,
             ) as file:
-                tables = [
-                    file.read_row_group(group, list(RECORD_COLUMNS), use_threads=False).take(
-                        pa.array(rows, pa.int64())
-                    )
-                    for group, rows in groups.items()
-                ]
-            return pa.concat_tables(tables)
+                return pa.concat_tables([_take(file, part, groups) for part in parts])
 
     def _describe(self, segment: Segment) -> pq.FileMetaData:
         # Not by `FileMetaData.schema`, which ties the two into a cycle: megabytes until the
@@ -169,6 +168,15 @@ class SegmentFiles:
                 run = self._entries(log, first, LeafIndex(min(bundle_end, segment.end)))
             found.append(run[index - first])
         return found
+
+
+def _take(
+    file: pq.ParquetFile, part: Sequence[int], groups: Mapping[int, Sequence[int]]
+) -> pa.Table:
+    """Some rows of some groups; only the last group of a file has fewer rows than others."""
+    rows = [at * ROW_GROUP_ROWS + row for at, group in enumerate(part) for row in groups[group]]
+    whole = file.read_row_groups(part, list(RECORD_COLUMNS), use_threads=len(part) > 1)
+    return whole.take(pa.array(rows, pa.int64()))
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 `vitne.core.gap` is the plain form of the same sorting and hashing; a test holds one to the other.
 """
 
-import zlib
 from array import array
 from collections.abc import Sequence
 from typing import Final
@@ -16,13 +15,12 @@ from msgspec import Struct
 from vitne.adapters.archive.lookup import (
     BLOCK_KEYS,
     KEY_BYTES,
-    MAGIC,
     MANY,
     NUMBERED,
-    PREFIX,
     Head,
     need_little_endian,
 )
+from vitne.adapters.archive.pages import place, write_pages
 from vitne.adapters.archive.run_tree import Keys, RunTree, run_tree
 from vitne.core.entry import EVENT, HEADER_BYTES
 from vitne.core.gap import MAX_SEGMENT_ENTRIES, keys_of
@@ -181,12 +179,5 @@ def _few(values: frozenset[str]) -> tuple[str, ...] | None:
 
 
 def _file(sections: dict[str, bytes], head: Head) -> bytes:
-    body = bytearray()
-    places = {}
-    for name, data in sections.items():
-        places[name] = (len(body), len(data))
-        body += data + bytes(-len(data) % 8)
-    text = msgspec.json.encode(msgspec.structs.replace(head, sections=places))
-    rest = text + b" " * (-len(text) % 8) + bytes(body)
-    length = len(rest) - len(body)
-    return PREFIX.pack(MAGIC, length, zlib.crc32(rest)) + rest
+    whole = msgspec.structs.replace(head, sections=place(sections))
+    return write_pages(msgspec.json.encode(whole), sections)

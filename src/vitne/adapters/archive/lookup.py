@@ -3,8 +3,11 @@ r"""The index beside each segment: which entries hold a key, and where an event 
 It answers without reading entries, in microseconds, from about 30 bytes an event. It is a pure
 function of the segment's entries, event ids and facets, so it can be rebuilt and compared.
 
-    "vitidx2\n" · u32 length of the head · u32 CRC-32 of all that follows ·
-    head (JSON) · sections, each at a multiple of 8
+    "vitidx3\n" · u32 length of the head · u32 number of sums · u32 CRC-32 of head and sums ·
+    4 zero bytes · head (JSON) · sections, each at a multiple of 8 · sums
+
+`sums`      u32 per 4,096 bytes of the file that hold anything of a section: CRC-32 of that. What is
+            read is checked then, once, so that opening many indexes does not read them.
 
 `keys`      every distinct 17-byte key of the entries (stored and implied, transparency-log §3.4)
             without its kind, ascending; kinds are ranges. Key i is that of gap leaf i + 1: leaf 0
@@ -15,25 +18,24 @@ function of the segment's entries, event ids and facets, so it can be rebuilt an
 `roots`     32 bytes per key of `many`, in the order of the keys: the root of its postings.
 `numbers`   three u64 per key of kinds 4 and 7, in the order of the keys: smallest, largest and
             number of distinct stream numbers of its entries.
-`nodes`     32 bytes each: roots of the full subtrees of 32, 64, 128, … gap leaves, level by level.
+`nodes`     32 bytes each: roots of the full subtrees of 8, 16, 32, … gap leaves, level by level.
 `ids`       last 4 bytes of every event id, sorted; `id_positions`, u16, beside it.
 
-So a gap leaf is made from a few numbers, and its path from at most 32 of them and stored nodes.
+So a gap leaf is made from a few numbers, and its path from at most 8 of them and stored nodes.
 Numbers are little-endian.
 """
 
 import mmap
 import sys
-import zlib
 from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
-from struct import Struct as Layout
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from vitne.adapters.archive.pages import Part, Width, open_pages
 from vitne.core.gap import FIRST_KEY, GAP_MAGIC, LAST_KEY, LAYOUT, postings_root
 from vitne.core.keys import STREAM, STREAM_CONTROL
 from vitne.core.merkle import EMPTY_ROOT, leaf_hash, root
@@ -41,17 +43,14 @@ from vitne.core.strict import HASH_BYTES
 from vitne.core.types import Hash
 from vitne.errors import ConfigurationError, IntegrityError
 
-MAGIC: Final = b"vitidx2\n"
 BLOCK_KEYS: Final = 64
 MANY: Final = 255
 """A count that does not fit stands as this, and in `Head.many`."""
 KEY_BYTES: Final = 16
-NODE_LEVEL: Final = 5
-"""Level of the lowest nodes that are stored: subtrees of 32 gap leaves."""
+NODE_LEVEL: Final = 3
+"""Level of the lowest nodes that are stored: subtrees of 8 gap leaves."""
 NUMBERED: Final = (STREAM, STREAM_CONTROL)
 """Kinds whose gap leaves tell stream numbers."""
-PREFIX: Final = Layout("<8sII")
-"""Magic, length of the head, CRC-32 of everything that follows."""
 
 
 class Head(Struct, frozen=True):
@@ -76,33 +75,30 @@ class Lookup:
     """An open index, mapped into memory. Any thread may ask."""
 
     def __init__(self, data: "mmap.mmap | bytes", where: str = "") -> None:
-        """Read the head and check the whole once.
+        """Read and check the head; the rest is checked as it is read.
 
         Raises:
             IntegrityError: the bytes are no index, or damaged.
         """
         need_little_endian()
-        view = memoryview(data)
-        if len(view) < PREFIX.size:
-            raise IntegrityError("this is no index of a segment", where=where)
-        magic, length, crc = PREFIX.unpack_from(view)
-        if magic != MAGIC or zlib.crc32(view[PREFIX.size :]) != crc:
-            raise IntegrityError("the index of a segment is damaged", where=where)
-        start = PREFIX.size + length
-        self.head = msgspec.json.decode(view[PREFIX.size : start], type=Head)
-        body = view[start:]
+        pages, start, head = open_pages(memoryview(data), where)
+        self.head = msgspec.json.decode(head, type=Head)
         self._kinds = [(int(kind), span) for kind, span in self.head.kinds.items()]
         self._kinds.sort()
-        parts = {name: body[at : at + size] for name, (at, size) in self.head.sections.items()}
-        self._keys = parts["keys"]
-        self._counts = parts["counts"]
-        self._blocks = parts["blocks"].cast("I")
-        self._postings = parts["postings"].cast("H")
-        self._roots = parts["roots"]
-        self._numbers = parts["numbers"].cast("Q")
-        self._nodes = parts["nodes"]
-        self._ids = parts["ids"].cast("I")
-        self._id_positions = parts["id_positions"].cast("H")
+
+        def part(name: str, of: Width = "B") -> Part:
+            at, size = self.head.sections[name]
+            return Part(pages, start + at, size, of)
+
+        self._keys = part("keys")
+        self._counts = part("counts")
+        self._blocks = part("blocks", "I")
+        self._postings = part("postings", "H")
+        self._roots = part("roots")
+        self._numbers = part("numbers", "Q")
+        self._nodes = part("nodes")
+        self._ids = part("ids", "I")
+        self._id_positions = part("id_positions", "H")
         self._many = {int(at): count for at, count in self.head.many.items()}
         self._rank = {at: rank for rank, at in enumerate(sorted(self._many))}
         self._levels = _levels(self.leaf_count)
@@ -112,11 +108,8 @@ class Lookup:
         """Map a file. Raises `FileNotFoundError`, `IntegrityError`."""
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        found = cls(data, str(path))
-        # Checking went through all of it; looking up touches a few pages here and there.
-        data.madvise(mmap.MADV_DONTNEED)
-        data.madvise(mmap.MADV_RANDOM)
-        return found
+        data.madvise(mmap.MADV_RANDOM)  # looking up touches a few pages here and there
+        return cls(data, str(path))
 
     @property
     def leaf_count(self) -> int:

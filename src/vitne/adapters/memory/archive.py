@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from vitne.adapters.memory.search import MemorySearch
 from vitne.core.fields import Reading, field
-from vitne.core.gap import build_run, gap_leaves, run_root
+from vitne.core.gap import build_run, gap_leaves, keys_of, run_root
 from vitne.core.merkle import leaf_hash, root
 from vitne.core.multiproof import multiproof_ranges
 from vitne.core.record import Record
@@ -69,6 +69,14 @@ class MemoryArchive(MemorySearch):
             [root(hashes[start:end]) for start, end in ranges],
             {place: run.postings[place] for place in places if run.leaves[place].key in keys},
         )
+
+    def postings(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> list[int]:  # noqa: ARG002 - the port names it
+        """See the port."""
+        if segment.key not in self._files:
+            raise NotFoundError("the segment is gone", where=segment.key)
+        wanted = set(keys)
+        held = self._files[segment.key]
+        return [row.index for row in held if not wanted.isdisjoint(keys_of(row.entry))]
 
     def run_of(self, start: LeafIndex, entries: Sequence[bytes]) -> tuple[int, Hash]:
         """See the port."""
