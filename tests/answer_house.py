@@ -296,6 +296,9 @@ class AnswerHouse:
             {at: run.postings[at] for at in positions if run.leaves[at].key in keys},
         )
 
+    def expect(self, segments: Sequence[Indexed], keys: Sequence[bytes]) -> None:
+        """Nothing has to be read."""
+
     def postings(self, log: LogId, segment: Indexed, keys: Sequence[bytes]) -> list[int]:
         """See `GapSource`."""
         return sorted(

@@ -123,6 +123,12 @@ class Archive(Searchable, Protocol):
         None: they cannot say, since some have too many issuers to list, or a key is gone.
         """
 
+    def expect(self, segments: Sequence[Segment], keys: Sequence[bytes]) -> None:
+        """Begin to read what `postings` and `gaps` of many segments will need; never fails.
+
+        Only to save waiting for the disk once for each.
+        """
+
     def postings(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> list[int]:
         """Log indices of a segment that hold any of some 17-byte tagged keys, ascending.
 

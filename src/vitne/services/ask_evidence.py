@@ -295,9 +295,7 @@ class Assembly:
             return {}
         gathering, (a, b) = self._gathering, self._gathering.range
         wanted = [key.key for key in target_keys(self._sought.wish, self._sought.epochs)]
-        found = {
-            at for run in gathering.runs for at in gathering.postings(run, wanted) if a <= at < b
-        }
+        found = {at for at in gathering.postings(wanted) if a <= at < b}
         found |= {at for at, entry in gathering.tail.items() if holds(entry, set(wanted))}
         others = sorted(found - set(gathering.candidates))
         weak = weak_of(self._sources.over(self._sought.log, LeafIndex(gathering.size)), others)

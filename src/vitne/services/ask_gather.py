@@ -212,6 +212,7 @@ class Gathering:
         Raises:
             IntegrityError: the index log and the list of segments disagree.
         """
+        self._reach.gaps.expect(self.segments, self._value_keys)
         return [self._run(segment) for segment in self.segments]
 
     def _run(self, segment: IndexedSegment) -> Run:
@@ -227,9 +228,11 @@ class Gathering:
         gap = GapFacts(segment.record, found.leaves, found.path, found.postings)
         return Run(segment, data, record, gap)
 
-    def postings(self, run: Run, wanted: Sequence[bytes]) -> Sequence[int]:
-        """Log indices of a run that hold some other keys."""
-        return self._reach.gaps.postings(self._log, run.segment, wanted)
+    def postings(self, wanted: Sequence[bytes]) -> set[int]:
+        """Log indices of all runs that hold some other keys."""
+        gaps, log = self._reach.gaps, self._log
+        gaps.expect(self.segments, wanted)
+        return {at for one in self.segments for at in gaps.postings(log, one, wanted)}
 
     @cached_property
     def tail(self) -> dict[int, bytes]:

@@ -66,6 +66,9 @@ class GapFound(Protocol):
 class GapSource(Protocol):
     """The index of the segments (`ports.Archive`)."""
 
+    def expect(self, segments: Sequence[Any], keys: Sequence[bytes]) -> None:
+        """Begin to read what the other two will need of many segments."""
+
     def postings(self, log: LogId, segment: Any, keys: Sequence[bytes]) -> Sequence[int]:  # noqa: ANN401 - whatever kind of segment its catalog lists
         """Log indices of one segment that hold any of some keys, ascending; without a proof."""
 

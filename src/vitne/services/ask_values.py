@@ -104,7 +104,9 @@ class Values:
     def _sealed(self, log: LogId, key: bytes, end: LeafIndex) -> Iterator[Record]:
         """The newest sealed events that hold a key; few are read at first, since one is enough."""
         left, step = _LOOKED_AT, 1
-        for segment in reversed(self._catalog.segments(log)):
+        segments = self._catalog.segments(log)
+        self._gaps.expect(segments, [key])
+        for segment in reversed(segments):
             if segment.start >= end:
                 continue
             held = [at for at in self._gaps.postings(log, segment, [key]) if at < end]

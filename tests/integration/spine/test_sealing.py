@@ -390,22 +390,3 @@ def test_the_sealing_process_tells_what_went_wrong(tmp_path: Path) -> None:
 
     runner.close()
     own.house.close()
-
-
-def test_a_question_has_a_log_sealed_at_most_once_a_minute(spine: Any) -> None:
-    sealer, segments = spine.house.sealer, spine.adapters.segments
-    spine.house.append.create(LogId("beta"))
-    fill(spine, 1, 4)
-    sealer.start()
-
-    assert sealer.seal_on_demand(ACME, 60)
-    ends = [one.end for one in segments.segments(ACME)]
-    fill(spine, 4, 7)
-    again = sealer.seal_on_demand(ACME, 60)
-    other = sealer.seal_on_demand(LogId("beta"), 60)
-    sealer.close()
-
-    assert ends == [BEFORE_EVENTS + 1 + 3], "the stream's entry among them"
-    assert not again
-    assert other, "each log has a minute of its own"
-    assert [one.end for one in segments.segments(ACME)] == ends

@@ -22,7 +22,8 @@ from vitne.core.facets import facets_of
 from vitne.core.filter import Equals
 from vitne.core.gap import build_run
 from vitne.core.ids import to_text
-from vitne.core.multiproof import multiproof
+from vitne.core.merkle import leaf_hash
+from vitne.core.multiproof import multiproof, multiproof_root
 from vitne.core.record import Facets, Parts, Record
 from vitne.core.types import Hash, LeafIndex, LogId
 from vitne.errors import IntegrityError, VitneError
@@ -322,6 +323,47 @@ def test_each_damaged_byte_of_an_index_is_found_or_never_read() -> None:
         assert error.value.where == "it.idx"
     with pytest.raises(IntegrityError):
         Lookup(data + bytes(4))
+
+
+def test_every_leaf_and_proof_of_a_large_index_is_that_of_the_definition() -> None:
+    """So large that its tree has blocks, groups of them, and nodes above."""
+    held = [
+        event(at, keys=[bytes((1,)) + (at * at * 7_919 % 2**61).to_bytes(16, "little")]).entry
+        for at in range(9_000)
+    ]
+    held = [
+        entry if at % 3 else event(at, keys=[bytes((6,)) + at.to_bytes(16, "little")]).entry
+        for at, entry in enumerate(held)
+    ]
+    held += [event(at, keys=[b"\x02" + at.to_bytes(16, "big")]).entry for at in range(9_000)]
+
+    index = build(5, held, [b""] * len(held), Values(frozenset(), frozenset()))
+    lookup, run = Lookup(index.data), build_run(5, held)
+
+    assert lookup.leaf_count == len(run.leaves) > 2 << 13
+    assert lookup.leaves(0, lookup.leaf_count) == [leaf.encode() for leaf in run.leaves]
+    for leaf, postings in list(zip(run.leaves, run.postings, strict=True))[1::97]:
+        assert [5 + at for at in lookup.positions(leaf.key)] == postings
+        assert lookup.find_leaf(leaf.key) == run.find(leaf.key)
+    last = lookup.leaf_count - 1
+    for places in ([0], [last], [63, 64], [0, 4_095, 4_096, last], [8_191, 8_192], [5_000, 12_345]):
+        leaves = [(place, leaf_hash(lookup.leaf(place))) for place in places]
+        path = multiproof(lookup.node, lookup.leaf_count, places)
+        assert multiproof_root(lookup.leaf_count, leaves, path) == index.run_root, places
+
+
+def test_keys_that_begin_alike_are_found_across_blocks() -> None:
+    """Blocks are found by the first 8 bytes of their first key."""
+    keys = [b"\x01" + b"a" * 12 + at.to_bytes(4, "big") for at in range(0, 1_000, 2)]
+    held = [event(at, keys=[key]).entry for at, key in enumerate(keys)]
+
+    lookup = Lookup(build(0, held, [b""] * len(held), Values(frozenset(), frozenset())).data)
+
+    run = build_run(0, held)
+    for at in range(-1, 1_001):
+        key = b"\x01" + b"a" * 12 + max(at, 0).to_bytes(4, "big")
+        assert lookup.find_leaf(key) == run.find(key)
+        assert list(lookup.positions(key)) == ([max(at, 0) // 2] if key in keys else [])
 
 
 def test_an_index_of_another_version_is_told_from_a_damaged_one() -> None:

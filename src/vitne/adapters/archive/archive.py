@@ -1,6 +1,7 @@
 """The archive (`vitne.ports.Archive`): segments as Parquet files, with an index beside each."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from vitne.adapters.archive.search import SegmentSearch
 from vitne.core.multiproof import multiproof
 from vitne.core.record import Record
 from vitne.core.types import Hash, LeafIndex, LogId
-from vitne.errors import IntegrityError, NotFoundError
+from vitne.errors import IntegrityError, NotFoundError, VitneError
 from vitne.ports import GapAnswer, ObjectStore, Segment, SegmentCatalog
 
 
@@ -154,6 +155,13 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
                 if leaf[8:25] in asked
             },
         )
+
+    def expect(self, segments: Sequence[Segment], keys: Sequence[bytes]) -> None:
+        """See the port."""
+        for segment in segments:
+            # Whoever asks is told what is wrong with it.
+            with suppress(FileNotFoundError, VitneError):
+                self._files.lookup(segment).expect(keys)
 
     def postings(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> list[int]:
         """See the port."""

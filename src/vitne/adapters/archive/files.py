@@ -140,7 +140,7 @@ class SegmentFiles:
             with pq.ParquetFile(
                 self.path(segment),
                 metadata=known,
-                pre_buffer=False,  # for single groups it costs more than it saves
+                pre_buffer=len(groups) > 1,  # for single groups it costs more than it saves
                 page_checksum_verification=True,
             ) as file:
                 return pa.concat_tables([_take(file, part, groups) for part in parts])

@@ -4,7 +4,8 @@
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 import msgspec
@@ -12,14 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from vitne.adapters.archive.lookup import (
-    BLOCK_KEYS,
+from vitne.adapters.archive.block import (
+    BLOCK,
+    BLOCK_LEVEL,
+    GROUP_BYTES,
+    GROUP_LEVEL,
     KEY_BYTES,
     MANY,
-    NUMBERED,
-    Head,
-    need_little_endian,
+    NODE_LEVEL,
 )
+from vitne.adapters.archive.lookup import NUMBERED, Head, need_little_endian
 from vitne.adapters.archive.pages import place, write_pages
 from vitne.adapters.archive.run_tree import Keys, RunTree, run_tree
 from vitne.core.entry import EVENT, HEADER_BYTES
@@ -76,8 +79,9 @@ def build(start: int, entries: Sequence[bytes], ids: Sequence[bytes], values: Va
         epochs=tuple(sorted(int.from_bytes(epoch, "big") for epoch in epochs)),
         issuers=_few(values.issuers),
         target_types=_few(values.target_types),
-        kinds=_kinds(keys.blob),
-        many={str(at): count for at, count in enumerate(keys.counts) if count >= MANY},
+        leaf_count=tree.gap_count,
+        kinds={kind: (low + 1, high + 1) for kind, (low, high) in _kinds(keys.blob).items()},
+        many=tuple(at for at, count in enumerate(keys.counts, 1) if count >= MANY),
         sections={},
     )
     return Index(_file(sections, head), tree.gap_count, tree.root)
@@ -134,17 +138,53 @@ def _bytes_of(fixed: pa.Array) -> bytes:
 
 
 def _sections(keys: Keys, tree: RunTree) -> dict[str, bytes]:
-    blob, counts = keys.blob, keys.counts
-    places = range(1, len(blob), TAGGED_BYTES)
+    blocks = _blocks(keys, tree)
+    offsets = array("I", accumulate(map(len, blocks), initial=0))
+    blob = bytes(TAGGED_BYTES) + keys.blob  # the sentinel in front
+    places = range(0, len(blob), TAGGED_BYTES * BLOCK)
+    fences = array("Q", [int.from_bytes(blob[at : at + 8], "big") for at in places])
     return {
-        "keys": b"".join([blob[at : at + KEY_BYTES] for at in places]),
-        "counts": bytes([min(MANY, count) for count in counts]),
-        "blocks": array("I", keys.starts[::BLOCK_KEYS]).tobytes(),
-        "postings": array("H", keys.positions).tobytes(),
-        "roots": tree.roots,
+        "fences": fences.tobytes(),
+        "offsets": offsets.tobytes(),
+        "tops": b"".join(map(b"".join, tree.levels[GROUP_LEVEL + 1 :])),
         "numbers": tree.numbers,
-        "nodes": tree.nodes,
+        "roots": tree.roots,
+        "groups": b"".join(_groups(tree.levels)),
+        "blocks": b"".join(blocks),
     }
+
+
+def _blocks(keys: Keys, tree: RunTree) -> list[bytes]:
+    """The gap leaves, 64 by 64 (see `lookup`)."""
+    blob, count = keys.blob, tree.gap_count
+    bare = [blob[at : at + KEY_BYTES] for at in range(1, len(blob), TAGGED_BYTES)]
+    whole = b"".join([bytes(KEY_BYTES), *bare, b"\xff" * KEY_BYTES])
+    counts = array("H", [0, *[count - 1 for count in keys.counts]]).tobytes()
+    held = array("H", keys.positions).tobytes()
+    # Where the postings of each leaf begin; the sentinel has none.
+    starts = [0, *keys.starts, len(keys.positions)]
+    nodes = [b"".join(level) for level in tree.levels[NODE_LEVEL:BLOCK_LEVEL]]
+    found = []
+    for first in range(0, count, BLOCK):
+        end = min(first + BLOCK, count)
+        parts = [whole[KEY_BYTES * first : KEY_BYTES * (end + 1)], counts[2 * first : 2 * end]]
+        for level, joined in enumerate(nodes, NODE_LEVEL):
+            parts.append(joined[(first >> level) * 32 : (first + BLOCK >> level) * 32])
+        parts.append(held[2 * starts[first] : 2 * starts[end]])
+        found.append(b"".join(parts))
+    return found
+
+
+def _groups(levels: Sequence[Sequence[bytes]]) -> Iterator[bytes]:
+    """The nodes above the blocks, for 4,096 gap leaves each."""
+    middle = [b"".join(level) for level in levels[BLOCK_LEVEL : GROUP_LEVEL + 1]]
+    width = 1 << GROUP_LEVEL - BLOCK_LEVEL
+    for first in range(0, len(levels[BLOCK_LEVEL]) if middle else 0, width):
+        group = b""
+        for level, joined in enumerate(middle):
+            nodes = joined[(first >> level) * 32 : (first + width >> level) * 32]
+            group += nodes.ljust((width >> level) * 32, b"\0")
+        yield group.ljust(GROUP_BYTES, b"\0")
 
 
 def _keys(entries: Sequence[bytes]) -> tuple[bytes, pa.Array]:

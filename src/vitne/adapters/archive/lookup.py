@@ -1,56 +1,61 @@
 r"""The index beside each segment: which entries hold a key, and where an event id is.
 
-It answers without reading entries, in microseconds, from about 30 bytes an event. It is a pure
-function of the segment's entries, event ids and facets, so it can be rebuilt and compared.
+It answers without reading entries, from about 45 bytes an event, and touches one or two places of
+its file for a key: on a disk that must be asked for each, a question over hundreds of segments
+takes that many reads. It is a pure function of the segment's entries, event ids and facets, so it
+can be rebuilt and compared. `pages` tells how the file is framed; its sections, with gap leaves
+numbered from the sentinel, leaf 0:
 
-    "vitidx3\n" · u32 length of the head · u32 number of sums · u32 CRC-32 of head and sums ·
-    4 zero bytes · head (JSON) · sections, each at a multiple of 8 · sums
-
-`sums`      u32 per 4,096 bytes of the file that hold anything of a section: CRC-32 of that. What is
-            read is checked then, once, so that opening many indexes does not read them.
-
-`keys`      every distinct 17-byte key of the entries (stored and implied, transparency-log §3.4)
-            without its kind, ascending; kinds are ranges. Key i is that of gap leaf i + 1: leaf 0
-            is the sentinel.
-`counts`    u8 per key: how many entries hold it; 255: see `many` in the head.
-`blocks`    u32 per 64 keys: how many postings lie before them.
-`postings`  u16 per key and entry: position in the segment, ascending per key.
-`roots`     32 bytes per key of `many`, in the order of the keys: the root of its postings.
+`fences`    u64 per block of 64 gap leaves: the first 8 bytes of its first key, ascending.
+`offsets`   u32 per block and one more: where it begins in `blocks`, and the last one ends.
+`tops`      32 bytes each: roots of the full subtrees of 8,192, 16,384, … gap leaves.
 `numbers`   three u64 per key of kinds 4 and 7, in the order of the keys: smallest, largest and
             number of distinct stream numbers of its entries.
-`nodes`     32 bytes each: roots of the full subtrees of 8, 16, 32, … gap leaves, level by level.
+`roots`     32 bytes per leaf of `many`, in their order: the root of its postings.
+`groups`    127 hashes of 32 bytes, and 32 of zero, per 4,096 gap leaves: roots of their full
+            subtrees of 64, 128, … 4,096, level by level; zero where there is none.
+`blocks`    of each 64 gap leaves: their keys without their kinds and the one that follows, 16 bytes
+            each · u16 per leaf: how many entries hold it, less one · 32 bytes each: roots of their
+            full subtrees of 8, 16 and 32 · u16 per key and entry: position in the segment,
+            ascending per key.
 `ids`       last 4 bytes of every event id, sorted; `id_positions`, u16, beside it.
 
-So a gap leaf is made from a few numbers, and its path from at most 8 of them and stored nodes.
-Numbers are little-endian.
+Kinds of keys are ranges of leaves, in the head. Numbers are little-endian.
 """
 
 import mmap
 import sys
-from bisect import bisect_left
-from collections.abc import Sequence
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from vitne.adapters.archive.block import (
+    BLOCK,
+    BLOCK_LEVEL,
+    GROUP_BYTES,
+    GROUP_LEVEL,
+    NODE_LEVEL,
+    Block,
+)
 from vitne.adapters.archive.pages import Part, Width, open_pages
 from vitne.core.gap import FIRST_KEY, GAP_MAGIC, LAST_KEY, LAYOUT, postings_root
 from vitne.core.keys import STREAM, STREAM_CONTROL
 from vitne.core.merkle import EMPTY_ROOT, leaf_hash, root
 from vitne.core.strict import HASH_BYTES
 from vitne.core.types import Hash
-from vitne.errors import ConfigurationError, IntegrityError
+from vitne.errors import ConfigurationError
 
-BLOCK_KEYS: Final = 64
-MANY: Final = 255
-"""A count that does not fit stands as this, and in `Head.many`."""
-KEY_BYTES: Final = 16
-NODE_LEVEL: Final = 3
-"""Level of the lowest nodes that are stored: subtrees of 8 gap leaves."""
 NUMBERED: Final = (STREAM, STREAM_CONTROL)
 """Kinds whose gap leaves tell stream numbers."""
+_FENCE_BYTES: Final = 8
+_WIDTHS: Final[dict[str, Width]] = {"numbers": "Q", "ids": "I", "id_positions": "H"}
+_GUESS: Final = 2_048
+"""How far an event id may lie from where it would be if all were spread evenly."""
 
 
 class Head(Struct, frozen=True):
@@ -63,10 +68,11 @@ class Head(Struct, frozen=True):
     issuers: tuple[str, ...] | None
     """Issuers of its actors (`""`: none named); None: too many to list."""
     target_types: tuple[str, ...] | None
+    leaf_count: int
     kinds: dict[str, tuple[int, int]]
-    """Kind → range of its keys."""
-    many: dict[str, int]
-    """Key number → count, where it is 255 or more."""
+    """Kind → range of its gap leaves."""
+    many: tuple[int, ...]
+    """Leaves that 255 or more entries hold, ascending."""
     sections: dict[str, tuple[int, int]]
     """Name → offset behind the head, and length in bytes."""
 
@@ -81,95 +87,118 @@ class Lookup:
             IntegrityError: the bytes are no index, or damaged.
         """
         need_little_endian()
-        pages, start, head = open_pages(memoryview(data), where)
+        pages, start, head = open_pages(data, where)
         self.head = msgspec.json.decode(head, type=Head)
-        self._kinds = [(int(kind), span) for kind, span in self.head.kinds.items()]
-        self._kinds.sort()
-
-        def part(name: str, of: Width = "B") -> Part:
-            at, size = self.head.sections[name]
-            return Part(pages, start + at, size, of)
-
-        self._keys = part("keys")
-        self._counts = part("counts")
-        self._blocks = part("blocks", "I")
-        self._postings = part("postings", "H")
-        self._roots = part("roots")
-        self._numbers = part("numbers", "Q")
-        self._nodes = part("nodes")
-        self._ids = part("ids", "I")
-        self._id_positions = part("id_positions", "H")
-        self._many = {int(at): count for at, count in self.head.many.items()}
-        self._rank = {at: rank for rank, at in enumerate(sorted(self._many))}
-        self._levels = _levels(self.leaf_count)
+        self.leaf_count = self.head.leaf_count
+        """Number of gap leaves: one per key, and the sentinel."""
+        self._pages = pages
+        self._kinds = sorted((int(kind), span) for kind, span in self.head.kinds.items())
+        self._lows = [low for _, (low, _) in self._kinds]
+        self._tags = [bytes((kind,)) for kind, _ in self._kinds]
+        self._rank = {at: rank for rank, at in enumerate(self.head.many)}
+        parts = {
+            name: Part(pages, start + at, size, _WIDTHS.get(name, "B"))
+            for name, (at, size) in self.head.sections.items()
+        }
+        # Read for every key, and small.
+        self._fences = array("Q", parts["fences"][:].tobytes())
+        self._offsets = array("I", parts["offsets"][:].tobytes())
+        self._blocks_at = start + self.head.sections["blocks"][0]
+        self._groups_at = start + self.head.sections["groups"][0]
+        self._tops, self._roots = parts["tops"], parts["roots"]
+        self._numbers, self._groups = parts["numbers"], parts["groups"]
+        self._ids, self._id_positions = parts["ids"], parts["id_positions"]
+        self._last: tuple[int, Block] | None = None
 
     @classmethod
     def open(cls, path: Path) -> "Lookup":
         """Map a file. Raises `FileNotFoundError`, `IntegrityError`."""
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        found = cls(data, str(path))
         data.madvise(mmap.MADV_RANDOM)  # looking up touches a few pages here and there
-        return cls(data, str(path))
+        return found
 
-    @property
-    def leaf_count(self) -> int:
-        """Number of gap leaves: one per key, and the sentinel."""
-        return len(self._counts) + 1
+    # ---------------------------------------------------------------- keys
+
+    def expect(self, keys: Sequence[bytes]) -> None:
+        """Have the disk read what will be asked for, without waiting for it."""
+        for key in keys:
+            block = self._block_of(key)
+            low = self._blocks_at + self._offsets[block]
+            high = self._blocks_at + self._offsets[block + 1]
+            self._pages.advise(low, min(high, low + 4096))
+            if block << BLOCK_LEVEL < self.leaf_count & -BLOCK:
+                at = self._groups_at + (block >> (GROUP_LEVEL - BLOCK_LEVEL)) * GROUP_BYTES
+                self._pages.advise(at, at + GROUP_BYTES)
 
     def positions(self, key: bytes) -> Sequence[int]:
         """Positions of all entries that hold a tagged key."""
-        at = self._after(key) - 1
-        return self._held(at) if at >= 0 and self.tagged(at) == key else ()
-
-    def tagged(self, at: int) -> bytes:
-        """Key number `at` with its kind in front."""
-        key = bytes(self._keys[at * KEY_BYTES : (at + 1) * KEY_BYTES])
-        for kind, (low, high) in self._kinds:
-            if low <= at < high:
-                return bytes((kind,)) + key
-        raise IntegrityError("a key of an index without a kind")
-
-    def _after(self, key: bytes) -> int:
-        """How many keys are not above this tagged one."""
-        low, high = 0, 0
-        for kind, (first, last) in self._kinds:
-            if kind > key[0]:
-                break
-            low, high = (first, last) if kind == key[0] else (last, last)
-        keys, wanted = self._keys, key[1:]
-        while low < high:
-            middle = (low + high) // 2
-            if bytes(keys[middle * KEY_BYTES : (middle + 1) * KEY_BYTES]) <= wanted:
-                low = middle + 1
-            else:
-                high = middle
-        return low
-
-    def _held(self, at: int) -> Sequence[int]:
-        start = self._offset(at)
-        found: Sequence[int] = self._postings[start : start + self._count(at)]
-        return found
-
-    def _count(self, at: int) -> int:
-        count = self._counts[at]
-        return self._many[at] if count == MANY else count
-
-    def _offset(self, at: int) -> int:
-        """Where the postings of a key begin."""
-        block = at // BLOCK_KEYS
-        before = self._counts[block * BLOCK_KEYS : at]
-        found: int = self._blocks[block] + sum(before)
-        if MANY in before:
-            found += sum(
-                self._many[n] - MANY for n in range(block * BLOCK_KEYS, at) if n in self._many
-            )
-        return found
-
-    # ---------------------------------------------------------------- gap leaves
+        at = self.find_leaf(key)
+        return self._held(at) if at and self._tagged(at) == key else ()
 
     def find_leaf(self, key: bytes) -> int:
         """Position of the gap leaf that answers for a tagged key: leaf.key <= key < leaf.next."""
-        return self._after(key)
+        number = self._block_of(key)
+        block = self._block(number)
+        while self._tagged(block.first) > key:  # keys of two blocks that begin alike
+            number -= 1
+            block = self._block(number)
+        of_kind = self._range(key[0])
+        low, high = (min(max(at, block.first), block.first + block.size) for at in of_kind)
+        wanted = key[1:]
+        while low < high:
+            middle = (low + high) // 2
+            if block.key(middle) <= wanted:
+                low = middle + 1
+            else:
+                high = middle
+        return low - 1
+
+    def _block_of(self, key: bytes) -> int:
+        """The last block that may begin at or below a key."""
+        return bisect_right(self._fences, int.from_bytes(key[:_FENCE_BYTES], "big")) - 1
+
+    def _range(self, kind: int) -> tuple[int, int]:
+        """The leaves of a kind; if there are none, where they would be, twice."""
+        at = 1
+        for each, (low, high) in self._kinds:
+            if each == kind:
+                return low, high
+            if each > kind:
+                break
+            at = high
+        return at, at
+
+    def _block(self, number: int) -> Block:
+        last = self._last
+        if last is not None and last[0] == number:
+            return last[1]
+        low = self._blocks_at + self._offsets[number]
+        first = number * BLOCK
+        block = Block(self._pages, low, first, min(BLOCK, self.leaf_count - first))
+        self._last = (number, block)
+        return block
+
+    def _tagged(self, at: int) -> bytes:
+        """The key of a leaf with its kind in front, or what the last one names as its next."""
+        if at == 0:
+            return FIRST_KEY
+        if at == self.leaf_count:
+            return LAST_KEY
+        kind = self._tags[bisect_right(self._lows, at) - 1]
+        # A block also has the key behind its last: no need to read the next one for that.
+        last = self._last
+        if last is not None and last[1].first <= at <= last[1].first + last[1].size:
+            return kind + last[1].key(at)
+        return kind + self._block(at // BLOCK).key(at)
+
+    def _held(self, at: int) -> Sequence[int]:
+        block = self._block(at // BLOCK)
+        low = block.at + 2 * block.before(at)
+        return self._pages.numbers(low, block.count(at))
+
+    # ---------------------------------------------------------------- gap leaves
 
     def leaf(self, place: int) -> bytes:
         """The encoded gap leaf at a position (transparency-log §5.2)."""
@@ -178,35 +207,52 @@ class Lookup:
     def leaves(self, place: int, count: int) -> list[bytes]:
         """The encoded gap leaves at positions [place, place + count)."""
         found: list[bytes] = []
-        first, last = max(place - 1, 0), min(place + count - 1, len(self._counts))
-        keys = [self.tagged(at) for at in range(first, min(last + 1, len(self._counts)))]
-        if last == len(self._counts):
-            keys.append(LAST_KEY)
-        if place == 0:
-            found.append(LAYOUT.pack(GAP_MAGIC, FIRST_KEY, keys[0], 0, 0, 0, 0, 0, 0, EMPTY_ROOT))
-        offset, start = self._offset(first), self.head.start
-        for at, key, following in zip(range(first, last), keys, keys[1:], strict=False):
-            size = self._count(at)
-            held = self._postings[offset : offset + size]
-            offset += size
-            low, high, top = start + held[0], start + held[-1], self._postings_root(at, held)
-            numbers = self._sequence(key, at)
-            found.append(LAYOUT.pack(GAP_MAGIC, key, following, size, low, high, *numbers, top))
+        while count > 0:
+            block = self._block(place // BLOCK)
+            here = min(count, block.first + block.size - place)
+            found += self._leaves(block, place, here)
+            place, count = place + here, count - here
         return found
+
+    def _leaves(self, block: Block, place: int, count: int) -> Iterator[bytes]:
+        """Some of one block."""
+        keys = [self._tagged(at) for at in range(place, place + count + 1)]
+        low, start = block.at + 2 * block.before(place), self.head.start
+        for at, key, following in zip(range(place, place + count), keys, keys[1:], strict=False):
+            if at == 0:
+                yield LAYOUT.pack(GAP_MAGIC, key, following, 0, 0, 0, 0, 0, 0, EMPTY_ROOT)
+                continue
+            size = block.count(at)
+            held = self._pages.numbers(low, size)
+            low += 2 * size
+            numbers = self._sequence(key[0], at)
+            first, last, top = start + held[0], start + held[-1], self._postings_root(at, held)
+            yield LAYOUT.pack(GAP_MAGIC, key, following, size, first, last, *numbers, top)
 
     def node(self, level: int, index: int) -> Hash:
         """Root of a full subtree of gap leaves (`merkle.Node`)."""
-        if level >= NODE_LEVEL:
-            start = (self._levels[level - NODE_LEVEL] + index) * HASH_BYTES
-            return Hash(bytes(self._nodes[start : start + HASH_BYTES]))
-        return root([leaf_hash(leaf) for leaf in self.leaves(index << level, 1 << level)])
+        if level < NODE_LEVEL:
+            return root([leaf_hash(leaf) for leaf in self.leaves(index << level, 1 << level)])
+        if level < BLOCK_LEVEL:
+            bits = BLOCK_LEVEL - level
+            return self._block(index >> bits).node(level, index & ((1 << bits) - 1))
+        if level <= GROUP_LEVEL:
+            bits = GROUP_LEVEL - level
+            at = (128 - (2 << bits)) + (index & ((1 << bits) - 1))
+            return self._hash(self._groups, (index >> bits) * 128 + at)
+        before = sum(self.leaf_count >> below for below in range(GROUP_LEVEL + 1, level))
+        return self._hash(self._tops, before + index)
 
-    def _sequence(self, key: bytes, at: int) -> Sequence[int]:
-        if key[0] not in NUMBERED:
+    @staticmethod
+    def _hash(part: Part, at: int) -> Hash:
+        return Hash(bytes(part[at * HASH_BYTES : (at + 1) * HASH_BYTES]))
+
+    def _sequence(self, kind: int, at: int) -> Sequence[int]:
+        if kind not in NUMBERED:
             return (0, 0, 0)
         before = 0
-        for kind, (low, high) in self._kinds:
-            if kind in NUMBERED:
+        for each, (low, high) in self._kinds:
+            if each in NUMBERED:
                 if low <= at < high:
                     before += at - low
                     break
@@ -216,29 +262,26 @@ class Lookup:
     def _postings_root(self, at: int, held: Sequence[int]) -> Hash:
         rank = self._rank.get(at)
         if rank is not None:
-            return Hash(bytes(self._roots[rank * HASH_BYTES : (rank + 1) * HASH_BYTES]))
+            return self._hash(self._roots, rank)
         start = self.head.start
         return postings_root([start + each for each in held])
+
+    # ---------------------------------------------------------------- event ids
 
     def find(self, event_id: bytes) -> list[int]:
         """Positions of the events that may have an id."""
         fragment = int.from_bytes(event_id[12:], "big")
-        at = bisect_left(self._ids, fragment)
+        ids, size = self._ids, len(self._ids)
+        # They are spread evenly, as a rule: looking where one should be reads one page, not eight.
+        guess = fragment * size >> 32
+        low, high = max(guess - _GUESS, 0), min(guess + _GUESS, size)
+        sure = (not low or ids[low - 1] < fragment) and (high == size or ids[high] >= fragment)
+        at = bisect_left(ids, fragment, low, high) if sure else bisect_left(ids, fragment)
         found = []
-        while at < len(self._ids) and self._ids[at] == fragment:
+        while at < size and ids[at] == fragment:
             found.append(self._id_positions[at])
             at += 1
         return found
-
-
-def _levels(leaf_count: int) -> list[int]:
-    """How many stored nodes lie before each level, from `NODE_LEVEL` up."""
-    found, before, level = [], 0, NODE_LEVEL
-    while leaf_count >> level:
-        found.append(before)
-        before += leaf_count >> level
-        level += 1
-    return found
 
 
 def need_little_endian() -> None:

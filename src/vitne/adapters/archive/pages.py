@@ -4,6 +4,7 @@ Its form is told in `lookup`. A file of some megabytes is touched in a few place
 reading all of it only to check it would cost more than the question.
 """
 
+import mmap
 import zlib
 from array import array
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Final, Literal, overload
 
 from vitne.errors import IntegrityError
 
-__all__ = ["Part", "Width", "open_pages", "place", "write_pages"]
+__all__ = ["Pages", "Part", "Width", "open_pages", "place", "write_pages"]
 
 MAGIC: Final = b"vitidx3\n"
 _FAMILY: Final = MAGIC[:6]
@@ -28,8 +29,11 @@ Width = Literal["B", "H", "I", "Q"]
 class Pages:
     """The bytes of a file, of which each page is checked when it is first read."""
 
-    def __init__(self, view: memoryview, start: int, sums: memoryview, where: str) -> None:
+    def __init__(
+        self, view: memoryview, start: int, sums: memoryview, where: str, mapped: mmap.mmap | None
+    ) -> None:
         self.view = view
+        self._mapped = mapped
         self._start = start
         self._sums = sums
         self._first = start >> _PAGE_BITS
@@ -42,11 +46,24 @@ class Pages:
         Raises:
             IntegrityError: they are not.
         """
+        if low >= high:
+            return
         first = self._first
         last = (high - 1 >> _PAGE_BITS) - first
         for page in range((low >> _PAGE_BITS) - first, last + 1):
             if not self._good[page]:
                 self._look(page)
+
+    def advise(self, low: int, high: int) -> None:
+        """Have the disk read bytes [low, high), without waiting for it."""
+        if self._mapped is not None:
+            at = low & -mmap.PAGESIZE
+            self._mapped.madvise(mmap.MADV_WILLNEED, at, min(high, len(self._mapped)) - at)
+
+    def numbers(self, at: int, count: int) -> memoryview:
+        """Some u16 that follow each other. Raises `IntegrityError`."""
+        self.check(at, at + 2 * count)
+        return self.view[at : at + 2 * count].cast("H")
 
     def _look(self, page: int) -> None:
         at = page + self._first << _PAGE_BITS
@@ -89,12 +106,13 @@ class Part:
         return found
 
 
-def open_pages(view: memoryview, where: str) -> tuple[Pages, int, memoryview]:
+def open_pages(data: "mmap.mmap | bytes", where: str) -> tuple[Pages, int, memoryview]:
     """The pages of a file, where its sections begin, and its head, which is as it was written.
 
     Raises:
         IntegrityError: this is no index, or its head is damaged, or it was cut short.
     """
+    view, mapped = memoryview(data), data if isinstance(data, mmap.mmap) else None
     if len(view) < PREFIX.size or view[: len(_FAMILY)] != _FAMILY:
         raise IntegrityError("this is no index of a segment", where=where)
     magic, length, count, crc = PREFIX.unpack_from(view)
@@ -110,7 +128,8 @@ def open_pages(view: memoryview, where: str) -> tuple[Pages, int, memoryview]:
     if zlib.crc32(view[end:], zlib.crc32(view[PREFIX.size : start])) != crc:
         raise IntegrityError("the index of a segment is damaged", where=where)
     # The sums must not stand in the pages: they are all that those are held against.
-    return Pages(view[:end], start, view[end:].cast("I"), where), start, view[PREFIX.size : start]
+    pages = Pages(view[:end], start, view[end:].cast("I"), where, mapped)
+    return pages, start, view[PREFIX.size : start]
 
 
 def place(sections: Mapping[str, bytes]) -> dict[str, tuple[int, int]]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from vitne.adapters.archive.lookup import MANY, NODE_LEVEL
+from vitne.adapters.archive.block import MANY
 from vitne.core.gap import FIRST_KEY, GAP_MAGIC, LAST_KEY
 from vitne.core.keys import TAGGED_BYTES
 from vitne.core.merkle import EMPTY_ROOT, pair_up, range_root, root
@@ -43,8 +43,8 @@ class RunTree(Struct, frozen=True):
 
     gap_count: int
     root: Hash
-    nodes: bytes
-    """Section `nodes` of the index."""
+    levels: Sequence[Sequence[bytes]]
+    """Roots of the full subtrees, level by level; level 0: the hashes of the gap leaves."""
     roots: bytes
     numbers: bytes
 
@@ -76,8 +76,7 @@ def run_tree(start: int, entries: Sequence[bytes], keys: Keys) -> RunTree:
     while len(levels[-1]) > 1:
         levels.append(pair_up(b"".join(levels[-1])))
     top = range_root(lambda level, at: Hash(levels[level][at]), 0, len(levels[0]))
-    nodes = b"".join(map(b"".join, levels[NODE_LEVEL:]))
-    return RunTree(len(levels[0]), top, nodes, roots, numbers)
+    return RunTree(len(levels[0]), top, levels, roots, numbers)
 
 
 def _fill(

@@ -70,6 +70,9 @@ class MemoryArchive(MemorySearch):
             {place: run.postings[place] for place in places if run.leaves[place].key in keys},
         )
 
+    def expect(self, segments: Sequence[Segment], keys: Sequence[bytes]) -> None:
+        """Nothing has to be read."""
+
     def postings(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> list[int]:  # noqa: ARG002 - the port names it
         """See the port."""
         if segment.key not in self._files:
