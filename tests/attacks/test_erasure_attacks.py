@@ -14,10 +14,11 @@ import pytest
 from vitne.core.ids import from_text
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
-from vitne.errors import HeldError
+from vitne.errors import BadInputError, HeldError, NotFoundError
 from vitne.evidence import record_proof
 from vitne.services.erase import EraseWish
-from vitne.services.own_events import Doer
+from vitne.services.own_events import Doer, OwnEvents
+from vitne.services.reading import Reading
 from vitne.services.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
@@ -222,8 +223,6 @@ def test_a_part_that_goes_without_an_entry_is_tampering(house: House) -> None:
 
 
 def test_a_wish_that_names_nobody_is_refused(house: House) -> None:
-    from vitne.errors import BadInputError, NotFoundError  # noqa: PLC0415 - of this test alone
-
     for changes in (
         {"where": ""},
         {"sections": ()},
@@ -271,3 +270,16 @@ def test_what_a_restored_older_file_brings_back_is_erased_again(
         pass
 
     assert _left(folder) == []
+
+
+def test_nobody_erases_that_they_looked(house: House) -> None:
+    """Whoever has an admin key could else read, and have the event of it emptied."""
+    Reading(OwnEvents(house.ingest, "cli")).asked(DOER, ACME, "who accessed customer/cus_5?")
+    own = {"where": "type:audit.log.*", "mentions": ()}
+
+    with pytest.raises(BadInputError, match="keep their core"):
+        house.erase.run(_wish(sections=("core", "person"), **own))
+    done = house.erase.run(_wish(sections=("person", "payload"), **own))
+
+    assert len(done.plan.records) == 1
+    assert house.erase.plan(_wish(sections=("core",), where="-type:audit.log.*")).records

@@ -36,6 +36,8 @@ from vitne.ports import (
 __all__ = ["Erase", "ErasePlan", "EraseWish", "Erasure", "without"]
 
 MOST_RECORDS: Final = 100_000
+OWN_TYPES: Final = "audit.log."
+"""How types of events begin that tell what was done with the log itself."""
 _PAGE: Final = 1_000
 _READ_AT_ONCE: Final = 4_096
 _ITEMS_PER_ENTRY: Final = 2_000
@@ -122,11 +124,13 @@ class Erase:
         """What would go, and what is in the way; changes nothing.
 
         Raises:
-            BadInputError: no section, basis or subject; a filter that does not parse.
+            BadInputError: no section, basis or subject; a filter that does not parse; the core of
+                an event that tells who read or erased.
             NotFoundError: an event that is named is not in the log.
         """
         _check(wish)
         found = sorted(self._found(wish), key=lambda record: record.index)
+        _keep_reads(wish, found)
         there = [one for one in found if set(wish.sections) - set(erased_sections(one))]
         indices = tuple(record.index for record in there)
         segments = self._segments_of(wish.log, indices)
@@ -299,6 +303,17 @@ def _forms(texts: Sequence[str]) -> list[bytes]:
 
 def _covers(hold: Hold) -> Callable[[Record], bool]:
     return predicate(parse(hold.where, hold.set_us)) if hold.where else lambda _record: True
+
+
+def _keep_reads(wish: EraseWish, found: Sequence[Record]) -> None:
+    """Nobody with an admin key erases that they looked: those events keep their core."""
+    own = next((one for one in found if one.facets.type.startswith(OWN_TYPES)), None)
+    if "core" in wish.sections and own is not None:
+        raise BadInputError(
+            "the log's own events of reading and erasing keep their core section",
+            where=f"entry {own.index}, {own.facets.type}",
+            hint=f"leave out the section core, or add `-type:{OWN_TYPES}*` to the filter",
+        )
 
 
 def _check(wish: EraseWish) -> None:
