@@ -272,6 +272,27 @@ def test_what_a_restored_older_file_brings_back_is_erased_again(
     assert _left(folder) == []
 
 
+def test_what_tells_of_an_erasure_is_not_erased_with_it(house: House) -> None:
+    """It matched the filter too: the log said that the erasure succeeded, and it was refused."""
+    wish = _wish(sections=("core", "payload", "person"), where="-type:zzz", mentions=())
+
+    done = house.erasing.run(wish, DOER)
+
+    assert len(done.plan.records) == 219
+    with pytest.raises(BadInputError, match="keep their core"):
+        house.erasing.run(wish, DOER)
+    told = [row for row in _rows(house) if row.facets.type == "audit.log.erased"]
+    assert [row.facets.outcome for row in told] == ["succeeded"]
+
+
+def _rows(house: House) -> list[Record]:
+    end = house.store.log(ACME).next_index
+    return [
+        *house.adapters.archive.records(ACME, LeafIndex(0), end),
+        *house.store.records(ACME, LeafIndex(0), end),
+    ]
+
+
 def test_nobody_erases_that_they_looked(house: House) -> None:
     """Whoever has an admin key could else read, and have the event of it emptied."""
     Reading(OwnEvents(house.ingest, "cli")).asked(DOER, ACME, "who accessed customer/cus_5?")

@@ -246,7 +246,9 @@ def test_an_index_that_omits_one_posting_is_objected_to_in_every_answer(
     audited.audit()
     assert audited.ask()["verdict"] == "disproved"
 
-    # Nobody can bring it again.
+    # Nobody can bring it again, not even after another restart.
+    audited.server.stop()
+    audited.start()
     with audited.server.client() as client:
         again = client.post("/v1/logs/acme/index/objections", content=liar.objections[0])
     assert again.status_code == 409

@@ -1,6 +1,8 @@
 """`vitne serve`: a folder over HTTP, until a signal."""
 
+import resource
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +19,7 @@ from vitne.wiring import open_house
 __all__ = ["serve"]
 
 _PREPARING, _READING = 2, 8
+_FILES = 65_536
 
 
 def serve(
@@ -49,6 +52,7 @@ def serve(
 
 
 def _serve(settings: Settings) -> None:
+    _allow_files()
     bounds = bounds_of(settings)
     listener = listen(settings.host, settings.port)
     port = listener.getsockname()[1]
@@ -64,3 +68,12 @@ def _serve(settings: Settings) -> None:
         run(application, settings, listener, bounds, ready)
         tell_systemd("STOPPING=1")
     LOG.info("stopped", extra={"accepted": house.append.stats.accepted})
+
+
+def _allow_files() -> None:
+    """Raise the soft limit of open files: each connection, and each index that is mapped, is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -11,6 +11,7 @@ It is a signed note whose text is no checkpoint, so that nobody takes it for a c
 
 import re
 from typing import Final
+from unicodedata import is_normalized, normalize
 
 from msgspec import Struct
 
@@ -37,7 +38,7 @@ class Objection(Struct, frozen=True):
     """At most 400 characters."""
 
     def text(self) -> str:
-        """What is signed. Longer members are cut; what cannot be printed becomes `?`."""
+        """What is signed: in NFC; longer members are cut, what cannot be printed becomes `?`."""
         where, said = _line(self.where, WHERE_MAX), _line(self.said, SAID_MAX)
         lines = (_FORMAT, self.origin, self.rule, where, said)
         return "".join(f"{line}\n" for line in lines)
@@ -64,4 +65,7 @@ def parse_objection(text: str) -> Objection:
 
 
 def _line(text: str, most: int) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text[:most]) or _NOWHERE
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    # Cut first, so that what is left is in that form as a whole: bundles take no other.
+    found = normalize("NFC", shown[:most])[:most]
+    return found if is_normalized("NFC", found) and found else _NOWHERE

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
+from unicodedata import normalize
 
 from msgspec import Struct
 
@@ -282,7 +283,12 @@ class Assembly:
             "log_halted": f"the log is not published any more: {trouble}" if trouble else "",
             "index_disputed": objection,
         }
-        return [LimitFacts(code, "", low, high, text[:512]) for code, text in told.items() if text]
+        return [
+            # A bundle takes no other form of Unicode; names of keys may have any.
+            LimitFacts(code, "", low, high, normalize("NFC", text)[:512])
+            for code, text in told.items()
+            if text
+        ]
 
     @cached_property
     def _beside(self) -> dict[Grade, list[int]]:

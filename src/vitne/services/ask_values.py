@@ -104,11 +104,12 @@ class Values:
     def _sealed(self, log: LogId, key: bytes, end: LeafIndex) -> Iterator[Record]:
         """The newest sealed events that hold a key; few are read at first, since one is enough."""
         left, step = _LOOKED_AT, 1
-        segments = self._catalog.segments(log)
-        self._gaps.expect(segments, [key])
-        for segment in reversed(segments):
-            if segment.start >= end:
-                continue
+        segments = [one for one in self._catalog.segments(log) if one.start < end][::-1]
+        for number, segment in enumerate(segments):
+            if not left:
+                return
+            if number == 1:  # it is rare enough to be looked for everywhere
+                self._gaps.expect(segments[1:], [key])
             held = [at for at in self._gaps.postings(log, segment, [key]) if at < end]
             while held and left:
                 some = held[-min(step, left) :]

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from vitne.core.note import Verified, open_note
+from vitne.core.checkpoint import Checkpoint
+from vitne.core.note import Verified, open_note, parse_note
 from vitne.core.objection import parse_objection
 from vitne.core.types import LogId
 from vitne.errors import BadInputError, ConflictError, VerificationError
@@ -47,18 +48,16 @@ class Auditors:
         self._tell = tell
 
     def cosign(self, tree: LogId, note: str) -> Sequence[Verified]:
-        """Take cosignatures; an objection of the same auditor that is older is over.
+        """Take cosignatures, which end older objections of the same auditor.
 
         Raises:
             DecodeError, VerificationError, ConflictError, NotFoundError: as `WitnessedHeads.take`.
         """
         found = self._heads.take(tree, note)
-        open_ = self._incidents.objection(tree)
+        size = Checkpoint.parse(parse_note(note)[0]).size
         for one in found:
-            mine = open_ is not None and one.verifier.name == open_.witness
-            if mine and open_ is not None and one.time_s * _US > open_.at_us:
-                self._incidents.clear(tree, open_.witness)
-                _LOG.warning("%s cosigns %s again", open_.witness, tree)
+            if self._incidents.end(tree, one.verifier.name, one.time_s * _US, size):
+                _LOG.warning("%s cosigns %s again", one.verifier.name, tree)
         return found
 
     def object(self, tree: LogId, note: str) -> WitnessIncident:
@@ -82,7 +81,8 @@ class Auditors:
             raise VerificationError("the objection is to another log", where=objection.origin)
         if by.time_s > self._clock.now_us() // _US + _AHEAD_S:
             raise BadInputError("the objection is of a time to come", where=by.verifier.name)
-        if by.time_s <= self._heads.gathering(tree).newest_s(by.verifier.vkey):
+        newest_us = self._heads.newest_s(tree, by.verifier.vkey) * _US
+        if by.time_s * _US <= max(newest_us, self._incidents.over_us(tree, by.verifier.name)):
             raise ConflictError("its auditor has cosigned since", where=by.verifier.name)
         incident = WitnessIncident(
             tree,

@@ -52,9 +52,9 @@ class Cosigned:
         return self._incidents.reason(log)
 
     def objection(self, log: LogId) -> str:
-        """What an auditor has against the index log of a log, in a sentence; `""`: nothing."""
-        found = self._incidents.objection(index_log_id(log))
-        return found.reason if found else ""
+        """What auditors have against the index log of a log, in a sentence; `""`: nothing."""
+        found = self._incidents.objections(index_log_id(log))
+        return " ".join(one.reason for one in found)
 
     def _newest(self, tree: LogId) -> str | None:
         if not self._policies.base(tree).asks:

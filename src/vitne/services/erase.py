@@ -36,8 +36,8 @@ from vitne.ports import (
 __all__ = ["Erase", "ErasePlan", "EraseWish", "Erasure", "without"]
 
 MOST_RECORDS: Final = 100_000
-OWN_TYPES: Final = "audit.log."
-"""How types of events begin that tell what was done with the log itself."""
+OWN_TYPES: Final = "audit."
+"""How types of events begin that tell what was done with the log itself (event-schema §3)."""
 _PAGE: Final = 1_000
 _READ_AT_ONCE: Final = 4_096
 _ITEMS_PER_ENTRY: Final = 2_000
@@ -78,6 +78,8 @@ class ErasePlan(Struct, frozen=True):
     """Quarantined events whose bytes would go."""
     holds: tuple[Hold, ...]
     """Legal holds in the way."""
+    below: LeafIndex = LeafIndex(0)
+    """Entries below it were looked at."""
 
 
 class Erasure(Struct, frozen=True):
@@ -120,8 +122,12 @@ class Erase:
         """Section → the erase entry that names it, for one record."""
         return self._erasures.erased(log, LeafIndex(index))
 
-    def plan(self, wish: EraseWish) -> ErasePlan:
+    def plan(self, wish: EraseWish, below: LeafIndex | None = None) -> ErasePlan:
         """What would go, and what is in the way; changes nothing.
+
+        Args:
+            wish: what is to go.
+            below: look at entries below it; None: at all.
 
         Raises:
             BadInputError: no section, basis or subject; a filter that does not parse; the core of
@@ -129,7 +135,9 @@ class Erase:
             NotFoundError: an event that is named is not in the log.
         """
         _check(wish)
-        found = sorted(self._found(wish), key=lambda record: record.index)
+        if below is None:
+            below = self._store.log(wish.log).next_index
+        found = sorted(self._found(wish, below), key=lambda record: record.index)
         _keep_reads(wish, found)
         there = [one for one in found if set(wish.sections) - set(erased_sections(one))]
         indices = tuple(record.index for record in there)
@@ -144,17 +152,21 @@ class Erase:
             for hold in self._holding(wish.log)
             if any(map(_covers(hold), there)) or (asides and not hold.where)
         )
-        return ErasePlan(indices, len(found) - len(there), len(segments), asides, holds)
+        return ErasePlan(indices, len(found) - len(there), len(segments), asides, holds, below)
 
-    def run(self, wish: EraseWish) -> Erasure:
+    def run(self, wish: EraseWish, below: LeafIndex | None = None) -> Erasure:
         """Erase. When the call returns nothing of it is left in the store's files.
+
+        Args:
+            wish: what is to go.
+            below: as `plan`; of a plan that was told: so that what tells it is not erased with it.
 
         Raises:
             HeldError: a legal hold covers one of the records; nothing is erased.
             BadInputError, NotFoundError: as `plan`.
             StorageError: it is noted and not deleted everywhere; the next start goes on.
         """
-        plan = self.plan(wish)
+        plan = self.plan(wish, below)
         if plan.holds:
             names = ", ".join(hold.id for hold in plan.holds)
             raise HeldError(
@@ -250,7 +262,7 @@ class Erase:
 
     # ---------------------------------------------------------------- what is meant
 
-    def _found(self, wish: EraseWish) -> Iterator[Record]:
+    def _found(self, wish: EraseWish, below: LeafIndex) -> Iterator[Record]:
         if wish.events:
             for text in wish.events:
                 event_id = from_text(text)
@@ -262,8 +274,7 @@ class Erase:
                 yield record
             return
         where = parse(wish.where, self._clock.now_us())
-        info = self._store.log(wish.log)
-        for seen, record in enumerate(self._all(wish.log, where, info.next_index)):
+        for seen, record in enumerate(self._all(wish.log, where, below)):
             if seen == MOST_RECORDS:
                 raise BadInputError(
                     f"more than {MOST_RECORDS:,} records match", hint="erase period by period"
@@ -272,7 +283,7 @@ class Erase:
 
     def _all(self, log: LogId, where: Filter, end: LeafIndex) -> Iterator[Record]:
         """Every match, page by page, newest first: hot rows, then segments."""
-        sealed = self._store.log(log).sealed_end
+        sealed = min(self._store.log(log).sealed_end, end)
         for store, low, high in (
             (self._store, sealed, end),
             (self._archive, LeafIndex(0), sealed),
@@ -310,7 +321,7 @@ def _keep_reads(wish: EraseWish, found: Sequence[Record]) -> None:
     own = next((one for one in found if one.facets.type.startswith(OWN_TYPES)), None)
     if "core" in wish.sections and own is not None:
         raise BadInputError(
-            "the log's own events of reading and erasing keep their core section",
+            "the log's own events of reading, erasing and keys keep their core section",
             where=f"entry {own.index}, {own.facets.type}",
             hint=f"leave out the section core, or add `-type:{OWN_TYPES}*` to the filter",
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vitne.core.types import LogId
-from vitne.errors import HeldError
+from vitne.errors import BadInputError, HeldError, NotFoundError
 from vitne.services.erase import Erase, ErasePlan, EraseWish, Erasure
 from vitne.services.own_events import OPERATOR, Doer, OwnEvents
 from vitne.services.retain import Expiry, Retain
@@ -34,7 +34,7 @@ class Erasing:
         return plan
 
     def run(self, wish: EraseWish, doer: Doer) -> Erasure:
-        """Erase; told before it is done, and told as denied if a hold is in the way.
+        """Erase; told before it is done, and told as denied if it is refused.
 
         Raises:
             HeldError: a legal hold covers one of the records; nothing is erased.
@@ -45,9 +45,10 @@ class Erasing:
         if not plan.holds:
             self._tell("audit.log.erased", wish, plan, doer)
         try:
-            return self._erase.run(wish)
-        except HeldError:
-            denied = {"result": "denied", "code": HeldError.code}
+            # What was logged since the plan, its own event among it, is not part of it.
+            return self._erase.run(wish, plan.below)
+        except (HeldError, BadInputError, NotFoundError) as error:
+            denied = {"result": "denied", "code": error.code}
             self._tell("audit.log.erased", wish, plan, doer, outcome=denied)
             raise
 

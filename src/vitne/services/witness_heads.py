@@ -130,7 +130,15 @@ class WitnessedHeads:
         gathering, newest = self.gathering(tree), self.size(tree) or 0
         if not self._policies.base(tree).asks or gathering.size >= newest:
             return newest, ()
-        return newest, gathering.lacking(self._policies.policy(tree))
+        policy = self._policies.policy(tree)
+        with self._lock:
+            return newest, gathering.lacking(policy)
+
+    def newest_s(self, tree: LogId, vkey: str) -> int:
+        """When a key cosigned a tree last, as far as is known; 0: never."""
+        gathering = self.gathering(tree)
+        with self._lock:
+            return gathering.newest_s(vkey)
 
     def take(self, tree: LogId, note: str) -> Sequence[Verified]:
         """Take cosignatures that somebody brings; those by keys of the policy.

@@ -8,11 +8,13 @@ and ends when the same witness or auditor cosigns the tree again.
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 from threading import Lock
 from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vitne.core.types import LogId
 from vitne.errors import IntegrityError
@@ -42,6 +44,8 @@ class WitnessIncident(Struct, frozen=True):
     objection: that, as its auditor signed it."""
     said: str = ""
     """What an auditor objects to, in a sentence."""
+    over_us: int = 0
+    """When an auditor cosigned again, by its own clock: its objections up to then are over."""
 
     @property
     def reason(self) -> str:
@@ -62,7 +66,7 @@ class WitnessIncident(Struct, frozen=True):
 
 
 class WitnessIncidents:
-    """Keeps incidents as objects: of each tree one of witnesses, and one of auditors.
+    """Keeps incidents as objects: of each tree one of witnesses, and one of each auditor.
 
     Any thread may call.
     """
@@ -83,35 +87,64 @@ class WitnessIncidents:
                 found = msgspec.json.decode(data, type=WitnessIncident)
             except msgspec.DecodeError as error:
                 raise IntegrityError(f"an incident is damaged: {error}", where=key) from None
-            self._found[_key(found.tree, found.kind)] = found
+            self._found[_key(found)] = found
         return list(self._found.values())
 
     def add(self, incident: WitnessIncident) -> bool:
-        """Keep one, durably; False if there is one of this tree already."""
-        key = _key(incident.tree, incident.kind)
+        """Keep one, durably; False if that is no news.
+
+        Of a witness's one for each tree, the first. Of an auditor's its newest objection.
+        """
+        key = _key(incident)
         with self._lock:
-            if key in self._found:
+            known = self._found.get(key)
+            if known is not None and (
+                incident.kind != "objection" or incident.at_us <= max(known.at_us, known.over_us)
+            ):
                 return False
-            self._objects.replace({key: msgspec.json.encode(incident)})
-            self._found[key] = incident
-            return True
+            self._put(key, incident)
+            return known is None or bool(known.over_us) or known.said != incident.said
 
     def clear(self, tree: LogId, witness: str) -> bool:
-        """Forget what this witness, or auditor, had against a tree; whether it had anything."""
+        """Forget what this witness had against a tree; whether it had anything."""
         with self._lock:
             keys = [
                 key
                 for key, found in self._found.items()
-                if (found.tree, found.witness) == (tree, witness)
+                if (found.tree, found.witness) == (tree, witness) and found.kind != "objection"
             ]
-            self._objects.delete(keys)
+            if keys:
+                self._objects.delete(keys)
             for key in keys:
                 del self._found[key]
             return bool(keys)
 
+    def end(self, tree: LogId, auditor: str, at_us: int, size: int) -> bool:
+        """An auditor has cosigned a tree; whether that ends an objection of its.
+
+        It must be later than that, and cosign no less than was there. What it objected to stays on
+        record, so that nobody can bring it again.
+        """
+        with self._lock:
+            for key, found in self._found.items():
+                mine = found.kind == "objection" and (found.tree, found.witness) == (tree, auditor)
+                if mine and not found.over_us and at_us > found.at_us and size >= found.our_size:
+                    self._put(key, replace(found, over_us=at_us))
+                    return True
+        return False
+
+    def _put(self, key: str, incident: WitnessIncident) -> None:
+        self._objects.replace({key: msgspec.json.encode(incident)})
+        self._found[key] = incident
+
+    def over_us(self, tree: LogId, auditor: str) -> int:
+        """Up to when objections of an auditor are over; 0: none ever ended."""
+        found = self._found.get(_objection_key(tree, auditor))
+        return found.over_us if found else 0
+
     def drop(self, incident: WitnessIncident) -> None:
         """Act as if it were not there: its witness is asked no more. The object stays."""
-        self._found.pop(_key(incident.tree, incident.kind), None)
+        self._found.pop(_key(incident), None)
 
     def reason(self, log: LogId) -> str:
         """What witnesses hold against a log or its index log; `""`: nothing."""
@@ -121,16 +154,23 @@ class WitnessIncidents:
             if base_log(one.tree) == log and one.kind != "objection"
         )
 
-    def objection(self, tree: LogId) -> WitnessIncident | None:
-        """What an auditor holds against an index log; None: nothing."""
-        return self._found.get(_key(tree, "objection"))
+    def objections(self, tree: LogId) -> Sequence[WitnessIncident]:
+        """What auditors hold against an index log, the newest first."""
+        found = [one for one in self.all() if one.tree == tree and one.kind == "objection"]
+        return sorted(found, key=lambda one: -one.at_us)
 
     def all(self) -> Sequence[WitnessIncident]:
         """Those that are open."""
-        return list(self._found.values())
+        return [one for one in list(self._found.values()) if not one.over_us]
 
 
-def _key(tree: LogId, kind: str) -> str:
-    log = base_log(tree)
-    of = "objection" if kind == "objection" else "log" if log == tree else "index"
-    return f"{_FOLDER}{log}/{of}.json"
+def _key(incident: WitnessIncident) -> str:
+    tree, log = incident.tree, base_log(incident.tree)
+    if incident.kind == "objection":
+        return _objection_key(tree, incident.witness)
+    return f"{_FOLDER}{log}/{'log' if log == tree else 'index'}.json"
+
+
+def _objection_key(tree: LogId, auditor: str) -> str:
+    digits = sha256(auditor.encode()).hexdigest()[:16]
+    return f"{_FOLDER}{base_log(tree)}/objection-{digits}.json"

@@ -352,6 +352,22 @@ def test_every_leaf_and_proof_of_a_large_index_is_that_of_the_definition() -> No
         assert multiproof_root(lookup.leaf_count, leaves, path) == index.run_root, places
 
 
+@given(
+    st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 5) | st.just(2**32 - 1), max_size=600),
+    st.lists(st.integers(0, 2**32 - 1), max_size=5),
+)
+def test_event_ids_are_found_however_they_are_spread(ends: list[int], others: list[int]) -> None:
+    ids = [bytes(12) + end.to_bytes(4, "big") for end in ends]
+    held = [event(at).entry for at in range(max(len(ids), 1))]
+
+    made = build(0, held, ids or [b""], Values(frozenset(), frozenset()))
+    lookup = Lookup(made.data)
+
+    for end in {*ends, *others, 0, 2**32 - 1}:
+        expected = [at for at, each in enumerate(ends) if each == end]
+        assert sorted(lookup.find(bytes(12) + end.to_bytes(4, "big"))) == expected
+
+
 def test_keys_that_begin_alike_are_found_across_blocks() -> None:
     """Blocks are found by the first 8 bytes of their first key."""
     keys = [b"\x01" + b"a" * 12 + at.to_bytes(4, "big") for at in range(0, 1_000, 2)]

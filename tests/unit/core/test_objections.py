@@ -1,5 +1,7 @@
 """What an auditor signs when it finds an index log false."""
 
+from unicodedata import is_normalized
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,7 @@ def test_whatever_is_objected_to_can_be_signed_and_read(made: Objection) -> None
     assert found.text() == text
     assert (found.origin, found.rule) == (ORIGIN, made.rule)
     assert found.sentence.isprintable()
+    assert is_normalized("NFC", found.sentence)
 
 
 def test_a_sentence_that_can_be_shown_comes_back_as_it_was() -> None:
@@ -61,6 +64,7 @@ GOOD = Objection(ORIGIN, "record", "record 7", "false").text()
         GOOD.replace("false", "f" * 401),
         GOOD.replace("record 7", "record\u202e7"),
         GOOD.replace("record 7", "r" * 201),
+        GOOD.replace("false", "fe\u0301"),
         f"{ORIGIN}\n7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
     ],
 )

@@ -160,7 +160,7 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         """See the port."""
         for segment in segments:
             # Whoever asks is told what is wrong with it.
-            with suppress(FileNotFoundError, VitneError):
+            with suppress(OSError, VitneError):
                 self._files.lookup(segment).expect(keys)
 
     def postings(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> list[int]:

@@ -1,5 +1,6 @@
 """The files of segments: how they are written, and how rows come out of them."""
 
+import resource
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from vitne.ports import Segment
 _DESCRIBED: Final = 32
 """Descriptions of files that are kept, some 2 MB each."""
 _OPEN_INDEXES: Final = 4096
+"""Each holds a descriptor, so at most half of those that the process may have."""
 _GROUPS: Final = 16
 """Groups of rows that are unpacked together, by several threads: some megabytes."""
 
@@ -71,7 +73,8 @@ class SegmentFiles:
         self._root = root
         self._entries = entries
         self._described: Newest[str, pq.FileMetaData] = Newest(_DESCRIBED)
-        self._lookups: Newest[str, Lookup] = Newest(_OPEN_INDEXES)
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._lookups: Newest[str, Lookup] = Newest(min(_OPEN_INDEXES, max(descriptors // 2, 16)))
 
     def path(self, segment: Segment) -> Path:
         """Where a segment file is."""

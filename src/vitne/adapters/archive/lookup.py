@@ -24,6 +24,7 @@ Kinds of keys are ranges of leaves, in the head. Numbers are little-endian.
 """
 
 import mmap
+import os
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
@@ -48,14 +49,14 @@ from vitne.core.keys import STREAM, STREAM_CONTROL
 from vitne.core.merkle import EMPTY_ROOT, leaf_hash, root
 from vitne.core.strict import HASH_BYTES
 from vitne.core.types import Hash
-from vitne.errors import ConfigurationError
+from vitne.errors import ConfigurationError, IntegrityError
 
 NUMBERED: Final = (STREAM, STREAM_CONTROL)
 """Kinds whose gap leaves tell stream numbers."""
 _FENCE_BYTES: Final = 8
 _WIDTHS: Final[dict[str, Width]] = {"numbers": "Q", "ids": "I", "id_positions": "H"}
-_GUESS: Final = 2_048
-"""How far an event id may lie from where it would be if all were spread evenly."""
+_STEP: Final = 256
+"""How far an event id mostly lies from where it would be if all were spread evenly."""
 
 
 class Head(Struct, frozen=True):
@@ -114,6 +115,8 @@ class Lookup:
     def open(cls, path: Path) -> "Lookup":
         """Map a file. Raises `FileNotFoundError`, `IntegrityError`."""
         with path.open("rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                raise IntegrityError("the index of a segment is empty", where=str(path))
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         found = cls(data, str(path))
         data.madvise(mmap.MADV_RANDOM)  # looking up touches a few pages here and there
@@ -273,10 +276,14 @@ class Lookup:
         fragment = int.from_bytes(event_id[12:], "big")
         ids, size = self._ids, len(self._ids)
         # They are spread evenly, as a rule: looking where one should be reads one page, not eight.
-        guess = fragment * size >> 32
-        low, high = max(guess - _GUESS, 0), min(guess + _GUESS, size)
-        sure = (not low or ids[low - 1] < fragment) and (high == size or ids[high] >= fragment)
-        at = bisect_left(ids, fragment, low, high) if sure else bisect_left(ids, fragment)
+        low = high = fragment * size >> 32
+        step = _STEP
+        while low > 0 and ids[low] >= fragment:
+            low, step = max(low - step, 0), step * 4
+        step = _STEP
+        while high < size and ids[high] < fragment:
+            high, step = min(high + step, size), step * 4
+        at = bisect_left(ids, fragment, low, high)
         found = []
         while at < size and ids[at] == fragment:
             found.append(self._id_positions[at])

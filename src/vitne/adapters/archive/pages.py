@@ -8,6 +8,7 @@ import mmap
 import zlib
 from array import array
 from collections.abc import Mapping
+from contextlib import suppress
 from struct import Struct as Layout
 from typing import Final, Literal, overload
 
@@ -58,7 +59,8 @@ class Pages:
         """Have the disk read bytes [low, high), without waiting for it."""
         if self._mapped is not None:
             at = low & -mmap.PAGESIZE
-            self._mapped.madvise(mmap.MADV_WILLNEED, at, min(high, len(self._mapped)) - at)
+            with suppress(OSError):  # a hint that is not taken changes nothing
+                self._mapped.madvise(mmap.MADV_WILLNEED, at, min(high, len(self._mapped)) - at)
 
     def numbers(self, at: int, count: int) -> memoryview:
         """Some u16 that follow each other. Raises `IntegrityError`."""
