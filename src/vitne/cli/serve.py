@@ -71,7 +71,7 @@ def _serve(settings: Settings) -> None:
 
 
 def _allow_files() -> None:
-    """Raise the soft limit of open files: each connection, and each index that is mapped, is one."""
+    """Raise the soft limit of open files: a connection is one, and each mapped index."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:

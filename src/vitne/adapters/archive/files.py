@@ -61,6 +61,13 @@ class Newest(Generic[Key, Item]):
             self._items.pop(key, None)
 
 
+def _open_indexes() -> int:
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return _OPEN_INDEXES
+    return min(_OPEN_INDEXES, max(descriptors // 2, 16))
+
+
 class SegmentFiles:
     """Rows and indexes of segments in a folder.
 
@@ -73,8 +80,7 @@ class SegmentFiles:
         self._root = root
         self._entries = entries
         self._described: Newest[str, pq.FileMetaData] = Newest(_DESCRIBED)
-        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._lookups: Newest[str, Lookup] = Newest(min(_OPEN_INDEXES, max(descriptors // 2, 16)))
+        self._lookups: Newest[str, Lookup] = Newest(_open_indexes())
 
     def path(self, segment: Segment) -> Path:
         """Where a segment file is."""
