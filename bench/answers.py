@@ -6,6 +6,7 @@ resource calls: the question is logged and published, and the bundle is built an
 """
 
 import gc
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -108,7 +109,7 @@ def _load(house: House, clock: FixedClock, world: World) -> float:
 
 
 def _settle(house: House) -> float:
-    """Wait until everything is published, full segments are sealed, and sources are summed up."""
+    """Wait until all is published, segments are sealed, sources summed up, and all is on disk."""
     started = time.perf_counter()
     while True:
         info = house.store.log(LOG)
@@ -119,6 +120,7 @@ def _settle(house: House) -> float:
         time.sleep(0.1)
     while house.sources.run_once():
         pass
+    os.sync()  # else the first questions wait for the disk to write the load down
     return time.perf_counter() - started
 
 

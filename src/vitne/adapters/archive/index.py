@@ -16,11 +16,10 @@ from msgspec import Struct
 from vitne.adapters.archive.block import (
     BLOCK,
     BLOCK_LEVEL,
-    GROUP_BYTES,
-    GROUP_LEVEL,
     KEY_BYTES,
     MANY,
     NODE_LEVEL,
+    TOP_LEVEL,
 )
 from vitne.adapters.archive.lookup import NUMBERED, Head, need_little_endian
 from vitne.adapters.archive.pages import place, write_pages
@@ -28,10 +27,12 @@ from vitne.adapters.archive.run_tree import Keys, RunTree, run_tree
 from vitne.core.entry import EVENT, HEADER_BYTES
 from vitne.core.gap import MAX_SEGMENT_ENTRIES, keys_of
 from vitne.core.keys import TAGGED_BYTES
+from vitne.core.strict import HASH_BYTES
 from vitne.core.types import Hash
 from vitne.errors import IntegrityError
 
 _MOST_VALUES: Final = 256
+_NO_NODE: Final = bytes(HASH_BYTES)
 _STREAM_TAG: Final = b"\x04"
 
 
@@ -146,10 +147,9 @@ def _sections(keys: Keys, tree: RunTree) -> dict[str, bytes]:
     return {
         "fences": fences.tobytes(),
         "offsets": offsets.tobytes(),
-        "tops": b"".join(map(b"".join, tree.levels[GROUP_LEVEL + 1 :])),
+        "tops": b"".join(map(b"".join, tree.levels[TOP_LEVEL:])),
         "numbers": tree.numbers,
         "roots": tree.roots,
-        "groups": b"".join(_groups(tree.levels)),
         "blocks": b"".join(blocks),
     }
 
@@ -170,21 +170,18 @@ def _blocks(keys: Keys, tree: RunTree) -> list[bytes]:
         parts = [whole[KEY_BYTES * first : KEY_BYTES * (end + 1)], counts[2 * first : 2 * end]]
         for level, joined in enumerate(nodes, NODE_LEVEL):
             parts.append(joined[(first >> level) * 32 : (first + BLOCK >> level) * 32])
+        parts += _beside(tree.levels, first)
         parts.append(held[2 * starts[first] : 2 * starts[end]])
         found.append(b"".join(parts))
     return found
 
 
-def _groups(levels: Sequence[Sequence[bytes]]) -> Iterator[bytes]:
-    """The nodes above the blocks, for 4,096 gap leaves each."""
-    middle = [b"".join(level) for level in levels[BLOCK_LEVEL : GROUP_LEVEL + 1]]
-    width = 1 << GROUP_LEVEL - BLOCK_LEVEL
-    for first in range(0, len(levels[BLOCK_LEVEL]) if middle else 0, width):
-        group = b""
-        for level, joined in enumerate(middle):
-            nodes = joined[(first >> level) * 32 : (first + width >> level) * 32]
-            group += nodes.ljust((width >> level) * 32, b"\0")
-        yield group.ljust(GROUP_BYTES, b"\0")
+def _beside(levels: Sequence[Sequence[bytes]], first: int) -> Iterator[bytes]:
+    """The nodes that a block's path needs between its own and those at the top."""
+    for level in range(BLOCK_LEVEL, TOP_LEVEL):
+        paired = (first >> level) ^ 1
+        full = level < len(levels) and paired < len(levels[level])
+        yield levels[level][paired] if full else _NO_NODE
 
 
 def _keys(entries: Sequence[bytes]) -> tuple[bytes, pa.Array]:

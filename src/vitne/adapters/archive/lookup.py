@@ -1,23 +1,21 @@
 r"""The index beside each segment: which entries hold a key, and where an event id is.
 
-It answers without reading entries, from about 45 bytes an event, and touches one or two places of
-its file for a key: on a disk that must be asked for each, a question over hundreds of segments
-takes that many reads. It is a pure function of the segment's entries, event ids and facets, so it
-can be rebuilt and compared. `pages` tells how the file is framed; its sections, with gap leaves
-numbered from the sentinel, leaf 0:
+It answers without reading entries, from about 50 bytes an event, and touches one place of its file
+for a key: with a cold cache, a question over hundreds of segments takes that many reads. It is a
+pure function of the segment's entries, event ids and facets, so it can be rebuilt and compared.
+`pages` tells how the file is framed; its sections, with gap leaves numbered from the sentinel, 0:
 
 `fences`    u64 per block of 64 gap leaves: the first 8 bytes of its first key, ascending.
 `offsets`   u32 per block and one more: where it begins in `blocks`, and the last one ends.
-`tops`      32 bytes each: roots of the full subtrees of 8,192, 16,384, … gap leaves.
+`tops`      32 bytes each: roots of the full subtrees of 512, 1,024, … gap leaves, level by level.
 `numbers`   three u64 per key of kinds 4 and 7, in the order of the keys: smallest, largest and
             number of distinct stream numbers of its entries.
 `roots`     32 bytes per leaf of `many`, in their order: the root of its postings.
-`groups`    127 hashes of 32 bytes, and 32 of zero, per 4,096 gap leaves: roots of their full
-            subtrees of 64, 128, … 4,096, level by level; zero where there is none.
 `blocks`    of each 64 gap leaves: their keys without their kinds and the one that follows, 16 bytes
             each · u16 per leaf: how many entries hold it, less one · 32 bytes each: roots of their
-            full subtrees of 8, 16 and 32 · u16 per key and entry: position in the segment,
-            ascending per key.
+            full subtrees of 8, 16 and 32 · 32 bytes each: roots of the subtrees of 64, 128 and 256
+            that are paired with those it lies in, zero where they are not full · u16 per key and
+            entry: position in the segment, ascending per key.
 `ids`       last 4 bytes of every event id, sorted; `id_positions`, u16, beside it.
 
 Kinds of keys are ranges of leaves, in the head. Numbers are little-endian.
@@ -38,15 +36,14 @@ from msgspec import Struct
 from vitne.adapters.archive.block import (
     BLOCK,
     BLOCK_LEVEL,
-    GROUP_BYTES,
-    GROUP_LEVEL,
     NODE_LEVEL,
+    TOP_LEVEL,
     Block,
 )
 from vitne.adapters.archive.pages import Part, Width, open_pages
 from vitne.core.gap import FIRST_KEY, GAP_MAGIC, LAST_KEY, LAYOUT, postings_root
 from vitne.core.keys import STREAM, STREAM_CONTROL
-from vitne.core.merkle import EMPTY_ROOT, leaf_hash, root
+from vitne.core.merkle import EMPTY_ROOT, leaf_hash, node_hash, root
 from vitne.core.strict import HASH_BYTES
 from vitne.core.types import Hash
 from vitne.errors import ConfigurationError, IntegrityError
@@ -55,6 +52,7 @@ NUMBERED: Final = (STREAM, STREAM_CONTROL)
 """Kinds whose gap leaves tell stream numbers."""
 _FENCE_BYTES: Final = 8
 _WIDTHS: Final[dict[str, Width]] = {"numbers": "Q", "ids": "I", "id_positions": "H"}
+_RECENT: Final = 4
 _STEP: Final = 256
 """How far an event id mostly lies from where it would be if all were spread evenly."""
 
@@ -105,11 +103,11 @@ class Lookup:
         self._fences = array("Q", parts["fences"][:].tobytes())
         self._offsets = array("I", parts["offsets"][:].tobytes())
         self._blocks_at = start + self.head.sections["blocks"][0]
-        self._groups_at = start + self.head.sections["groups"][0]
-        self._tops, self._roots = parts["tops"], parts["roots"]
-        self._numbers, self._groups = parts["numbers"], parts["groups"]
+        self._tops = parts["tops"][:].tobytes()
+        self._roots, self._numbers = parts["roots"], parts["numbers"]
         self._ids, self._id_positions = parts["ids"], parts["id_positions"]
-        self._last: tuple[int, Block] | None = None
+        self._recent: tuple[Block, ...] = ()
+        """A few blocks that were read last, the newest first; whoever comes second, wins."""
 
     @classmethod
     def open(cls, path: Path) -> "Lookup":
@@ -131,9 +129,6 @@ class Lookup:
             low = self._blocks_at + self._offsets[block]
             high = self._blocks_at + self._offsets[block + 1]
             self._pages.advise(low, min(high, low + 4096))
-            if block << BLOCK_LEVEL < self.leaf_count & -BLOCK:
-                at = self._groups_at + (block >> (GROUP_LEVEL - BLOCK_LEVEL)) * GROUP_BYTES
-                self._pages.advise(at, at + GROUP_BYTES)
 
     def positions(self, key: bytes) -> Sequence[int]:
         """Positions of all entries that hold a tagged key."""
@@ -174,14 +169,14 @@ class Lookup:
         return at, at
 
     def _block(self, number: int) -> Block:
-        last = self._last
-        if last is not None and last[0] == number:
-            return last[1]
+        first, recent = number * BLOCK, self._recent
+        for block in recent:
+            if block.first == first:
+                return block
         low = self._blocks_at + self._offsets[number]
-        first = number * BLOCK
-        block = Block(self._pages, low, first, min(BLOCK, self.leaf_count - first))
-        self._last = (number, block)
-        return block
+        made = Block(self._pages, low, first, min(BLOCK, self.leaf_count - first))
+        self._recent = (made, *recent[: _RECENT - 1])
+        return made
 
     def _tagged(self, at: int) -> bytes:
         """The key of a leaf with its kind in front, or what the last one names as its next."""
@@ -191,9 +186,9 @@ class Lookup:
             return LAST_KEY
         kind = self._tags[bisect_right(self._lows, at) - 1]
         # A block also has the key behind its last: no need to read the next one for that.
-        last = self._last
-        if last is not None and last[1].first <= at <= last[1].first + last[1].size:
-            return kind + last[1].key(at)
+        for block in self._recent:
+            if block.first <= at <= block.first + block.size:
+                return kind + block.key(at)
         return kind + self._block(at // BLOCK).key(at)
 
     def _held(self, at: int) -> Sequence[int]:
@@ -239,16 +234,25 @@ class Lookup:
         if level < BLOCK_LEVEL:
             bits = BLOCK_LEVEL - level
             return self._block(index >> bits).node(level, index & ((1 << bits) - 1))
-        if level <= GROUP_LEVEL:
-            bits = GROUP_LEVEL - level
-            at = (128 - (2 << bits)) + (index & ((1 << bits) - 1))
-            return self._hash(self._groups, (index >> bits) * 128 + at)
-        before = sum(self.leaf_count >> below for below in range(GROUP_LEVEL + 1, level))
-        return self._hash(self._tops, before + index)
+        if level < TOP_LEVEL:
+            return self._beside(level, index)
+        before = sum(self.leaf_count >> below for below in range(TOP_LEVEL, level))
+        at = (before + index) * HASH_BYTES
+        return Hash(self._tops[at : at + HASH_BYTES])
 
-    @staticmethod
-    def _hash(part: Part, at: int) -> Hash:
-        return Hash(bytes(part[at * HASH_BYTES : (at + 1) * HASH_BYTES]))
+    def _beside(self, level: int, index: int) -> Hash:
+        """A node of levels 6 to 8: every block keeps those that its own path needs."""
+        paired = index ^ 1
+        for block in self._recent:
+            if block.first >> level == paired:
+                return block.sibling(level)
+        if paired << level < self.leaf_count:
+            return self._block(paired << level - BLOCK_LEVEL).sibling(level)
+        if level == BLOCK_LEVEL:
+            below = self._block(index)
+            return node_hash(below.node(level - 1, 0), below.node(level - 1, 1))
+        left, right = (self._beside(level - 1, 2 * index + side) for side in (0, 1))
+        return node_hash(left, right)
 
     def _sequence(self, kind: int, at: int) -> Sequence[int]:
         if kind not in NUMBERED:
@@ -265,7 +269,7 @@ class Lookup:
     def _postings_root(self, at: int, held: Sequence[int]) -> Hash:
         rank = self._rank.get(at)
         if rank is not None:
-            return self._hash(self._roots, rank)
+            return Hash(bytes(self._roots[rank * HASH_BYTES : (rank + 1) * HASH_BYTES]))
         start = self.head.start
         return postings_root([start + each for each in held])
 
