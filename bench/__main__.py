@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from bench import answers, entry_cost, index_build, scenarios
+from bench import answers, ask_kept, entry_cost, index_build, scenarios
 from bench.load import Load
 from bench.measure import machine
 from bench.queries import queries_for
@@ -42,6 +42,10 @@ def main() -> None:
         )
 
     print(machine(), flush=True)
+    if options.ask:
+        told("answers over kept data", ask_kept.measure(Path(options.ask)))
+        _write(options, results)
+        return
     made = msgspec.json.decode(Load(template_events).batch(20_000))
     told("entry: CPU an event, one thread", entry_cost.measure(made))
     segment = msgspec.json.decode(Load(template_events).batch(index_build.SEGMENT))
@@ -109,6 +113,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--skip-fsck", action="store_true", help="it takes minutes at 10 M")
     parser.add_argument(
         "--answers", action="store_true", help="only questions with evidence, over so many events"
+    )
+    parser.add_argument(
+        "--ask", default=None, help="only questions over the data that --answers --keep left there"
     )
     parser.add_argument("--keep", action="store_true", help="leave the data there")
     return parser.parse_args()

@@ -1,6 +1,7 @@
 """What answers need of segments beside the search: scattered records, and who spoke."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 from vitne.adapters.archive.files import SegmentFiles
@@ -17,6 +18,9 @@ from vitne.ports import Segment
 _VOIDS = bytes((ENTRY_TYPE, VOID)) + bytes(15)
 """The key that every void implies (transparency-log §3.4)."""
 
+_THREADS = 4
+"""That read the segments of one answer."""
+
 
 class SegmentAnswers:
     """That part of the archive (`vitne.ports.Archive`); who mixes it in sets the members."""
@@ -31,11 +35,17 @@ class SegmentAnswers:
             return []
 
         def read(segments: Sequence[Segment]) -> list[Record]:
-            found: list[Record] = []
-            for segment in segments:
-                here = [at - segment.start for at in indices if segment.start <= at < segment.end]
-                found += self._files.fetch(log, segment, here)
-            return found
+            wanted = [
+                (one, here)
+                for one in segments
+                if (here := [at - one.start for at in indices if one.start <= at < one.end])
+            ]
+            if len(wanted) == 1:
+                return self._files.fetch(log, *wanted[0])
+            # Unpacking lets other threads run: with hits in many segments two cores take half.
+            with ThreadPoolExecutor(_THREADS, "vitne-fetch") as pool:
+                parts = list(pool.map(lambda each: self._files.fetch(log, *each), wanted))
+            return [record for part in parts for record in part]
 
         return self._listed.over(log, indices[0], LeafIndex(indices[-1] + 1), read)
 

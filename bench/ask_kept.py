@@ -1,0 +1,111 @@
+"""Questions over the data that an earlier run left (`--answers --keep`), asked twice.
+
+The first time the disk is asked for what has not been read for a while, the second time nearly
+nothing of it: the difference between a cold and a warm cache of files. Answers are verified, as
+ever, but not held against a scan: that is what the run that left the data did.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from bench.answer_world import DAY_US
+from bench.answers import DEDUPE_DAYS, LOG, answer
+from bench.measure import percentile
+from bench.scenarios import Figures
+from vitne.core.record import Record
+from vitne.core.types import LeafIndex
+from vitne.services.own_events import OwnEvents
+from vitne.services.reading import Reading
+from vitne.settings import Settings
+from vitne.testing import FixedClock
+from vitne.wiring import House, folder_adapters
+
+QUESTIONS: Final = 100
+_DAYS: Final = {"who_accessed": (7, 365), "what_did": (1, 10), "did_touch": (1, 365)}
+_MORE_DAYS: Final = {"did_anyone": (30, 365)}
+_ABSENT: Final = 0.2
+
+
+def measure(root: Path, seed: int = 1) -> Figures:
+    """Ask 100 random questions, and the same again.
+
+    Args:
+        root: of the bench run: `<folder>/vitne-bench-…`.
+        seed: of the questions.
+    """
+    settings = Settings(
+        folder=str(root / "answers"),
+        prepare_processes=0,
+        seal_age_s=400 * 86_400,
+        free_bytes_min=0,
+        dedupe_days=DEDUPE_DAYS,
+    )
+    clock = FixedClock()
+    with House(folder_adapters(settings, clock=clock), settings) as house:
+        clock.set(house.store.log(LOG).last_recorded_us + 1_000_000)
+        reading = Reading(OwnEvents(house.ingest, "api"))
+        asked = list(_questions(house, random.Random(seed)))  # noqa: S311 - a repeatable choice
+        # The first question may have the newest entries sealed.
+        answer(house, clock, reading, {"ask": "what_did", "actor": "usr_0"})
+        figures: Figures = {"questions": len(asked)}
+        for name in ("cold", "warm"):
+            figures |= _figures(name, [_seconds(house, clock, reading, one) for one in asked])
+        return figures
+
+
+def _seconds(house: House, clock: FixedClock, reading: Reading, members: dict[str, Any]) -> float:
+    started = time.perf_counter()
+    answer(house, clock, reading, members)
+    return time.perf_counter() - started
+
+
+def _figures(name: str, seconds: list[float]) -> Figures:
+    return {
+        f"{name} p50 ms": percentile(seconds, 0.5) * 1e3,
+        f"{name} p95 ms": percentile(seconds, 0.95) * 1e3,
+        f"{name} max ms": max(seconds) * 1e3,
+        f"{name} above 300 ms": sum(one > 0.3 for one in seconds),  # noqa: PLR2004 - the target
+    }
+
+
+def _questions(house: House, chance: random.Random) -> Iterator[dict[str, Any]]:
+    segments = house.adapters.segments.segments(LOG)
+    low, high = segments[0].recorded_us[0], segments[-2].recorded_us[1]
+    days = _DAYS | _MORE_DAYS
+    for number in range(QUESTIONS):
+        kind = list(days)[number % len(days)]
+        length = int(chance.uniform(*days[kind]) * DAY_US)
+        start = low + chance.randrange(max(high - low - length, 1))
+        members: dict[str, Any] = {
+            "ask": kind,
+            "from": f"@{start}",
+            "to": f"@{start + length}",
+            "clock": "occurred" if chance.random() < 0.3 else "recorded",  # noqa: PLR2004 - a third
+        }
+        yield members | _about(kind, _record(house, chance), chance)
+
+
+def _about(kind: str, row: Record, chance: random.Random) -> dict[str, Any]:
+    """Whom and what a question names: those of a record, or ones that never existed."""
+    absent = "-never" if chance.random() < _ABSENT else ""
+    target = row.facets.targets.strip("\n").split("\n", maxsplit=1)[0] + absent
+    other = f"usr_{chance.randrange(6_250)}"
+    actor = row.facets.actor if kind == "did_touch" and chance.random() < 0.5 else other  # noqa: PLR2004
+    named = {
+        "who_accessed": {"target": target},
+        "what_did": {"actor": other},
+        "did_touch": {"actor": actor, "target": target},
+        "did_anyone": {"target": target, "type": row.facets.type},
+    }
+    return named[kind]
+
+
+def _record(house: House, chance: random.Random) -> Record:
+    end = house.store.log(LOG).sealed_end
+    while True:
+        row = house.adapters.archive.record(LOG, LeafIndex(chance.randrange(end)))
+        if row is not None and row.facets.targets and not row.facets.type.startswith("audit."):
+            return row
