@@ -1,8 +1,6 @@
 """An index log that omits a posting, as an auditor finds it: every answer names the objection."""
 
 import base64
-import importlib.util
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,21 +35,6 @@ QUESTION = {
 """About a period before the log, so that nothing but an objection can limit the answer."""
 
 UP_TO_NOW = {name: value for name, value in QUESTION.items() if name != "to"}
-
-
-@pytest.fixture(scope="session")
-def world() -> ModuleType:
-    """`tests/witness_world.py`."""
-    name = "vitne_test_witness_world"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            name, Path(__file__).parents[1] / "witness_world.py"
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
 
 
 class Audited:

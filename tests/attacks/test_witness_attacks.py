@@ -1,8 +1,6 @@
 """Forks, rollbacks, races and lies, against real witnesses and servers over HTTP."""
 
-import importlib.util
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,21 +19,6 @@ from vitne.core.witness import encode_request, log_path
 
 ORIGIN = Origin("log.example/log/acme")
 LOG = Signer(ORIGIN, bytes(32), ED25519)
-
-
-@pytest.fixture(scope="session")
-def world() -> ModuleType:
-    """`tests/witness_world.py`."""
-    name = "vitne_test_witness_world"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            name, Path(__file__).parents[1] / "witness_world.py"
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
 
 
 @pytest.fixture
