@@ -204,7 +204,7 @@ def answer(house: House, clock: FixedClock, reading: Reading, members: dict[str,
 
 # ---------------------------------------------------------------- questions
 
-_DAYS: Final = {
+DAYS: Final = {
     "who_accessed": (7, 365),
     "what_did": (1, 10),
     "did_touch": (1, 365),
@@ -218,8 +218,8 @@ def _question(
     world: World, table: pa.Table, chance: random.Random, number: int
 ) -> tuple[dict[str, Any], Asked]:
     """A random question, as a request and as the scan is asked it."""
-    kind = list(_DAYS)[number % len(_DAYS)]
-    low, high = _DAYS[kind]
+    kind = list(DAYS)[number % len(DAYS)]
+    low, high = DAYS[kind]
     length = int(chance.uniform(low, high) * DAY_US)
     start = world.start_us + chance.randrange(max(world.end_us - world.start_us - length, 1))
     clock = "occurred" if chance.random() < 0.3 else "recorded"  # noqa: PLR2004 - a third
@@ -280,7 +280,7 @@ def _figures(answers: list[Timed]) -> Figures:
         took = [one.took_ms.get(step, 0.0) for one in answers]
         found[f"step {step} p50 ms"] = percentile(took, 0.5)
         found[f"step {step} max ms"] = max(took)
-    for kind in _DAYS:
+    for kind in DAYS:
         mine = [one.seconds for one in answers if one.kind == kind]
         found[f"{kind} p95 ms"] = percentile(mine, 0.95) * 1e3
     return found

@@ -5,6 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,6 +37,52 @@ def vitne(*words: str, status: int = 0, **env: str) -> Any:
     assert done.returncode == status, (done.returncode, done.stdout, done.stderr.decode())
     lines = done.stdout.decode().splitlines()
     return json.loads(lines[-1]) if lines else None
+
+
+Answer = Callable[[str, bytes], tuple[int, bytes]]
+"""(path, body) → status and body."""
+
+
+class Door:
+    """An HTTP server of a test, which answers whatever the test says."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.asked: list[bytes] = []
+        """Requests about the log `acme`."""
+        door = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                if b"/log/acme\n" in body:
+                    door.asked.append(body)
+                self._reply(*door.answer(self.path, body))
+
+            def do_GET(self) -> None:
+                self._reply(*door.answer(self.path, b""))
+
+            def _reply(self, status: int, body: bytes) -> None:
+                self.send_response(status)
+                if status in {301, 307, 308}:
+                    self.send_header("location", "http://127.0.0.1:9/elsewhere")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
 
 
 class Process:

@@ -1,9 +1,7 @@
 """An index log that omits a posting, as an auditor finds it: every answer names the objection."""
 
 import base64
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -128,51 +126,20 @@ def without_one_posting(run: Run) -> list[GapLeaf]:
     return [*run.leaves[:at], false, *run.leaves[at + 1 :]]
 
 
-class Liar:
-    """Stands before a server, and shows another index log than it has."""
+def lying(audited: Audited, brought: list[bytes]) -> Callable[[str, bytes], tuple[int, bytes]]:
+    """Answers like the server, but for another index log than it has; keeps what is brought."""
+    files = audited.false_index()
 
-    def __init__(self, audited: Audited) -> None:
-        files, base = audited.false_index(), audited.server.url
-        self.objections: list[bytes] = []
-        liar = self
+    def answer(path: str, body: bytes) -> tuple[int, bytes]:
+        shown = files.get(path.removeprefix("/log/acme/"))
+        if shown is not None:
+            return 200, shown
+        with audited.server.client() as client:
+            reply = client.post(path, content=body) if body else client.get(path)
+        brought.extend([body] if body else [])
+        return reply.status_code, reply.content
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                shown = files.get(self.path.removeprefix("/log/acme/"))
-                if shown is not None:
-                    self._reply(200, shown)
-                    return
-                reply = httpx.get(base + self.path, headers=self._headers())
-                self._reply(reply.status_code, reply.content)
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                liar.objections.append(body)
-                reply = httpx.post(base + self.path, content=body, headers=self._headers())
-                self._reply(reply.status_code, reply.content)
-
-            def _headers(self) -> dict[str, str]:
-                return {"authorization": self.headers["authorization"]}
-
-            def _reply(self, status: int, body: bytes) -> None:
-                self.send_response(status)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    return answer
 
 
 @pytest.fixture
@@ -208,7 +175,8 @@ def test_an_index_that_omits_one_posting_is_objected_to_in_every_answer(
     assert audited.ask()["verdict"] == "disproved"
 
     audited.grow(records)
-    liar = Liar(audited)
+    objections: list[bytes] = []
+    liar = audited.world.Door(lying(audited, objections))
     told = audited.audit(liar.url, status=1)
     liar.close()
 
@@ -233,7 +201,7 @@ def test_an_index_that_omits_one_posting_is_objected_to_in_every_answer(
     audited.server.stop()
     audited.start()
     with audited.server.client() as client:
-        again = client.post("/v1/logs/acme/index/objections", content=liar.objections[0])
+        again = client.post("/v1/logs/acme/index/objections", content=objections[0])
     assert again.status_code == 409
     assert audited.ask()["verdict"] == "disproved"
 

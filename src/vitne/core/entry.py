@@ -186,6 +186,12 @@ _TYPE_OF: Final[dict[type, int]] = {
 }
 
 
+def times_of(entry: bytes) -> tuple[int, int]:
+    """recorded_us and occurred_us of an entry's header."""
+    _, _, _, _, _, recorded_us, occurred_us, _, _ = HEADER.unpack_from(entry)
+    return recorded_us, occurred_us
+
+
 def type_of(entry: Entry) -> int:
     """The type number of an entry."""
     return _TYPE_OF[type(entry)]

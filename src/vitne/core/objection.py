@@ -11,7 +11,7 @@ It is a signed note whose text is no checkpoint, so that nobody takes it for a c
 
 import re
 from typing import Final
-from unicodedata import is_normalized, normalize
+from unicodedata import normalize
 
 from msgspec import Struct
 
@@ -66,6 +66,4 @@ def parse_objection(text: str) -> Objection:
 
 def _line(text: str, most: int) -> str:
     shown = "".join(c if c.isprintable() else "?" for c in text)
-    # Cut first, so that what is left is in that form as a whole: bundles take no other.
-    found = normalize("NFC", shown[:most])[:most]
-    return found if is_normalized("NFC", found) and found else _NOWHERE
+    return normalize("NFC", shown)[:most] or _NOWHERE  # the form that bundles take

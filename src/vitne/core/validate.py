@@ -14,6 +14,7 @@ from vitne.core import canonical, text
 from vitne.core.canonical import Json
 from vitne.core.check import Checked, check_form
 from vitne.core.event import Problem, ValidEvent
+from vitne.core.facets import target_lines
 from vitne.core.fill import fill
 from vitne.core.forbidden import may_hold_forbidden
 from vitne.core.intake import IntakeContext, Quarantined, Rejected
@@ -225,10 +226,8 @@ def _split(
         raise AssertionError  # pragma: no cover  # the rules and `fill` have seen to it
     event_type = event.type or ""
     targets = tuple(dict.fromkeys([(t.type, t.id) for t in event.targets or ()]))
-    lines = "\n".join(["", *[f"{kind}/{identity}" for kind, identity in targets], ""])
-    facets = Facets(
-        facts.occurred_us, event_type, actor.id, outcome.result or "", lines if targets else ""
-    )
+    lines = target_lines(targets)
+    facets = Facets(facts.occurred_us, event_type, actor.id, outcome.result or "", lines)
     core, payload, person = split_sections(event, unknown)
     return ValidEvent(
         event_id=bytes.fromhex(event.id.replace("-", "")),

@@ -15,7 +15,7 @@ from msgspec import Struct
 from vitne.answers.question import Question
 from vitne.core import keys
 from vitne.core.checkpoint import Checkpoint
-from vitne.core.entry import EVENT, HEADER
+from vitne.core.entry import EVENT, times_of
 from vitne.core.gap import keys_of
 from vitne.core.index_record import IndexRecord, parse_record
 from vitne.core.multiproof import multiproof
@@ -36,8 +36,6 @@ HITS_MAX: Final = 10_000
 TAIL_MAX: Final = 131_072
 """Entries that no record of the index covers, and that an answer may give whole."""
 _TILES: Final = 2_048
-_RECORDED: Final = 5
-"""Where the recorded time stands in a header."""
 
 
 class Heads(Struct, frozen=True):
@@ -190,8 +188,7 @@ class Gathering:
 
     def time_at(self, index: int) -> int:
         """recorded_us of an entry."""
-        at_us: int = HEADER.unpack_from(self.tiles.entry(index))[_RECORDED]
-        return at_us
+        return times_of(self.tiles.entry(index))[0]
 
     def _first_at(self, at_us: int) -> int:
         """The first entry that was recorded at a time or after it; the size if there is none."""

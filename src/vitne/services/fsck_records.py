@@ -19,7 +19,7 @@ from vitne.core.entry import (
     decode,
 )
 from vitne.core.event import ValidEvent
-from vitne.core.facets import facets_of
+from vitne.core.facets import target_lines
 from vitne.core.keyring import leaves_of
 from vitne.core.keys import stream_id
 from vitne.core.record import Facets, Parts, Record
@@ -297,7 +297,9 @@ def _as_valid(parts: Parts) -> ValidEvent:
         payload=parts.payload or b"",
         person=parts.person or b"",
         digest=b"",
-        facets=facets_of(core_part, occurred_us),
+        facets=Facets(
+            occurred_us, core.type, core.actor.id, core.outcome.result, target_lines(targets)
+        ),
     )
 
 

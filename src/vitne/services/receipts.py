@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from vitne.core.entry import HEADER
+from vitne.core.entry import times_of
 from vitne.core.event import Problem
 from vitne.core.merkle import leaf_hash, root
 from vitne.core.receipt import Receipt
@@ -14,15 +14,6 @@ from vitne.services.draft import Draft, Placed, SignedBatch, VoidDraft
 from vitne.services.logkeys import LogKeys
 from vitne.services.published import Published
 from vitne.services.ticket import Ticket
-
-_RECORDED_US = 5
-"""Place of `recorded_us` in the header."""
-
-
-def recorded_us_of(entry: bytes) -> int:
-    """The time in an entry's header."""
-    found: int = HEADER.unpack_from(entry)[_RECORDED_US]
-    return found
 
 
 def entries_of(
@@ -122,7 +113,7 @@ class Receipts:
 
     def _sign(self, origin: Origin, first: LeafIndex, entries: Sequence[bytes]) -> str:
         leaves = [leaf_hash(entry) for entry in entries]
-        recorded_us = recorded_us_of(entries[0])
+        recorded_us = times_of(entries[0])[0]
         return self._keys.receipt(Receipt(origin, first, len(entries), root(leaves), recorded_us))
 
 
@@ -134,7 +125,7 @@ def _by_time(start: LeafIndex, entries: Sequence[bytes]) -> list[tuple[LeafIndex
     """
     if not entries:
         raise IntegrityError("an entry that was stored cannot be read", where=str(start))
-    times = [recorded_us_of(entry) for entry in entries]
+    times = [times_of(entry)[0] for entry in entries]
     cuts = [at for at in range(1, len(entries)) if times[at] != times[at - 1]]
     return [
         (LeafIndex(start + first), entries[first:last])

@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,50 +26,6 @@ from vitne.testing import FixedClock, memory_adapters, sample_event, sample_key
 from vitne.wiring import Adapters, House
 
 ACME = LogId("acme")
-Answer = Callable[[str, bytes], tuple[int, bytes]]
-"""(path, body) → status and body."""
-
-
-class Door:
-    """An HTTP server of a test, which answers whatever the test says."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-        self.asked: list[bytes] = []
-        """Requests about the log `acme`."""
-        door = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                if b"/log/acme\n" in body:
-                    door.asked.append(body)
-                self._reply(*door.answer(self.path, body))
-
-            def do_GET(self) -> None:
-                self._reply(*door.answer(self.path, b""))
-
-            def _reply(self, status: int, body: bytes) -> None:
-                self.send_response(status)
-                if status in {301, 307, 308}:
-                    self.send_header("location", "http://127.0.0.1:9/elsewhere")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class Desk:
@@ -102,7 +57,7 @@ class Desk:
 class Watched:
     """A house whose log `acme` is watched."""
 
-    def __init__(self, doors: list[Door], signers: list[list[Signer]], quorum: str) -> None:
+    def __init__(self, doors: list[Any], signers: list[list[Signer]], quorum: str) -> None:
         lines, names = [], []
         for number, (door, keys) in enumerate(zip(doors, signers, strict=True)):
             for key in keys:
@@ -169,12 +124,12 @@ Watch = Callable[..., Watched]
 
 
 @pytest.fixture
-def doors() -> Iterator[Callable[[Answer], Door]]:
+def doors(world: ModuleType) -> Iterator[Callable[[Any], Any]]:
     """Opens servers."""
-    opened: list[Door] = []
+    opened: list[Any] = []
 
-    def make(answer: Answer) -> Door:
-        opened.append(Door(answer))
+    def make(answer: Any) -> Any:
+        opened.append(world.Door(answer))
         return opened[-1]
 
     yield make
@@ -187,7 +142,7 @@ def watch() -> Iterator[Watch]:
     """Makes watched houses."""
     made: list[Watched] = []
 
-    def start(doors: list[Door], signers: list[list[Signer]], quorum: str = "all") -> Watched:
+    def start(doors: list[Any], signers: list[list[Signer]], quorum: str = "all") -> Watched:
         made.append(Watched(doors, signers, quorum))
         return made[-1]
 

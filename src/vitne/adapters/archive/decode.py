@@ -7,13 +7,10 @@ import pyarrow as pa
 
 from vitne.adapters.archive.columns import RECORD_COLUMNS
 from vitne.adapters.archive.encode import restore
-from vitne.core.entry import HEADER
+from vitne.core.entry import times_of
 from vitne.core.facets import facets_of
 from vitne.core.record import Facets, Parts, Record
 from vitne.core.types import LeafIndex
-
-_RECORDED, _OCCURRED = 5, 6
-"""Where times stand in a header."""
 
 
 def to_records(table: pa.Table, indices: Sequence[int], entries: Sequence[bytes]) -> list[Record]:
@@ -44,8 +41,7 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
 
 def _record(index: LeafIndex, row: tuple[Any, ...], entry: bytes) -> Record:
     event_id, action_id, trace_id, keyring, core, *parts = row
-    header = HEADER.unpack_from(entry)
-    recorded_us, occurred_us = header[_RECORDED], header[_OCCURRED]
+    recorded_us, occurred_us = times_of(entry)
     if event_id is None:
         return Record(index, recorded_us, entry, keyring=keyring)
     facets = Facets(occurred_us)
