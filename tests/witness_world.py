@@ -168,14 +168,15 @@ class ServerProcess(Process):
         headers = {"Authorization": f"Bearer {self.key}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=60)
 
-    def send(self, count: int = 1) -> None:
-        """Send events."""
+    def send(self, count: int = 1) -> int:
+        """Send events; the size that the log has with them."""
         body = json.dumps([EVENT] * count).encode()
         with self.client() as client:
             reply = client.post(
                 "/v1/events", content=body, headers={"content-type": "application/json"}
             )
         assert reply.status_code in {200, 201}, reply.text
+        return max(int(one["index"]) for one in reply.json()["results"]) + 1
 
     def keys(self) -> dict[str, str]:
         """The public keys of the log of acme."""
