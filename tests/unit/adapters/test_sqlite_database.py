@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from vitne.adapters.sqlite.database import CHECKPOINT_PAGES, PAGE_BYTES, Database
+from vitne.adapters.sqlite.folding import Folding
 from vitne.adapters.sqlite.house import SqliteHouse
 from vitne.adapters.sqlite.migrate import (
     APPLICATION_ID,
@@ -139,6 +141,39 @@ def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
         }
 
     assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
+
+
+def test_the_log_is_folded_into_the_database_beside_the_writer(tmp_path: Path) -> None:
+    """Long before the writer folds it, and though its connection stays open."""
+    path = tmp_path / "vitne.db"
+    database = Database.open(path)
+    with database.writing() as writer:
+        writer.execute("CREATE TABLE of_this_test (text)")
+    while b"a row that was committed" not in path.read_bytes():
+        with database.writing() as writer:
+            rows = [("a row that was committed",)] * 100
+            writer.executemany("INSERT INTO of_this_test VALUES (?)", rows)
+            committed = writer.execute("SELECT count(*) FROM of_this_test").fetchone()[0]
+        assert (tmp_path / "vitne.db-wal").stat().st_size < CHECKPOINT_PAGES * PAGE_BYTES
+    with database.reading() as reader:
+        assert reader.execute("SELECT count(*) FROM of_this_test").fetchone()[0] == committed
+    database.close()
+
+    assert not (tmp_path / "vitne.db-wal").exists()
+
+
+def test_a_log_that_cannot_be_folded_is_told_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "vitne.db"
+    path.write_bytes(b"this is no database" * 100)
+    folding = Folding(path, fold_pages=1)
+    told = 0
+
+    while told < 2:
+        folding.note(1)
+        told = caplog.text.count("the write-ahead log was not folded")
+    folding.close()
 
 
 @pytest.mark.parametrize("name", sorted(names()))

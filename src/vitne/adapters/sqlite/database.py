@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from vitne.adapters.sqlite.failures import storage_errors
+from vitne.adapters.sqlite.folding import Folding
 from vitne.adapters.sqlite.migrate import check, check_sqlite, migrate
 from vitne.adapters.sqlite.where import add_functions
 from vitne.errors import ConfigurationError, StorageError
@@ -50,6 +51,7 @@ class Database:
         self._owner = 0
         self._closed = False
         self._writer: sqlite3.Connection | None = None
+        self._folding: Folding | None = None
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False, busy_s: float = BUSY_S) -> Self:
@@ -101,6 +103,7 @@ class Database:
             writer.close()
             raise
         self._writer = writer
+        self._folding = Folding(self.path)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -150,9 +153,12 @@ class Database:
         """
         with self._my_turn() as writer, storage_errors(self.where):
             writer.execute("BEGIN IMMEDIATE")
+            before = writer.total_changes
             try:
                 yield writer
                 writer.execute("COMMIT")
+                if self._folding is not None:
+                    self._folding.note(writer.total_changes - before)
             except BaseException:
                 # A full disk makes SQLite roll back by itself; what else fails is undone here.
                 with suppress(sqlite3.Error):
@@ -203,6 +209,8 @@ class Database:
             self._closed = True
             while self._idle:
                 self._idle.pop().close()
+            if self._folding is not None:
+                self._folding.close()
             if self._writer is not None:
                 with storage_errors(self.where):
                     self._writer.close()
