@@ -24,7 +24,8 @@ from vitne.core.keys import stream_id
 from vitne.core.merkle import leaf_hash, root
 from vitne.core.multiproof import multiproof_ranges
 from vitne.core.note import Signer, parse_note, sign
-from vitne.core.tile import TileReader, bundle
+from vitne.core.tile import bundle
+from vitne.core.tile_reader import TileReader
 from vitne.core.times import format_utc
 from vitne.core.types import Hash, LogId, Origin
 from vitne.ports import ApiKey, Segment
@@ -298,6 +299,10 @@ class AnswerHouse:
 
     def expect(self, segments: Sequence[Indexed], keys: Sequence[bytes]) -> None:
         """Nothing has to be read."""
+
+    def around(self, log: LogId, segment: Indexed, at_us: int) -> tuple[int, int]:
+        """See `GapSource`."""
+        return self.house.adapters.archive.around(log, segment.segment, at_us)
 
     def postings(self, log: LogId, segment: Indexed, keys: Sequence[bytes]) -> list[int]:
         """See `GapSource`."""

@@ -18,7 +18,7 @@ from vitne.core.grow import Edge, grow
 from vitne.core.merkle import leaf_hash, root
 from vitne.core.note import Signer, sign
 from vitne.core.objection import Objection
-from vitne.core.tile import TileReader
+from vitne.core.tile_reader import TileReader
 from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.services.logkeys import LogKeys
 from vitne.settings import Settings

@@ -1,5 +1,6 @@
 """Sealed segments: written once, read back, listed by the catalog."""
 
+from bisect import bisect_left
 from typing import Any
 
 import pytest
@@ -112,6 +113,17 @@ def test_scattered_records_come_in_order_from_as_many_segments(
 
     assert found == [rows[0], rows[4], rows[5], rows[11]]
     assert sealing.archive.fetch(ACME, []) == []
+    known = {at: rows[at].entry for at in (4, 5)}
+    assert sealing.archive.fetch(ACME, [LeafIndex(4), LeafIndex(5)], known) == rows[4:6]
+
+
+def test_a_moment_is_among_the_entries_that_are_named(sealing: Any, rows: list[Any]) -> None:
+    segment = sealing.seal(rows)
+    times = [row.recorded_us for row in rows]
+
+    for at_us in (times[0] - 1, *times, times[-1] + 1):
+        low, high = sealing.archive.around(ACME, segment, at_us)
+        assert low <= bisect_left(times, at_us) <= high
 
 
 def test_a_summary_is_that_of_the_segments_records(sealing: Any, rows: list[Any]) -> None:

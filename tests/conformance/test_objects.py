@@ -38,6 +38,7 @@ def test_bytes_come_back_as_they_were_put(objects: ObjectStore, key: str, body: 
 def test_what_is_no_key_is_refused_by_every_call(objects: ObjectStore, key: str) -> None:
     for call in (
         lambda: objects.get(key),
+        lambda: objects.get_all(["a", key]),
         lambda: objects.put({key: b""}),
         lambda: objects.replace({key: b""}),
         lambda: objects.delete([key]),
@@ -53,6 +54,16 @@ def test_a_batch_is_stored_whole(objects: ObjectStore) -> None:
     objects.put(batch)
 
     assert {key: objects.get(key) for key in objects.keys("")} == batch
+
+
+def test_many_objects_are_read_at_once(objects: ObjectStore) -> None:
+    """More than are open together, bundles among them; what is not there is left out."""
+    batch = {f"log/{n % 7}/tile/entries/{n:03d}": bytes([n]) * n for n in range(200)} | {"a/b": b""}
+    objects.put(batch)
+    keys = [*batch, "a/c", "b/c", "a/b/c", "a/b", "a"]
+
+    assert objects.get_all(keys) == batch
+    assert objects.get_all([]) == {}
 
 
 @pytest.mark.parametrize("key", ["a/b", BUNDLE])

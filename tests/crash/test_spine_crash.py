@@ -20,7 +20,7 @@ import pytest
 
 from vitne.core.ids import from_text
 from vitne.core.note import open_checkpoint
-from vitne.core.tile import TileReader
+from vitne.core.tile_reader import TileReader
 from vitne.core.types import LogId, Origin
 from vitne.ports import Clock, KeyVault
 from vitne.services.published import Published

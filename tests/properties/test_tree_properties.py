@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from vitne.core import merkle
 from vitne.core.grow import Edge, changed_tiles, grow, partial_tiles, read_edge
 from vitne.core.merkle import EMPTY_ROOT, Frontier, leaf_hash, node_hash
-from vitne.core.tile import ENTRIES, TileReader, parse_path, truncate
+from vitne.core.multiproof import multiproof_ranges, multiproof_root
+from vitne.core.tile import ENTRIES, parse_path, truncate
+from vitne.core.tile_reader import TileReader
 from vitne.errors import VerificationError
 
 SIZES = st.one_of(
@@ -216,6 +218,49 @@ def test_tiles_prove_every_smaller_size_as_the_leaves_do(size: int, data: st.Dat
     )
     assert reader.entries(index, smaller) == entries[index:smaller]
     assert (reader.entry(index), reader.leaf(index)) == (entries[index], leaves[index])
+
+
+@given(SIZES, st.data())
+def test_scattered_entries_and_their_proof_are_read_once_and_together(
+    size: int, data: st.DataObject
+) -> None:
+    """Whatever is asked for one by one is only what the tree has under another name."""
+    entries, objects = entries_of(size), grow(Edge(), entries_of(size)).objects
+    wanted = sorted(data.draw(st.sets(st.integers(0, size - 1), min_size=1, max_size=20)))
+    asked: list[str] = []
+
+    def get_all(paths: Sequence[str]) -> dict[str, bytes]:
+        asked.extend(paths)
+        return {path: objects[path] for path in paths}
+
+    reader = TileReader(_never, size, get_all=get_all)
+    found = reader.entries_at(reversed(wanted))
+    hashes = reader.roots(multiproof_ranges(size, wanted))
+
+    assert found == {at: entries[at] for at in wanted}
+    assert list(found) == wanted
+    leaves = [(at, leaf_hash(entries[at])) for at in wanted]
+    assert multiproof_root(size, leaves, hashes) == merkle.root(leaves_of(size))
+    assert len(asked) == len(set(asked))
+
+
+@given(SIZES, st.data(), st.integers(1, 9))
+def test_a_proof_needs_no_more_tiles_in_memory_than_a_reader_may_keep(
+    size: int, data: st.DataObject, keep: int
+) -> None:
+    objects = grow(Edge(), entries_of(size)).objects
+    wanted = sorted(data.draw(st.sets(st.integers(0, size - 1), max_size=20)))
+    reader = TileReader(objects.get, size, keep)
+
+    found = reader.entries_at(wanted)
+    hashes = reader.roots(multiproof_ranges(size, wanted))
+
+    leaves = [(at, leaf_hash(entry)) for at, entry in found.items()]
+    assert multiproof_root(size, leaves, hashes) == merkle.root(leaves_of(size))
+
+
+def _never(path: str) -> bytes | None:
+    raise AssertionError(f"{path} was asked for alone")
 
 
 def test_a_tree_of_three_levels_is_grown_and_read_as_by_definition() -> None:

@@ -17,7 +17,8 @@ from vitne.cli.client import Client, Server
 from vitne.cli.output import Json, Output, plain, table
 from vitne.core.note import Verifier, open_checkpoint, parse_note
 from vitne.core.receipt import Receipt, receipt_name
-from vitne.core.tile import TileReader, parse_path
+from vitne.core.tile import parse_path
+from vitne.core.tile_reader import TileReader
 from vitne.errors import BadInputError, DecodeError, NotFoundError
 from vitne.evidence.receipt_check import Checked, Head, check_receipt
 from vitne.sdk.options import default_spool_dir

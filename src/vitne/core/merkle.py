@@ -43,15 +43,17 @@ def pair_up(joined: bytes) -> list[Hash]:
 
 def root(hashes: Sequence[bytes]) -> Hash:
     """MTH of leaf hashes (RFC 6962 §2.1); `EMPTY_ROOT` of none."""
-    if not hashes:
-        return EMPTY_ROOT
-    level = list(hashes)
+    return root_of(b"".join(hashes))
+
+
+def root_of(joined: bytes) -> Hash:
+    """As `root`, of hashes written one after another."""
     # Pairing from the left, with an odd last hash carried up, splits where RFC 6962 does:
     # at the largest power of two below the size.
-    while len(level) > 1:
-        carried = level[-1:] if len(level) & 1 else []
-        level = [*pair_up(b"".join(level)), *carried]
-    return Hash(level[0])
+    while len(joined) > HASH_BYTES:
+        carried = joined[len(joined) & ~63 :]
+        joined = b"".join([*pair_up(joined), carried])
+    return Hash(joined) if joined else EMPTY_ROOT
 
 
 def split_at(width: int) -> int:

@@ -5,21 +5,14 @@ Hash i of tile (level, n) is the root of the full subtree of 256^level leaves th
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from struct import Struct as Layout
 
 from msgspec import Struct
 
-from vitne.core.merkle import (
-    consistency_ranges,
-    inclusion_ranges,
-    range_root,
-    root,
-    roots_of,
-)
 from vitne.core.strict import HASH_BYTES, MAX_INT
-from vitne.core.types import Hash, LeafIndex, TreeSize
-from vitne.errors import BadInputError, DecodeError, NotFoundError
+from vitne.core.types import Hash
+from vitne.errors import BadInputError, DecodeError
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 256
@@ -111,6 +104,24 @@ def parse_bundle(data: bytes, width: int) -> list[bytes]:
     return entries
 
 
+def pick_entries(data: bytes, places: Sequence[int]) -> list[bytes]:
+    """The entries at some places of a bundle, which ascend; what follows the last is not looked at.
+
+    Raises:
+        DecodeError: the bundle ends before one of them does.
+    """
+    found: list[bytes] = []
+    at, start, place, end = 0, 0, 0, len(data) - _LENGTH.size
+    for wanted in places:
+        while place <= wanted and at <= end:
+            start = at + _LENGTH.size
+            at, place = start + (data[at] << 8 | data[at + 1]), place + 1
+        if place <= wanted or at > len(data):
+            raise DecodeError(f"a bundle ends before the end of its entry {wanted}")
+        found.append(data[start:at])
+    return found
+
+
 def truncate(tile: TileId, data: bytes, width: int) -> bytes:
     """The same tile when it held only `width` hashes or entries: a prefix of its bytes.
 
@@ -142,131 +153,13 @@ def split_hashes(data: bytes) -> list[Hash]:
     return [Hash(data[at : at + HASH_BYTES]) for at in range(0, len(data), HASH_BYTES)]
 
 
-def read_hashes(tile: TileId, data: bytes) -> list[Hash]:
-    """The hashes of a tile. Raises `DecodeError` if they are more or fewer than its width."""
+def hashes_of(tile: TileId, data: bytes) -> bytes:
+    """The hashes of a tile, joined. Raises `DecodeError` if they are not as many as its width."""
     if len(data) != tile.width * HASH_BYTES:
         raise DecodeError(f"expected {tile.width} hashes, got {len(data)} bytes", where=tile.path)
-    return split_hashes(data)
+    return data
 
 
-# ---------------------------------------------------------------- reading a tree
-
-
-class TileReader:
-    """A tree of `size` as its tiles tell it; nothing is taken as true but what a root confirms.
-
-    Proofs and roots of any smaller size come from the same tiles, so open it at the newest
-    published size. Keeps the last `keep` tiles in memory. Not for two threads at once.
-    """
-
-    def __init__(self, get: Callable[[str], bytes | None], size: int, keep: int = 64) -> None:
-        self._get = get
-        self._size = size
-        self._keep = keep
-        self._hashes: dict[tuple[int, int], list[Hash]] = {}
-        self._bundles: dict[int, list[bytes]] = {}
-
-    @property
-    def size(self) -> TreeSize:
-        """Number of entries of the tree that the tiles belong to."""
-        return TreeSize(self._size)
-
-    def read(self, level: int, index: int) -> tuple[TileId, bytes]:
-        """A tile as wide as this size has it, or its full twin if the partial one is gone.
-
-        Raises:
-            BadInputError: the tree has no such tile.
-            NotFoundError: it should be there, and is missing.
-        """
-        tile = tile_at(level, index, self._size)
-        data = self._get(tile.path)
-        if data is not None:
-            return tile, data
-        full = TileId(level, index)
-        data = self._get(full.path) if tile != full else None
-        if data is None:
-            raise NotFoundError("a tile is missing", where=tile.path)
-        return full, data
-
-    def hashes(self, level: int, index: int) -> list[Hash]:
-        """Hashes of one tile, at least as many as this size has there; errors as `read`."""
-        key = (level, index)
-        found = self._hashes.pop(key, None)
-        if found is None:
-            found = read_hashes(*self.read(level, index))
-        self._hashes[key] = found  # put last: the first one is the oldest
-        if len(self._hashes) > self._keep:
-            del self._hashes[next(iter(self._hashes))]
-        return found
-
-    def node(self, level: int, index: int) -> Hash:
-        """Root of the full subtree of leaves [index * 2^level, (index + 1) * 2^level)."""
-        tile_level, height = divmod(level, TILE_HEIGHT)
-        tile, at = divmod(index << height, TILE_WIDTH)
-        hashes = self.hashes(tile_level, tile)[at : at + (1 << height)]
-        if len(hashes) != 1 << height or level < 0:
-            raise BadInputError(f"node {index} of level {level} is outside the tree")
-        return root(hashes)
-
-    def leaf(self, index: LeafIndex | int) -> Hash:
-        """Leaf hash of one entry."""
-        return self.node(0, index)
-
-    def entries(self, start: LeafIndex | int, end: LeafIndex | int) -> list[bytes]:
-        """Entries of [start, end), ascending; errors as `read`."""
-        if not 0 <= start <= end <= self._size:
-            raise BadInputError(f"[{start}, {end}) is outside the tree of size {self._size}")
-        found: list[bytes] = []
-        for number in range(start // TILE_WIDTH, -(-end // TILE_WIDTH) if end > start else 0):
-            first = number * TILE_WIDTH
-            found += self._bundle(number)[max(start - first, 0) : end - first]
-        return found
-
-    def entry(self, index: LeafIndex | int) -> bytes:
-        """One entry; errors as `read`."""
-        return self.entries(index, index + 1)[0]
-
-    def _bundle(self, number: int) -> list[bytes]:
-        found = self._bundles.pop(number, None)
-        if found is None:
-            tile, data = self.read(ENTRIES, number)
-            found = parse_bundle(data, tile.width)
-        self._bundles[number] = found
-        if len(self._bundles) > self._keep:
-            del self._bundles[next(iter(self._bundles))]
-        return found
-
-    def root(self, size: TreeSize | int | None = None) -> Hash:
-        """Root of this tree, or of its first `size` entries.
-
-        Raises:
-            BadInputError: the tree is smaller than that.
-        """
-        return range_root(self.node, 0, self._at_most(size))
-
-    def inclusion_proof(
-        self, index: LeafIndex | int, size: TreeSize | int | None = None
-    ) -> list[Hash]:
-        """Audit path of an entry in this tree, or in that of its first `size` entries.
-
-        Raises:
-            BadInputError: the entry or the size is outside the tree.
-        """
-        return roots_of(self.node, inclusion_ranges(index, self._at_most(size)))
-
-    def consistency_proof(
-        self, old: TreeSize | int, new: TreeSize | int | None = None
-    ) -> list[Hash]:
-        """Proof from size `old` to this size, or to `new`.
-
-        Raises:
-            BadInputError: the sizes are outside the tree or in the wrong order.
-        """
-        return roots_of(self.node, consistency_ranges(old, self._at_most(new)))
-
-    def _at_most(self, size: int | None) -> int:
-        if size is None:
-            return self._size
-        if not 0 <= size <= self._size:
-            raise BadInputError(f"size {size} is above the tree's size {self._size}")
-        return size
+def read_hashes(tile: TileId, data: bytes) -> list[Hash]:
+    """The hashes of a tile, one by one; errors as `hashes_of`."""
+    return split_hashes(hashes_of(tile, data))

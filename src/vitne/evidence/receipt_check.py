@@ -12,11 +12,11 @@ from msgspec import Struct
 from vitne.core import canonical
 from vitne.core.checkpoint import Checkpoint
 from vitne.core.merkle import root
-from vitne.core.multiproof import multiproof, multiproof_root
+from vitne.core.multiproof import multiproof_ranges, multiproof_root
 from vitne.core.note import Verifier
 from vitne.core.receipt import Receipt, open_receipt
 from vitne.core.strict import encode_base64
-from vitne.core.tile import TileReader
+from vitne.core.tile_reader import TileReader
 from vitne.core.times import format_utc
 from vitne.errors import DecodeError, NotFoundError, VerificationError
 
@@ -109,7 +109,7 @@ def _against_tiles(receipt: Receipt, note: str, head: Head, tiles: TileReader) -
     wanted = range(receipt.first, receipt.first + receipt.count)
     try:
         leaves = [tiles.node(0, at) for at in wanted]
-        path = multiproof(tiles.node, size, wanted)
+        path = tiles.roots(multiproof_ranges(size, wanted))
         confirmed = multiproof_root(size, list(zip(wanted, leaves, strict=True)), path)
     except (DecodeError, NotFoundError, VerificationError) as error:
         return _checked("broken", "bad_tiles", f"the tiles: {error}", note, receipt)

@@ -25,6 +25,14 @@ class ObjectStore(Protocol):
     def get(self, key: str) -> bytes | None:
         """The bytes; None if there is no such object."""
 
+    def get_all(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The bytes of each key that there is such an object of.
+
+        As `get` for each, but the disk is waited for once, not once for each: for many scattered
+        objects that nobody may have read for long. All are in memory at once: the caller bounds
+        how many it asks for.
+        """
+
     def get_gzip(self, key: str) -> bytes | None:
         """The bytes as a gzip frame, if the store keeps them so; None: ask `get`."""
 

@@ -1,6 +1,6 @@
 """The sealed segments, and the list of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -102,10 +102,20 @@ class Archive(Searchable, Protocol):
     def refresh(self, log: LogId) -> None:
         """Forget what is cached of the log's catalog: segments were added or merged."""
 
-    def fetch(self, log: LogId, indices: Sequence[LeafIndex]) -> list[Record]:
+    def fetch(
+        self,
+        log: LogId,
+        indices: Sequence[LeafIndex],
+        entries: Mapping[int, bytes] | None = None,
+    ) -> list[Record]:
         """The records at ascending indices, control entries included; those not held are left out.
 
         Reads no more of a segment than its rows need, so the indices may lie far apart.
+
+        Args:
+            log: whose.
+            indices: ascending.
+            entries: at these indices, at least, if the caller has them: they are not read again.
         """
 
     def summary(self, log: LogId, start: LeafIndex, end: LeafIndex) -> SourceSummary | None:
@@ -127,6 +137,15 @@ class Archive(Searchable, Protocol):
         """Begin to read what `postings` and `gaps` of many segments will need; never fails.
 
         Only to save waiting for the disk once for each.
+        """
+
+    def around(self, log: LogId, segment: Segment, at_us: int) -> tuple[int, int]:
+        """Log indices [low, high], a bundle apart at most, around a moment in a segment.
+
+        Entries below `low` were recorded before it, those from `high` on at it or later.
+
+        Raises:
+            NotFoundError: the segment is gone, merged into another.
         """
 
     def postings(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> list[int]:

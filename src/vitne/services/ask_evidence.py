@@ -240,7 +240,7 @@ class Assembly:
         spoken = self._sources.spoken(sought.log, summaries)
         coverage, counter = self._counted(streams)
         weaker = self._beside
-        unattributed = [(at, gathering.time_at(at)) for at in weaker.get("E", ())]
+        unattributed = gathering.times(weaker.get("E", ()))
         limits = limits_of(self._place, summaries, spoken, streams, unattributed)
         limits += self._troubled()
         known = Known(

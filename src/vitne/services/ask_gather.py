@@ -18,10 +18,10 @@ from vitne.core.checkpoint import Checkpoint
 from vitne.core.entry import EVENT, times_of
 from vitne.core.gap import keys_of
 from vitne.core.index_record import IndexRecord, parse_record
-from vitne.core.multiproof import multiproof
+from vitne.core.multiproof import multiproof_ranges
 from vitne.core.note import parse_note
 from vitne.core.record import Record
-from vitne.core.tile import TileReader
+from vitne.core.tile_reader import TileReader
 from vitne.core.types import Hash, LeafIndex, LogId
 from vitne.errors import AnswerTooLargeError, IntegrityError, UnavailableError
 from vitne.evidence.bundle_facts import GapFacts
@@ -129,9 +129,8 @@ class Gathering:
         self.heads = heads
         self.size = heads.log.size
         self.index_size = heads.index.size
-        self.tiles = tiles or TileReader(Published(reach.objects, log).get, self.size, _TILES)
-        index = Published(reach.objects, LogId(f"{log}/index"))
-        self._index_tiles = TileReader(index.get, self.index_size, _TILES)
+        self.tiles = tiles or _open(reach.objects, log, self.size)
+        self._index_tiles = _open(reach.objects, LogId(f"{log}/index"), self.index_size)
         self._value_keys, self._pseudo_keys = tagged(question)
 
     # ------------------------------------------------------------ what is searched
@@ -186,9 +185,9 @@ class Gathering:
         a, b = self.range
         return max(b, a + 1) if a < self.size else b
 
-    def time_at(self, index: int) -> int:
-        """recorded_us of an entry."""
-        return times_of(self.tiles.entry(index))[0]
+    def times(self, indices: Sequence[int]) -> list[tuple[int, int]]:
+        """(index, recorded_us) of entries, ascending."""
+        return [(at, times_of(entry)[0]) for at, entry in self.tiles.entries_at(indices).items()]
 
     def _first_at(self, at_us: int) -> int:
         """The first entry that was recorded at a time or after it; the size if there is none."""
@@ -197,8 +196,11 @@ class Gathering:
         low: int = listed[-1].end if listed else 0
         high: int = self.size
         if place < len(listed):
-            low, high = listed[place].start, listed[place].end
-        return bisect_left(range(high), at_us, low, high, key=self.time_at)
+            low, high = self._reach.gaps.around(self._log, listed[place], at_us)
+        return bisect_left(range(high), at_us, low, high, key=self._time_at)
+
+    def _time_at(self, index: int) -> int:
+        return times_of(self.tiles.entry(index))[0]
 
     # ------------------------------------------------------------ what the index says
 
@@ -271,7 +273,7 @@ class Gathering:
     def index_path(self) -> list[Hash]:
         """Their multiproof."""
         positions = sorted(run.segment.record for run in self.runs)
-        return multiproof(self._index_tiles.node, self.index_size, positions)
+        return self._index_tiles.roots(multiproof_ranges(self.index_size, positions))
 
     @property
     def link(self) -> list[Hash]:
@@ -295,7 +297,8 @@ class Gathering:
                 found[at] = row
         # A row that was sealed since then is in the archive by now.
         rest = [LeafIndex(at) for at in indices if at not in found]
-        found |= {row.index: row for row in self._reach.archive.fetch(self._log, rest)}
+        entries = self.tiles.entries_at(rest)
+        found |= {row.index: row for row in self._reach.archive.fetch(self._log, rest, entries)}
         missing = next((at for at in indices if at not in found), None)
         if missing is not None:
             raise IntegrityError(f"the record of entry {missing} is gone", where=str(self._log))
@@ -303,7 +306,9 @@ class Gathering:
 
     def entries(self, wanted: Iterable[int], known: Mapping[int, bytes]) -> dict[int, bytes]:
         """Entries by index, ascending; those that are not known already come from the bundles."""
-        return {at: known.get(at) or self.tiles.entry(at) for at in sorted(set(wanted))}
+        needed = sorted(set(wanted))
+        read = self.tiles.entries_at(at for at in needed if at not in known)
+        return {at: known[at] if at in known else read[at] for at in needed}
 
     def boundaries(self) -> list[int]:
         """The entries beside both ends of the range, where there are such."""
@@ -312,7 +317,12 @@ class Gathering:
 
     def path(self, entries: Mapping[int, bytes]) -> list[Hash]:
         """The multiproof of entries in the log."""
-        return multiproof(self.tiles.node, self.size, list(entries))
+        return self.tiles.roots(multiproof_ranges(self.size, list(entries)))
+
+
+def _open(objects: ObjectStore, tree: LogId, size: int) -> TileReader:
+    published = Published(objects, tree)
+    return TileReader(published.get, size, _TILES, published.get_all)
 
 
 def holds(entry: bytes, wanted: set[bytes]) -> bool:

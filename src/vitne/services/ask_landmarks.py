@@ -14,7 +14,7 @@ from vitne.core import keys
 from vitne.core.control import IndexKeyEntry, PruneEntry, SigningKeyEntry, StreamEntry
 from vitne.core.entry import HEADER, KEY, PRUNE, STREAM, decode
 from vitne.core.strict import decode_base64
-from vitne.core.tile import TileReader
+from vitne.core.tile_reader import TileReader
 from vitne.core.types import LeafIndex, LogId
 from vitne.services.ask_others import GapSource, IndexedCatalog
 

@@ -69,6 +69,9 @@ class GapSource(Protocol):
     def expect(self, segments: Sequence[Any], keys: Sequence[bytes]) -> None:
         """Begin to read what the other two will need of many segments."""
 
+    def around(self, log: LogId, segment: Any, at_us: int) -> tuple[int, int]:  # noqa: ANN401 - whatever kind of segment its catalog lists
+        """Log indices [low, high] of one segment around a moment (`ports.Archive.around`)."""
+
     def postings(self, log: LogId, segment: Any, keys: Sequence[bytes]) -> Sequence[int]:  # noqa: ANN401 - whatever kind of segment its catalog lists
         """Log indices of one segment that hold any of some keys, ascending; without a proof."""
 

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct
 
 from vitne.core.checkpoint import Checkpoint
 from vitne.core.note import Verifier, open_checkpoint, parse_note
-from vitne.core.tile import TileReader
+from vitne.core.tile_reader import TileReader
 from vitne.core.types import Hash
 from vitne.errors import NotFoundError, VerificationError, VitneError
 from vitne.evidence.auditing import AuditState, IndexAudit

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from vitne.core.coverage import CoverageCounter
 from vitne.core.index_record import Coverage, IndexRecord, describe_run, parse_record
 from vitne.core.note import open_checkpoint
-from vitne.core.tile import TILE_WIDTH, TileReader
+from vitne.core.tile import TILE_WIDTH
+from vitne.core.tile_reader import TileReader
 from vitne.core.types import Hash, LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import IntegrityError, VitneError
 from vitne.ports import Archive, CheckpointStore, Head, IndexLogStore, ObjectStore, Segment

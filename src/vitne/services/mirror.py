@@ -20,7 +20,8 @@ from vitne.core.checkpoint import Checkpoint
 from vitne.core.grow import Edge, Growth, grow, read_edge
 from vitne.core.merkle import EMPTY_ROOT
 from vitne.core.note import parse_note
-from vitne.core.tile import ENTRIES, TILE_WIDTH, TileId, TileReader, parse_bundle
+from vitne.core.tile import ENTRIES, TILE_WIDTH, TileId, parse_bundle
+from vitne.core.tile_reader import TileReader
 from vitne.core.times import format_utc
 from vitne.core.types import Hash, TreeSize
 from vitne.errors import (

@@ -1,6 +1,7 @@
 """What a log has published, as its readers may ask for it: checkpoint, tiles, bundles."""
 
 import gzip
+from collections.abc import Sequence
 
 from vitne.core.tile import ENTRIES, TILE_WIDTH, TileId, parse_bundle, parse_path, truncate
 from vitne.core.types import LeafIndex, LogId
@@ -39,6 +40,13 @@ class Published:
             DecodeError: the path names no tile, or the object is damaged.
         """
         return self.tile(parse_path(path))
+
+    def get_all(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """As `get` for many paths; those that are not published are left out."""
+        tiles = {log_key(self.log, path): parse_path(path) for path in paths}
+        found = self._objects.get_all(list(tiles))
+        either = ((tile.path, found.get(key) or self.tile(tile)) for key, tile in tiles.items())
+        return {path: data for path, data in either if data is not None}
 
     def tile(self, tile: TileId) -> bytes | None:
         """As `get`, for a parsed path."""

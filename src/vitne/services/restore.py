@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from vitne.core.checkpoint import Checkpoint
 from vitne.core.note import Verifier, open_checkpoint
-from vitne.core.tile import TileReader
+from vitne.core.tile_reader import TileReader
 from vitne.core.types import LogId
 from vitne.errors import IntegrityError, RollbackError, VitneError
 from vitne.ports import Head, ObjectStore

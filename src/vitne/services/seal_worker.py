@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from vitne.core.coverage import CoverageCounter
 from vitne.core.index_record import describe_run
 from vitne.core.record import Record
-from vitne.core.tile import TileReader
+from vitne.core.tile_reader import TileReader
 from vitne.core.types import Hash, LeafIndex, LogId, Origin
 from vitne.errors import IntegrityError, UnavailableError, VitneError
 from vitne.ports import Archive, IndexLogStore, ObjectStore, SealedRun, Searchable

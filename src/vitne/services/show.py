@@ -11,7 +11,7 @@ from vitne.core.keyring import erased_sections
 from vitne.core.merkle import leaf_hash, verify_inclusion
 from vitne.core.note import parse_note
 from vitne.core.record import Record
-from vitne.core.tile import TileReader
+from vitne.core.tile_reader import TileReader
 from vitne.core.types import Hash, LeafIndex, LogId, Section
 from vitne.errors import IntegrityError, NotFoundError, UnavailableError, VerificationError
 from vitne.evidence import record_proof, tlog_proof

@@ -14,7 +14,7 @@ from vitne.core.checkpoint import Checkpoint
 from vitne.core.merkle import EMPTY_ROOT
 from vitne.core.note import Opened, Verified, open_checkpoint, parse_note
 from vitne.core.signature import ED25519
-from vitne.core.tile import TileReader
+from vitne.core.tile_reader import TileReader
 from vitne.core.types import Hash, LogId
 from vitne.errors import ConflictError, VerificationError, VitneError
 from vitne.ports import CheckpointStore, ObjectStore

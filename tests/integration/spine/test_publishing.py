@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from vitne.core.checkpoint import Checkpoint
 from vitne.core.merkle import leaf_hash, root
 from vitne.core.note import open_checkpoint, parse_note
-from vitne.core.tile import ENTRIES, TileId, TileReader, bundle
+from vitne.core.tile import ENTRIES, TileId, bundle
+from vitne.core.tile_reader import TileReader
 from vitne.core.types import LogId
 from vitne.services.publish import Publish
 from vitne.services.published import Published

@@ -1,8 +1,10 @@
 """What the archive writes, how it reads it back, and what it says of damage."""
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import msgspec
 import pyarrow as pa
@@ -14,6 +16,8 @@ from vitne.adapters.archive.archive import ParquetArchive
 from vitne.adapters.archive.columns import HELD
 from vitne.adapters.archive.decode import to_records
 from vitne.adapters.archive.encode import to_table
+from vitne.adapters.archive.make import to_parquet
+from vitne.adapters.archive.rows import RowFile
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.core import entry as entries
 from vitne.core.facets import facets_of
@@ -113,7 +117,10 @@ def test_records_come_back_one_by_one_in_runs_and_across_segments(shelf: Shelf) 
 
 
 def test_every_changed_byte_of_a_segment_is_noticed_or_changes_nothing(shelf: Shelf) -> None:
-    """Checksums cover pages, and the index as a whole; what is left is layout that nobody reads."""
+    """Checksums cover pages, the table of rows and the index; the rest is layout that is not read.
+
+    Parquet's own description, a large part of so small a file, serves searches alone.
+    """
     segment = shelf.seal(0, 300)
     noticed = 0
     for key in (segment.key, segment.index_key):
@@ -124,7 +131,7 @@ def test_every_changed_byte_of_a_segment_is_noticed_or_changes_nothing(shelf: Sh
             noticed += _is_noticed(shelf)
         path.write_bytes(whole)
 
-    assert noticed > 200
+    assert noticed > 150
     assert not _is_noticed(shelf)
 
 
@@ -212,7 +219,7 @@ def test_a_core_part_comes_back_to_the_byte_whatever_stands_in_its_ids(
 ) -> None:
     record = event(3, core=core)
 
-    assert to_records(to_table([record]), [3], [record.entry]) == [record]
+    assert _through_a_file(record) == [record]
 
 
 @given(st.data())
@@ -238,7 +245,7 @@ def test_any_parts_come_back_to_the_byte(data: st.DataObject) -> None:
     facets = record.facets if parts.core else Facets(record.facets.occurred_us)
     record = msgspec.structs.replace(record, parts=parts, facets=facets)
 
-    assert to_records(to_table([record]), [3], [record.entry]) == [record]
+    assert _through_a_file(record) == [record]
 
 
 def test_the_table_is_one_that_other_tools_read(shelf: Shelf) -> None:
@@ -247,6 +254,16 @@ def test_the_table_is_one_that_other_tools_read(shelf: Shelf) -> None:
     assert table.schema.field("event_id").type == pa.uuid()
     assert table.column("index").to_pylist() == [0, 1, 2]
     assert msgspec.json.decode(table.column("core")[1].as_py())["actor"] == {"id": "usr_1"}
+
+
+def _through_a_file(record: Record) -> list[Record]:
+    """A record, written as the one row of a segment and read back."""
+    with TemporaryFile() as file:
+        file.write(to_parquet(to_table([record])))
+        file.flush()
+        with RowFile(os.dup(file.fileno()), "here") as rows:
+            table = rows.rows([rows.table(1).group(0)])
+    return to_records(table, [record.index], [record.entry])
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -1,6 +1,8 @@
 """The index beside each segment: what it holds, how it answers, and what it says of damage."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -19,12 +21,12 @@ from vitne.errors import IntegrityError
 NOTHING = Values(frozenset(), frozenset())
 
 
-def event(index: int, *, keys: Sequence[bytes] = ()) -> bytes:
+def event(index: int, *, keys: Sequence[bytes] = (), recorded_us: int | None = None) -> bytes:
     """The entry of an event under these keys; nothing else about it matters here."""
     found = tuple(sorted({*keys, b"\x05" + bytes(16)}))
     head = entries.HEADER.pack(
         *(entries.MAGIC, entries.EVENT, 0, 1, len(found)),
-        *(1_000 + index, 500 + index, b"s" * 16, index + 1),
+        *(1_000 + index if recorded_us is None else recorded_us, 500 + index, b"s" * 16, index + 1),
     )
     return head + b"".join(found) + bytes(32)
 
@@ -57,6 +59,24 @@ def test_the_index_knows_every_posting_of_the_gap_leaves(
     assert lookup.positions(b"\x02" + b"\xff" * 16) == ()
     assert all(at in lookup.find(event_id) for at, event_id in enumerate(ids))
     assert (lookup.head.start, lookup.head.end) == (start, start + len(held))
+
+
+@given(
+    st.integers(0, 600),
+    st.lists(st.integers(0, 3), min_size=1, max_size=700),
+    st.integers(-2, 2_200),
+)
+def test_a_moment_is_found_within_one_bundle(start: int, steps: list[int], asked: int) -> None:
+    """Whatever the segment begins with, and however many entries were recorded in one moment."""
+    times = list(accumulate(steps))
+    held = [event(at, recorded_us=1_000 + time) for at, time in enumerate(times)]
+    lookup = Lookup(build(start, held, [b""] * len(held), NOTHING).data)
+
+    low, high = lookup.around(1_000 + asked)
+
+    first = start + bisect_left(times, asked)
+    assert start <= low <= first <= high <= start + len(held)
+    assert low == high or low // 256 == (high - 1) // 256
 
 
 def test_a_key_that_many_entries_hold_is_found_with_all_of_them() -> None:
@@ -169,7 +189,7 @@ def test_an_index_of_another_version_is_told_from_a_damaged_one() -> None:
     data = build(0, [event(0)], [b""], NOTHING).data
 
     with pytest.raises(IntegrityError, match="another version") as error:
-        Lookup(data.replace(b"vitidx3", b"vitidx2", 1))
+        Lookup(data.replace(b"vitidx4", b"vitidx3", 1))
 
     assert "fsck --rebuild" in error.value.hint
 

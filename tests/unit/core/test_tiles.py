@@ -1,11 +1,22 @@
 """Reading and growing trees where a tile is missing, damaged, or named wrongly."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vitne.core import merkle
 from vitne.core.grow import Edge, grow, read_edge
 from vitne.core.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from vitne.core.tile import ENTRIES, TileId, TileReader, bundle, parse_bundle, parse_path, truncate
+from vitne.core.tile import (
+    ENTRIES,
+    TileId,
+    bundle,
+    parse_bundle,
+    parse_path,
+    pick_entries,
+    truncate,
+)
+from vitne.core.tile_reader import TileReader
 from vitne.errors import (
     BadInputError,
     DecodeError,
@@ -130,6 +141,25 @@ def test_a_bundle_that_ends_early_or_late_is_damaged(data: bytes) -> None:
     for width in (1, 2) if data != b"\x00\x01a\x00" else (1, 2, 3):
         with pytest.raises(DecodeError):
             parse_bundle(data, width)
+
+
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=9), st.data())
+def test_some_entries_of_a_bundle_are_those_of_all(held: list[bytes], data: st.DataObject) -> None:
+    places = sorted(data.draw(st.sets(st.integers(0, len(held) - 1))))
+
+    assert pick_entries(bundle(held), places) == [held[place] for place in places]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 5])
+@pytest.mark.parametrize(
+    "data", [b"", b"\0", b"\0\2a", b"\0\1a\0", b"\0\1a\0\2b", b"\0\1a\xff\xff"]
+)
+def test_no_entry_is_picked_from_beyond_a_bundle(data: bytes, place: int) -> None:
+    if place == 0 and data.startswith(b"\0\1a"):
+        assert pick_entries(data, [0]) == [b"a"]
+        return
+    with pytest.raises(DecodeError, match=f"entry {place}"):
+        pick_entries(data, [place])
 
 
 def test_the_longest_entry_fits_a_bundle_and_a_longer_one_does_not() -> None:

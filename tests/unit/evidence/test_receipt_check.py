@@ -11,7 +11,8 @@ from vitne.core.multiproof import multiproof_root
 from vitne.core.note import Signer, sign
 from vitne.core.receipt import Receipt
 from vitne.core.strict import decode_base64
-from vitne.core.tile import TileReader, parse_path
+from vitne.core.tile import parse_path
+from vitne.core.tile_reader import TileReader
 from vitne.core.types import Hash, LeafIndex, Origin, TreeSize
 from vitne.evidence.receipt_check import Checked, Head, check_receipt
 

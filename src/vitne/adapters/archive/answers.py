@@ -1,11 +1,11 @@
 """What answers need of segments beside the search: scattered records, and who spoke."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from vitne.adapters.archive.files import SegmentFiles
 from vitne.adapters.archive.listed import Listed
+from vitne.adapters.archive.lookup import Lookup
 from vitne.adapters.archive.plan import KeyOf
 from vitne.adapters.archive.summary import COLUMNS, summary_of
 from vitne.core.entry import VOID
@@ -18,9 +18,6 @@ from vitne.ports import Segment
 _VOIDS = bytes((ENTRY_TYPE, VOID)) + bytes(15)
 """The key that every void implies (transparency-log §3.4)."""
 
-_THREADS = 4
-"""That read the segments of one answer."""
-
 
 class SegmentAnswers:
     """That part of the archive (`vitne.ports.Archive`); who mixes it in sets the members."""
@@ -29,25 +26,25 @@ class SegmentAnswers:
     _files: SegmentFiles
     _key_of: KeyOf
 
-    def fetch(self, log: LogId, indices: Sequence[LeafIndex]) -> list[Record]:
+    def fetch(
+        self,
+        log: LogId,
+        indices: Sequence[LeafIndex],
+        entries: Mapping[int, bytes] | None = None,
+    ) -> list[Record]:
         """See the port."""
         if not indices:
             return []
 
-        def read(segments: Sequence[Segment]) -> list[Record]:
+        def look(segments: Sequence[Segment]) -> list[Record]:
             wanted = [
                 (one, here)
                 for one in segments
                 if (here := [at - one.start for at in indices if one.start <= at < one.end])
             ]
-            if len(wanted) == 1:
-                return self._files.fetch(log, *wanted[0])
-            # Unpacking lets other threads run: with hits in many segments two cores take half.
-            with ThreadPoolExecutor(_THREADS, "vitne-fetch") as pool:
-                parts = list(pool.map(lambda each: self._files.fetch(log, *each), wanted))
-            return [record for part in parts for record in part]
+            return self._files.fetch(log, wanted, entries)
 
-        return self._listed.over(log, indices[0], LeafIndex(indices[-1] + 1), read)
+        return self._listed.over(log, indices[0], LeafIndex(indices[-1] + 1), look)
 
     def summary(self, log: LogId, start: LeafIndex, end: LeafIndex) -> SourceSummary | None:
         """See the port."""
@@ -81,22 +78,32 @@ class SegmentAnswers:
         key_of = lru_cache(1024)(self._key_of)
 
         def read(segments: Sequence[Segment]) -> frozenset[str] | None:
-            found: set[str] = set()
+            wanted: list[tuple[Lookup, str, bytes]] = []
             for segment in segments:
                 lookup = self._files.lookup(segment)
                 if lookup.head.issuers is None:
                     return None
-                for issuer in set(lookup.head.issuers) - found:
+                for issuer in lookup.head.issuers:
                     for epoch in lookup.head.epochs:
                         key = key_of(log, epoch, ACTOR, (issuer, actor))
                         if key is None:
                             return None
-                        if lookup.positions(key):
-                            found.add(issuer)
-            return frozenset(found)
+                        wanted.append((lookup, issuer, key))
+            return _held_of(wanted)
 
         return self._listed.over(log, LeafIndex(0), self._end(log), read)
 
     def _end(self, log: LogId) -> LeafIndex:
         segments = self._listed.all(log)
         return segments[-1].end if segments else LeafIndex(0)
+
+
+def _held_of(wanted: Sequence[tuple[Lookup, str, bytes]]) -> frozenset[str]:
+    """The names of which an index holds a key."""
+    for lookup, _, key in wanted:
+        lookup.expect([key])
+    found: set[str] = set()
+    for lookup, name, key in wanted:
+        if name not in found and lookup.positions(key):
+            found.add(name)
+    return frozenset(found)

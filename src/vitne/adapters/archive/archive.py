@@ -168,6 +168,10 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         lookup = self._lookup(log, segment)
         return sorted({segment.start + at for key in keys for at in lookup.positions(key)})
 
+    def around(self, log: LogId, segment: Segment, at_us: int) -> tuple[int, int]:
+        """See the port."""
+        return self._lookup(log, segment).around(at_us)
+
     def _lookup(self, log: LogId, segment: Segment) -> Lookup:
         try:
             return self._files.lookup(segment)
@@ -204,7 +208,7 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         def look(segments: Sequence[Segment]) -> Record | None:
             for segment in reversed(segments):
                 positions = sorted(self._files.lookup(segment).find(event_id))
-                for record in self._files.fetch(log, segment, positions):
+                for record in self._files.fetch(log, [(segment, positions)]):
                     if record.event_id == event_id:
                         return record
             return None

@@ -17,26 +17,19 @@ def to_records(table: pa.Table, indices: Sequence[int], entries: Sequence[bytes]
     """The records of rows.
 
     Args:
-        table: at least `RECORD_COLUMNS`.
+        table: `RECORD_COLUMNS`, ids as plain bytes.
         indices: log index of each row.
         entries: of each row.
 
     Raises:
         DecodeError: a core part is none.
     """
-    columns = [_values(table.column(name)) for name in RECORD_COLUMNS]
+    columns = [table.column(name).to_pylist() for name in RECORD_COLUMNS]
     rows = zip(*columns, strict=True)
     return [
         _record(LeafIndex(index), row, entry)
         for index, row, entry in zip(indices, rows, entries, strict=True)
     ]
-
-
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    if isinstance(column.type, pa.BaseExtensionType):
-        column = pa.chunked_array([chunk.storage for chunk in column.chunks], pa.binary(16))
-    found: list[Any] = column.to_pylist()
-    return found
 
 
 def _record(index: LeafIndex, row: tuple[Any, ...], entry: bytes) -> Record:

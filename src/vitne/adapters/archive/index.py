@@ -24,10 +24,11 @@ from vitne.adapters.archive.block import (
 from vitne.adapters.archive.lookup import NUMBERED, Head, need_little_endian
 from vitne.adapters.archive.pages import place, write_pages
 from vitne.adapters.archive.run_tree import Keys, RunTree, run_tree
-from vitne.core.entry import EVENT, HEADER_BYTES
+from vitne.core.entry import EVENT, HEADER_BYTES, times_of
 from vitne.core.gap import MAX_SEGMENT_ENTRIES, keys_of
 from vitne.core.keys import TAGGED_BYTES
 from vitne.core.strict import HASH_BYTES
+from vitne.core.tile import TILE_WIDTH
 from vitne.core.types import Hash
 from vitne.errors import IntegrityError
 
@@ -69,7 +70,9 @@ def build(start: int, entries: Sequence[bytes], ids: Sequence[bytes], values: Va
         for at, event_id in enumerate(ids)
         if event_id
     )
+    starts = range(-start % TILE_WIDTH, len(entries), TILE_WIDTH)
     sections = _sections(keys, tree) | {
+        "times": array("Q", [times_of(entries[at])[0] for at in starts]).tobytes(),
         "ids": array("I", [each >> 16 for each in known]).tobytes(),
         "id_positions": array("H", [each & 0xFFFF for each in known]).tobytes(),
     }

@@ -8,6 +8,8 @@ pure function of the segment's entries, event ids and facets, so it can be rebui
 `fences`    u64 per block of 64 gap leaves: the first 8 bytes of its first key, ascending.
 `offsets`   u32 per block and one more: where it begins in `blocks`, and the last one ends.
 `tops`      32 bytes each: roots of the full subtrees of 512, 1,024, … gap leaves, level by level.
+`times`     u64 per entry that begins a bundle of the log (its index is a multiple of 256): when it
+            was recorded, so that a moment is found by reading one bundle.
 `numbers`   three u64 per key of kinds 4 and 7, in the order of the keys: smallest, largest and
             number of distinct stream numbers of its entries.
 `roots`     32 bytes per leaf of `many`, in their order: the root of its postings.
@@ -45,6 +47,7 @@ from vitne.core.gap import FIRST_KEY, GAP_MAGIC, LAST_KEY, LAYOUT, postings_root
 from vitne.core.keys import STREAM, STREAM_CONTROL
 from vitne.core.merkle import EMPTY_ROOT, leaf_hash, node_hash, root
 from vitne.core.strict import HASH_BYTES
+from vitne.core.tile import TILE_WIDTH
 from vitne.core.types import Hash
 from vitne.errors import ConfigurationError, IntegrityError
 
@@ -104,6 +107,7 @@ class Lookup:
         self._offsets = array("I", parts["offsets"][:].tobytes())
         self._blocks_at = start + self.head.sections["blocks"][0]
         self._tops = parts["tops"][:].tobytes()
+        self._times = array("Q", parts["times"][:].tobytes())
         self._roots, self._numbers = parts["roots"], parts["numbers"]
         self._ids, self._id_positions = parts["ids"], parts["id_positions"]
         self._recent: tuple[Block, ...] = ()
@@ -272,6 +276,19 @@ class Lookup:
             return Hash(bytes(self._roots[rank * HASH_BYTES : (rank + 1) * HASH_BYTES]))
         start = self.head.start
         return postings_root([start + each for each in held])
+
+    # ---------------------------------------------------------------- times
+
+    def around(self, at_us: int) -> tuple[int, int]:
+        """Log indices [low, high]: the first entry recorded at a moment or later is among them.
+
+        All below `low` were recorded before it, all from `high` on were not: one bundle is between.
+        """
+        start, end = self.head.start, self.head.end
+        place = bisect_left(self._times, at_us)
+        first = start + -start % TILE_WIDTH
+        low = first + (place - 1) * TILE_WIDTH + 1 if place else start
+        return low, min(first + place * TILE_WIDTH, end)
 
     # ---------------------------------------------------------------- event ids
 

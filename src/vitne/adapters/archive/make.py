@@ -11,6 +11,7 @@ from msgspec import Struct
 from vitne.adapters.archive.columns import DELTA, DICTIONARY, ROW_GROUP_ROWS
 from vitne.adapters.archive.encode import to_table
 from vitne.adapters.archive.index import Index, Values, build
+from vitne.adapters.archive.rows import add_table
 from vitne.core.fields import target_texts
 from vitne.core.record import Record
 from vitne.core.types import LeafIndex, LogId
@@ -73,7 +74,7 @@ def to_parquet(table: pa.Table) -> bytes:
         write_statistics=list(DELTA),
         write_page_checksum=True,
     )
-    return bytes(sink.getvalue())
+    return add_table(bytes(sink.getvalue()))
 
 
 def _issuers(table: pa.Table) -> frozenset[str]:

@@ -16,7 +16,7 @@ from vitne.errors import IntegrityError
 
 __all__ = ["Pages", "Part", "Width", "open_pages", "place", "write_pages"]
 
-MAGIC: Final = b"vitidx3\n"
+MAGIC: Final = b"vitidx4\n"
 _FAMILY: Final = MAGIC[:6]
 PREFIX: Final = Layout("<8sIII4x")
 """Magic, length of the head, number of sums, CRC-32 of head and sums."""

@@ -258,7 +258,7 @@ class SegmentSearch:
         size, end = need if asked.plan.whole else max(need, _FIRST_READ), len(positions)
         while end > 0:
             some = positions[max(end - size, 0) : end]
-            for record in reversed(self._files.fetch(asked.log, segment, some)):
+            for record in reversed(self._files.fetch(asked.log, [(segment, some)])):
                 if asked.test(record):
                     yield record
             end -= size
@@ -275,7 +275,7 @@ class SegmentSearch:
             for segment in reversed(group):
                 some = [at for at in indices if segment.start <= at < segment.end]
                 positions = [at - segment.start for at in reversed(some)]
-                for record in reversed(self._files.fetch(asked.log, segment, positions)):
+                for record in reversed(self._files.fetch(asked.log, [(segment, positions)])):
                     if asked.test(record):
                         yield record
             if len(indices) < size:

@@ -1,6 +1,7 @@
 """Sealed segments in a dictionary (`vitne.ports.Archive`)."""
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -73,6 +74,14 @@ class MemoryArchive(MemorySearch):
     def expect(self, segments: Sequence[Segment], keys: Sequence[bytes]) -> None:
         """Nothing has to be read."""
 
+    def around(self, log: LogId, segment: Segment, at_us: int) -> tuple[int, int]:  # noqa: ARG002 - the port names it
+        """See the port."""
+        if segment.key not in self._files:
+            raise NotFoundError("the segment is gone", where=segment.key)
+        held = self._files[segment.key]
+        at = segment.start + bisect_left(held, at_us, key=lambda row: row.recorded_us)
+        return at, at
+
     def postings(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> list[int]:  # noqa: ARG002 - the port names it
         """See the port."""
         if segment.key not in self._files:
@@ -90,8 +99,14 @@ class MemoryArchive(MemorySearch):
         """Nothing is kept that could be damaged."""
         return False
 
-    def fetch(self, log: LogId, indices: Sequence[LeafIndex]) -> list[Record]:
+    def fetch(
+        self,
+        log: LogId,
+        indices: Sequence[LeafIndex],
+        entries: Mapping[int, bytes] | None = None,
+    ) -> list[Record]:
         """See the port."""
+        del entries
         held = {record.index: record for record in self._all(log)}
         return [held[index] for index in indices if index in held]
 

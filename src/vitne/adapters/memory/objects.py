@@ -37,6 +37,11 @@ class MemoryObjects:
         """See the port."""
         return self._objects.get(_checked(key))
 
+    def get_all(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """See the port."""
+        found = {key: self.get(key) for key in keys}
+        return {key: body for key, body in found.items() if body is not None}
+
     def get_gzip(self, key: str) -> bytes | None:
         """Nothing is kept compressed, so there is none of any key."""
         _checked(key)

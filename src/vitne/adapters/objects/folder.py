@@ -10,16 +10,16 @@ whole objects.
 import os
 import threading
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from gzip import compress
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Final, Self
 
 from vitne.adapters.objects.failures import os_errors
 from vitne.adapters.objects.keys import checked, file_name, is_compressed, key_of
 from vitne.adapters.objects.scratch import Scratch
-from vitne.adapters.objects.tree import Tree, read_file
+from vitne.adapters.objects.tree import Tree, begin_reading, open_file, read_file
 from vitne.errors import BadInputError, IntegrityError, ObjectConflictError
 
 _GZIP_LEVEL = 1
@@ -27,6 +27,9 @@ _GZIP_LEVEL = 1
 
 _GZIP_BITS = 31
 """Tells zlib to expect the gzip form, with its checksum and length."""
+
+_AT_ONCE: Final = 128
+"""Files that are open at once for reading."""
 
 Parts = tuple[str, ...]
 
@@ -63,13 +66,13 @@ class FolderObjects:
 
     def put(self, objects: Mapping[str, bytes]) -> None:
         """See the port."""
-        stored = {key: self.get(key) for key in objects}
+        stored = self.get_all(list(objects))
         for key, body in objects.items():
-            if stored[key] not in (None, body):
+            if stored.get(key, body) != body:
                 raise _conflict(key)
-        self._write({k: body for k, body in objects.items() if stored[k] is None}, over=False)
+        self._write({k: body for k, body in objects.items() if k not in stored}, over=False)
         # What was there may be the rename of a writer that was killed before its last fsync.
-        self._settle([key for key in objects if stored[key] is not None])
+        self._settle(list(stored))
 
     def replace(self, objects: Mapping[str, bytes]) -> None:
         """See the port."""
@@ -109,7 +112,7 @@ class FolderObjects:
 
     def _settle(self, keys: Sequence[str]) -> None:
         with os_errors(self._where):
-            for parts in {tuple(file_name(key).split("/")[:-1]) for key in keys}:
+            for parts in {_folder_of(file_name(key)) for key in keys}:
                 folder = self._tree.make(parts)
                 try:
                     os.fsync(folder)
@@ -125,6 +128,32 @@ class FolderObjects:
         body = self._read(key)
         return None if body is None else _unpacked(key, body)
 
+    def get_all(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """See the port. Errors as `get`."""
+        found: dict[str, bytes] = {}
+        for low in range(0, len(keys), _AT_ONCE):
+            found |= self._read_all(dict.fromkeys(keys[low : low + _AT_ONCE]))
+        return {key: _unpacked(key, body) for key, body in found.items()}
+
+    def _read_all(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The files of a few keys: all are opened and begun to be read before one is waited for."""
+        folders: dict[Parts, list[str]] = {}
+        for key in keys:
+            folders.setdefault(_folder_of(file_name(checked(key))), []).append(key)
+        with os_errors(self._where), ExitStack() as stack:
+            opened: dict[str, BinaryIO] = {}
+            for parts, held in folders.items():
+                folder = self._tree.find(parts)
+                if folder is None:
+                    continue
+                stack.callback(os.close, folder)
+                for key in held:
+                    file = open_file(file_name(key).rpartition("/")[2], folder)
+                    if file is not None:
+                        opened[key] = stack.enter_context(file)
+                        begin_reading(file)
+            return {key: file.read() for key, file in opened.items()}
+
     def get_gzip(self, key: str) -> bytes | None:
         """The gzip bytes of an object that is kept compressed; None if it is not, or not there.
 
@@ -133,15 +162,7 @@ class FolderObjects:
         return self._read(key) if is_compressed(checked(key)) else None
 
     def _read(self, key: str) -> bytes | None:
-        *parts, name = file_name(checked(key)).split("/")
-        with os_errors(self._where):
-            folder = self._tree.find(tuple(parts))
-            if folder is None:
-                return None
-            try:
-                return read_file(name, folder)
-            finally:
-                os.close(folder)
+        return self._read_all([key]).get(key)
 
     def delete(self, keys: Sequence[str]) -> None:
         """See the port."""
@@ -193,6 +214,10 @@ class FolderObjects:
         with os_errors(self._where):
             found = os.statvfs(self._root)
             return found.f_bavail * found.f_frsize
+
+
+def _folder_of(file: str) -> Parts:
+    return tuple(file.split("/")[:-1])
 
 
 def _stored(key: str, body: bytes) -> bytes:

@@ -2,8 +2,10 @@
 
 import os
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from vitne.errors import ObjectConflictError, StorageError
 
@@ -80,7 +82,16 @@ class Tree:
 
 
 def read_file(name: str, folder: int) -> bytes | None:
-    """All bytes of a plain file; None if there is none of that name.
+    """All bytes of a plain file; None if there is none of that name. Errors as `open_file`."""
+    file = open_file(name, folder)
+    if file is None:
+        return None
+    with file:
+        return file.read()
+
+
+def open_file(name: str, folder: int) -> BinaryIO | None:
+    """A plain file; None if there is none of that name.
 
     Raises:
         StorageError: a symbolic link stands in its place.
@@ -95,8 +106,14 @@ def read_file(name: str, folder: int) -> bytes | None:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         return None
-    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123  # a descriptor, no path
-        return file.readall()
+    return open(descriptor, "rb", buffering=0)  # noqa: PTH123  # a descriptor, no path
+
+
+def begin_reading(file: BinaryIO) -> None:
+    """Have the disk read a file without waiting for it, where the system can be told so."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # a hint that is not taken changes nothing
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 def _refuse_link(name: str, folder: int, where: str) -> None:
