@@ -70,9 +70,7 @@ def build(start: int, entries: Sequence[bytes], ids: Sequence[bytes], values: Va
         for at, event_id in enumerate(ids)
         if event_id
     )
-    starts = range(-start % TILE_WIDTH, len(entries), TILE_WIDTH)
-    sections = _sections(keys, tree) | {
-        "times": array("Q", [times_of(entries[at])[0] for at in starts]).tobytes(),
+    sections = _sections(keys, tree, _times(start, entries)) | {
         "ids": array("I", [each >> 16 for each in known]).tobytes(),
         "id_positions": array("H", [each & 0xFFFF for each in known]).tobytes(),
     }
@@ -141,7 +139,13 @@ def _bytes_of(fixed: pa.Array) -> bytes:
     return b"".join(fixed.to_pylist())
 
 
-def _sections(keys: Keys, tree: RunTree) -> dict[str, bytes]:
+def _times(start: int, entries: Sequence[bytes]) -> bytes:
+    """When those entries were recorded that begin a bundle of the log."""
+    places = range(-start % TILE_WIDTH, len(entries), TILE_WIDTH)
+    return array("Q", [times_of(entries[at])[0] for at in places]).tobytes()
+
+
+def _sections(keys: Keys, tree: RunTree, times: bytes) -> dict[str, bytes]:
     blocks = _blocks(keys, tree)
     offsets = array("I", accumulate(map(len, blocks), initial=0))
     blob = bytes(TAGGED_BYTES) + keys.blob  # the sentinel in front
@@ -151,6 +155,7 @@ def _sections(keys: Keys, tree: RunTree) -> dict[str, bytes]:
         "fences": fences.tobytes(),
         "offsets": offsets.tobytes(),
         "tops": b"".join(map(b"".join, tree.levels[TOP_LEVEL:])),
+        "times": times,
         "numbers": tree.numbers,
         "roots": tree.roots,
         "blocks": b"".join(blocks),
