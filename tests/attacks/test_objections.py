@@ -1,6 +1,7 @@
 """An index log that omits a posting, as an auditor finds it: every answer names the objection."""
 
 import base64
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +17,7 @@ from vitne.core.checkpoint import Checkpoint
 from vitne.core.gap import GapLeaf, Run, build_run
 from vitne.core.grow import Edge, grow
 from vitne.core.merkle import leaf_hash, root
-from vitne.core.note import Signer, sign
+from vitne.core.note import Signer, Verifier, open_note, sign
 from vitne.core.objection import Objection
 from vitne.core.tile_reader import TileReader
 from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
@@ -253,4 +254,27 @@ def test_only_the_auditors_own_word_about_this_log_is_an_objection(audited: Audi
 
     assert statuses == dict.fromkeys(bad, 400) | {"older than its cosignature": 409}
     assert [long.status_code, nobody.status_code] == [413, 401]
+    assert audited.ask()["verdict"] == "disproved"
+
+
+def test_an_objection_of_the_second_in_which_its_auditor_cosigned_stands(audited: Audited) -> None:
+    """Which of the two came first nobody can tell; it was refused, and answers said disproved."""
+    audited.grow(0)
+    audited.audit()
+    own = Signer.from_skey((audited.folder / "a.key").read_text().strip())
+    note = (audited.get("index/checkpoint.cosigned") or b"").decode()
+    cosigned_s = open_note(note, [Verifier(audited.vkey)]).verified[0].time_s
+    brought = objection(own, audited.signer.name, cosigned_s).encode()
+
+    with audited.server.client() as client:
+        first = client.post("/v1/logs/acme/index/objections", content=brought)
+    disputed = audited.ask()
+    while SystemClock().now_us() // 1_000_000 <= cosigned_s:
+        time.sleep(0.05)
+    audited.audit()
+    with audited.server.client() as client:
+        again = client.post("/v1/logs/acme/index/objections", content=brought)
+
+    assert (first.status_code, again.status_code) == (200, 409)
+    assert (disputed["verdict"], codes(disputed)) == ("undecidable", ["limit:index_disputed"])
     assert audited.ask()["verdict"] == "disproved"

@@ -82,7 +82,8 @@ class Auditors:
         if by.time_s > self._clock.now_us() // _US + _AHEAD_S:
             raise BadInputError("the objection is of a time to come", where=by.verifier.name)
         newest_us = self._heads.newest_s(tree, by.verifier.vkey) * _US
-        if by.time_s * _US <= max(newest_us, self._incidents.over_us(tree, by.verifier.name)):
+        # Of one second nobody can tell which came first: then the objection stands.
+        if by.time_s * _US < max(newest_us, self._incidents.over_us(tree, by.verifier.name)):
             raise ConflictError("its auditor has cosigned since", where=by.verifier.name)
         incident = WitnessIncident(
             tree,

@@ -99,7 +99,9 @@ class WitnessIncidents:
         with self._lock:
             known = self._found.get(key)
             if known is not None and (
-                incident.kind != "objection" or incident.at_us <= max(known.at_us, known.over_us)
+                incident.kind != "objection"
+                or incident.at_us <= known.at_us
+                or incident.at_us < known.over_us
             ):
                 return False
             self._put(key, incident)

@@ -57,8 +57,9 @@ def test_an_objection_ends_by_a_later_cosignature_of_no_less_and_is_remembered()
     again.load()
     assert again.over_us(INDEX, "a.example") == 9
     assert not again.add(OBJECTION), "brought again"
-    assert again.add(replace(OBJECTION, at_us=10))
-    assert [one.at_us for one in again.objections(INDEX)] == [10]
+    assert not again.add(replace(OBJECTION, at_us=8)), "of before it cosigned"
+    assert again.add(replace(OBJECTION, at_us=9)), "of the moment in which it cosigned"
+    assert [one.at_us for one in again.objections(INDEX)] == [9]
 
 
 def test_a_newer_objection_takes_the_place_of_the_older_and_is_no_news_if_it_says_the_same() -> (
