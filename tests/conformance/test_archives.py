@@ -229,3 +229,5 @@ def test_a_segment_that_is_gone_answers_for_no_key(sealing: Any, rows: list[Any]
     for asked in (sealing.archive.gaps, sealing.archive.postings):
         with pytest.raises(NotFoundError):
             asked(ACME, gone, ABSENT)
+    with pytest.raises(NotFoundError):
+        sealing.archive.around(ACME, gone, rows[0].recorded_us)

@@ -12,7 +12,8 @@ from vitne.core.merkle import EMPTY_ROOT, Frontier, leaf_hash, node_hash
 from vitne.core.multiproof import multiproof_ranges, multiproof_root
 from vitne.core.tile import ENTRIES, parse_path, truncate
 from vitne.core.tile_reader import TileReader
-from vitne.errors import VerificationError
+from vitne.core.types import Hash
+from vitne.errors import BadInputError, DecodeError, VerificationError
 
 SIZES = st.one_of(
     st.integers(1, 40), st.sampled_from([255, 256, 257, 511, 512, 513, 767, 768, 1025])
@@ -250,13 +251,40 @@ def test_a_proof_needs_no_more_tiles_in_memory_than_a_reader_may_keep(
 ) -> None:
     objects = grow(Edge(), entries_of(size)).objects
     wanted = sorted(data.draw(st.sets(st.integers(0, size - 1), max_size=20)))
-    reader = TileReader(objects.get, size, keep)
+    held: list[int] = []
 
+    class Watched(TileReader):
+        def node(self, level: int, index: int) -> Hash:
+            found = super().node(level, index)
+            held.append(len(self._hashes))
+            return found
+
+    reader = Watched(objects.get, size, keep)
     found = reader.entries_at(wanted)
     hashes = reader.roots(multiproof_ranges(size, wanted))
 
     leaves = [(at, leaf_hash(entry)) for at, entry in found.items()]
     assert multiproof_root(size, leaves, hashes) == merkle.root(leaves_of(size))
+    assert max(held, default=0) <= keep
+
+
+@pytest.mark.parametrize("index", [-1, 300, 400, 511, 512])
+def test_an_entry_beyond_the_tree_is_not_read_though_a_fuller_bundle_is_there(index: int) -> None:
+    objects = grow(Edge(), entries_of(512)).objects
+    reader = TileReader(objects.get, 300)
+
+    assert reader.entries_at([299]) == {299: b"entry 299"}
+    with pytest.raises(BadInputError):
+        reader.entries_at([index])
+
+
+@pytest.mark.parametrize("size", [1, 31, 33, 63, 65])
+def test_a_broken_hash_has_no_root(size: int) -> None:
+    """It was paired up for ever."""
+    with pytest.raises(DecodeError):
+        merkle.root_of(bytes(size))
+    with pytest.raises(DecodeError):
+        merkle.root([b"x" * 20, b"y" * 21])
 
 
 def _never(path: str) -> bytes | None:

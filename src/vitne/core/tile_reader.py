@@ -91,12 +91,17 @@ class TileReader:
                 yield (at, *self.read(level, at)) if data is None else (at, tile, data)
 
     def entries_at(self, indices: Iterable[LeafIndex | int]) -> dict[int, bytes]:
-        """Entries that lie scattered, ascending; errors as `read`.
+        """Entries that lie scattered, ascending; their bundles, asked for together, are not kept.
 
-        Their bundles are asked for together, and not kept.
+        Raises:
+            BadInputError: the tree has no such entry.
+            NotFoundError: its bundle is missing.
+            DecodeError: its bundle is damaged.
         """
         wanted: dict[int, list[int]] = {}
         for index in sorted(set(indices)):
+            if not 0 <= index < self._size:
+                raise BadInputError(f"entry {index} is outside the tree of size {self._size}")
             wanted.setdefault(index // TILE_WIDTH, []).append(index)
         found: dict[int, bytes] = {}
         for number, _, data in self._read_all(ENTRIES, list(wanted)):
@@ -106,7 +111,8 @@ class TileReader:
 
     def roots(self, ranges: Sequence[Range]) -> list[Hash]:
         """The hashes of a proof (`merkle.roots_of`); their tiles are asked for together."""
-        step = max(self._keep // 4, 1)  # so that nothing is read twice, with higher tiles beside
+        # Those of one step are kept, with the tiles of higher levels beside, if 64 or more are.
+        step = max(self._keep // 4, 1)
         found: list[Hash] = []
         for low in range(0, len(ranges), step):
             some = ranges[low : low + step]

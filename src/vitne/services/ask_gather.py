@@ -186,8 +186,12 @@ class Gathering:
         return max(b, a + 1) if a < self.size else b
 
     def times(self, indices: Sequence[int]) -> list[tuple[int, int]]:
-        """(index, recorded_us) of entries, ascending."""
-        return [(at, times_of(entry)[0]) for at, entry in self.tiles.entries_at(indices).items()]
+        """(index, recorded_us) of entries at ascending indices."""
+        found: list[tuple[int, int]] = []
+        for low in range(0, len(indices), _TILES):
+            some = self.tiles.entries_at(indices[low : low + _TILES])
+            found += [(at, times_of(entry)[0]) for at, entry in some.items()]
+        return found
 
     def _first_at(self, at_us: int) -> int:
         """The first entry that was recorded at a time or after it; the size if there is none."""

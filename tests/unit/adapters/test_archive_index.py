@@ -199,6 +199,16 @@ def test_a_segment_takes_no_more_entries_than_positions_can_name() -> None:
         build(0, [event(0)] * 65_537, [b""] * 65_537, NOTHING)
 
 
+@pytest.mark.parametrize("cut", [1, 8, 64, 400])
+def test_an_index_that_lacks_bytes_in_the_middle_is_damaged(cut: int) -> None:
+    held = [event(at, keys=[bytes([1]) + bytes([at]) * 16]) for at in range(40)]
+    data = build(0, held, [b""] * 40, NOTHING).data
+    middle = len(data) // 2
+
+    with pytest.raises(IntegrityError):
+        Lookup(data[:middle] + data[middle + cut :])
+
+
 def test_an_empty_file_is_damage_like_any_other(tmp_path: Path) -> None:
     (tmp_path / "it.idx").write_bytes(b"")
 

@@ -20,7 +20,7 @@ from vitne.core.facets import facets_of
 from vitne.core.ids import to_text
 from vitne.core.record import Parts, Record
 from vitne.core.types import LeafIndex
-from vitne.errors import IntegrityError
+from vitne.errors import IntegrityError, StorageError
 
 ROWS = 3 * ROW_GROUP_ROWS + 7
 GROUPS = 4
@@ -51,7 +51,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read(path: Path, groups: Sequence[int]) -> pa.Table:
     with RowFile.open(path, "here") as file:
-        table = file.table(ROWS)
+        table = file.table(0, ROWS)
         chosen = [table.group(number) for number in groups]
         file.expect(chosen)
         return file.rows(chosen)
@@ -86,20 +86,37 @@ def test_other_readers_of_parquet_do_not_see_the_table(path: Path) -> None:
 
 def test_a_table_is_that_of_the_description(path: Path) -> None:
     with RowFile.open(path, "here") as file:
-        assert file.table(ROWS) == table_of(pq.read_metadata(path))
+        assert file.table(0, ROWS) == table_of(pq.read_metadata(path), 0)
 
 
-def test_another_number_of_rows_is_another_segment(path: Path) -> None:
-    with RowFile.open(path, "here") as file, pytest.raises(IntegrityError, match="damaged"):
-        file.table(ROWS - 8)
+@pytest.mark.parametrize("span", [(0, ROWS - 1), (0, ROWS + 1), (1, ROWS + 1), (256, ROWS + 256)])
+def test_the_table_of_other_rows_is_that_of_another_segment(
+    path: Path, span: tuple[int, int]
+) -> None:
+    with RowFile.open(path, "here") as file, pytest.raises(IntegrityError, match="not the segment"):
+        file.table(*span)
+
+
+@pytest.mark.parametrize("number", [-1, GROUPS, 1 << 60])
+def test_a_group_that_is_not_there_is_damage(path: Path, number: int) -> None:
+    table = table_of(pq.read_metadata(path), 0)
+
+    with pytest.raises(IntegrityError, match="no group"):
+        table.group(number)
+
+
+def test_what_the_system_does_not_read_is_no_damage(tmp_path: Path) -> None:
+    """A folder stands in the place of the file."""
+    with RowFile.open(tmp_path, "here") as file, pytest.raises(StorageError, match="directory"):
+        file.table(0, ROWS)
 
 
 def test_a_file_without_a_table_is_of_another_version(tmp_path: Path) -> None:
     bare = tmp_path / "bare.parquet"
     pq.write_table(to_table([record(0)]), bare)
 
-    with RowFile.open(bare, "here") as file, pytest.raises(IntegrityError, match="another version"):
-        file.table(1)
+    with RowFile.open(bare, "here") as file, pytest.raises(IntegrityError, match="no table"):
+        file.table(0, 1)
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 12, 400, -1, -9])
@@ -108,23 +125,23 @@ def test_a_file_that_was_cut_short_is_damaged(path: Path, tmp_path: Path, size: 
     cut.write_bytes(path.read_bytes()[:size])
 
     with RowFile.open(cut, "here") as file, pytest.raises(IntegrityError, match="here"):
-        file.table(ROWS)
+        file.table(0, ROWS)
 
 
 def test_each_byte_of_the_table_is_checked(path: Path, tmp_path: Path) -> None:
     data = path.read_bytes()
-    table = table_of(pq.read_metadata(path)).data
+    table = table_of(pq.read_metadata(path), 0).encode()
     place = data.index(table)
-    for at in range(place, place + len(table) + 16):
+    for at in range(place, place + len(table)):
         copy = tmp_path / "copy.parquet"
         copy.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
         with RowFile.open(copy, "here") as file, pytest.raises(IntegrityError):
-            file.table(ROWS)
+            file.table(0, ROWS)
 
 
 def test_a_place_beyond_the_file_is_damage_and_no_allocation(path: Path) -> None:
     """Were the table forged, what it names would be read nowhere."""
-    far = RowTable(b"\xff" * (24 * len(RECORD_COLUMNS)), ROWS)
+    far = RowTable(0, ROWS, b"\xff" * (24 * len(RECORD_COLUMNS)))
     descriptor = os.open(path, os.O_RDONLY)
 
     with RowFile(descriptor, "here") as file, pytest.raises(IntegrityError, match="cut short"):

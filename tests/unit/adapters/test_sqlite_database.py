@@ -3,6 +3,8 @@
 import re
 import sqlite3
 import stat
+import threading
+import time
 from importlib.resources import files
 from pathlib import Path
 
@@ -168,12 +170,52 @@ def test_a_log_that_cannot_be_folded_is_told_and_tried_again(
     path = tmp_path / "vitne.db"
     path.write_bytes(b"this is no database" * 100)
     folding = Folding(path, fold_pages=1)
-    told = 0
 
-    while told < 2:
+    for told in (1, 2):
         folding.note(1)
-        told = caplog.text.count("the write-ahead log was not folded")
+        for _ in range(1_000):
+            if caplog.text.count("the write-ahead log was not folded") >= told:
+                break
+            time.sleep(0.01)
     folding.close()
+
+    assert caplog.text.count("the write-ahead log was not folded") == 2
+
+
+def test_a_database_that_was_moved_away_is_not_made_anew_by_folding(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folding = Folding(tmp_path / "gone.db", fold_pages=1)
+    folding.note(1)
+    for _ in range(1_000):
+        if caplog.text:
+            break
+        time.sleep(0.01)
+    folding.close()
+
+    assert "unable to open" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folding_ends_though_it_is_closed_while_it_wakes_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wish to end came between two steps of the thread, and it waited for ever."""
+
+    class ClosedMeanwhile(threading.Event):
+        def clear(self) -> None:
+            folding._ending = True  # noqa: SLF001  # what `close` does
+            self.set()
+            super().clear()
+
+    SqliteHouse.open(tmp_path / "vitne.db").close()
+    monkeypatch.setattr(threading, "Event", ClosedMeanwhile)
+    folding = Folding(tmp_path / "vitne.db", fold_pages=1)
+    monkeypatch.undo()
+    folding.note(1)
+
+    folding._thread.join(timeout=60)  # noqa: SLF001
+    assert not folding._thread.is_alive()  # noqa: SLF001
 
 
 @pytest.mark.parametrize("name", sorted(names()))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from vitne.adapters.archive.damage import damage
 from vitne.adapters.archive.files import SegmentFiles
 from vitne.adapters.archive.listed import Listed
 from vitne.adapters.archive.lookup import Lookup
@@ -17,6 +18,10 @@ from vitne.ports import Segment
 
 _VOIDS = bytes((ENTRY_TYPE, VOID)) + bytes(15)
 """The key that every void implies (transparency-log §3.4)."""
+
+
+_AT_ONCE = 64
+"""Segments whose indexes are asked together for the issuers of an actor."""
 
 
 class SegmentAnswers:
@@ -54,7 +59,8 @@ class SegmentAnswers:
                 if (segment.start, segment.end) == (start, end):
                     places = sorted(self._files.lookup(segment).positions(_VOIDS))
                     voids = [self._files.entry(log, segment, at) for at in places]
-                    return summary_of(start, self._files.columns(segment, COLUMNS), voids)
+                    with damage(segment.key):
+                        return summary_of(start, self._files.columns(segment, COLUMNS), voids)
             return None
 
         return self._listed.over(log, start, end, read)
@@ -78,18 +84,21 @@ class SegmentAnswers:
         key_of = lru_cache(1024)(self._key_of)
 
         def read(segments: Sequence[Segment]) -> frozenset[str] | None:
-            wanted: list[tuple[Lookup, str, bytes]] = []
-            for segment in segments:
-                lookup = self._files.lookup(segment)
-                if lookup.head.issuers is None:
-                    return None
-                for issuer in lookup.head.issuers:
-                    for epoch in lookup.head.epochs:
-                        key = key_of(log, epoch, ACTOR, (issuer, actor))
-                        if key is None:
-                            return None
-                        wanted.append((lookup, issuer, key))
-            return _held_of(wanted)
+            found: set[str] = set()
+            for low in range(0, len(segments), _AT_ONCE):
+                wanted: list[tuple[Lookup, str, bytes]] = []
+                for segment in segments[low : low + _AT_ONCE]:
+                    lookup = self._files.lookup(segment)
+                    if lookup.head.issuers is None:
+                        return None
+                    for issuer in set(lookup.head.issuers) - found:
+                        for epoch in lookup.head.epochs:
+                            key = key_of(log, epoch, ACTOR, (issuer, actor))
+                            if key is None:
+                                return None
+                            wanted.append((lookup, issuer, key))
+                found |= _held_of(wanted)
+            return frozenset(found)
 
         return self._listed.over(log, LeafIndex(0), self._end(log), read)
 
@@ -98,7 +107,7 @@ class SegmentAnswers:
         return segments[-1].end if segments else LeafIndex(0)
 
 
-def _held_of(wanted: Sequence[tuple[Lookup, str, bytes]]) -> frozenset[str]:
+def _held_of(wanted: Sequence[tuple[Lookup, str, bytes]]) -> set[str]:
     """The names of which an index holds a key."""
     for lookup, _, key in wanted:
         lookup.expect([key])
@@ -106,4 +115,4 @@ def _held_of(wanted: Sequence[tuple[Lookup, str, bytes]]) -> frozenset[str]:
     for lookup, name, key in wanted:
         if name not in found and lookup.positions(key):
             found.add(name)
-    return frozenset(found)
+    return found

@@ -42,7 +42,7 @@ from vitne.adapters.archive.block import (
     TOP_LEVEL,
     Block,
 )
-from vitne.adapters.archive.pages import Part, Width, open_pages
+from vitne.adapters.archive.pages import Part, Width, open_pages, padded
 from vitne.core.gap import FIRST_KEY, GAP_MAGIC, LAST_KEY, LAYOUT, postings_root
 from vitne.core.keys import STREAM, STREAM_CONTROL
 from vitne.core.merkle import EMPTY_ROOT, leaf_hash, node_hash, root
@@ -89,6 +89,12 @@ class Lookup:
             IntegrityError: the bytes are no index, or damaged.
         """
         need_little_endian()
+        try:
+            self._open(data, where)
+        except (LookupError, TypeError, ValueError, msgspec.DecodeError) as error:
+            raise IntegrityError("the index of a segment is damaged", where=where) from error
+
+    def _open(self, data: "mmap.mmap | bytes", where: str) -> None:
         pages, start, head = open_pages(data, where)
         self.head = msgspec.json.decode(head, type=Head)
         self.leaf_count = self.head.leaf_count
@@ -98,6 +104,9 @@ class Lookup:
         self._lows = [low for _, (low, _) in self._kinds]
         self._tags = [bytes((kind,)) for kind, _ in self._kinds]
         self._rank = {at: rank for rank, at in enumerate(self.head.many)}
+        ends = [at + padded(size) for at, size in self.head.sections.values()]
+        if start + max(ends, default=0) != len(pages.view):
+            raise IntegrityError("the index of a segment was cut short", where=where)
         parts = {
             name: Part(pages, start + at, size, _WIDTHS.get(name, "B"))
             for name, (at, size) in self.head.sections.items()
@@ -108,6 +117,9 @@ class Lookup:
         self._blocks_at = start + self.head.sections["blocks"][0]
         self._tops = parts["tops"][:].tobytes()
         self._times = array("Q", parts["times"][:].tobytes())
+        first = self.head.start + -self.head.start % TILE_WIDTH
+        if len(self._times) != len(range(first, self.head.end, TILE_WIDTH)):
+            raise IntegrityError("the index of a segment lacks times", where=where)
         self._roots, self._numbers = parts["roots"], parts["numbers"]
         self._ids, self._id_positions = parts["ids"], parts["id_positions"]
         self._recent: tuple[Block, ...] = ()

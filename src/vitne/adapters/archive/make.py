@@ -74,7 +74,7 @@ def to_parquet(table: pa.Table) -> bytes:
         write_statistics=list(DELTA),
         write_page_checksum=True,
     )
-    return add_table(bytes(sink.getvalue()))
+    return add_table(bytes(sink.getvalue()), table.column("index")[0].as_py())
 
 
 def _issuers(table: pa.Table) -> frozenset[str]:

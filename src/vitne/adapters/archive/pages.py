@@ -14,7 +14,7 @@ from typing import Final, Literal, overload
 
 from vitne.errors import IntegrityError
 
-__all__ = ["Pages", "Part", "Width", "open_pages", "place", "write_pages"]
+__all__ = ["Pages", "Part", "Width", "open_pages", "padded", "place", "write_pages"]
 
 MAGIC: Final = b"vitidx4\n"
 _FAMILY: Final = MAGIC[:6]
@@ -122,7 +122,7 @@ def open_pages(data: "mmap.mmap | bytes", where: str) -> tuple[Pages, int, memor
         raise IntegrityError(
             "the index of a segment was written by another version",
             where=where,
-            hint="vitne fsck --rebuild makes it anew",
+            hint="vitne fsck --rebuild makes it anew from records of the same version",
         )
     start, end = PREFIX.size + length, len(view) - 4 * count
     if start > end or count != _pages(start, end):
@@ -139,14 +139,14 @@ def place(sections: Mapping[str, bytes]) -> dict[str, tuple[int, int]]:
     places, at = {}, 0
     for name, data in sections.items():
         places[name] = (at, len(data))
-        at += _padded(len(data))
+        at += padded(len(data))
     return places
 
 
 def write_pages(head: bytes, sections: Mapping[str, bytes]) -> bytes:
     """The file of a head (JSON) and sections, which `place` has put in their places."""
-    head += b" " * (_padded(len(head)) - len(head))
-    body = b"".join(data.ljust(_padded(len(data)), b"\0") for data in sections.values())
+    head += b" " * (padded(len(head)) - len(head))
+    body = b"".join(data.ljust(padded(len(data)), b"\0") for data in sections.values())
     start, end = PREFIX.size + len(head), PREFIX.size + len(head) + len(body)
     sums = array("I", bytes(4 * _pages(start, end)))
     first = start >> _PAGE_BITS
@@ -163,5 +163,6 @@ def _pages(start: int, end: int) -> int:
     return (end - 1 >> _PAGE_BITS) - (start >> _PAGE_BITS) + 1 if end > start else 0
 
 
-def _padded(size: int) -> int:
+def padded(size: int) -> int:
+    """Bytes that a section of so many takes."""
     return size + -size % _ALIGNED

@@ -7,7 +7,8 @@ of `RECORD_COLUMNS`:
     u64 offset of its page of distinct values, 0: none · u64 offset of its first page of values ·
     u32 bytes in the file · u32 bytes unpacked
 
-and behind all of them `vitrows1` · u32 number of groups · u32 CRC-32 of what stands before.
+and behind all of them `vitrows1` · u64 log index of the first row · u32 number of rows · u32 CRC-32
+of all that stands before it in the table.
 
 The pages have checksums of their own.
 """
@@ -26,18 +27,22 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from vitne.adapters.archive.columns import PARTS, RECORD_COLUMNS, ROW_GROUP_ROWS, SCHEMA
+from vitne.adapters.archive.damage import damage
 from vitne.adapters.archive.thrift import Chunk, Column, Group, describe
+from vitne.core.gap import MAX_SEGMENT_ENTRIES
 from vitne.errors import IntegrityError
 
 __all__ = ["RowFile", "RowTable", "add_table", "table_of"]
 
 _MAGIC: Final = b"vitrows1"
 _CHUNK: Final = Layout("<QQII")
-_TAIL: Final = Layout("<8sII")
+_TAIL: Final = Layout("<8sQI")
+_SUM: Final = Layout("<I")
 _ENDS: Final = b"PAR1"
 _END: Final = Layout("<I4s")
 _GROUP_BYTES: Final = _CHUNK.size * len(RECORD_COLUMNS)
-_MOST: Final = 65_536 // ROW_GROUP_ROWS * _GROUP_BYTES + _TAIL.size
+_TAIL_BYTES: Final = _TAIL.size + _SUM.size
+_MOST: Final = MAX_SEGMENT_ENTRIES // ROW_GROUP_ROWS * _GROUP_BYTES + _TAIL_BYTES
 _UUID_BYTES: Final = 16
 
 
@@ -53,20 +58,33 @@ _COLUMNS: Final = [_column(name) for name in RECORD_COLUMNS]
 class RowTable(Struct, frozen=True):
     """Where the groups of rows of a file are."""
 
-    data: bytes
-    """The table without its tail, as it stands in the file."""
+    start: int
+    """Log index of the first row."""
     rows: int
     """How many there are."""
+    lines: bytes
+    """The table without its tail, as it stands in the file."""
 
     def group(self, number: int) -> Group:
-        """One of the groups."""
+        """One of the groups. Raises `IntegrityError` if there are not so many."""
         low = number * _GROUP_BYTES
-        chunks = [Chunk(*each) for each in _CHUNK.iter_unpack(self.data[low : low + _GROUP_BYTES])]
-        return Group(min(ROW_GROUP_ROWS, self.rows - number * ROW_GROUP_ROWS), chunks)
+        rows = min(ROW_GROUP_ROWS, self.rows - number * ROW_GROUP_ROWS)
+        if number < 0 or rows <= 0:
+            raise IntegrityError(f"a segment of {self.rows} rows has no group {number} of them")
+        chunks = _CHUNK.iter_unpack(self.lines[low : low + _GROUP_BYTES])
+        return Group(rows, [Chunk(*each) for each in chunks])
+
+    def encode(self) -> bytes:
+        """As it stands in the file."""
+        data = self.lines + _TAIL.pack(_MAGIC, self.start, self.rows)
+        return data + _SUM.pack(zlib.crc32(data))
 
 
 class RowFile:
-    """An open segment file. For one thread; whoever opens it closes it."""
+    """An open segment file. One thread at a time may call; whoever opens it closes it.
+
+    Every call raises `StorageError` if the system refuses to read.
+    """
 
     def __init__(self, descriptor: int, where: str) -> None:
         self._descriptor = descriptor
@@ -76,7 +94,8 @@ class RowFile:
     @classmethod
     def open(cls, path: Path, where: str) -> Self:
         """Open a file. Raises `FileNotFoundError`."""
-        return cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC), where)
+        with damage(where):
+            return cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC), where)
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -86,34 +105,42 @@ class RowFile:
         """Close the file."""
         os.close(self._descriptor)
 
-    def table(self, rows: int) -> RowTable:
-        """The table of its groups, which is as it was written.
+    def table(self, start: int, end: int) -> RowTable:
+        """The table of the groups of a segment [start, end).
 
         Raises:
-            IntegrityError: it is damaged, or the file has none, or another number of rows.
+            IntegrityError: it is damaged, or the file has none, or that of other rows.
         """
         size = self._size
         length, ends = _END.unpack(self._read(size - _END.size, size))
-        end = size - _END.size - length
-        data = self._read(max(end - _MOST, 0), max(end, 0))
-        if ends != _ENDS or len(data) < _TAIL.size:
+        place = size - _END.size - length
+        data = bytes(self._read(max(place - _MOST, 0), max(place, 0)))
+        if ends != _ENDS or len(data) < _TAIL_BYTES:
             raise IntegrityError("a segment is damaged: its end is not one", where=self._where)
-        magic, groups, crc = _TAIL.unpack(data[-_TAIL.size :])
+        magic, first, rows = _TAIL.unpack(data[-_TAIL_BYTES : -_SUM.size])
         if magic != _MAGIC:
             raise IntegrityError(
-                "a segment has no table of its rows: another version wrote it", where=self._where
+                "a segment has no table of its rows: it is damaged, or a version before 0.1.0"
+                " wrote it",
+                where=self._where,
+                hint="load the events of that version anew, or restore the file from a backup",
             )
-        lines = data[max(len(data) - _TAIL.size - groups * _GROUP_BYTES, 0) : -_TAIL.size]
-        if groups != -(-rows // ROW_GROUP_ROWS) or zlib.crc32(lines) != crc:
+        groups = -(-rows // ROW_GROUP_ROWS)
+        lines = data[max(len(data) - _TAIL_BYTES - groups * _GROUP_BYTES, 0) : -_TAIL_BYTES]
+        found = RowTable(first, rows, lines)
+        whole = len(lines) == groups * _GROUP_BYTES
+        if not whole or found.encode() != data[-len(lines) - _TAIL_BYTES :]:
             raise IntegrityError("the table of a segment's rows is damaged", where=self._where)
-        return RowTable(lines, rows)
+        if (first, first + rows) != (start, end):
+            raise IntegrityError("this is not the segment that it should be", where=self._where)
+        return found
 
     def expect(self, groups: Sequence[Group]) -> None:
         """Have the disk read groups of rows, without waiting for it."""
         if sys.platform == "linux":
             for group in groups:
                 low, high = _span(group)
-                with suppress(OSError):  # a hint that is not taken changes nothing
+                with suppress(OSError, OverflowError):  # a hint that is not taken changes nothing
                     os.posix_fadvise(self._descriptor, low, high - low, os.POSIX_FADV_WILLNEED)
 
     def rows(self, groups: Sequence[Group]) -> pa.Table:
@@ -122,39 +149,47 @@ class RowFile:
         Raises:
             IntegrityError: a page is damaged.
         """
-        parts: list[bytes] = [_ENDS]
+        spans = [_span(group) for group in groups]
+        self._inside(spans)
+        held = bytearray(_ENDS + bytes(sum(high - low for low, high in spans)))
         placed: list[Group] = []
         at = len(_ENDS)
-        for group in groups:
-            low, high = _span(group)
-            parts.append(self._read(low, high))
+        for group, (low, high) in zip(groups, spans, strict=True):
+            self._read_into(memoryview(held)[at : at + high - low], low)
             placed.append(_moved(group, at - low))
             at += high - low
-        known = pq.read_metadata(pa.BufferReader(describe(_COLUMNS, placed)))
-        with pq.ParquetFile(
-            pa.BufferReader(b"".join(parts)), metadata=known, page_checksum_verification=True
-        ) as file:
-            return file.read(use_threads=len(groups) > 1)
+        with damage(self._where):
+            known = pq.read_metadata(pa.BufferReader(describe(_COLUMNS, placed)))
+            with pq.ParquetFile(
+                pa.BufferReader(pa.py_buffer(held)), metadata=known, page_checksum_verification=True
+            ) as file:
+                return file.read(use_threads=len(groups) > 1)
 
-    def _read(self, low: int, high: int) -> bytes:
-        inside = 0 <= low < high <= self._size
-        found = os.pread(self._descriptor, high - low, low) if inside else b""
-        if len(found) != high - low:
+    def _inside(self, spans: Sequence[tuple[int, int]]) -> None:
+        if any(not 0 <= low <= high <= self._size for low, high in spans):
             raise IntegrityError("a segment is damaged: it was cut short", where=self._where)
+
+    def _read(self, low: int, high: int) -> bytearray:
+        self._inside([(low, high)])
+        found = bytearray(high - low)
+        self._read_into(memoryview(found), low)
         return found
 
+    def _read_into(self, place: memoryview, low: int) -> None:
+        with damage(self._where):
+            if len(place) and os.preadv(self._descriptor, [place], low) != len(place):
+                raise IntegrityError("a segment is damaged: it was cut short", where=self._where)
 
-def add_table(data: bytes) -> bytes:
+
+def add_table(data: bytes, start: int) -> bytes:
     """A Parquet file with the table of its groups in it; its own description stays the last."""
     length, _ = _END.unpack(data[-_END.size :])
     place = len(data) - _END.size - length
-    known = pq.read_metadata(pa.BufferReader(data))
-    lines = table_of(known).data
-    tail = _TAIL.pack(_MAGIC, known.num_row_groups, zlib.crc32(lines))
-    return b"".join((data[:place], lines, tail, data[place:]))
+    table = table_of(pq.read_metadata(pa.BufferReader(data)), start).encode()
+    return b"".join((data[:place], table, data[place:]))
 
 
-def table_of(known: pq.FileMetaData) -> RowTable:
+def table_of(known: pq.FileMetaData, start: int) -> RowTable:
     """The table of the groups that a file's own description tells."""
     first = known.row_group(0)
     names = [first.column(at).path_in_schema for at in range(known.num_columns)]
@@ -169,7 +204,7 @@ def table_of(known: pq.FileMetaData) -> RowTable:
         for group in map(known.row_group, range(known.num_row_groups))
         for chunk in map(group.column, places)
     ]
-    return RowTable(b"".join(lines), known.num_rows)
+    return RowTable(start, known.num_rows, b"".join(lines))
 
 
 def _span(group: Group) -> tuple[int, int]:

@@ -272,12 +272,13 @@ class SegmentSearch:
             params = (paths, asked.start, end)
             rows = self._duck.rows("newest", params, asked.condition, limit=size)
             indices = [index for (index,) in rows]
-            for segment in reversed(group):
-                some = [at for at in indices if segment.start <= at < segment.end]
-                positions = [at - segment.start for at in reversed(some)]
-                for record in reversed(self._files.fetch(asked.log, [(segment, positions)])):
-                    if asked.test(record):
-                        yield record
+            held = [
+                (one, [at - one.start for at in reversed(indices) if one.start <= at < one.end])
+                for one in group
+            ]
+            for record in reversed(self._files.fetch(asked.log, held)):
+                if asked.test(record):
+                    yield record
             if len(indices) < size:
                 return
             end = indices[-1]

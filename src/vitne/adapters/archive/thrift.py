@@ -60,6 +60,11 @@ class Group(Struct, frozen=True):
     chunks: Sequence[Chunk]
     """Beside the columns."""
 
+    @property
+    def bytes(self) -> int:
+        """That it takes in memory, packed and unpacked."""
+        return sum(chunk.packed + chunk.unpacked for chunk in self.chunks)
+
 
 def describe(columns: Sequence[Column], groups: Sequence[Group]) -> bytes:
     """A Parquet file of zstd pages without the pages: what stands behind them."""

@@ -10,7 +10,7 @@ whole objects.
 import os
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from gzip import compress
 from pathlib import Path
@@ -28,7 +28,7 @@ _GZIP_LEVEL = 1
 _GZIP_BITS = 31
 """Tells zlib to expect the gzip form, with its checksum and length."""
 
-_AT_ONCE: Final = 128
+_AT_ONCE: Final = 64
 """Files that are open at once for reading."""
 
 Parts = tuple[str, ...]
@@ -135,7 +135,7 @@ class FolderObjects:
             found |= self._read_all(dict.fromkeys(keys[low : low + _AT_ONCE]))
         return {key: _unpacked(key, body) for key, body in found.items()}
 
-    def _read_all(self, keys: Iterable[str]) -> dict[str, bytes]:
+    def _read_all(self, keys: Collection[str]) -> dict[str, bytes]:
         """The files of a few keys: all are opened and begun to be read before one is waited for."""
         folders: dict[Parts, list[str]] = {}
         for key in keys:
@@ -151,7 +151,9 @@ class FolderObjects:
                     file = open_file(file_name(key).rpartition("/")[2], folder)
                     if file is not None:
                         opened[key] = stack.enter_context(file)
-                        begin_reading(file)
+            if len(opened) > 1:
+                for file in opened.values():
+                    begin_reading(file)
             return {key: file.read() for key, file in opened.items()}
 
     def get_gzip(self, key: str) -> bytes | None:

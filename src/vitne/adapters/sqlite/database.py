@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Self
 
@@ -172,7 +172,8 @@ class Database:
         Raises:
             StorageError: a reader held it for too long; what was deleted is in it still.
         """
-        with self._my_turn() as writer, storage_errors(self.where):
+        beside = self._folding.turn if self._folding is not None else nullcontext()
+        with self._my_turn() as writer, beside, storage_errors(self.where):
             for _ in range(_FOLD_TRIES):
                 busy, _, _ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 if not busy:

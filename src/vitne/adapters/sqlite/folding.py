@@ -38,6 +38,8 @@ class Folding:
         self._pages = 0
         self._due = threading.Event()
         self._ending = False
+        self.turn = threading.Lock()
+        """Held while the log is folded here: of two that fold, SQLite turns one away."""
         self._thread = threading.Thread(target=self._run, name="vitne-fold", daemon=True)
         self._thread.start()
 
@@ -55,8 +57,11 @@ class Folding:
         self._thread.join()
 
     def _run(self) -> None:
-        while self._due.wait() and not self._ending:
+        while True:
+            self._due.wait()
             self._due.clear()
+            if self._ending:  # set before `_due` is: it cannot be missed here
+                return
             try:
                 self._fold()
             except sqlite3.Error as error:
@@ -64,6 +69,8 @@ class Folding:
                 _LOG.warning("the write-ahead log was not folded: %s", error)
 
     def _fold(self) -> None:
-        with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        # A file that was moved away is not made anew.
+        where = f"{self._path.resolve().as_uri()}?mode=rw"
+        with self.turn, closing(sqlite3.connect(where, uri=True, isolation_level=None)) as fold:
+            fold.execute("PRAGMA synchronous = FULL")
+            fold.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -1,0 +1,34 @@
+"""What a file that cannot be read as what it should be is told as."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from vitne.errors import IntegrityError, StorageError
+
+__all__ = ["damage"]
+
+
+@contextmanager
+def damage(where: str) -> Iterator[None]:
+    """Tell damage from what the system refuses; a missing file stays `FileNotFoundError`.
+
+    Raises:
+        IntegrityError: PyArrow, or whoever reads its rows, does not understand the file.
+        StorageError: the system does not read it: a broken disk, too many open files.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # PyArrow's own have no number
+        if error.errno is None:
+            raise IntegrityError(f"a segment is damaged: {error}", where=where) from error
+        raise StorageError(
+            f"a segment cannot be read: {error.strerror}",
+            where=where,
+            hint="see to the disk and to the limit of open files",
+        ) from error
+    except (pa.ArrowException, LookupError, ValueError) as error:
+        raise IntegrityError(f"a segment is damaged: {error}", where=where) from error
