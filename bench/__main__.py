@@ -43,7 +43,7 @@ def main() -> None:
 
     print(machine(), flush=True)
     if options.ask:
-        told("answers over kept data", ask_kept.measure(Path(options.ask)))
+        told("answers over kept data", ask_kept.measure(Path(options.ask), options.seed))
         _write(options, results)
         return
     made = msgspec.json.decode(Load(template_events).batch(20_000))
@@ -117,6 +117,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--ask", default=None, help="only questions over the data that --answers --keep left there"
     )
+    parser.add_argument("--seed", type=int, default=1, help="of the questions of --ask")
     parser.add_argument("--keep", action="store_true", help="leave the data there")
     return parser.parse_args()
 
