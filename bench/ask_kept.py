@@ -32,7 +32,7 @@ _DROP: Final = Path("/proc/sys/vm/drop_caches")
 
 
 def measure(root: Path, seed: int = 1) -> Figures:
-    """Ask 100 random questions, and the same again.
+    """Ask 100 random questions three times.
 
     Args:
         root: of the bench run: `<folder>/vitne-bench-…`.
@@ -99,6 +99,8 @@ def _questions(house: House, chance: random.Random) -> Iterator[dict[str, Any]]:
     loaded = [
         one for one in house.adapters.segments.segments(LOG) if one.end - one.start == SEGMENT
     ]
+    if not loaded:
+        raise SystemExit(f"bench: the data has no segment of {SEGMENT} entries")
     low, high, end = loaded[0].recorded_us[0], loaded[-1].recorded_us[1], loaded[-1].end
     for number in range(QUESTIONS):
         kind = _KINDS[number % len(_KINDS)]

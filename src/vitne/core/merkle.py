@@ -47,7 +47,11 @@ def root(hashes: Sequence[bytes]) -> Hash:
 
 
 def root_of(joined: bytes) -> Hash:
-    """As `root`, of hashes written one after another. Raises `DecodeError` if one is broken."""
+    """As `root`, of hashes written one after another.
+
+    Raises:
+        DecodeError: their length is no multiple of 32 bytes.
+    """
     if len(joined) % HASH_BYTES:
         raise DecodeError("expected hashes of 32 bytes")
     # Pairing from the left, with an odd last hash carried up, splits where RFC 6962 does:

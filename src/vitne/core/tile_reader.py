@@ -111,7 +111,7 @@ class TileReader:
 
     def roots(self, ranges: Sequence[Range]) -> list[Hash]:
         """The hashes of a proof (`merkle.roots_of`); their tiles are asked for together."""
-        # Those of one step are kept, with the tiles of higher levels beside, if 64 or more are.
+        # Few enough to be kept, with the tiles of higher levels beside, if `keep` is 64 or more.
         step = max(self._keep // 4, 1)
         found: list[Hash] = []
         for low in range(0, len(ranges), step):

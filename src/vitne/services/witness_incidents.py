@@ -45,7 +45,7 @@ class WitnessIncident(Struct, frozen=True):
     said: str = ""
     """What an auditor objects to, in a sentence."""
     over_us: int = 0
-    """When an auditor cosigned again, by its own clock: its objections up to then are over."""
+    """When an auditor cosigned again, by its own clock: its objections before then are over."""
 
     @property
     def reason(self) -> str:
@@ -140,7 +140,7 @@ class WitnessIncidents:
         self._found[key] = incident
 
     def over_us(self, tree: LogId, auditor: str) -> int:
-        """Up to when objections of an auditor are over; 0: none ever ended."""
+        """Objections of an auditor from before this are over; 0: none ever ended."""
         found = self._found.get(_objection_key(tree, auditor))
         return found.over_us if found else 0
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from vitne.adapters.archive.archive import ParquetArchive
 from vitne.adapters.archive.columns import HELD
+from vitne.adapters.archive.damage import damage
 from vitne.adapters.archive.decode import to_records
 from vitne.adapters.archive.encode import to_table
 from vitne.adapters.archive.make import to_parquet
@@ -26,7 +27,7 @@ from vitne.core.ids import to_text
 from vitne.core.record import Facets, Parts, Record
 from vitne.core.source_summary import summarize
 from vitne.core.types import LeafIndex, LogId
-from vitne.errors import IntegrityError, VitneError
+from vitne.errors import IntegrityError, StorageError, VitneError
 from vitne.ports import Segment
 
 ACME = LogId("acme")
@@ -170,6 +171,24 @@ def test_the_index_of_another_segment_is_damage(shelf: Shelf) -> None:
     with pytest.raises(IntegrityError, match="another segment"):
         fresh.archive.find(ACME, shelf.records[7].event_id)
     fresh.archive.close()
+
+
+def test_an_index_that_the_system_does_not_read_is_no_damage(shelf: Shelf) -> None:
+    """A folder stands in its place; too many open files are told alike."""
+    segment = shelf.seal(0, 100)
+    fresh = Shelf(shelf.folder, shelf.records)
+    fresh.listed = shelf.listed
+    (shelf.folder / segment.index_key).unlink()
+    (shelf.folder / segment.index_key).mkdir()
+
+    with pytest.raises(StorageError, match="directory"):
+        fresh.archive.around(ACME, segment, 1_050)
+    fresh.archive.close()
+
+
+def test_too_little_memory_is_no_damage() -> None:
+    with pytest.raises(StorageError), damage("here"):
+        raise pa.ArrowMemoryError("malloc failed")
 
 
 def test_a_file_of_other_columns_sums_up_nothing(shelf: Shelf) -> None:

@@ -197,6 +197,30 @@ def test_a_database_that_was_moved_away_is_not_made_anew_by_folding(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_others_write_while_the_log_waits_to_be_emptied(tmp_path: Path) -> None:
+    """A reader held it, and for minutes nobody could write."""
+    database = Database.open(tmp_path / "vitne.db")
+    with database.writing() as writer:
+        writer.execute("CREATE TABLE of_this_test (number)")
+    written = 0
+    with database.reading() as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM of_this_test").fetchall()
+        with database.writing() as writer:
+            writer.execute("INSERT INTO of_this_test VALUES (0)")
+        folding = threading.Thread(target=database.fold)
+        folding.start()
+        while written < 5:
+            with database.writing() as writer:
+                writer.execute("INSERT INTO of_this_test VALUES (1)")
+            written += folding.is_alive()
+        reader.execute("COMMIT")
+    folding.join()
+
+    assert (tmp_path / "vitne.db-wal").stat().st_size == 0
+    database.close()
+
+
 def test_folding_ends_though_it_is_closed_while_it_wakes_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ def damage(where: str) -> Iterator[None]:
 
     Raises:
         IntegrityError: PyArrow, or whoever reads its rows, does not understand the file.
-        StorageError: the system does not read it: a broken disk, too many open files.
+        StorageError: the system does not read it: a broken disk, too many open files, no memory.
     """
     try:
         yield
@@ -30,5 +30,7 @@ def damage(where: str) -> Iterator[None]:
             where=where,
             hint="see to the disk and to the limit of open files",
         ) from error
+    except MemoryError as error:  # PyArrow's own is one of its exceptions too
+        raise StorageError("too little memory to read a segment", where=where) from error
     except (pa.ArrowException, LookupError, ValueError) as error:
         raise IntegrityError(f"a segment is damaged: {error}", where=where) from error

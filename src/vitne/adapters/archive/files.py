@@ -69,11 +69,12 @@ class SegmentFiles:
         return self._root / segment.key
 
     def lookup(self, segment: Segment) -> Lookup:
-        """Its index. Raises `FileNotFoundError`, `IntegrityError`."""
+        """Its index. Raises `FileNotFoundError`, `IntegrityError`, `StorageError`."""
         return self._lookups.get(segment.index_key, lambda: self._open_lookup(segment))
 
     def _open_lookup(self, segment: Segment) -> Lookup:
-        found = Lookup.open(self._root / segment.index_key)
+        with damage(segment.index_key):
+            found = Lookup.open(self._root / segment.index_key)
         if (found.head.start, found.head.end) != (segment.start, segment.end):
             raise IntegrityError("this is the index of another segment", where=segment.index_key)
         return found
@@ -85,11 +86,13 @@ class SegmentFiles:
 
     def holds(self, segment: Segment, table: pa.Table) -> bool:
         """Whether the file, read back, has just these rows: compared group by group of rows."""
-        with damage(segment.key):
-            file = pq.ParquetFile(self.path(segment), page_checksum_verification=True)
+        with (
+            damage(segment.key),
+            pq.ParquetFile(self.path(segment), page_checksum_verification=True) as file,
+            RowFile.open(self.path(segment), segment.key) as rows,
+        ):
             told = table_of(file.metadata, segment.start)
-            with RowFile.open(self.path(segment), segment.key) as rows:
-                same = rows.table(segment.start, segment.end) == told
+            same = rows.table(segment.start, segment.end) == told
             return same and told.rows == len(table) and _equal(file, table)
 
     def range(self, log: LogId, segment: Segment, start: int, end: int) -> list[Record]:
@@ -107,8 +110,7 @@ class SegmentFiles:
     ) -> list[Record]:
         """The records at some positions of segments, in their order.
 
-        Of a hundred segments at a time the disk is asked for the first groups of rows before one is
-        waited for.
+        Of many segments at a time the disk is asked for groups of rows before one is waited for.
 
         Args:
             log: whose.

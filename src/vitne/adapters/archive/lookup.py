@@ -127,7 +127,7 @@ class Lookup:
 
     @classmethod
     def open(cls, path: Path) -> "Lookup":
-        """Map a file. Raises `FileNotFoundError`, `IntegrityError`."""
+        """Map a file. Raises `OSError`, `IntegrityError`."""
         with path.open("rb") as file:
             if not os.fstat(file.fileno()).st_size:
                 raise IntegrityError("the index of a segment is empty", where=str(path))

@@ -83,7 +83,7 @@ class RowTable(Struct, frozen=True):
 class RowFile:
     """An open segment file. One thread at a time may call; whoever opens it closes it.
 
-    Every call raises `StorageError` if the system refuses to read.
+    What reads raises `StorageError` if the system refuses to.
     """
 
     def __init__(self, descriptor: int, where: str) -> None:
@@ -95,7 +95,12 @@ class RowFile:
     def open(cls, path: Path, where: str) -> Self:
         """Open a file. Raises `FileNotFoundError`."""
         with damage(where):
-            return cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC), where)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return cls(descriptor, where)
+            except BaseException:
+                os.close(descriptor)
+                raise
 
     def __enter__(self) -> Self:
         """Itself."""

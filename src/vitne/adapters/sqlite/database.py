@@ -3,7 +3,6 @@
 import os
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -22,7 +21,7 @@ PAGE_BYTES = 8192
 CHECKPOINT_PAGES = 4000
 """Pages (32 MB) of the write-ahead log that may wait before a commit folds them in."""
 
-_FOLD_TRIES, _FOLD_PAUSE_S = 50, 0.1
+_FOLD_TRIES, _FOLD_TRY_MS = 50, 100
 _KEPT_READERS = 16
 """Idle reading connections that are kept open."""
 
@@ -173,12 +172,15 @@ class Database:
             StorageError: a reader held it for too long; what was deleted is in it still.
         """
         beside = self._folding.turn if self._folding is not None else nullcontext()
-        with self._my_turn() as writer, beside, storage_errors(self.where):
-            for _ in range(_FOLD_TRIES):
-                busy, _, _ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                if not busy:
-                    return
-                time.sleep(_FOLD_PAUSE_S)
+        for _ in range(_FOLD_TRIES):  # others write between two tries
+            with self._my_turn() as writer, beside, storage_errors(self.where):
+                writer.execute(f"PRAGMA busy_timeout = {_FOLD_TRY_MS}")
+                try:
+                    busy, _, _ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                finally:
+                    writer.execute(f"PRAGMA busy_timeout = {round(self._busy_s * 1000)}")
+            if not busy:
+                return
         raise StorageError(
             "the write-ahead log is being read, so it cannot be emptied",
             where=self.where,

@@ -19,7 +19,8 @@ __all__ = ["Folding"]
 
 _LOG: Final = logging.getLogger("vitne.sqlite")
 FOLD_PAGES: Final = 3_000
-"""Pages of the log that are worth folding; oftener, and pages that change always go each time."""
+"""Pages of the log that are worth folding; if it were folded more often, pages that always change
+would be written each time."""
 _COMMIT_PAGES: Final = 8
 """What a commit of one row writes; of further ones every second is on a page of its own."""
 
@@ -33,7 +34,7 @@ class Folding:
     """
 
     def __init__(self, path: Path, fold_pages: int = FOLD_PAGES) -> None:
-        self._path = path
+        self._where = f"{path.resolve().as_uri()}?mode=rw"  # one moved away is not made anew
         self._fold_pages = fold_pages
         self._pages = 0
         self._due = threading.Event()
@@ -69,8 +70,7 @@ class Folding:
                 _LOG.warning("the write-ahead log was not folded: %s", error)
 
     def _fold(self) -> None:
-        # A file that was moved away is not made anew.
-        where = f"{self._path.resolve().as_uri()}?mode=rw"
-        with self.turn, closing(sqlite3.connect(where, uri=True, isolation_level=None)) as fold:
+        opened = sqlite3.connect(self._where, uri=True, isolation_level=None)
+        with self.turn, closing(opened) as fold:
             fold.execute("PRAGMA synchronous = FULL")
             fold.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
