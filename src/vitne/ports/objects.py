@@ -28,7 +28,7 @@ class ObjectStore(Protocol):
     def get_all(self, keys: Sequence[str]) -> dict[str, bytes]:
         """The bytes of each key that there is such an object of.
 
-        As `get` for each, but the disk is waited for once, not once for each: for many scattered
+        As `get` for each, but the disk is waited for by many at a time, not by each: for scattered
         objects that nobody may have read for long. All are in memory at once: the caller bounds
         how many it asks for.
         """

@@ -19,7 +19,6 @@ from vitne.ports import Segment
 _VOIDS = bytes((ENTRY_TYPE, VOID)) + bytes(15)
 """The key that every void implies (transparency-log §3.4)."""
 
-
 _AT_ONCE = 64
 """Segments whose indexes are asked together for the issuers of an actor."""
 

@@ -28,7 +28,7 @@ from msgspec import Struct
 
 from vitne.adapters.archive.columns import PARTS, RECORD_COLUMNS, ROW_GROUP_ROWS, SCHEMA
 from vitne.adapters.archive.damage import damage
-from vitne.adapters.archive.thrift import Chunk, Column, Group, describe
+from vitne.adapters.archive.thrift import ENDS, Chunk, Column, Group, describe
 from vitne.core.gap import MAX_SEGMENT_ENTRIES
 from vitne.errors import IntegrityError
 
@@ -38,7 +38,6 @@ _MAGIC: Final = b"vitrows1"
 _CHUNK: Final = Layout("<QQII")
 _TAIL: Final = Layout("<8sQI")
 _SUM: Final = Layout("<I")
-_ENDS: Final = b"PAR1"
 _END: Final = Layout("<I4s")
 _GROUP_BYTES: Final = _CHUNK.size * len(RECORD_COLUMNS)
 _TAIL_BYTES: Final = _TAIL.size + _SUM.size
@@ -120,7 +119,7 @@ class RowFile:
         length, ends = _END.unpack(self._read(size - _END.size, size))
         place = size - _END.size - length
         data = bytes(self._read(max(place - _MOST, 0), max(place, 0)))
-        if ends != _ENDS or len(data) < _TAIL_BYTES:
+        if ends != ENDS or len(data) < _TAIL_BYTES:
             raise IntegrityError("a segment is damaged: its end is not one", where=self._where)
         magic, first, rows = _TAIL.unpack(data[-_TAIL_BYTES : -_SUM.size])
         if magic != _MAGIC:
@@ -156,9 +155,9 @@ class RowFile:
         """
         spans = [_span(group) for group in groups]
         self._inside(spans)
-        held = bytearray(_ENDS + bytes(sum(high - low for low, high in spans)))
+        held = bytearray(ENDS + bytes(sum(high - low for low, high in spans)))
         placed: list[Group] = []
-        at = len(_ENDS)
+        at = len(ENDS)
         for group, (low, high) in zip(groups, spans, strict=True):
             self._read_into(memoryview(held)[at : at + high - low], low)
             placed.append(_moved(group, at - low))

@@ -14,7 +14,7 @@ from typing import Final
 
 from msgspec import Struct
 
-__all__ = ["Chunk", "Column", "Group", "describe"]
+__all__ = ["ENDS", "Chunk", "Column", "Group", "describe"]
 
 _I32, _I64, _BINARY, _LIST, _STRUCT = 5, 6, 8, 9, 12
 _BYTE_ARRAY, _FIXED = 6, 7
@@ -23,7 +23,8 @@ _REQUIRED: Final = 0
 _UTF8: Final = 0
 _ZSTD: Final = 6
 _PLAIN: Final = 0
-_ENDS: Final = b"PAR1"
+ENDS: Final = b"PAR1"
+"""What a Parquet file begins and ends with."""
 
 
 class Column(Struct, frozen=True):
@@ -75,7 +76,7 @@ def describe(columns: Sequence[Column], groups: Sequence[Group]) -> bytes:
         (3, _i64(sum(group.rows for group in groups))),
         (4, _structs([_group(columns, group) for group in groups])),
     )
-    return _ENDS + whole + len(whole).to_bytes(4, "little") + _ENDS
+    return ENDS + whole + len(whole).to_bytes(4, "little") + ENDS
 
 
 def _element(column: Column) -> bytes:

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -21,7 +22,7 @@ PAGE_BYTES = 8192
 CHECKPOINT_PAGES = 4000
 """Pages (32 MB) of the write-ahead log that may wait before a commit folds them in."""
 
-_FOLD_TRIES, _FOLD_TRY_MS = 50, 100
+_FOLD_TRIES, _FOLD_TRY_MS, _FOLD_PAUSE_S = 50, 50, 0.05
 _KEPT_READERS = 16
 """Idle reading connections that are kept open."""
 
@@ -172,7 +173,7 @@ class Database:
             StorageError: a reader held it for too long; what was deleted is in it still.
         """
         beside = self._folding.turn if self._folding is not None else nullcontext()
-        for _ in range(_FOLD_TRIES):  # others write between two tries
+        for _ in range(_FOLD_TRIES):
             with self._my_turn() as writer, beside, storage_errors(self.where):
                 writer.execute(f"PRAGMA busy_timeout = {_FOLD_TRY_MS}")
                 try:
@@ -181,6 +182,7 @@ class Database:
                     writer.execute(f"PRAGMA busy_timeout = {round(self._busy_s * 1000)}")
             if not busy:
                 return
+            time.sleep(_FOLD_PAUSE_S)  # SQLite itself does not wait for one that folds
         raise StorageError(
             "the write-ahead log is being read, so it cannot be emptied",
             where=self.where,
