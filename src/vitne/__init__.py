@@ -35,6 +35,8 @@ docs/tour.md names every module. Names below are loaded when they are first used
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from vitne.version import __version__
+
 if TYPE_CHECKING:
     from vitne.errors import (
         BadInputError,
@@ -51,8 +53,6 @@ if TYPE_CHECKING:
     from vitne.evidence.record_proof import redact as redact_record
     from vitne.evidence.record_proof import verify as verify_record
     from vitne.sdk import AsgiMiddleware, Client, ClientOptions, WsgiMiddleware, action, bind
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AsgiMiddleware",

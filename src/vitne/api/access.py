@@ -9,7 +9,7 @@ from msgspec import Struct
 from vitne.core.types import LogId
 from vitne.errors import BadInputError, NotAllowedError, NotFoundError, TenantNotAllowedError
 from vitne.ports import ApiKey, Role, StateStore
-from vitne.services.onboard import Doorkeeper, covers
+from vitne.services.onboard import Doorkeeper
 from vitne.services.own_events import Doer, holder, parse_purpose
 from vitne.services.reading import Reading
 from vitne.services.reply import Arrival
@@ -113,7 +113,7 @@ class Access:
         arrival = Arrival(peer_ip=peer_ip, traceparent=head.traceparent)
         doer = holder(key, arrival=arrival, purpose=purpose)
         tenant = LogId(asked) if asked else _only(key)
-        if covers(key, tenant) and self._state.tenant(tenant) is not None:
+        if key.covers(tenant) and self._state.tenant(tenant) is not None:
             return Reader(doer, tenant)
         self._reading.refused(doer, tenant, TenantNotAllowedError.code)
         raise NotFoundError("there is no such tenant for this key", hint="see GET /v1/tenants")

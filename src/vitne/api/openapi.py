@@ -23,13 +23,13 @@ from litestar.openapi.spec import (
     Tag,
 )
 
-from vitne import __version__
 from vitne.api.events import PATH, EventsDoor
 from vitne.api.handlers import Here, respond
 from vitne.api.specs import AUTHENTICATED, problems
 from vitne.core.batch import BATCH_TYPE
 from vitne.core.schema import Event
 from vitne.services.reply import IntakeReply
+from vitne.version import __version__
 
 _REF: Final = "#/components/schemas/{name}"
 _MINIMAL: Final = {

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from vitne import __version__
 from vitne.cli.output import Output, debugging
 from vitne.errors import (
     BadInputError,
@@ -27,6 +26,7 @@ from vitne.errors import (
     UnavailableError,
     VitneError,
 )
+from vitne.version import __version__
 
 __all__ = ["STATUSES", "VERBS", "Verb", "application", "run", "status_of"]
 

@@ -11,6 +11,9 @@ from vitne.core.sender import SignedMode
 from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.ports.searching import Searchable
 
+Count = tuple[str, str, str]
+"""(source, event type, reason), as `AppendTransaction.add_counts` takes it."""
+
 
 class Tail(Struct, frozen=True):
     """The growing end of a log."""

@@ -35,6 +35,10 @@ class ApiKey(Struct, frozen=True):
     created_us: int = 0
     revoked_us: int = 0
 
+    def covers(self, tenant: LogId) -> bool:
+        """Whether the key is for this tenant."""
+        return not self.tenants or tenant in self.tenants
+
 
 class SourceKey(Struct, frozen=True):
     """A public key that a source signs with."""

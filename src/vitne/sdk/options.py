@@ -7,11 +7,12 @@ from typing import Literal, Required, TypedDict
 
 from msgspec import Struct
 
-from vitne.sdk.spool import Fsync
-
 Deployment = Literal["saas", "customer_hosted", "edge"]
 Environment = Literal["prod", "staging", "test", "dev"]
 Layer = Literal["ui", "bff", "gateway", "joint_service", "internal_service", "database"]
+Fsync = Literal["write", "close", "never"]
+"""When spooled bytes are forced to disk: after every write, when a segment is full or the client
+closes, or never (they survive the process's death, but not a power cut)."""
 Role = Literal["primary", "backstop", "part"]
 ClockSync = Literal["ntp", "device", "server", "unknown"]
 Party = Literal["tenant", "vendor", "partner", "consumer"]

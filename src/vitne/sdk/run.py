@@ -196,7 +196,7 @@ def _stream_name(options: Options, run_id: str) -> str:
 
 
 def _sdk_name() -> str:
-    from vitne import __version__  # noqa: PLC0415 - the front door imports this room
+    from vitne.version import __version__  # noqa: PLC0415 - the front door imports this room
 
     return f"vitne-python/{__version__}"
 

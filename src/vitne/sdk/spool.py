@@ -14,7 +14,6 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 from msgspec import DecodeError
 
@@ -28,10 +27,7 @@ from vitne.sdk.frames import (
     read_frames,
 )
 from vitne.sdk.items import Item, item_from
-
-Fsync = Literal["write", "close", "never"]
-"""When spooled bytes are forced to disk: after every write, when a segment is full or the client
-closes, or never (they survive the process's death, but not a power cut)."""
+from vitne.sdk.options import Fsync
 
 _log = logging.getLogger("vitne.sdk")
 

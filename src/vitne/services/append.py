@@ -20,6 +20,7 @@ from vitne.errors import StorageError, StreamConflictError, UnavailableError, Vi
 from vitne.ports import (
     AppendTransaction,
     Clock,
+    Count,
     ObjectStore,
     RecordStore,
     Seen,
@@ -32,7 +33,7 @@ from vitne.services.logkeys import LogKeys
 from vitne.services.logs import Logs
 from vitne.services.plan import LATE_US, LogPlanner
 from vitne.services.receipts import Receipts
-from vitne.services.ticket import Count, Ticket
+from vitne.services.ticket import Ticket
 from vitne.services.waiting import WaitingRoom
 
 _LOG = logging.getLogger("vitne.append")

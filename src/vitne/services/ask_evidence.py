@@ -26,6 +26,7 @@ from vitne.evidence.bundle_facts import (
     SenderFacts,
     StampFacts,
 )
+from vitne.ports import Count
 from vitne.services.ask_coverage import Place, limits_of, stream_facts
 from vitne.services.ask_gather import Gathering, holds
 from vitne.services.ask_landmarks import Landmarks, Stream, stream_of
@@ -33,7 +34,6 @@ from vitne.services.ask_others import Others
 from vitne.services.ask_sources import Sources, weak_of
 from vitne.services.ask_statement import Known, Statement, state
 from vitne.services.ask_values import Values, binds
-from vitne.services.ticket import Count
 
 __all__ = ["Assembly", "Collected", "Sought"]
 

@@ -14,9 +14,9 @@ from vitne.core.index_record import Coverage
 from vitne.core.source_summary import Grade, SourceSummary, Spoken
 from vitne.core.times import format_utc
 from vitne.evidence.bundle_facts import StreamFacts
+from vitne.ports import Count
 from vitne.services.ask_coverage import Place, relevant
 from vitne.services.ask_landmarks import Stream
-from vitne.services.ticket import Count
 
 __all__ = ["MEANS", "Aside", "Known", "SourceSeen", "Statement", "StreamSeen", "state"]
 

@@ -23,7 +23,7 @@ from vitne.evidence.fraud import (
 )
 from vitne.evidence.policy import Policy
 from vitne.evidence.record_proof import Head, check_head
-from vitne.services.cosigned import COSIGNED
+from vitne.services.published import COSIGNED
 
 __all__ = ["Audited", "PublishedFiles", "audit_once", "find_fraud"]
 

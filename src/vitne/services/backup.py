@@ -21,9 +21,9 @@ from vitne.core.tile import ENTRIES, TILE_HEIGHT, TILE_WIDTH, TileId
 from vitne.core.types import Hash, LogId, Origin, TreeSize
 from vitne.errors import DecodeError, IntegrityError, NotFoundError
 from vitne.ports import Head, ObjectStore, Segment
-from vitne.services.publish import right_edge
-from vitne.services.published import Published
-from vitne.services.stage import ROSTER, log_key
+from vitne.services.grown_tree import right_edge
+from vitne.services.published import Published, log_key
+from vitne.services.stage import ROSTER
 
 __all__ = ["MANIFEST", "Copied", "Manifest", "Tree", "copy_objects", "read_manifest"]
 

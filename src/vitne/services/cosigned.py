@@ -1,7 +1,5 @@
 """The newest heads of logs that enough witnesses have cosigned."""
 
-from typing import Final
-
 from vitne.core.checkpoint import Checkpoint
 from vitne.core.note import parse_note
 from vitne.core.types import LogId
@@ -10,14 +8,8 @@ from vitne.evidence.record_proof import check_head
 from vitne.ports import ObjectStore
 from vitne.services.logkeys import index_log_id
 from vitne.services.policies import PolicyTexts
-from vitne.services.published import Published
-from vitne.services.stage import log_key
+from vitne.services.published import COSIGNED, Published, log_key
 from vitne.services.witness_incidents import WitnessIncidents
-
-__all__ = ["COSIGNED", "Cosigned"]
-
-COSIGNED: Final = "checkpoint.cosigned"
-"""Beside `checkpoint`: the newest head that met the quorum, with the cosignatures."""
 
 
 class Cosigned:

@@ -11,6 +11,9 @@ from vitne.core.sender import SignedMode
 from vitne.core.types import LeafIndex, LogId
 from vitne.ports import Seen, Standing
 
+SERVER_STREAM = "server/"
+"""Streams that the log numbers are called so; no sender may."""
+
 
 class StreamRef(Struct, frozen=True, array_like=True):
     """The stream that an event names, or the one that the server keeps for its key."""

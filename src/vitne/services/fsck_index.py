@@ -12,8 +12,7 @@ from vitne.errors import IntegrityError, VitneError
 from vitne.ports import Archive, CheckpointStore, Head, IndexLogStore, ObjectStore, Segment
 from vitne.services.fsck_tree import TreeCheck
 from vitne.services.logkeys import LogKeys, index_log_id
-from vitne.services.published import Published
-from vitne.services.stage import log_key
+from vitne.services.published import Published, log_key
 
 Tell = Callable[[str, int | None, str], None]
 """(file, index of the entry it is about, what is wrong)."""

@@ -26,8 +26,7 @@ from vitne.services.fsck_records import RecordCheck
 from vitne.services.fsck_report import Findings
 from vitne.services.fsck_tree import TreeCheck
 from vitne.services.logkeys import FIRST_EPOCH, LogKeys
-from vitne.services.published import Published
-from vitne.services.stage import log_key
+from vitne.services.published import Published, log_key
 
 _STEP = 8 * TILE_WIDTH
 

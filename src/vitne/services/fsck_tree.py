@@ -7,8 +7,7 @@ from vitne.core.strict import HASH_BYTES
 from vitne.core.tile import ENTRIES, TILE_WIDTH, TileId, bundle
 from vitne.core.types import Hash, TreeSize
 from vitne.errors import IntegrityError
-from vitne.services.published import Published
-from vitne.services.stage import log_key
+from vitne.services.published import Published, log_key
 
 Report = Callable[[str, int, str], None]
 """(object key, index of an entry it covers, what is wrong)."""

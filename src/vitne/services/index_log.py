@@ -12,18 +12,11 @@ from vitne.core.coverage import CoverageCounter
 from vitne.core.types import LogId, TreeSize
 from vitne.errors import CheckpointConflictError, IntegrityError, UnavailableError
 from vitne.ports import CheckpointStore, Head, IndexLogStore, ObjectStore, SealedRun, Swap
+from vitne.services.grown_tree import grown_tree
 from vitne.services.logkeys import LogKeys, index_log_id, index_origin
 from vitne.services.logs import Logs
-from vitne.services.publish import grown_tree
-from vitne.services.published import Published
-from vitne.services.stage import (
-    Stage,
-    Step,
-    apply_stage,
-    encode_stage,
-    log_key,
-    no_step,
-)
+from vitne.services.published import Published, log_key
+from vitne.services.stage import Stage, Step, apply_stage, encode_stage, no_step
 
 __all__ = ["IndexLog", "index_log_id", "index_origin"]
 

@@ -241,12 +241,7 @@ def readable(key: ApiKey, tenants: Sequence[Tenant]) -> list[Tenant]:
     """Those of the tenants that the key may read."""
     if "read" not in key.roles:
         return []
-    return [tenant for tenant in tenants if covers(key, tenant.id)]
-
-
-def covers(key: ApiKey, tenant: LogId) -> bool:
-    """Whether the key is for this tenant."""
-    return not key.tenants or tenant in key.tenants
+    return [tenant for tenant in tenants if key.covers(tenant.id)]
 
 
 def _digest(token: str) -> bytes:

@@ -18,16 +18,13 @@ from vitne.core.source import SourceRegistration
 from vitne.core.trust import UNDECLARED
 from vitne.core.types import LogId
 from vitne.core.validate import IntakeContext, Quarantined, Rejected, validate
-from vitne.ports import ApiKey, Clock, IdSource, Seen
-from vitne.services.archived import Find, may_be_forgotten, same_event
-from vitne.services.draft import Draft, Sheaf, StreamRef, VoidDraft
+from vitne.ports import ApiKey, Clock, Count, IdSource, Seen
+from vitne.services.dedupe_window import Find, may_be_forgotten, same_event
+from vitne.services.draft import SERVER_STREAM, Draft, Sheaf, StreamRef, VoidDraft
 from vitne.services.logkeys import FIRST_EPOCH, LogKeys
 from vitne.services.logs import Logs
 from vitne.services.reply import Arrival, EventResult
-from vitne.services.ticket import Count, Ticket
-
-SERVER_STREAM = "server/"
-"""Streams that the log numbers are called so; no sender may."""
+from vitne.services.ticket import Ticket
 
 
 class Item(NamedTuple):

@@ -31,11 +31,11 @@ from vitne.errors import DecodeError, TenantNotAllowedError, VerificationError
 from vitne.ports import ApiKey, Seen
 from vitne.services.control_entries import untimed
 from vitne.services.draft import Draft, Sheaf, SignedBatch, StreamRef, VoidDraft
-from vitne.services.incident import Incident, Incidents, refused
+from vitne.services.incident import Incident, refused
 from vitne.services.logkeys import FIRST_EPOCH
-from vitne.services.onboard import covers
 from vitne.services.prepare import Preparer, core_record, person_record
 from vitne.services.reply import Arrival
+from vitne.services.system_events import SystemEvents
 from vitne.services.ticket import Ticket
 
 _SCRUBBED: Final = frozenset({"forbidden_removed", "id_pseudonymised"})
@@ -57,7 +57,7 @@ class BatchPreparer:
     def __init__(self, preparer: Preparer) -> None:
         self._preparer = preparer
         self._logs = preparer.logs
-        self._incidents = Incidents(preparer)
+        self._events = SystemEvents(preparer)
 
     def prepare(
         self, body: bytes, key: ApiKey, source: SourceRegistration, arrival: Arrival
@@ -72,7 +72,7 @@ class BatchPreparer:
         """
         head, items = split_batch(body)
         log = LogId(head.tenant)
-        if not covers(key, log) or not self._logs.exists(log):
+        if not key.covers(log) or not self._logs.exists(log):
             raise TenantNotAllowedError("the API key is not for this tenant", where=head.tenant)
         fault = self._preparer.fault(log, head.stream)
         if fault is not None:
@@ -200,7 +200,7 @@ class BatchPreparer:
         """Store that it was refused."""
         stream = work.signed.stream
         about = work.signed.message_hash.hex()
-        draft = self._incidents.draft(
+        draft = self._events.incident(
             work.log, Incident(stream.source, stream.name, problem.code, about)
         )
         counts = {work.log: {(stream.source, "", f"rejected.{problem.code}"): work.head.count}}

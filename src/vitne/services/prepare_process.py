@@ -30,13 +30,13 @@ from vitne.core.event import Problem
 from vitne.core.source import SourceRegistration
 from vitne.core.types import LogId
 from vitne.errors import SenderRefusedError, VitneError
-from vitne.ports import ApiKey
+from vitne.ports import ApiKey, Count
 from vitne.services.child import run_to_the_end
 from vitne.services.draft import Sheaf
 from vitne.services.prepare import Item, Preparer
 from vitne.services.prepare_batch import BatchPreparer
 from vitne.services.reply import Arrival, EventResult, Form
-from vitne.services.ticket import Count, Ticket
+from vitne.services.ticket import Ticket
 
 _LOG = logging.getLogger("vitne.prepare")
 

@@ -5,29 +5,17 @@ crash at any step is repaired by finishing the staged round, or by doing it agai
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 from msgspec import Struct
 
-from vitne.core.grow import Edge, grow, read_edge
-from vitne.core.merkle import EMPTY_ROOT
-from vitne.core.tile import TILE_WIDTH, parse_path
-from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
+from vitne.core.types import LeafIndex, LogId, TreeSize
 from vitne.errors import CheckpointConflictError, IntegrityError, NotFoundError
 from vitne.ports import CheckpointStore, Head, LogInfo, ObjectStore, RecordStore, Swap
+from vitne.services.grown_tree import grown_tree
 from vitne.services.logkeys import LogKeys
-from vitne.services.published import Published
-from vitne.services.stage import (
-    ROSTER,
-    Stage,
-    StagedLog,
-    Step,
-    apply_stage,
-    encode_stage,
-    log_key,
-    no_step,
-)
+from vitne.services.stage import ROSTER, Stage, StagedLog, Step, apply_stage, encode_stage, no_step
 
 MAX_ENTRIES = 65_536
 """Of one log in one round, and of all logs together twice as many: bounds memory and stall."""
@@ -187,64 +175,3 @@ class Publish:
             self._objects.delete([stage.key])
         self._step("deleted")
         self._pending = None
-
-
-def grown_tree(
-    objects: ObjectStore,
-    keys: LogKeys,
-    tree: tuple[LogId, Origin],
-    head: Head | None,
-    leaves: Sequence[bytes],
-) -> StagedLog:
-    """P2 and P3 of one tree: what signing these leaves after its head will write.
-
-    Args:
-        objects: where it is published.
-        keys: of all logs.
-        tree: id and origin, of a log or of an index log.
-        head: its latest checkpoint.
-        leaves: the data of the leaves that follow.
-
-    Raises:
-        NotFoundError, IntegrityError: as `right_edge`.
-    """
-    log, origin = tree
-    grown = grow(right_edge(objects, log, head), leaves)
-    fixed, partial = _by_kind(log, grown.objects)
-    return StagedLog(
-        log=log,
-        old_size=head.size if head else TreeSize(0),
-        head=Head(
-            grown.edge.size, grown.root, keys.checkpoint(origin, grown.edge.size, grown.root)
-        ),
-        fixed=fixed,
-        partial=partial,
-        superseded=[log_key(log, path) for path in grown.superseded],
-    )
-
-
-def right_edge(objects: ObjectStore, log: LogId, head: Head | None) -> Edge:
-    """P2: the right edge as the published tiles tell it, checked against the head.
-
-    Raises:
-        NotFoundError: a tile is missing.
-        IntegrityError: the tiles do not give the root that was signed.
-    """
-    edge = read_edge(Published(objects, log).get, head.size if head else 0)
-    if edge.root() != (head.root if head else EMPTY_ROOT):
-        raise IntegrityError(
-            f"the tiles of size {edge.size} do not give the root that was signed",
-            where=log_key(log, "tile/"),
-            hint="stop the server and run: vitne fsck",
-        )
-    return edge
-
-
-def _by_kind(log: LogId, found: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Tiles by object key: the full ones, which never change, and the partial ones."""
-    fixed: dict[str, bytes] = {}
-    partial: dict[str, bytes] = {}
-    for path, data in found.items():
-        kind = fixed if parse_path(path).width == TILE_WIDTH else partial
-        kind[log_key(log, path)] = data
-    return fixed, partial

@@ -2,14 +2,22 @@
 
 import gzip
 from collections.abc import Sequence
+from typing import Final
 
 from vitne.core.tile import ENTRIES, TILE_WIDTH, TileId, parse_bundle, parse_path, truncate
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import NotFoundError
 from vitne.ports import ObjectStore
-from vitne.services.stage import log_key
+
+COSIGNED: Final = "checkpoint.cosigned"
+"""Beside `checkpoint`: the newest head that met the quorum, with the cosignatures."""
 
 _LOOKS = 4
+
+
+def log_key(log: LogId, path: str) -> str:
+    """Object key of what a log serves under `path` (`checkpoint`, `tile/...`)."""
+    return f"log/{log}/{path}"
 
 
 def is_full_bundle(tile: TileId) -> bool:

@@ -18,9 +18,9 @@ from vitne.core.note import open_checkpoint
 from vitne.core.types import LeafIndex, LogId, TreeSize
 from vitne.errors import DecodeError, IntegrityError, NotFoundError, RollbackError
 from vitne.ports import CheckpointStore, Head, IndexLogStore, LogInfo, ObjectStore, RecordStore
+from vitne.services.grown_tree import right_edge
 from vitne.services.logkeys import LogKeys, index_log_id, index_origin
-from vitne.services.publish import right_edge
-from vitne.services.published import Published
+from vitne.services.published import Published, log_key
 from vitne.services.stage import (
     ROSTER,
     STAGING,
@@ -29,7 +29,6 @@ from vitne.services.stage import (
     Step,
     apply_stage,
     decode_stage,
-    log_key,
     no_step,
 )
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from vitne.core.types import LogId, TreeSize
 from vitne.errors import DecodeError, ObjectConflictError
 from vitne.ports import Head, ObjectStore
+from vitne.services.published import log_key
 
 STAGING = "staging/"
 ROSTER = "roster/"
@@ -55,11 +56,6 @@ class Stage(Struct, frozen=True):
         heads = b"".join(sha256(part.head.note.encode()).digest() for part in self.logs)
         entries = sum(part.head.size for part in self.logs)
         return f"{STAGING}{entries}-{sha256(heads).hexdigest()[:32]}"
-
-
-def log_key(log: LogId, path: str) -> str:
-    """Object key of what a log serves under `path` (`checkpoint`, `tile/...`)."""
-    return f"log/{log}/{path}"
 
 
 def encode_stage(stage: Stage) -> bytes:

@@ -17,9 +17,8 @@ from vitne.core.ids import RANDOM_BYTES, to_text, uuid7
 from vitne.core.times import format_utc
 from vitne.core.types import LogId
 from vitne.errors import VitneError
-from vitne.ports import Clock, IdSource, RecordStore, Telling
+from vitne.ports import Clock, Count, IdSource, RecordStore, Telling
 from vitne.services.own_events import OwnEvents
-from vitne.services.ticket import Count
 
 _LOG = logging.getLogger("vitne.stats")
 

@@ -34,11 +34,9 @@ from vitne.errors import (
 from vitne.ports import ApiKey, Clock, RecordStore, Standing, StreamState
 from vitne.services.append import Append
 from vitne.services.control_entries import untimed, untimed_bytes
-from vitne.services.draft import Act
+from vitne.services.draft import SERVER_STREAM, Act
 from vitne.services.incident import Incident, refused
 from vitne.services.logs import Logs
-from vitne.services.onboard import covers
-from vitne.services.prepare import SERVER_STREAM
 from vitne.services.receipts import Receipts
 from vitne.services.source_keys import SourceKeys
 
@@ -152,7 +150,7 @@ class Streams:
                 "the key is for several tenants, so the request names one", where="tenant"
             )
         log = LogId(tenant) if tenant else key.tenants[0]
-        if not covers(key, log) or not self._logs.exists(log):
+        if not key.covers(log) or not self._logs.exists(log):
             raise TenantNotAllowedError("the API key is not for this tenant", where=log[:64])
         return log, self._logs.origin(log)
 

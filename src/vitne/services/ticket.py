@@ -5,11 +5,9 @@ from concurrent.futures import Future
 
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import VitneError
+from vitne.ports import Count
 from vitne.services.draft import Draft, Placed, Sheaf, VoidDraft
 from vitne.services.reply import EventResult, IntakeReply, Status
-
-Count = tuple[str, str, str]
-"""(source, event type, reason), as `AppendTransaction.add_counts` takes it."""
 
 
 class Ticket:

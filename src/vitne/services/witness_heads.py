@@ -18,10 +18,8 @@ from vitne.core.tile_reader import TileReader
 from vitne.core.types import Hash, LogId
 from vitne.errors import ConflictError, VerificationError, VitneError
 from vitne.ports import CheckpointStore, ObjectStore
-from vitne.services.cosigned import COSIGNED
 from vitne.services.policies import PolicyTexts
-from vitne.services.published import Published
-from vitne.services.stage import log_key
+from vitne.services.published import COSIGNED, Published, log_key
 from vitne.services.witness_gather import Gathering, Target
 
 __all__ = ["WitnessedHeads"]

@@ -8,7 +8,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from vitne import __version__
 from vitne.adapters.clock import SystemClock, SystemIds
 from vitne.adapters.keys.vault import FolderVault
 from vitne.adapters.lock import FolderLock
@@ -31,6 +30,7 @@ from vitne.services.backup import (
 from vitne.services.logkeys import LogKeys, index_log_id, index_origin
 from vitne.services.restore import Compared, compare
 from vitne.settings import FILE_NAME, Settings
+from vitne.version import __version__
 from vitne.wiring.services import DATABASE
 
 __all__ = ["Backed", "accept_backup", "compare_backup", "make_backup", "refuse_backup"]

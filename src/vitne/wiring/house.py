@@ -11,8 +11,8 @@ from vitne.services.anchor import Anchor
 from vitne.services.ask_sources import Sources
 from vitne.services.batches import Batches
 from vitne.services.cosigned import Cosigned
+from vitne.services.dedupe_window import Forget
 from vitne.services.erasing import RETENTION, Erasing
-from vitne.services.forget import Forget
 from vitne.services.fsck import Fsck
 from vitne.services.hold import Holds
 from vitne.services.index_log import IndexLog

@@ -5,12 +5,10 @@ from vitne.ports import (
     IdSource,
 )
 from vitne.services.append import Append, AppendLimits
-from vitne.services.archived import Find
-from vitne.services.conflict import Conflicts
 from vitne.services.cosigned import Cosigned
+from vitne.services.dedupe_window import Find
 from vitne.services.erase import Erase
 from vitne.services.fsck_log import Stores
-from vitne.services.incident import Incidents
 from vitne.services.index_log import IndexLog
 from vitne.services.logkeys import LogKeys
 from vitne.services.logs import Logs
@@ -21,6 +19,7 @@ from vitne.services.seal_policy import SealLimits
 from vitne.services.seal_worker import SealHere, SealPorts, SealProcess, SealRunner
 from vitne.services.source_keys import SourceKeys
 from vitne.services.streams import Streams
+from vitne.services.system_events import SystemEvents
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
 
@@ -33,14 +32,15 @@ def writer_of(
     adapters: Adapters, settings: Settings, logs: Logs, keys: LogKeys, preparer: Preparer
 ) -> Append:
     """The writer."""
+    events = SystemEvents(preparer)
     return Append(
         store=adapters.store,
         objects=adapters.objects,
         keys=keys,
         clock=adapters.clock,
         logs=logs,
-        conflict=Conflicts(preparer).draft,
-        incident=Incidents(preparer).draft,
+        conflict=events.id_conflict,
+        incident=events.incident,
         limits=AppendLimits(
             queue_events=settings.queue_events_max,
             queue_bytes=settings.queue_bytes_max,

@@ -8,7 +8,7 @@ from vitne.core.source import SourceRegistration
 from vitne.core.types import LeafIndex, LogId
 from vitne.errors import BadInputError, ConflictError, NotFoundError, UnknownKeyError
 from vitne.ports import ApiKey, Role
-from vitne.services.onboard import Doorkeeper, KeyRequest, covers, readable
+from vitne.services.onboard import Doorkeeper, KeyRequest, readable
 from vitne.services.own_events import OPERATOR, Doer
 from vitne.testing import FixedClock, memory_house
 from vitne.wiring import House
@@ -170,4 +170,4 @@ def test_a_key_reads_the_tenants_it_is_for_if_it_may_read(
     key = ApiKey("k", "k", b"", roles, tenants, None)
 
     assert [one.id for one in readable(key, house.state.tenants())] == expected
-    assert covers(key, ACME) == (not tenants or "acme" in tenants)
+    assert key.covers(ACME) == (not tenants or "acme" in tenants)

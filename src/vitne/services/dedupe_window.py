@@ -1,4 +1,4 @@
-"""Telling a very late retry from a new event: ids older than the dedupe window (pure).
+"""The dedupe window: which event ids are remembered, and how a later retry is recognised.
 
 The hot store forgets ids of version 7 after the window, by the time in their first bytes as well as
 by that of recording. So only those that look older than the window need to be looked for among the
@@ -15,11 +15,18 @@ from vitne.core.ids import time_us, version
 from vitne.core.record import Parts, Record
 from vitne.core.sections import join_sections, without
 from vitne.core.types import LogId
+from vitne.ports import Clock, RecordStore
 
 Find = Callable[[LogId, bytes], Record | None]
 """The record of an event id among the sealed segments."""
 
 _FORGOTTEN_VERSION = 7
+_AT_ONCE = 2_000
+"""Ids of one short transaction, so that intake waits for it no longer than for a batch."""
+
+_SLACK_US = 3_600_000_000
+"""Ids are kept so much longer than the window: intake must take for old whatever is forgotten, also
+in a request that is prepared before and written after, and when the clock is set back a little."""
 _read = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -48,3 +55,31 @@ def _as_sent(parts: Parts) -> Mapping[str, Json]:
     filled = added.get("filled", [])
     paths = tuple(str(path) for path in filled) if isinstance(filled, list) else ()
     return without(join_sections(core, payload, person), paths)
+
+
+class Forget:
+    """Keeps the table of remembered ids as small as the window says."""
+
+    def __init__(self, store: RecordStore, clock: Clock, dedupe_us: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._dedupe_us = dedupe_us
+
+    def run_once(self, most: int = 20_000) -> int:
+        """Forget up to `most` ids, by default as many as hold up nobody; how many went.
+
+        An id is kept while its row is hot, however old: what is forgotten must be sealed, since
+        that is where a very late retry is looked for.
+        """
+        before_us = self._clock.now_us() - self._dedupe_us - _SLACK_US
+        for info in self._store.logs():
+            oldest_us = self._store.oldest_hot_us(info.log)
+            if oldest_us is not None:
+                before_us = min(before_us, oldest_us)
+        gone = 0
+        while gone < most:
+            went = self._store.forget(before_us, min(_AT_ONCE, most - gone))
+            gone += went
+            if went < _AT_ONCE:
+                break
+        return gone

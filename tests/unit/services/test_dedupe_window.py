@@ -2,7 +2,7 @@ import json
 
 from vitne.core.ids import from_text, to_text, uuid7
 from vitne.core.types import LeafIndex, LogId
-from vitne.services.forget import Forget
+from vitne.services.dedupe_window import Forget
 from vitne.services.reply import Arrival
 from vitne.testing import FixedClock, memory_house, sample_event, sample_key
 from vitne.wiring import House
