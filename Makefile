@@ -7,8 +7,9 @@ BIN := .venv/bin
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## make .venv from requirements.lock, every package checked by its hash
+setup: ## make .venv from requirements.lock, every package checked by its hash; the verifier's page
 	@tools/setup
+	@$(BIN)/python tools/build-verifier >/dev/null
 
 demo: setup ## fill ./demo-data with a small vendor's 30 days, say what to try, serve until Ctrl-C
 	@$(BIN)/vitne demo

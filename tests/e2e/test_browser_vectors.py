@@ -18,7 +18,7 @@ MODULES = ("signature", "note", "merkle", "json", "bytes", "policy")
 HOLDS = """
 globalThis.holds = (work) => {
     try { work(); return true; } catch (fault) {
-        if (!(fault instanceof $fault.Fault)) throw fault;
+        if (!(fault instanceof $core_fault.Fault)) throw fault;
         return false;
     }
 };
@@ -27,7 +27,7 @@ globalThis.holds = (work) => {
 
 @pytest.fixture
 def parts(browser: Any) -> Any:
-    """A page that holds the modules, joined as in the verifier, each as `$name`."""
+    """A page that holds the modules, joined as in the verifier, each as `$core_name`."""
     loader = SourceFileLoader("build_verifier", str(TOOL))
     spec = spec_from_loader("build_verifier", loader)
     assert spec is not None
@@ -35,7 +35,7 @@ def parts(browser: Any) -> Any:
     loader.exec_module(tool)
     order: list[str] = []
     for name in MODULES:
-        tool.ordered(f"{name}.js", order, [])
+        tool.ordered(f"core/{name}.js", order, [])
     page = browser.new_page()
     script = "".join(tool.wrapped(name, "") for name in order)
     page.add_script_tag(content=script + HOLDS)
@@ -49,8 +49,8 @@ def test_ed25519_takes_exactly_the_43_cases_that_every_strict_library_takes(
     cases = json.loads((vectors / "cctv_ed25519vectors.json").read_bytes())
 
     taken = parts.evaluate(
-        """(cases) => cases.filter(({ key, msg, sig }) => holds(() => $signature.verifyEd25519(
-            $bytes.fromHex(key), $bytes.utf8(msg), $bytes.fromHex(sig)))).length""",
+        """(cases) => cases.filter(({ key, msg, sig }) => holds(() => $core_signature.verifyEd25519(
+            $core_bytes.fromHex(key), $core_bytes.utf8(msg), $core_bytes.fromHex(sig)))).length""",
         cases,
     )
 
@@ -77,9 +77,9 @@ def test_signatures_of_wycheproof_are_judged_right(
     ]
 
     said = parts.evaluate(
-        f"""(cases) => cases.map(({{ key, msg, sig, ctx }}) => holds(() => $signature.{call}(
-            $bytes.fromHex(key), $bytes.fromHex(msg), $bytes.fromHex(sig),
-            $bytes.fromHex(ctx ?? ""))))""",
+        f"""(cases) => cases.map(({{ key, msg, sig, ctx }}) => holds(() => $core_signature.{call}(
+            $core_bytes.fromHex(key), $core_bytes.fromHex(msg), $core_bytes.fromHex(sig),
+            $core_bytes.fromHex(ctx ?? ""))))""",
         cases,
     )
 
@@ -92,7 +92,7 @@ def test_notes_are_read_and_refused_as_published(parts: Any, vectors: Path) -> N
 
     said = parts.evaluate(
         """(cases) => cases.map(({ note, vkey }) => holds(
-            () => $note.openNote(note, [$note.parseVerifier(vkey)])))""",
+            () => $core_note.openNote(note, [$core_note.parseVerifier(vkey)])))""",
         cases,
     )
 
@@ -106,8 +106,8 @@ def test_consistency_proofs_are_judged_as_published(parts: Any, vectors: Path) -
     said = parts.evaluate(
         """(cases) => cases.map(({ size1, size2, root1, root2, proof }) => holds(() => {
             const [one, two, ...path] = [root1, root2, ...(proof ?? [])].map(
-                (text) => $bytes.fromBase64(text, 32));
-            $merkle.checkConsistency(size1, size2, one, two, path);
+                (text) => $core_bytes.fromBase64(text, 32));
+            $core_merkle.checkConsistency(size1, size2, one, two, path);
         }))""",
         cases,
     )
@@ -123,8 +123,8 @@ def test_inclusion_proofs_are_judged_as_published(parts: Any, vectors: Path) -> 
     said = parts.evaluate(
         """(cases) => cases.map(({ leafIdx, treeSize, root, leafHash, proof }) => holds(() => {
             const [top, leaf, ...path] = [root, leafHash, ...(proof ?? [])].map(
-                (text) => $bytes.fromBase64(text, 32));
-            if (!(leafIdx >= 0)) throw new $fault.Fault("no index");
+                (text) => $core_bytes.fromBase64(text, 32));
+            if (!(leafIdx >= 0)) throw new $core_fault.Fault("no index");
             // From the leaf upwards there, from the root downwards and left first here.
             const sides = [];
             for (let [at, size] = [leafIdx, treeSize]; size > 1;) {
@@ -133,12 +133,12 @@ def test_inclusion_proofs_are_judged_as_published(parts: Any, vectors: Path) -> 
                 sides.unshift(at < half ? "after" : "before");
                 [at, size] = at < half ? [at, half] : [at - half, size - half];
             }
-            $fault.check(sides.length === path.length, "another length");
+            $core_fault.check(sides.length === path.length, "another length");
             const before = path.filter((_, at) => sides[at] === "before").reverse();
             const after = path.filter((_, at) => sides[at] === "after");
             const way = [...before, ...after];
-            const found = $merkle.multiproofRoot(treeSize, [[leafIdx, leaf]], way);
-            $fault.check($bytes.sameBytes(found, top), "another root");
+            const found = $core_merkle.multiproofRoot(treeSize, [[leafIdx, leaf]], way);
+            $core_fault.check($core_bytes.sameBytes(found, top), "another root");
         }))""",
         cases,
     )
@@ -150,7 +150,7 @@ def test_canonical_json_is_the_published_or_is_refused(parts: Any, vectors: Path
     for file in sorted((vectors / "jcs" / "output").iterdir()):
         text = file.read_bytes().decode("utf-8")
         (said,) = parts.evaluate(
-            "(texts) => texts.map((text) => holds(() => $json.parseCanonical(text)))", [text]
+            "(texts) => texts.map((text) => holds(() => $core_json.parseCanonical(text)))", [text]
         )
         assert said is in_domain(json.loads(text)), file.name
 
@@ -180,12 +180,12 @@ ODD = [
 
 @pytest.mark.parametrize("text", ODD)
 def test_json_in_a_second_spelling_is_refused(text: str, parts: Any) -> None:
-    assert not parts.evaluate("(text) => holds(() => $json.parseCanonical(text))", text)
+    assert not parts.evaluate("(text) => holds(() => $core_json.parseCanonical(text))", text)
 
 
 @pytest.mark.parametrize("text", ["AB==", "A", "AAA", "AA=A", "AAAA\n", " AAA", "-_-_", "AAA=AAAA"])
 def test_base64_in_a_second_spelling_is_refused(text: str, parts: Any) -> None:
-    assert not parts.evaluate("(text) => holds(() => $bytes.fromBase64(text))", text)
+    assert not parts.evaluate("(text) => holds(() => $core_bytes.fromBase64(text))", text)
 
 
 def test_two_keys_of_one_witness_do_not_stand_in_for_each_other(
@@ -208,7 +208,7 @@ def judge_policy() -> Callable[..., Any]:
                 const given = new Map([[one, times[0]], [two, times[1]]].filter(
                     ([, time]) => time !== null).map(([key, time]) => [key, BigInt(time)]));
                 let found = null;
-                holds(() => { found = Number($policy.quorumTime(policy, given)); });
+                holds(() => { found = Number($core_policy.quorumTime(policy, given)); });
                 return found;
             }""",
             times,

@@ -1,7 +1,6 @@
 """`/verifier.html`: the verifier of evidence that runs in a browser, for whoever opens it."""
 
 import re
-from importlib.resources import files
 from typing import Final
 
 from litestar import Response, get
@@ -10,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from vitne.api.handlers import respond
 from vitne.api.replies import Header, Reply
 from vitne.api.specs import body
+from vitne.evidence.browser import read_verifier_page
 
 _POLICY: Final = re.compile(rb'http-equiv="Content-Security-Policy" content="([^"]+)"')
 _HTML: Final = b"text/html; charset=utf-8"
@@ -17,7 +17,7 @@ _HTML: Final = b"text/html; charset=utf-8"
 
 def verifier_page() -> Reply:
     """The page of the package, with the policy that it states itself as a header too."""
-    page = (files("vitne.evidence") / "verifier.html").read_bytes()
+    page = read_verifier_page()
     stated = _POLICY.search(page)
     own = b"default-src 'none'" if stated is None else stated.group(1)
     policy: Header = (b"content-security-policy", own + b"; frame-ancestors 'none'")

@@ -1,11 +1,11 @@
 """`vitne verify --html`: the verifier that runs in a browser, written to a file."""
 
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 
 from vitne.cli.output import Output
 from vitne.errors import BadInputError
+from vitne.evidence.browser import read_verifier_page
 
 __all__ = ["write_page"]
 
@@ -15,8 +15,9 @@ def write_page(out: Output, path: Path) -> None:
 
     Raises:
         BadInputError: the file cannot be written.
+        ConfigurationError: this installation lacks the page.
     """
-    page = (files("vitne.evidence") / "verifier.html").read_bytes()
+    page = read_verifier_page()
     digest = sha256(page).hexdigest()
     try:
         path.write_bytes(page)

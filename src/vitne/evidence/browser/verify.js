@@ -1,15 +1,15 @@
 // The verifier: twenty rules in order, then the verdict (§6.3).
 
-import { check, Fault } from "./fault.js";
-import { fromHex } from "./bytes.js";
-import { readBundle } from "./form.js";
-import { parsePolicy } from "./policy.js";
-import { attached, coverage, hits, senders } from "./rules_answer.js";
-import { entries, held, opened, tail, window } from "./rules_entries.js";
+import { check, Fault } from "./core/fault.js";
+import { fromHex } from "./core/bytes.js";
+import { readBundle } from "./rules/form.js";
+import { parsePolicy } from "./core/policy.js";
+import { attached, coverage, hits, senders } from "./rules/answer.js";
+import { entries, held, opened, tail, window } from "./rules/entries.js";
 import {
   gaps, indexCheckpoint, link, logCheckpoint, policies, postings, records, tiling,
-} from "./rules_index.js";
-import { binding, keys } from "./rules_keys.js";
+} from "./rules/index_log.js";
+import { binding, keys } from "./rules/keys.js";
 
 /** Rules 2 to 20, by name. */
 const STEPS = [

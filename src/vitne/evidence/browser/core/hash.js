@@ -2,7 +2,7 @@
 
 import { be, concat, str, utf8 } from "./bytes.js";
 import { check } from "./fault.js";
-import { hmac, sha256 } from "./vendor/noble.js";
+import { hmac, sha256 } from "../vendor/noble.js";
 
 /** @param {...Uint8Array} parts @returns {Uint8Array} */
 export function hash(...parts) {

@@ -1,16 +1,16 @@
 // The result of a verification as a page.
 
-import { toBase64, toHex } from "./bytes.js";
+import { toBase64, toHex } from "../core/bytes.js";
 import {
   asked, counted, headline, limits, notProved, proved, RULE_SENTENCES, seal, trust, utc, whose,
   withheld,
 } from "./claims.js";
-import { SECTIONS } from "./control.js";
+import { SECTIONS } from "../core/control.js";
 import { details, el, icon, list, table } from "./dom.js";
-import { targetsOf } from "./filter.js";
-import { hash } from "./hash.js";
-import { textAt } from "./json.js";
-import { RULES } from "./verify.js";
+import { targetsOf } from "../core/filter.js";
+import { hash } from "../core/hash.js";
+import { textAt } from "../core/json.js";
+import { RULES } from "../verify.js";
 
 const WORDS = {
   proved: "Proved", disproved: "Disproved", undecidable: "Undecidable", invalid: "Invalid",

@@ -1,10 +1,10 @@
 // Rule 1, the form of a bundle: strict JSON in its one spelling, exactly the members.
 
-import { fromBase64, fromUtf8, MAX_INT, utf8 } from "./bytes.js";
-import { check } from "./fault.js";
-import { encode, isObject, parseCanonical } from "./json.js";
-import { GAP_BYTES } from "./index.js";
-import { checkOrigin } from "./note.js";
+import { fromBase64, fromUtf8, MAX_INT, utf8 } from "../core/bytes.js";
+import { check } from "../core/fault.js";
+import { encode, isObject, parseCanonical } from "../core/json.js";
+import { GAP_BYTES } from "../core/index_log.js";
+import { checkOrigin } from "../core/note.js";
 
 export const FORMAT = "vitne-bundle/v1";
 export const MAX_BYTES = 64 * 1024 * 1024;

@@ -1,11 +1,11 @@
 // The page: takes files, shows results. `vitneVerify` is the same without a page.
 
-import { check, Fault } from "./fault.js";
-import { fromUtf8 } from "./bytes.js";
+import { check, Fault } from "../core/fault.js";
+import { fromUtf8 } from "../core/bytes.js";
 import { erasedOf, withheldOf } from "./claims.js";
-import { MAX_BYTES } from "./form.js";
+import { MAX_BYTES } from "../rules/form.js";
 import { banner, report, sentence } from "./report.js";
-import { readPolicies, verify } from "./verify.js";
+import { readPolicies, verify } from "../verify.js";
 
 const byId = (id) => document.getElementById(id);
 const [form, drop, result] = ["form", "drop", "result"].map(byId);

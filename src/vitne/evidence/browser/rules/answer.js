@@ -1,17 +1,17 @@
 // Rules 16, 17, 19 and 20: hits, senders, gaps and silences, and what hangs on the bundle.
 
-import { concat, sameBytes, str, toBase64, toHex, u64, utf8 } from "./bytes.js";
-import { SECTIONS } from "./control.js";
-import { BATCH, EVENT, KEY, senderView, STREAM } from "./entry.js";
-import { check } from "./fault.js";
-import { parseFilter, parseTime, says } from "./filter.js";
+import { concat, sameBytes, str, toBase64, toHex, u64, utf8 } from "../core/bytes.js";
+import { SECTIONS } from "../core/control.js";
+import { BATCH, EVENT, KEY, senderView, STREAM } from "../core/entry.js";
+import { check } from "../core/fault.js";
+import { parseFilter, parseTime, says } from "../core/filter.js";
 import { FORMAT, unsealed } from "./form.js";
-import { hash, leafHash, nodeHash, streamId } from "./hash.js";
-import { encode, textAt } from "./json.js";
-import { multiproofRoot } from "./merkle.js";
-import { ED25519, openNote, parseNote, parseVerifier } from "./note.js";
-import { partLeaf } from "./rules_entries.js";
-import { verifyEd25519 } from "./signature.js";
+import { hash, leafHash, nodeHash, streamId } from "../core/hash.js";
+import { encode, textAt } from "../core/json.js";
+import { multiproofRoot } from "../core/merkle.js";
+import { ED25519, openNote, parseNote, parseVerifier } from "../core/note.js";
+import { partLeaf } from "./entries.js";
+import { verifyEd25519 } from "../core/signature.js";
 
 // ---------------------------------------------------------------- rule 16
 

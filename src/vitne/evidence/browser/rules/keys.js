@@ -1,10 +1,10 @@
 // Rules 10 and 18: one value, its index keys in every epoch, and on whose word they are its own.
 
-import { sameBytes, toHex } from "./bytes.js";
-import { EVENT, KEY } from "./entry.js";
-import { check } from "./fault.js";
-import { says } from "./filter.js";
-import { commitOf, keyOf, overflowSecret, secretOf, streamId } from "./hash.js";
+import { sameBytes, toHex } from "../core/bytes.js";
+import { EVENT, KEY } from "../core/entry.js";
+import { check } from "../core/fault.js";
+import { says } from "../core/filter.js";
+import { commitOf, keyOf, overflowSecret, secretOf, streamId } from "../core/hash.js";
 
 const ACTOR = 1;
 const TARGET = 2;

@@ -1,12 +1,12 @@
 // Rules 8, 9 and 13 to 15: the entries, their window, and what they commit to.
 
-import { sameBytes, str } from "./bytes.js";
-import { SECTIONS } from "./control.js";
-import { decodeEntry, ERASE, EVENT, PRUNE } from "./entry.js";
-import { check } from "./fault.js";
-import { leafHash, nodeHash } from "./hash.js";
-import { multiproofRoot } from "./merkle.js";
-import { limitByQuorum } from "./rules_index.js";
+import { sameBytes, str } from "../core/bytes.js";
+import { SECTIONS } from "../core/control.js";
+import { decodeEntry, ERASE, EVENT, PRUNE } from "../core/entry.js";
+import { check } from "../core/fault.js";
+import { leafHash, nodeHash } from "../core/hash.js";
+import { multiproofRoot } from "../core/merkle.js";
+import { limitByQuorum } from "./index_log.js";
 
 /** Rule 8. */
 export function entries(found) {

@@ -2,7 +2,7 @@
 
 import { concat, fromHex, sameBytes } from "./bytes.js";
 import { check } from "./fault.js";
-import { ed25519, ml_dsa44, sha512 } from "./vendor/noble.js";
+import { ed25519, ml_dsa44, sha512 } from "../vendor/noble.js";
 
 const { Point } = ed25519;
 const PRIME = 2n ** 255n - 19n;

@@ -1,12 +1,12 @@
 // Rules 2 to 7, 11 and 12: whose keys count, the signed heads, and what the index log says.
 
-import { sameBytes, u64 } from "./bytes.js";
-import { check } from "./fault.js";
-import { leafHash } from "./hash.js";
-import { decodeGapLeaf, parseRecord } from "./index.js";
-import { checkConsistency, multiproofRoot } from "./merkle.js";
-import { openNote, parseCheckpoint, parseNote } from "./note.js";
-import { parsePolicy, quorumTime } from "./policy.js";
+import { sameBytes, u64 } from "../core/bytes.js";
+import { check } from "../core/fault.js";
+import { leafHash } from "../core/hash.js";
+import { decodeGapLeaf, parseRecord } from "../core/index_log.js";
+import { checkConsistency, multiproofRoot } from "../core/merkle.js";
+import { openNote, parseCheckpoint, parseNote } from "../core/note.js";
+import { parsePolicy, quorumTime } from "../core/policy.js";
 
 const LATE_US = 300_000_000n;
 

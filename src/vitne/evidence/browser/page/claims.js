@@ -1,7 +1,7 @@
 // What an answer says, in plain language: proved, on whose trust, withheld, and not proved (§6.4).
 
-import { SECTIONS } from "./control.js";
-import { ERASE } from "./entry.js";
+import { SECTIONS } from "../core/control.js";
+import { ERASE } from "../core/entry.js";
 
 /** Name of each rule → what it makes certain. */
 export const RULE_SENTENCES = {
