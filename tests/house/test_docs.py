@@ -1,4 +1,4 @@
-"""The documents: nothing stale, nothing missing, and what they tell to do works."""
+"""The documents: nothing stale, nothing missing, and what they say to do works as they say."""
 
 import ast
 import importlib.util
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -18,10 +19,7 @@ from vitne.core.event import PROBLEM_CODES
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "vitne"
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
-_BLOCK = re.compile(r"^```(\w+) run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 _SERVE = re.compile(r"^(vitne serve.*&)\s*$", re.MULTILINE)
 
 PROLOGUE = """
@@ -110,27 +108,17 @@ def test_the_readme_shows_the_help_of_the_command_line() -> None:
     assert "```text vitne --help\n" in (ROOT / "README.md").read_text("utf-8")
 
 
-def test_every_link_of_a_page_leads_somewhere() -> None:
-    """Links to files of this repository."""
-    dead = []
-    for page in PAGES:
-        links = _LINK.findall(page.read_text("utf-8"))
-        local = [link for link in links if "://" not in link and not link.startswith("mailto:")]
-        dead += [f"{_name(page)}: {x}" for x in local if not (page.parent / x).exists()]
-
-    assert dead == []
-
-
-def _runnable(page: Path) -> str:
-    """The blocks marked `run`, in order, as one shell script."""
-    parts = []
-    for language, code in _BLOCK.findall(page.read_text("utf-8")):
-        if language in {"sh", "bash"}:
-            parts.append(code)
-        elif language == "python":
-            parts.append(f"python - <<'END_OF_BLOCK'\n{code}END_OF_BLOCK\n")
+def _script(steps: list[Any], out: Path) -> str:
+    """The steps of a page as one shell script; what each prints goes to a file of its own."""
+    parts = [PROLOGUE]
+    for number, step in enumerate(steps):
+        parts.append(f"exec >'{out}/{number}' 2>&1\n")
+        if step.language in {"sh", "bash"}:
+            parts.append(_SERVE.sub(r"\1\nuntil_ready\n", step.code))
+        elif step.language == "python":
+            parts.append(f"python - <<'END_OF_BLOCK'\n{step.code}END_OF_BLOCK\n")
         else:
-            pytest.fail(f"{_name(page)}: a block in {language} cannot be run")
+            pytest.fail(f"a block in {step.language} cannot be run")
     return "".join(parts)
 
 
@@ -141,22 +129,26 @@ def _free_port() -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [p for p in PAGES if _BLOCK.search(p.read_text())], ids=_name)
-def test_what_a_page_tells_to_run_runs(page: Path, tmp_path: Path) -> None:
+def test_what_a_page_says_to_run_runs_and_prints_what_the_page_shows(
+    runnable: Path, pages: ModuleType, tmp_path: Path
+) -> None:
     """All its blocks marked `run` as one script, in an empty folder, at a port of its own."""
+    out, work = tmp_path / "out", tmp_path / "work"
+    out.mkdir()
+    work.mkdir()
     port = _free_port()
-    script = _runnable(page).replace("127.0.0.1:8470", f"127.0.0.1:{port}")
-    script = PROLOGUE + _SERVE.sub(r"\1\nuntil_ready", script)
+    steps = pages.steps(runnable.read_text("utf-8"))
     environ = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": str(tmp_path),
+        "HOME": str(work),
         "VITNE_PORT": str(port),
         "VITNE_URL": f"http://127.0.0.1:{port}",
+        "COLUMNS": "88",
     }
 
     done = subprocess.run(  # noqa: S603  # our own documents
-        ["/bin/bash", "-c", script],
-        cwd=tmp_path,
+        ["/bin/bash", "-c", _script(steps, out).replace("127.0.0.1:8470", f"127.0.0.1:{port}")],
+        cwd=work,
         env=environ,
         capture_output=True,
         text=True,
@@ -164,4 +156,8 @@ def test_what_a_page_tells_to_run_runs(page: Path, tmp_path: Path) -> None:
         check=False,
     )
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    printed = [path.read_text("utf-8") for path in sorted(out.iterdir(), key=lambda p: int(p.name))]
+    printed = [text.replace(str(work), "/home/you") for text in printed]
+    assert done.returncode == 0, "\n".join([*printed, done.stderr])
+    for step, text in zip(steps, printed, strict=True):
+        assert step.output is None or pages.prints(step.output, text), f"{step.code}\n{text}"
