@@ -20,13 +20,13 @@ from bench.answer_world import DAY_US, Asked, World, scan, target_id
 from bench.measure import percentile
 from bench.scenarios import SEGMENT, Figures
 from vitne.answers.ask_request import Wish, read_wish
-from vitne.core.source import SourceRegistration
-from vitne.core.types import LogId
-from vitne.evidence import bundle
+from vitne.core.event.source import SourceRegistration
+from vitne.core.values.types import LogId
+from vitne.evidence.bundle import verify as bundle
 from vitne.ports import ApiKey
-from vitne.services.own_events import Doer, OwnEvents, Purpose
-from vitne.services.reading import Reading
-from vitne.services.reply import Arrival
+from vitne.services.access.audit_events import Doer, OwnEvents, Purpose
+from vitne.services.access.logged_reads import Reading
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock
 from vitne.wiring import House, folder_adapters

@@ -18,10 +18,10 @@ from bench.answer_world import DAY_US
 from bench.answers import DAYS, DEDUPE_DAYS, LOG, QUESTIONS, answer
 from bench.measure import percentile
 from bench.scenarios import SEGMENT, Figures
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex
-from vitne.services.own_events import OwnEvents
-from vitne.services.reading import Reading
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex
+from vitne.services.access.audit_events import OwnEvents
+from vitne.services.access.logged_reads import Reading
 from vitne.settings import Settings
 from vitne.testing import FixedClock
 from vitne.wiring import House, folder_adapters

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from bench.scenarios import Figures
-from vitne.core.assemble import Assembler
-from vitne.core.event import ValidEvent
-from vitne.core.source import SourceRegistration
-from vitne.core.types import Origin
-from vitne.core.validate import IntakeContext, validate
-from vitne.services.prepare import core_record
+from vitne.core.entry.assemble import Assembler
+from vitne.core.event.event import ValidEvent
+from vitne.core.event.source import SourceRegistration
+from vitne.core.event.validate import IntakeContext, validate
+from vitne.core.values.types import Origin
+from vitne.services.intake.events import core_record
 
 _ROUNDS = 5
 

@@ -9,16 +9,16 @@ from typing import Any
 import msgspec
 
 from bench.scenarios import Figures
-from vitne.adapters.archive.index import Values, build, run_of
-from vitne.adapters.archive.lookup import Lookup
-from vitne.core.assemble import Assembler
-from vitne.core.event import ValidEvent
-from vitne.core.gap import gap_leaves, run_root
-from vitne.core.multiproof import multiproof
-from vitne.core.source import SourceRegistration
-from vitne.core.types import Origin
-from vitne.core.validate import IntakeContext, validate
-from vitne.services.prepare import core_record
+from vitne.adapters.archive.index.build import Values, build, run_of
+from vitne.adapters.archive.index.lookup import Lookup
+from vitne.core.entry.assemble import Assembler
+from vitne.core.event.event import ValidEvent
+from vitne.core.event.source import SourceRegistration
+from vitne.core.event.validate import IntakeContext, validate
+from vitne.core.index.gap import gap_leaves, run_root
+from vitne.core.tree.multiproof import multiproof
+from vitne.core.values.types import Origin
+from vitne.services.intake.events import core_record
 
 SEGMENT = 65_536
 _ROUNDS = 5

@@ -24,15 +24,15 @@ import msgspec.inspect as types
 from rich.console import Console
 
 from vitne import errors
-from vitne.api.parts import build
-from vitne.api.problems import KINDS
-from vitne.api.server import bounds_of
-from vitne.cli.app import STATUSES, VERBS, application, status_of
-from vitne.core import filter_syntax
-from vitne.core.check import expectation
-from vitne.core.event import PROBLEM_CODES
-from vitne.core.fields import FIELDS
-from vitne.core.schema import PAYLOAD, PERSON, SCHEMA, Event
+from vitne.api.assemble import build
+from vitne.api.server.problems import KINDS
+from vitne.api.server.server import bounds_of
+from vitne.cli.base.app import STATUSES, VERBS, application, status_of
+from vitne.core.event.check import expectation
+from vitne.core.event.event import PROBLEM_CODES
+from vitne.core.event.schema import PAYLOAD, PERSON, SCHEMA, Event
+from vitne.core.filter import syntax as filter_syntax
+from vitne.core.filter.fields import FIELDS
 from vitne.errors import VitneError
 from vitne.settings import Settings, render_table
 from vitne.wiring import open_house

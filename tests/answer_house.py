@@ -1,8 +1,8 @@
 """A house that answers questions, in memory or over a folder.
 
 Time stands still until it is moved, publishing and sealing happen when they are told to. Its index
-is that of the segments, or one that is computed anew from the published entries by `core.gap` and
-`core.index_record`: so it is an oracle of that index as well as a place to ask.
+is that of the segments, or one that is computed anew from the published entries by `core.index.gap`
+and `core.index.index_record`: so it is an oracle of that index as well as a place to ask.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,28 +15,28 @@ import msgspec
 from msgspec import Struct
 
 from vitne.answers.ask_request import Wish, read_wish
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.control import StreamEntry
-from vitne.core.coverage import CoverageCounter
-from vitne.core.gap import Run, build_run, gap_leaves
-from vitne.core.index_record import describe
-from vitne.core.keys import stream_id
-from vitne.core.merkle import leaf_hash, root
-from vitne.core.multiproof import multiproof_ranges
-from vitne.core.note import Signer, parse_note, sign
-from vitne.core.tile import bundle
-from vitne.core.tile_reader import TileReader
-from vitne.core.times import format_utc
-from vitne.core.types import Hash, LogId, Origin
+from vitne.core.entry.control import StreamEntry
+from vitne.core.entry.keys import stream_id
+from vitne.core.index.coverage import CoverageCounter
+from vitne.core.index.gap import Run, build_run, gap_leaves
+from vitne.core.index.index_record import describe
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.multiproof import multiproof_ranges
+from vitne.core.tree.note import Signer, parse_note, sign
+from vitne.core.tree.tile import bundle
+from vitne.core.tree.tile_reader import TileReader
+from vitne.core.values.times import format_utc
+from vitne.core.values.types import Hash, LogId, Origin
 from vitne.ports import ApiKey, Segment
-from vitne.services.ask import Answered, Ask
-from vitne.services.ask_gather import Reach
-from vitne.services.ask_others import Others
-from vitne.services.ask_sources import Sources
-from vitne.services.own_events import Doer, OwnEvents, Purpose
-from vitne.services.published import Published
-from vitne.services.reading import Reading
-from vitne.services.reply import Arrival, IntakeReply
+from vitne.services.access.audit_events import Doer, OwnEvents, Purpose
+from vitne.services.access.logged_reads import Reading
+from vitne.services.answers.answer import Answered, Ask
+from vitne.services.answers.facts_of_others import Others
+from vitne.services.answers.gather import Reach
+from vitne.services.answers.source_summaries import Sources
+from vitne.services.log.published_files import Published
+from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
 from vitne.testing import FixedClock, memory_adapters, sample_event, sample_key
 from vitne.wiring import House, folder_adapters

@@ -13,8 +13,8 @@ from typing import Any, Self
 
 import httpx
 
-from vitne.core.note import Signer
-from vitne.core.signature import COSIGNATURE
+from vitne.core.tree.note import Signer
+from vitne.core.tree.signature import COSIGNATURE
 
 EVENT = {"type": "crm.customer.viewed", "actor": {"id": "usr_77"}, "target": "customer/cus_1"}
 

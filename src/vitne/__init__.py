@@ -47,11 +47,11 @@ if TYPE_CHECKING:
         VerificationError,
         VitneError,
     )
-    from vitne.evidence.claims import Claims, claims_of_record
     from vitne.evidence.policy import Policy, parse_policy, policy_of_keys
-    from vitne.evidence.record_proof import Verified
-    from vitne.evidence.record_proof import redact as redact_record
-    from vitne.evidence.record_proof import verify as verify_record
+    from vitne.evidence.record.sentences import Claims, claims_of_record
+    from vitne.evidence.record.verify import Verified
+    from vitne.evidence.record.verify import redact as redact_record
+    from vitne.evidence.record.verify import verify as verify_record
     from vitne.sdk import AsgiMiddleware, Client, ClientOptions, WsgiMiddleware, action, bind
 
 __all__ = [
@@ -79,10 +79,10 @@ __all__ = [
     "verify_record",
 ]
 
-_SDK, _PROOF = "vitne.sdk", "vitne.evidence.record_proof"
+_SDK, _PROOF = "vitne.sdk", "vitne.evidence.record.verify"
 _HOME = {
     "AsgiMiddleware": _SDK,
-    "Claims": "vitne.evidence.claims",
+    "Claims": "vitne.evidence.record.sentences",
     "Client": _SDK,
     "ClientOptions": _SDK,
     "Policy": "vitne.evidence.policy",
@@ -90,7 +90,7 @@ _HOME = {
     "WsgiMiddleware": _SDK,
     "action": _SDK,
     "bind": _SDK,
-    "claims_of_record": "vitne.evidence.claims",
+    "claims_of_record": "vitne.evidence.record.sentences",
     "parse_policy": "vitne.evidence.policy",
     "policy_of_keys": "vitne.evidence.policy",
     "redact_record": _PROOF,

@@ -107,7 +107,7 @@ class EventRefusedError(BadInputError):
 
 
 class SenderRefusedError(BadInputError):
-    """What a sender signed is not taken; `problems` holds every fault (`core.event.Problem`)."""
+    """What a sender signed is not taken; `problems`: every fault (`core.event.event.Problem`)."""
 
     code = "sender_refused"
 

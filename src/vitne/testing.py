@@ -13,20 +13,20 @@ from typing import Any
 
 from vitne.adapters.memory.archive import MemoryArchive
 from vitne.adapters.memory.clock import TEST_START_US, FixedClock, SeededIds
-from vitne.adapters.memory.house import MemoryHouse
 from vitne.adapters.memory.keys import MemoryVault
 from vitne.adapters.memory.objects import MemoryObjects
-from vitne.core.batch import encode_batch
-from vitne.core.ids import to_text, uuid7
-from vitne.core.intake import IntakeContext
-from vitne.core.note import Signer
-from vitne.core.source import SourceRegistration
-from vitne.core.times import format_utc
-from vitne.core.types import Hash, LogId
+from vitne.adapters.memory.store import MemoryHouse
+from vitne.core.entry.batch import encode_batch
+from vitne.core.event.intake import IntakeContext
+from vitne.core.event.source import SourceRegistration
+from vitne.core.tree.note import Signer
+from vitne.core.values.ids import to_text, uuid7
+from vitne.core.values.times import format_utc
+from vitne.core.values.types import Hash, LogId
 from vitne.ports import ApiKey, Clock, IdSource
-from vitne.sdk.signing import FIRST, Batch, Signable, StreamSigner
-from vitne.services.reply import Arrival, IntakeReply
-from vitne.services.streams import Beat, Opening, Told, Void
+from vitne.sdk.signing.signer import FIRST, Batch, Signable, StreamSigner
+from vitne.services.senders.streams import Beat, Opening, Told, Void
+from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
 from vitne.wiring import Adapters, House
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from vitne.cli.app import run
-from vitne.core import keys
-from vitne.core.grow import Edge, grow
-from vitne.core.merkle import leaf_hash, root
+from vitne.cli.base.app import run
+from vitne.core.entry import keys
+from vitne.core.tree.grow import Edge, grow
+from vitne.core.tree.merkle import leaf_hash, root
 from vitne.errors import VerificationError
-from vitne.evidence.fraud import RULES, verify
+from vitne.evidence.audit.fraud import RULES, verify
 from vitne.evidence.policy import parse_policy
 
 CULPRIT = ("https://id.example", "usr_1")
@@ -276,7 +276,7 @@ def test_two_keys_of_one_epoch_are_caught(mirror: Mirror, log: Any) -> None:
 
 
 def _second_key(log: Any) -> Any:
-    from vitne.core.control import IndexKeyEntry  # noqa: PLC0415 - of this test alone
+    from vitne.core.entry.control import IndexKeyEntry  # noqa: PLC0415 - of this test alone
 
     return IndexKeyEntry(
         log.now_us, 1, (1, 2, 3, 5, 6), keys.commit(b"another key of 32 bytes here!!!!")

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from vitne.core import keys
-from vitne.core.canonical import encode_trusted
-from vitne.core.gap import GapLeaf
-from vitne.core.merkle import leaf_hash, root
-from vitne.core.note import sign
+from vitne.core.entry import keys
+from vitne.core.index.gap import GapLeaf
+from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.note import sign
+from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
-from vitne.evidence.bundle import verify
-from vitne.evidence.bundle_attached import seal_text
-from vitne.evidence.bundle_build import LimitFacts
+from vitne.evidence.bundle.build import LimitFacts
+from vitne.evidence.bundle.rules_attached import seal_text
+from vitne.evidence.bundle.verify import verify
 
 ISSUER = "https://id.example"
 CULPRIT = (ISSUER, "usr_1")

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from vitne.core import keys
-from vitne.core.canonical import encode_trusted
-from vitne.core.note import sign
+from vitne.core.entry import keys
+from vitne.core.tree.note import sign
+from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
-from vitne.evidence.bundle import verify
-from vitne.evidence.bundle_attached import seal_text
+from vitne.evidence.bundle.rules_attached import seal_text
+from vitne.evidence.bundle.verify import verify
 
 CULPRIT = ("https://id.example", "usr_1")
 

@@ -11,15 +11,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from vitne.core.ids import from_text
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.values.ids import from_text
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import BadInputError, HeldError, NotFoundError
-from vitne.evidence import record_proof
-from vitne.services.erase import EraseWish
-from vitne.services.own_events import Doer, OwnEvents
-from vitne.services.reading import Reading
-from vitne.services.reply import Arrival
+from vitne.evidence.record import verify as record_proof
+from vitne.services.access.audit_events import Doer, OwnEvents
+from vitne.services.access.logged_reads import Reading
+from vitne.services.erasure.erase import EraseWish
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import House, open_house

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from vitne.cli.app import run
-from vitne.core.gap import gap_leaves, run_root
-from vitne.core.index_record import parse_record
-from vitne.core.types import LogId
+from vitne.cli.base.app import run
+from vitne.core.index.gap import gap_leaves, run_root
+from vitne.core.index.index_record import parse_record
+from vitne.core.values.types import LogId
 from vitne.errors import IntegrityError, RollbackError
-from vitne.services.fsck_report import Damage
-from vitne.services.reply import Arrival
-from vitne.services.seal_worker import Sealed
+from vitne.services.check.findings import Damage
+from vitne.services.seal.worker import Sealed
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import House, open_house

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from vitne.cli.app import run
-from vitne.core import entry as entries
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.control import ConfigEntry, SigningKeyEntry
-from vitne.core.grow import Edge, grow
-from vitne.core.note import Signer, sign
-from vitne.core.tile import TileId
-from vitne.core.types import Origin, TreeSize
+from vitne.cli.base.app import run
+from vitne.core.entry import entry as entries
+from vitne.core.entry.control import ConfigEntry, SigningKeyEntry
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.grow import Edge, grow
+from vitne.core.tree.note import Signer, sign
+from vitne.core.tree.tile import TileId
+from vitne.core.values.types import Origin, TreeSize
 from vitne.wiring.mirror import open_mirror
 
 ORIGIN = Origin("mirror.test/log/acme")

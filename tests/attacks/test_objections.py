@@ -12,16 +12,16 @@ import pytest
 from msgspec.structs import replace
 
 from vitne.adapters.clock import SystemClock
-from vitne.core import keys as key_rules
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.gap import GapLeaf, Run, build_run
-from vitne.core.grow import Edge, grow
-from vitne.core.merkle import leaf_hash, root
-from vitne.core.note import Signer, Verifier, open_note, sign
-from vitne.core.objection import Objection
-from vitne.core.tile_reader import TileReader
-from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
-from vitne.services.logkeys import LogKeys
+from vitne.core.entry import keys as key_rules
+from vitne.core.index.gap import GapLeaf, Run, build_run
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.grow import Edge, grow
+from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.note import Signer, Verifier, open_note, sign
+from vitne.core.tree.objection import Objection
+from vitne.core.tree.tile_reader import TileReader
+from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
+from vitne.services.log.keys import LogKeys
 from vitne.settings import Settings
 from vitne.wiring import folder_adapters
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from vitne.core.types import LeafIndex, LogId
-from vitne.services.fsck_report import Damage
-from vitne.services.reply import Arrival
-from vitne.services.seal_worker import SealJob
+from vitne.core.values.types import LeafIndex, LogId
+from vitne.services.check.findings import Damage
+from vitne.services.seal.worker import SealJob
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import open_house

@@ -7,23 +7,23 @@ from typing import Any
 import msgspec
 import pytest
 
-from vitne.core.assemble import Assembler, event_root
-from vitne.core.batch import BatchHead, encode_batch
-from vitne.core.coverage import CoverageCounter
-from vitne.core.entry import VOID_REJECTED, EventEntry, StreamEntry, VoidEntry, encode
-from vitne.core.event import ValidEvent
-from vitne.core.gap import build_run
-from vitne.core.intake import IntakeContext
-from vitne.core.keys import EVENT_TYPE, key, secret, stream_id
-from vitne.core.merkle import leaf_hash, root
-from vitne.core.note import Signer
-from vitne.core.sender import batch_message, view_of
-from vitne.core.types import Hash, LeafIndex, LogId
-from vitne.core.validate import validate
+from vitne.core.entry.assemble import Assembler, event_root
+from vitne.core.entry.batch import BatchHead, encode_batch
+from vitne.core.entry.entry import VOID_REJECTED, EventEntry, StreamEntry, VoidEntry, encode
+from vitne.core.entry.keys import EVENT_TYPE, key, secret, stream_id
+from vitne.core.entry.sender import batch_message, view_of
+from vitne.core.event.event import ValidEvent
+from vitne.core.event.intake import IntakeContext
+from vitne.core.event.validate import validate
+from vitne.core.index.coverage import CoverageCounter
+from vitne.core.index.gap import build_run
+from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.note import Signer
+from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.errors import SenderRefusedError, StreamConflictError
-from vitne.services.own_events import Doer
-from vitne.services.reply import Arrival
-from vitne.services.streams import Beat, Opening, Void
+from vitne.services.access.audit_events import Doer
+from vitne.services.senders.streams import Beat, Opening, Void
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import (
     TEST_START_US,

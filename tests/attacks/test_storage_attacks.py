@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from vitne.core.types import LogId
+from vitne.core.values.types import LogId
 from vitne.errors import RollbackError
-from vitne.services.fsck_report import Damage
-from vitne.services.reply import Arrival
+from vitne.services.check.findings import Damage
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import House, open_house

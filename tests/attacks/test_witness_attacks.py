@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.merkle import consistency_proof, leaf_hash, root
-from vitne.core.note import Signer, Verifier, open_note, sign
-from vitne.core.signature import ED25519
-from vitne.core.types import Origin, TreeSize
-from vitne.core.witness import encode_request, log_path
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.merkle import consistency_proof, leaf_hash, root
+from vitne.core.tree.note import Signer, Verifier, open_note, sign
+from vitne.core.tree.signature import ED25519
+from vitne.core.tree.witness import encode_request, log_path
+from vitne.core.values.types import Origin, TreeSize
 
 ORIGIN = Origin("log.example/log/acme")
 LOG = Signer(ORIGIN, bytes(32), ED25519)

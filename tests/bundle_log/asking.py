@@ -4,14 +4,15 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from vitne.answers.question import Question, QuestionKey
-from vitne.core import gap, keys
-from vitne.core.coverage import CoverageCounter
-from vitne.core.index_record import parse_record
-from vitne.core.keyring import erased_sections
-from vitne.core.merkle import consistency_proof, leaf_hash
-from vitne.core.note import sign
-from vitne.core.types import Section
-from vitne.evidence.bundle_build import (
+from vitne.core.entry import keys
+from vitne.core.entry.keyring import erased_sections
+from vitne.core.index import gap
+from vitne.core.index.coverage import CoverageCounter
+from vitne.core.index.index_record import parse_record
+from vitne.core.tree.merkle import consistency_proof, leaf_hash
+from vitne.core.tree.note import sign
+from vitne.core.values.types import Section
+from vitne.evidence.bundle.build import (
     CoverageFacts,
     Facts,
     GapFacts,

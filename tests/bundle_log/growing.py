@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from vitne.core import canonical, commit, gap, keys, sender
-from vitne.core import entry as entries
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.control import (
+from vitne.core.entry import commit, keys, sender
+from vitne.core.entry import entry as entries
+from vitne.core.entry.control import (
     EraseEntry,
     IndexKeyEntry,
     PruneEntry,
@@ -16,18 +15,21 @@ from vitne.core.control import (
     SigningKeyEntry,
     StreamEntry,
 )
-from vitne.core.coverage import CoverageCounter
-from vitne.core.entry import BatchEntry, BeatEntry, EventEntry, VoidEntry
-from vitne.core.index_record import describe
-from vitne.core.keyring import erase
-from vitne.core.merkle import leaf_hash, root
-from vitne.core.multiproof import multiproof_ranges
-from vitne.core.note import Signer, sign
-from vitne.core.record import Parts, Record
-from vitne.core.signature import COSIGNATURE, sign_ed25519
-from vitne.core.times import format_utc
-from vitne.core.types import SECTIONS, Hash, LeafIndex, Origin, Section, TreeSize
-from vitne.evidence.bundle import Policies
+from vitne.core.entry.entry import BatchEntry, BeatEntry, EventEntry, VoidEntry
+from vitne.core.entry.keyring import erase
+from vitne.core.index import gap
+from vitne.core.index.coverage import CoverageCounter
+from vitne.core.index.index_record import describe
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.multiproof import multiproof_ranges
+from vitne.core.tree.note import Signer, sign
+from vitne.core.tree.signature import COSIGNATURE, sign_ed25519
+from vitne.core.values import canonical
+from vitne.core.values.record import Parts, Record
+from vitne.core.values.times import format_utc
+from vitne.core.values.types import SECTIONS, Hash, LeafIndex, Origin, Section, TreeSize
+from vitne.evidence.bundle.verify import Policies
 from vitne.evidence.policy import parse_policy
 
 ORIGIN = Origin("vitne.test/log/acme")

@@ -16,15 +16,15 @@ from vitne.adapters.archive.archive import ParquetArchive
 from vitne.adapters.clock import SystemIds
 from vitne.adapters.keys.vault import FolderVault
 from vitne.adapters.memory.archive import MemoryArchive
-from vitne.adapters.memory.house import MemoryHouse
 from vitne.adapters.memory.keys import MemoryVault
 from vitne.adapters.memory.objects import MemoryObjects
+from vitne.adapters.memory.store import MemoryHouse
 from vitne.adapters.objects.folder import FolderObjects
-from vitne.adapters.sqlite.house import SqliteHouse
-from vitne.core.control import ConfigEntry
-from vitne.core.entry import EventEntry, encode
-from vitne.core.record import Facets, Parts, Record
-from vitne.core.types import Hash, LeafIndex, LogId, Origin
+from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.core.entry.control import ConfigEntry
+from vitne.core.entry.entry import EventEntry, encode
+from vitne.core.values.record import Facets, Parts, Record
+from vitne.core.values.types import Hash, LeafIndex, LogId, Origin
 from vitne.ports import (
     Archive,
     CheckpointStore,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from vitne.core.record import Facets, Parts, Record
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.values.record import Facets, Parts, Record
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import IntegrityError, NotFoundError
 from vitne.ports import Aside, RecordStore, Seen, StreamState, Tail
 

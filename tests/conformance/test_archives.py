@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from vitne.core.fields import Reading, field
-from vitne.core.gap import GapLeaf, keys_of
-from vitne.core.merkle import leaf_hash
-from vitne.core.multiproof import multiproof_root
-from vitne.core.source_summary import summarize
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.filter.fields import Reading, field
+from vitne.core.index.gap import GapLeaf, keys_of
+from vitne.core.index.source_summary import summarize
+from vitne.core.tree.merkle import leaf_hash
+from vitne.core.tree.multiproof import multiproof_root
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import NotFoundError
 
 ACME = LogId("acme")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.types import Hash, LogId, TreeSize
+from vitne.core.values.types import Hash, LogId, TreeSize
 from vitne.errors import CheckpointConflictError, NotFoundError
 from vitne.ports import CheckpointStore, Head, Swap
 

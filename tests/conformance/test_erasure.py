@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from vitne.core.keyring import erase
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId, Section
+from vitne.core.entry.keyring import erase
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId, Section
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import ERASED_DIGEST, Aside, ErasureStore, Hold
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.types import Hash, LeafIndex, LogId, TreeSize
+from vitne.core.values.types import Hash, LeafIndex, LogId, TreeSize
 from vitne.errors import CheckpointConflictError, ConflictError, NotFoundError
 from vitne.ports import Head, SealedRun, Segment, Swap
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.types import Hash, LeafIndex, LogId, Origin, TreeSize
+from vitne.core.values.types import Hash, LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import Head, LogInfo, RecordStore, Seen, Segment, Swap
 

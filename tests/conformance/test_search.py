@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from vitne.core.filter import And, Between, Equals, Filter, Like, Not, Or, Text, matches
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.filter.matches import And, Between, Equals, Filter, Like, Not, Or, Text, matches
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import FilterSyntaxError
 
 ACME, NONE = LogId("acme"), LogId("none")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import Segment, SegmentCatalog
 

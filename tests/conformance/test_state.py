@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from vitne.core.source import SourceRegistration
-from vitne.core.types import LogId
+from vitne.core.event.source import SourceRegistration
+from vitne.core.values.types import LogId
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import ApiKey, StateStore, Tenant
 

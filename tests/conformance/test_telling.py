@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.types import LogId
+from vitne.core.values.types import LogId
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import RecordStore, Telling
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.types import LogId, Origin
+from vitne.core.values.types import LogId, Origin
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import KeyVault
 

@@ -7,8 +7,8 @@ import pytest
 
 from vitne.adapters.memory.witness import MemoryWitness
 from vitne.adapters.sqlite.witness import SqliteWitness
-from vitne.core.types import Hash, Origin
-from vitne.core.witness import Fork, Seen
+from vitne.core.tree.witness import Fork, Seen
+from vitne.core.values.types import Hash, Origin
 from vitne.errors import ConfigurationError, StorageError
 from vitne.ports import KeptFork, WitnessStore
 
@@ -125,7 +125,7 @@ def test_a_witness_remembers_after_a_restart_in_a_file_of_its_owner(tmp_path: Pa
 
 
 def test_the_file_of_another_program_is_not_taken(tmp_path: Path) -> None:
-    from vitne.adapters.sqlite.house import SqliteHouse  # noqa: PLC0415 - of this test alone
+    from vitne.adapters.sqlite.store import SqliteHouse  # noqa: PLC0415 - of this test alone
 
     SqliteHouse.open(tmp_path / "vitne.db").close()
 

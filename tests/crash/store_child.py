@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vitne.adapters.objects.folder import FolderObjects
-from vitne.adapters.sqlite.house import SqliteHouse
-from vitne.core.record import Facets, Parts, Record
-from vitne.core.types import Hash, LeafIndex, LogId, Origin, TreeSize
+from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.core.values.record import Facets, Parts, Record
+from vitne.core.values.types import Hash, LeafIndex, LogId, Origin, TreeSize
 from vitne.ports import Head, StreamState, Swap
 
 LOGS = (LogId("acme"), LogId("beta"))

@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from vitne.core.types import LogId
-from vitne.evidence import record_proof
-from vitne.services.erase import Erase, EraseWish
-from vitne.services.reply import Arrival
+from vitne.core.values.types import LogId
+from vitne.evidence.record import verify as record_proof
+from vitne.services.erasure.erase import Erase, EraseWish
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import House, folder_adapters, open_house

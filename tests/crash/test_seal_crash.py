@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from vitne.core.control import SegmentEntry
-from vitne.core.entry import decode
-from vitne.core.index_record import parse_record
-from vitne.core.types import LeafIndex, LogId
-from vitne.services.index_log import index_log_id
-from vitne.services.reply import Arrival
+from vitne.core.entry.control import SegmentEntry
+from vitne.core.entry.entry import decode
+from vitne.core.index.index_record import parse_record
+from vitne.core.values.types import LeafIndex, LogId
+from vitne.services.seal.index_log import index_log_id
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import House, folder_adapters, open_house

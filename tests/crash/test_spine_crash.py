@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 
-from vitne.core.ids import from_text
-from vitne.core.note import open_checkpoint
-from vitne.core.tile_reader import TileReader
-from vitne.core.types import LogId, Origin
+from vitne.core.tree.note import open_checkpoint
+from vitne.core.tree.tile_reader import TileReader
+from vitne.core.values.ids import from_text
+from vitne.core.values.types import LogId, Origin
 from vitne.ports import Clock, KeyVault
-from vitne.services.published import Published
-from vitne.services.reply import Arrival
-from vitne.services.stage import STAGING, Step
+from vitne.services.log.published_files import Published
+from vitne.services.log.staged_round import STAGING, Step
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import House, folder_adapters, open_house

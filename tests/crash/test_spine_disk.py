@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from vitne.core.types import LogId
+from vitne.core.values.types import LogId
 from vitne.errors import StorageError
-from vitne.services.reply import Arrival, IntakeReply
+from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
 from vitne.testing import memory_house, sample_event, sample_key
 from vitne.wiring import House, open_house

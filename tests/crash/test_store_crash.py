@@ -12,9 +12,9 @@ import pytest
 
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.objects.scratch import TEMPORARY
-from vitne.adapters.sqlite.house import SqliteHouse
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId
+from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId
 
 CHILD = Path(__file__).with_name("store_child.py")
 ROUNDS = 15

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from vitne.core.canonical import encode_trusted
-from vitne.core.note import Signer, sign
-from vitne.core.signature import MLDSA_COSIGNATURE
+from vitne.core.tree.note import Signer, sign
+from vitne.core.tree.signature import MLDSA_COSIGNATURE
+from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
-from vitne.evidence.bundle import Answer, Policies, verify
-from vitne.evidence.bundle_attached import seal_text
-from vitne.evidence.bundle_build import LimitFacts, StampFacts, build
+from vitne.evidence.bundle.build import LimitFacts, StampFacts, build
+from vitne.evidence.bundle.rules_attached import seal_text
+from vitne.evidence.bundle.verify import Answer, Policies, verify
 from vitne.evidence.policy import parse_policy
 
 Texts = Mapping[str, Any] | None

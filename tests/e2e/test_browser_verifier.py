@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from vitne.core.canonical import encode_trusted
-from vitne.core.note import sign
-from vitne.evidence.bundle_attached import seal_text
-from vitne.evidence.bundle_build import build
+from vitne.core.tree.note import sign
+from vitne.core.values.canonical import encode_trusted
+from vitne.evidence.bundle.build import build
+from vitne.evidence.bundle.rules_attached import seal_text
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 VERIFIER = Path(__file__).parents[2] / "src" / "vitne" / "evidence" / "verifier.html"

@@ -74,7 +74,9 @@ def test_the_block_keeps_the_server_out_and_lets_the_base_in() -> None:
     assert not {"msgspec", "cryptography", "httpx", "cyclopts", "rich", "vitne"} & blocked
 
 
-@pytest.mark.parametrize("module", ["vitne", "vitne.sdk", "vitne.evidence", "vitne.cli.verify"])
+@pytest.mark.parametrize(
+    "module", ["vitne", "vitne.sdk", "vitne.evidence", "vitne.cli.prove.verify"]
+)
 def test_logging_and_verifying_import_only_the_base_install(module: str) -> None:
     """In a process where every other package is missing."""
     done = _python(f"import {module}")
@@ -86,7 +88,7 @@ def test_logging_and_verifying_import_only_the_base_install(module: str) -> None
 def test_the_command_line_starts_without_the_server(words: list[str]) -> None:
     """Neither its packages nor its own rooms are imported: so it also starts fast."""
     done = _python(
-        "from vitne.cli.app import run\n"
+        "from vitne.cli.base.app import run\n"
         f"status = run({words!r})\n"
         f"loaded = [m for m in sys.modules if m.startswith({SERVER_ROOMS!r})]\n"
         "assert not loaded, loaded\n"
@@ -99,7 +101,7 @@ def test_the_command_line_starts_without_the_server(words: list[str]) -> None:
 
 def test_a_missing_extra_is_told_with_the_line_that_installs_it() -> None:
     """The exact line, ready to copy."""
-    done = _python("from vitne.cli.app import run\nsys.exit(run(['serve']))")
+    done = _python("from vitne.cli.base.app import run\nsys.exit(run(['serve']))")
 
     assert done.returncode == 7
     assert "pip install 'vitne[server]'" in done.stderr

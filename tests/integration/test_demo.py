@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pytest
 
-from vitne.core.ids import from_text, time_us
+from vitne.core.values.ids import from_text, time_us
 
 EVENTS = 3000
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from vitne.core.ids import to_text, uuid8_for_original
+from vitne.core.values.ids import to_text, uuid8_for_original
 
 VITNE = [sys.executable, "-m", "vitne"]
 

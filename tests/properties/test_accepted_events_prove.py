@@ -6,19 +6,19 @@ from typing import Any
 from hypothesis import given, settings, target
 from hypothesis import strategies as st
 
-from vitne.core.assemble import Assembler, stamp
-from vitne.core.body import raw_part
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.event import ValidEvent
-from vitne.core.intake import IntakeContext
-from vitne.core.merkle import leaf_hash, root
-from vitne.core.note import Signer, sign
-from vitne.core.record import Record
-from vitne.core.source import SourceRegistration
-from vitne.core.types import LeafIndex, Origin, TreeSize
-from vitne.core.validate import validate
-from vitne.evidence import record_proof
+from vitne.core.entry.assemble import Assembler, stamp
+from vitne.core.event.body import raw_part
+from vitne.core.event.event import ValidEvent
+from vitne.core.event.intake import IntakeContext
+from vitne.core.event.source import SourceRegistration
+from vitne.core.event.validate import validate
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.note import Signer, sign
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, Origin, TreeSize
 from vitne.evidence.policy import policy_of_keys
+from vitne.evidence.record import verify as record_proof
 
 ORIGIN = Origin("vitne.test/log/acme")
 SIGNER = Signer(ORIGIN, b"s" * 32)

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vitne.core.times import format_utc
-from vitne.evidence import bundle
+from vitne.core.values.times import format_utc
+from vitne.evidence.bundle import verify as bundle
 
 _FILE = Path(__file__).parents[1] / "answer_house.py"
 ACTORS, TARGETS = ("a", "b", "c"), ("x", "y", "z")

@@ -3,15 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core import commit, keys
-from vitne.core import entry as entries
-from vitne.core.assemble import Assembler, assemble_plainly, stamp
-from vitne.core.entry import EventEntry
-from vitne.core.event import ValidEvent
-from vitne.core.keys import Hmac, KeyCache
-from vitne.core.record import Facets, Parts
-from vitne.core.strict import MAX_INT
-from vitne.core.types import Origin
+from vitne.core.entry import commit, keys
+from vitne.core.entry import entry as entries
+from vitne.core.entry.assemble import Assembler, assemble_plainly, stamp
+from vitne.core.entry.entry import EventEntry
+from vitne.core.entry.keys import Hmac, KeyCache
+from vitne.core.event.event import ValidEvent
+from vitne.core.values.record import Facets, Parts
+from vitne.core.values.strict import MAX_INT
+from vitne.core.values.types import Origin
 
 ORIGIN = Origin("vitne.local/log/acme")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

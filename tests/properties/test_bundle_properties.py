@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vitne.core.canonical import encode_trusted
+from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
-from vitne.evidence.bundle import RULES, Answer, verify
+from vitne.evidence.bundle.verify import RULES, Answer, verify
 
 ISSUER = "https://id.example"
 STREAMS = (("full-1", "full"), ("body-1", "body"), ("none-1", "none"))

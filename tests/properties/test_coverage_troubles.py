@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core.coverage import CoverageCounter, Timed
-from vitne.core.entry import (
+from vitne.core.entry.entry import (
     BEAT_ABANDONED,
     BEAT_CLOSED,
     NO_SIGNATURE,
@@ -15,8 +14,9 @@ from vitne.core.entry import (
     VoidEntry,
     encode,
 )
-from vitne.core.keys import EVENT_TYPE, key
-from vitne.core.types import Hash
+from vitne.core.entry.keys import EVENT_TYPE, key
+from vitne.core.index.coverage import CoverageCounter, Timed
+from vitne.core.values.types import Hash
 
 STREAM = bytes(range(16))
 NONE = Hash(bytes(32))

@@ -5,8 +5,8 @@ from base64 import b64encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core import entry as entries
-from vitne.core.control import (
+from vitne.core.entry import entry as entries
+from vitne.core.entry.control import (
     ConfigEntry,
     EraseEntry,
     IndexKeyEntry,
@@ -15,10 +15,10 @@ from vitne.core.control import (
     SigningKeyEntry,
     StreamEntry,
 )
-from vitne.core.entry import BatchEntry, BeatEntry, Entry, EventEntry, VoidEntry
-from vitne.core.note import Signer
-from vitne.core.strict import MAX_INT
-from vitne.core.types import SECTIONS
+from vitne.core.entry.entry import BatchEntry, BeatEntry, Entry, EventEntry, VoidEntry
+from vitne.core.tree.note import Signer
+from vitne.core.values.strict import MAX_INT
+from vitne.core.values.types import SECTIONS
 from vitne.errors import DecodeError
 
 U53 = st.integers(0, MAX_INT)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from vitne.adapters.archive.archive import ParquetArchive
 from vitne.adapters.objects.folder import FolderObjects
-from vitne.adapters.sqlite.where import add_functions, compile_filter
-from vitne.core import entry, keys
-from vitne.core.fields import FIELDS, Reading, core_values, text_field, texts_at
-from vitne.core.filter import (
+from vitne.adapters.sqlite.engine.where import add_functions, compile_filter
+from vitne.core.entry import entry, keys
+from vitne.core.filter.fields import FIELDS, Reading, core_values, text_field, texts_at
+from vitne.core.filter.matches import (
     And,
     Between,
     Equals,
@@ -32,9 +32,9 @@ from vitne.core.filter import (
     pattern_of,
     simplify,
 )
-from vitne.core.ids import to_text
-from vitne.core.record import Facets, Parts, Record
-from vitne.core.types import Hash, LeafIndex, LogId
+from vitne.core.values.ids import to_text
+from vitne.core.values.record import Facets, Parts, Record
+from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.ports import Segment
 
 LOG = LogId("acme")

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core.commit import body_root, parts_of, section_leaves
-from vitne.core.keyring import erase, erased_sections, leaves_of, read_keyring
-from vitne.core.record import Parts, Record
-from vitne.core.types import SECTIONS, LeafIndex, Section
+from vitne.core.entry.commit import body_root, parts_of, section_leaves
+from vitne.core.entry.keyring import erase, erased_sections, leaves_of, read_keyring
+from vitne.core.values.record import Parts, Record
+from vitne.core.values.types import SECTIONS, LeafIndex, Section
 from vitne.errors import DecodeError
 
 added = st.sampled_from([b"", b'{"a":1}'])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core.merkle import inclusion_proof, root
-from vitne.core.multiproof import multiproof_ranges, multiproof_root
+from vitne.core.tree.merkle import inclusion_proof, root
+from vitne.core.tree.multiproof import multiproof_ranges, multiproof_root
 from vitne.errors import VerificationError
 
 LEAVES = [sha256(bytes((n,))).digest() for n in range(130)]

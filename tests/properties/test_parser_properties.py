@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core import coverage, gap, index_record, strict
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.grow import Edge, grow
-from vitne.core.merkle import EMPTY_ROOT
-from vitne.core.note import Signer, open_checkpoint, open_note, parse_note, parse_vkey, sign
-from vitne.core.receipt import Receipt, open_receipt
-from vitne.core.tile import parse_bundle, parse_path, truncate
-from vitne.core.types import Hash, LeafIndex, Origin, TreeSize
+from vitne.core.entry.receipt import Receipt, open_receipt
+from vitne.core.index import coverage, gap, index_record
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.grow import Edge, grow
+from vitne.core.tree.merkle import EMPTY_ROOT
+from vitne.core.tree.note import Signer, open_checkpoint, open_note, parse_note, parse_vkey, sign
+from vitne.core.tree.tile import parse_bundle, parse_path, truncate
+from vitne.core.values import strict
+from vitne.core.values.types import Hash, LeafIndex, Origin, TreeSize
 from vitne.errors import DecodeError, VerificationError
 
 LOG = Signer("vitne.local/log/acme", bytes(32))
@@ -130,7 +131,7 @@ def test_base64_has_one_spelling(data: bytes) -> None:
 
 @given(st.integers(0, 10**15), st.integers(1, 256), st.integers(-1, 63))
 def test_a_tile_path_is_read_as_it_was_written(index: int, width: int, level: int) -> None:
-    from vitne.core.tile import TileId  # noqa: PLC0415 - beside its only use
+    from vitne.core.tree.tile import TileId  # noqa: PLC0415 - beside its only use
 
     tile = TileId(level, index, width)
 

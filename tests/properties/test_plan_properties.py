@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core.entry import (
+from vitne.core.entry.entry import (
     HEADER,
     VOID_QUARANTINED,
     VOID_REJECTED,
@@ -17,14 +17,14 @@ from vitne.core.entry import (
     VoidEntry,
     decode,
 )
-from vitne.core.entry import encode as encode_entry
-from vitne.core.keys import EVENT_TYPE, key, secret, stream_id
-from vitne.core.record import Facets, Parts
-from vitne.core.types import Hash, LeafIndex, LogId
+from vitne.core.entry.entry import encode as encode_entry
+from vitne.core.entry.keys import EVENT_TYPE, key, secret, stream_id
+from vitne.core.values.record import Facets, Parts
+from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.ports import Tail
-from vitne.services.draft import Draft, Placed, Sheaf, StreamRef, VoidDraft
-from vitne.services.plan import LogPlanner
-from vitne.services.receipts import runs
+from vitne.services.writer.plan import LogPlanner
+from vitne.services.writer.prepared import Draft, Placed, Sheaf, StreamRef, VoidDraft
+from vitne.services.writer.receipts import runs
 
 ACME = LogId("acme")
 NOW_US = 1_795_000_000_000_000

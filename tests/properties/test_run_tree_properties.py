@@ -3,14 +3,14 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitne.adapters.archive.index import Values, build, run_of
-from vitne.adapters.archive.lookup import Lookup
-from vitne.core.control import ConfigEntry, SegmentEntry
-from vitne.core.entry import BeatEntry, EventEntry, VoidEntry, encode
-from vitne.core.gap import build_run, keys_of
-from vitne.core.merkle import leaf_hash
-from vitne.core.multiproof import multiproof, multiproof_root
-from vitne.core.types import Hash
+from vitne.adapters.archive.index.build import Values, build, run_of
+from vitne.adapters.archive.index.lookup import Lookup
+from vitne.core.entry.control import ConfigEntry, SegmentEntry
+from vitne.core.entry.entry import BeatEntry, EventEntry, VoidEntry, encode
+from vitne.core.index.gap import build_run, keys_of
+from vitne.core.tree.merkle import leaf_hash
+from vitne.core.tree.multiproof import multiproof, multiproof_root
+from vitne.core.values.types import Hash
 
 # Few values, so that keys are held by several entries, and alike in their first bytes.
 ids = st.sampled_from([bytes((n,)) * 16 for n in range(1, 6)] + [b"\x01" * 15 + b"\x02"])

@@ -8,13 +8,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core.forbidden import is_card_number
-from vitne.core.text import is_clean
-from vitne.sdk.clean import cleaned, needs_cleaning
-from vitne.sdk.frames import frame, read_frames
-from vitne.sdk.items import Item, mark_spooled
-from vitne.sdk.spool import Spool
-from vitne.sdk.tally import Watermark
+from vitne.core.event.forbidden import is_card_number
+from vitne.core.values.text import is_clean
+from vitne.sdk.delivery.frames import frame, read_frames
+from vitne.sdk.delivery.items import Item, mark_spooled
+from vitne.sdk.delivery.spool import Spool
+from vitne.sdk.delivery.tally import Watermark
+from vitne.sdk.events.clean import cleaned, needs_cleaning
 
 ROOM = 1 << 20
 

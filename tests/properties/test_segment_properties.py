@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core import entry as entries
-from vitne.core import gap
-from vitne.core.control import StreamEntry
-from vitne.core.coverage import CoverageCounter, Ranges
-from vitne.core.entry import BatchEntry, BeatEntry, Entry, EventEntry, VoidEntry
-from vitne.core.gap import FIRST_KEY, LAST_KEY, GapLeaf
-from vitne.core.index_record import Coverage, IndexRecord, parse_record
-from vitne.core.merkle import leaf_hash, root, verify_inclusion
-from vitne.core.strict import MAX_INT
-from vitne.core.types import Hash, LeafIndex, Origin
+from vitne.core.entry import entry as entries
+from vitne.core.entry.control import StreamEntry
+from vitne.core.entry.entry import BatchEntry, BeatEntry, Entry, EventEntry, VoidEntry
+from vitne.core.index import gap
+from vitne.core.index.coverage import CoverageCounter, Ranges
+from vitne.core.index.gap import FIRST_KEY, LAST_KEY, GapLeaf
+from vitne.core.index.index_record import Coverage, IndexRecord, parse_record
+from vitne.core.tree.merkle import leaf_hash, root, verify_inclusion
+from vitne.core.values.strict import MAX_INT
+from vitne.core.values.types import Hash, LeafIndex, Origin
 from vitne.errors import DecodeError
 
 STREAMS = [bytes((number,)) * 16 for number in (1, 2, 3)]
@@ -150,7 +150,7 @@ def test_a_gap_leaf_is_proved_against_the_run_root() -> None:
 
 
 def path(leaves: list[Hash], at: int) -> list[Hash]:
-    from vitne.core.merkle import inclusion_proof  # noqa: PLC0415 - beside its only use
+    from vitne.core.tree.merkle import inclusion_proof  # noqa: PLC0415 - beside its only use
 
     return inclusion_proof(leaves, at)
 

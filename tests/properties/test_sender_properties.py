@@ -5,18 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core import commit
-from vitne.core.assemble import Assembler, event_root
-from vitne.core.batch import BatchHead, encode_batch, split_batch
-from vitne.core.entry import EventEntry, decode
-from vitne.core.event import ValidEvent
-from vitne.core.record import Facets, Parts
-from vitne.core.sender import SignedMode, sender_view, view_of
-from vitne.core.types import Hash, Origin
+from vitne.core.entry import commit
+from vitne.core.entry.assemble import Assembler, event_root
+from vitne.core.entry.batch import BatchHead, encode_batch, split_batch
+from vitne.core.entry.entry import EventEntry, decode
+from vitne.core.entry.sender import SignedMode, sender_view, view_of
+from vitne.core.event.event import ValidEvent
+from vitne.core.values.record import Facets, Parts
+from vitne.core.values.types import Hash, Origin
 from vitne.errors import TooLargeError, UnreadableBodyError
 from vitne.ports import StreamState
-from vitne.sdk.ledger import About, Ledger
-from vitne.services.stream import StreamCursor
+from vitne.sdk.signing.ledger import About, Ledger
+from vitne.services.writer.stream_numbers import StreamCursor
 
 parts = st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(0, 9), max_size=3).map(
     lambda value: msgspec.json.encode(value, order="sorted")

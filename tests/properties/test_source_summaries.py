@@ -6,12 +6,12 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.adapters.archive.encode import to_table
-from vitne.adapters.archive.summary import COLUMNS, summary_of
-from vitne.core.entry import VOID_DROPPED, VOID_QUARANTINED, VOID_REJECTED, VoidEntry, encode
-from vitne.core.record import Facets, Parts, Record
-from vitne.core.source_summary import GRADES, SourceSummary, join, summarize
-from vitne.core.types import Hash, LeafIndex
+from vitne.adapters.archive.parquet.encode import to_table
+from vitne.adapters.archive.parquet.summary import COLUMNS, summary_of
+from vitne.core.entry.entry import VOID_DROPPED, VOID_QUARANTINED, VOID_REJECTED, VoidEntry, encode
+from vitne.core.index.source_summary import GRADES, SourceSummary, join, summarize
+from vitne.core.values.record import Facets, Parts, Record
+from vitne.core.values.types import Hash, LeafIndex
 
 ATTRIBUTION = st.sampled_from([*GRADES, "nonsense", "", None])
 TARGETS = st.lists(

@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitne.adapters.memory.house import MemoryHouse
-from vitne.adapters.sqlite.house import SqliteHouse
-from vitne.core.record import Facets, Parts, Record
-from vitne.core.types import Hash, LeafIndex, LogId, Origin, TreeSize
+from vitne.adapters.memory.store import MemoryHouse
+from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.core.values.record import Facets, Parts, Record
+from vitne.core.values.types import Hash, LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import VitneError
 from vitne.ports import Aside, Head, Segment, StreamState, Swap, Telling
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitne.ports import StreamState
-from vitne.services.stream import MAX_RANGES, StreamCursor, admit
+from vitne.services.writer.stream_numbers import MAX_RANGES, StreamCursor, admit
 
 NUMBERS = st.lists(st.integers(1, 40), max_size=80)
 

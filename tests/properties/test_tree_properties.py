@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core import merkle
-from vitne.core.grow import Edge, changed_tiles, grow, partial_tiles, read_edge
-from vitne.core.merkle import EMPTY_ROOT, Frontier, leaf_hash, node_hash
-from vitne.core.multiproof import multiproof_ranges, multiproof_root
-from vitne.core.tile import ENTRIES, parse_path, truncate
-from vitne.core.tile_reader import TileReader
-from vitne.core.types import Hash
+from vitne.core.tree import merkle
+from vitne.core.tree.grow import Edge, changed_tiles, grow, partial_tiles, read_edge
+from vitne.core.tree.merkle import EMPTY_ROOT, Frontier, leaf_hash, node_hash
+from vitne.core.tree.multiproof import multiproof_ranges, multiproof_root
+from vitne.core.tree.tile import ENTRIES, parse_path, truncate
+from vitne.core.tree.tile_reader import TileReader
+from vitne.core.values.types import Hash
 from vitne.errors import BadInputError, DecodeError, VerificationError
 
 SIZES = st.one_of(

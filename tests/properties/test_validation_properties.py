@@ -9,15 +9,15 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vitne.core import canonical
-from vitne.core.check import check_form
-from vitne.core.event import ValidEvent
-from vitne.core.intake import IntakeContext, Quarantined, Rejected
-from vitne.core.quick import quick
-from vitne.core.schema import PAYLOAD, PERSON, Event
-from vitne.core.sections import encode_event, join_sections, split_sections
-from vitne.core.source import SourceRegistration
-from vitne.core.validate import validate, validate_plainly
+from vitne.core.event.check import check_form
+from vitne.core.event.event import ValidEvent
+from vitne.core.event.intake import IntakeContext, Quarantined, Rejected
+from vitne.core.event.quick import quick
+from vitne.core.event.schema import PAYLOAD, PERSON, Event
+from vitne.core.event.sections import encode_event, join_sections, split_sections
+from vitne.core.event.source import SourceRegistration
+from vitne.core.event.validate import validate, validate_plainly
+from vitne.core.values import canonical
 from vitne.errors import DecodeError
 
 CONTEXT = IntakeContext(

@@ -14,14 +14,14 @@ import msgspec
 import pytest
 
 from vitne.actions.worth import not_worthy
-from vitne.core.body import raw_of, raw_part
-from vitne.core.event import ValidEvent
-from vitne.core.ids import uuid8_for_original
-from vitne.core.intake import IntakeContext
-from vitne.core.sections import join_sections
-from vitne.core.source import SourceRegistration
-from vitne.core.times import parse_utc
-from vitne.core.validate import validate
+from vitne.core.event.body import raw_of, raw_part
+from vitne.core.event.event import ValidEvent
+from vitne.core.event.intake import IntakeContext
+from vitne.core.event.sections import join_sections
+from vitne.core.event.source import SourceRegistration
+from vitne.core.event.validate import validate
+from vitne.core.values.ids import uuid8_for_original
+from vitne.core.values.times import parse_utc
 from vitne.formats.importing import Format, Options, mapped_records
 from vitne.formats.mapped import Mapped
 from vitne.formats.mapping import Rule, read_mapping

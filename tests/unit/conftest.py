@@ -4,18 +4,19 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from vitne.core import commit
-from vitne.core import entry as entries
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.entry import EventEntry
-from vitne.core.ids import to_text, uuid7
-from vitne.core.keys import EVENT_TYPE, key, secret, stream_id
-from vitne.core.merkle import inclusion_proof, leaf_hash, root
-from vitne.core.note import Signer, sign
-from vitne.core.record import Facets, Parts, Record
-from vitne.core.times import format_utc
-from vitne.core.types import LeafIndex, Origin, Section, TreeSize
-from vitne.evidence import record_proof, tlog_proof
+from vitne.core.entry import commit
+from vitne.core.entry import entry as entries
+from vitne.core.entry.entry import EventEntry
+from vitne.core.entry.keys import EVENT_TYPE, key, secret, stream_id
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.merkle import inclusion_proof, leaf_hash, root
+from vitne.core.tree.note import Signer, sign
+from vitne.core.values.ids import to_text, uuid7
+from vitne.core.values.record import Facets, Parts, Record
+from vitne.core.values.times import format_utc
+from vitne.core.values.types import LeafIndex, Origin, Section, TreeSize
+from vitne.evidence.record import tlog_proof
+from vitne.evidence.record import verify as record_proof
 
 ORIGIN = Origin("vitne.test/log/acme")
 NOW_US = 1_795_000_000_000_000

@@ -7,7 +7,7 @@ import pytest
 
 import vitne
 from vitne.errors import VitneError
-from vitne.evidence import record_proof
+from vitne.evidence.record import verify as record_proof
 
 
 @pytest.mark.parametrize("name", vitne.__all__)

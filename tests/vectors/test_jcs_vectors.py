@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vitne.core import canonical
+from vitne.core.values import canonical
 from vitne.errors import DecodeError
 
 _INSIDE = {"arrays"}

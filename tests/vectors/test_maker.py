@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from vitne.errors import VerificationError
-from vitne.evidence.bundle import Policies, verify
+from vitne.evidence.bundle.verify import Policies, verify
 from vitne.evidence.policy import parse_policy
 
 ROOT = Path(__file__).resolve().parents[2]

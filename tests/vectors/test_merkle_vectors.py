@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core import merkle
+from vitne.core.tree import merkle
 from vitne.errors import DecodeError, VerificationError
 
 TREE_SIZE = 130

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.merkle import verify_growth
-from vitne.core.note import Signer, Verifier, Vkey, open_note, parse_note, sign
-from vitne.core.signature import ED25519
-from vitne.core.strict import decode_hash, parse_int
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.merkle import verify_growth
+from vitne.core.tree.note import Signer, Verifier, Vkey, open_note, parse_note, sign
+from vitne.core.tree.signature import ED25519
+from vitne.core.values.strict import decode_hash, parse_int
 from vitne.errors import DecodeError, VerificationError, VitneError
 
 

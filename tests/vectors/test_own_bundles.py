@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from vitne.errors import VerificationError
-from vitne.evidence import fraud
-from vitne.evidence.bundle import RULES, Policies, verify
+from vitne.evidence.audit import fraud
+from vitne.evidence.bundle.verify import RULES, Policies, verify
 from vitne.evidence.policy import parse_policy
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs/spec/vectors"

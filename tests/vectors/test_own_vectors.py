@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
-from vitne.core import commit, gap, keys, multiproof, sender
-from vitne.core import entry as entries
-from vitne.core.control import IndexKeyEntry, StreamEntry
-from vitne.core.coverage import CoverageCounter
-from vitne.core.entry import BatchEntry, BeatEntry, EventEntry, VoidEntry
-from vitne.core.gap import GapLeaf
-from vitne.core.index_record import describe, parse_record
-from vitne.core.keyring import erase, leaves_of
-from vitne.core.merkle import (
+from vitne.core.entry import commit, keys, sender
+from vitne.core.entry import entry as entries
+from vitne.core.entry.control import IndexKeyEntry, StreamEntry
+from vitne.core.entry.entry import BatchEntry, BeatEntry, EventEntry, VoidEntry
+from vitne.core.entry.keyring import erase, leaves_of
+from vitne.core.entry.receipt import open_receipt
+from vitne.core.index import gap
+from vitne.core.index.coverage import CoverageCounter
+from vitne.core.index.gap import GapLeaf
+from vitne.core.index.index_record import describe, parse_record
+from vitne.core.tree import multiproof
+from vitne.core.tree.merkle import (
     consistency_proof,
     inclusion_proof,
     leaf_hash,
@@ -25,13 +28,12 @@ from vitne.core.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from vitne.core.note import Signer, Verifier, open_checkpoint, parse_vkey
-from vitne.core.receipt import open_receipt
-from vitne.core.record import Parts, Record
-from vitne.core.types import SECTIONS, Hash, LeafIndex, Origin
+from vitne.core.tree.note import Signer, Verifier, open_checkpoint, parse_vkey
+from vitne.core.values.record import Parts, Record
+from vitne.core.values.types import SECTIONS, Hash, LeafIndex, Origin
 from vitne.errors import VitneError
-from vitne.evidence import tlog_proof
 from vitne.evidence.policy import parse_policy
+from vitne.evidence.record import tlog_proof
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = ROOT / "docs/spec/vectors"

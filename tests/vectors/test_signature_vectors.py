@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidSignature
 
-from vitne.core import signature
+from vitne.core.tree import signature
 from vitne.errors import VitneError
 
 

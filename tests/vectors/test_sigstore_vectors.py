@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from vitne.core.merkle import leaf_hash, verify_inclusion
-from vitne.core.note import Verifier, Vkey, open_checkpoint
-from vitne.core.signature import ED25519
-from vitne.core.strict import decode_hash, parse_int
+from vitne.core.tree.merkle import leaf_hash, verify_inclusion
+from vitne.core.tree.note import Verifier, Vkey, open_checkpoint
+from vitne.core.tree.signature import ED25519
+from vitne.core.values.strict import decode_hash, parse_int
 from vitne.errors import VitneError
 
 PATH_ONLY = {"happy-path-v0.3", "rekor2-dsse-happy-path"}

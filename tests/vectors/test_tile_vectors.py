@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from vitne.core.grow import Edge, Growth, changed_tiles, grow, partial_tiles, read_edge
-from vitne.core.merkle import EMPTY_ROOT, verify_consistency, verify_inclusion
-from vitne.core.note import Verifier, open_checkpoint
-from vitne.core.tile import ENTRIES, TileId, parse_bundle, parse_path, tile_at
-from vitne.core.tile_reader import TileReader
+from vitne.core.tree.grow import Edge, Growth, changed_tiles, grow, partial_tiles, read_edge
+from vitne.core.tree.merkle import EMPTY_ROOT, verify_consistency, verify_inclusion
+from vitne.core.tree.note import Verifier, open_checkpoint
+from vitne.core.tree.tile import ENTRIES, TileId, parse_bundle, parse_path, tile_at
+from vitne.core.tree.tile_reader import TileReader
 from vitne.errors import DecodeError
 
 VKEY = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx"

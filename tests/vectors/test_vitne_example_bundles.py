@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from vitne.evidence.bundle import Policies, verify
-from vitne.evidence.bundle_document import encode, read
+from vitne.evidence.bundle.document import encode, read
+from vitne.evidence.bundle.verify import Policies, verify
 from vitne.evidence.policy import parse_policy
 
 NAMES = ("absent", "present", "tail")

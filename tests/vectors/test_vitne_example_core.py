@@ -6,20 +6,21 @@ from typing import Any
 
 import pytest
 
-from vitne.core import commit, gap, keys, sender
-from vitne.core import entry as entries
-from vitne.core.assemble import Assembler, assemble_plainly, stamp
-from vitne.core.control import SigningKeyEntry, StreamEntry, verify_stream
-from vitne.core.coverage import CoverageCounter
-from vitne.core.entry import BatchEntry, BeatEntry, EventEntry, VoidEntry
-from vitne.core.event import ValidEvent
-from vitne.core.index_record import describe, parse_record
-from vitne.core.merkle import leaf_hash, root
-from vitne.core.note import Signer, Verifier, open_checkpoint, parse_vkey, sign
-from vitne.core.receipt import open_receipt
-from vitne.core.record import Facets, Parts
-from vitne.core.signature import COSIGNATURE, ED25519
-from vitne.core.types import Hash, Origin
+from vitne.core.entry import commit, keys, sender
+from vitne.core.entry import entry as entries
+from vitne.core.entry.assemble import Assembler, assemble_plainly, stamp
+from vitne.core.entry.control import SigningKeyEntry, StreamEntry, verify_stream
+from vitne.core.entry.entry import BatchEntry, BeatEntry, EventEntry, VoidEntry
+from vitne.core.entry.receipt import open_receipt
+from vitne.core.event.event import ValidEvent
+from vitne.core.index import gap
+from vitne.core.index.coverage import CoverageCounter
+from vitne.core.index.index_record import describe, parse_record
+from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.note import Signer, Verifier, open_checkpoint, parse_vkey, sign
+from vitne.core.tree.signature import COSIGNATURE, ED25519
+from vitne.core.values.record import Facets, Parts
+from vitne.core.values.types import Hash, Origin
 
 
 @pytest.fixture(scope="module")

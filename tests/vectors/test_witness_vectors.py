@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from vitne.core.note import Verifier, Vkey
-from vitne.core.signature import ED25519
-from vitne.core.types import Origin
-from vitne.core.witness import Refused, Seen, authenticate, decide, read_request
+from vitne.core.tree.note import Verifier, Vkey
+from vitne.core.tree.signature import ED25519
+from vitne.core.tree.witness import Refused, Seen, authenticate, decide, read_request
+from vitne.core.values.types import Origin
 
 LOG = "sigsum.org/v1/tree/4d6d8825a6bb689d459628312889dfbb0bcd41b5211d9e1ce768b0ff0309e562"
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
-from vitne.core.event import ValidEvent
+from vitne.core.event.event import ValidEvent
 
 # Rows 4 and 22 of the policy: machines at work between two acts of a person.
 _TECHNICAL = frozenset(

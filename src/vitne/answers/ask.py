@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from vitne.answers.ask_request import Kind, Wish
 from vitne.answers.question import Question, QuestionKey
-from vitne.core import keys
-from vitne.core.filter_values import moment_text
+from vitne.core.entry import keys
+from vitne.core.filter.values import moment_text
 from vitne.errors import BadInputError
 
 __all__ = ["Epoch", "actor_keys", "filter_of", "plan", "target_keys", "text_of"]

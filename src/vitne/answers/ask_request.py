@@ -20,12 +20,12 @@ from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 
-from vitne.core.event import Problem
-from vitne.core.filter_values import moment
-from vitne.core.schema import Category, Result
-from vitne.core.text import is_clean
-from vitne.core.times import MAX_TIME_US
-from vitne.core.types import Section
+from vitne.core.event.event import Problem
+from vitne.core.event.schema import Category, Result
+from vitne.core.filter.values import moment
+from vitne.core.values.text import is_clean
+from vitne.core.values.times import MAX_TIME_US
+from vitne.core.values.types import Section
 from vitne.errors import BadInputError
 
 __all__ = ["KINDS", "LATE_US", "Kind", "Wish", "read_wish"]

@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from vitne.answers.core_values import targets_of, text_at
-from vitne.core.canonical import Json
+from vitne.core.values.canonical import Json
 from vitne.errors import BadInputError
 
 __all__ = ["MAX_BYTES", "MAX_TERMS", "BundleFilter", "Term", "parse"]

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from vitne.core import keys
-from vitne.core.canonical import Json
+from vitne.core.entry import keys
+from vitne.core.values.canonical import Json
 
 __all__ = ["says", "targets_of", "text_at"]
 

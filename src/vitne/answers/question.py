@@ -10,7 +10,7 @@ Clock = Literal["recorded", "occurred"]
 
 KINDS = (1, 2, 3, 4, 5, 6)
 """Kinds of index keys that a question may be about: actor, target, actor and target, stream, event
-type, action (`core.keys`)."""
+type, action (`core.entry.keys`)."""
 
 
 class QuestionKey(Struct, frozen=True):

@@ -18,14 +18,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.types import HTTPScope, Message, Receive, Send
 
-from vitne.api.bodies import ClientGoneError
-from vitne.api.events import PATH, ROUTE, EventsDoor
-from vitne.api.handlers import Here, respond
-from vitne.api.metrics import Meters
-from vitne.api.openapi import event_schemas
-from vitne.api.parameters import KnownParameters
-from vitne.api.problems import bare_problem, kind_of, problem
-from vitne.api.replies import Header, Reply, always, send_reply
+from vitne.api.intake.events import PATH, ROUTE, EventsDoor
+from vitne.api.openapi.document import event_schemas
+from vitne.api.server.bodies import ClientGoneError
+from vitne.api.server.metrics import Meters
+from vitne.api.server.parameters import KnownParameters
+from vitne.api.server.problems import bare_problem, kind_of, problem
+from vitne.api.server.replies import Header, Reply, always, send_reply
+from vitne.api.server.responses import Here, respond
 from vitne.errors import VitneError
 
 _LOG: Final = logging.getLogger("vitne.api")

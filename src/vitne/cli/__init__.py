@@ -17,8 +17,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: the words after the program's name; those of the process if None.
 
     Raises:
-        SystemExit: always; its code is a status of `vitne.cli.app.STATUSES`.
+        SystemExit: always; its code is a status of `vitne.cli.base.app.STATUSES`.
     """
-    from vitne.cli.app import run  # noqa: PLC0415  # keeps `import vitne.cli.verify` light
+    from vitne.cli.base.app import run  # noqa: PLC0415  # keeps one verb from loading all
 
     raise SystemExit(run(argv))

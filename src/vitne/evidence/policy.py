@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from vitne.core.note import Verified, Verifier
-from vitne.core.signature import COSIGNATURE, ED25519, MLDSA_COSIGNATURE
+from vitne.core.tree.note import Verified, Verifier
+from vitne.core.tree.signature import COSIGNATURE, ED25519, MLDSA_COSIGNATURE
 from vitne.errors import BadInputError, DecodeError, VerificationError
 
 __all__ = ["MAX_POLICY_BYTES", "Policy", "parse_policy", "policy_of_keys"]

@@ -11,8 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from vitne.core.canonical import Json
-from vitne.core.verbs import category_of
+from vitne.core.values.canonical import Json
+from vitne.core.values.verbs import category_of
 from vitne.formats.mapped import (
     Mapped,
     clip,

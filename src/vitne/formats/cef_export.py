@@ -13,8 +13,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from vitne.core.canonical import Json
-from vitne.core.times import parse_utc
+from vitne.core.values.canonical import Json
+from vitne.core.values.times import parse_utc
 from vitne.formats.mapped import ELLIPSIS
 
 Profile = Literal["standard", "nav"]
@@ -62,7 +62,7 @@ def cef_lines(
     """The lines of one event: one per subject, or one if it has none.
 
     Args:
-        event: with the sections that the receiver may see (`vitne.core.sections.join_sections`).
+        event: with the sections that the receiver may see (`core.event.sections.join_sections`).
         recorded_us: when the log took it.
         device: header and names.
         profile: `standard` (CEF:1) or `nav`.

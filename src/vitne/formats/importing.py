@@ -13,8 +13,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from vitne.core.body import MAX_RAW_BYTES
-from vitne.core.canonical import Json
+from vitne.core.event.body import MAX_RAW_BYTES
+from vitne.core.values.canonical import Json
 from vitne.errors import BadInputError
 from vitne.formats import cef, cloudtrail, frames
 from vitne.formats.mapped import Mapped, Original, event_id, refused
@@ -64,7 +64,7 @@ def mapped_records(lines: Iterable[bytes], options: Options) -> Iterator[Mapped]
 
 
 def import_line(mapped: Mapped) -> bytes:
-    """One line of an import body (see `vitne.core.body.split_import`)."""
+    """One line of an import body (see `vitne.core.event.body.split_import`)."""
     return msgspec.json.encode({"event": mapped.event, "raw": mapped.raw})
 
 

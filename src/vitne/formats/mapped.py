@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from msgspec import Struct
 
-from vitne.core import ids, text
-from vitne.core.canonical import Json
-from vitne.core.event import Problem
+from vitne.core.event.event import Problem
+from vitne.core.values import ids, text
+from vitne.core.values.canonical import Json
 
 ELLIPSIS = "…"
 

@@ -22,7 +22,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from vitne.core.event import Problem
+from vitne.core.event.event import Problem
 from vitne.errors import ConfigurationError
 from vitne.formats.expression import Expression, Fields, evaluate, read_field
 from vitne.formats.mapped import (

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId, Section
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId, Section
 
 
 class Hold(Struct, frozen=True):

@@ -6,9 +6,9 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from vitne.core.record import Record
-from vitne.core.sender import SignedMode
-from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
+from vitne.core.entry.sender import SignedMode
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.ports.searching import Searchable
 
 Count = tuple[str, str, str]

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from vitne.core.filter import Filter
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.filter.matches import Filter
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId
 
 
 class Histogram(Struct, frozen=True):
@@ -44,7 +44,7 @@ class Searchable(Protocol):
         fields: Sequence[str],
         most: int,
     ) -> dict[str, dict[str, int]]:
-        """Per field its `most` commonest values with their counts (text fields of `core.fields`).
+        """Per field its `most` commonest values with their counts (text `core.filter.fields`).
 
         A count is a number of events: one that has a value twice counts once. Commonest first,
         equal counts by value.

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from vitne.core.record import Record
-from vitne.core.source_summary import SourceSummary
-from vitne.core.types import Hash, LeafIndex, LogId
+from vitne.core.index.source_summary import SourceSummary
+from vitne.core.values.record import Record
+from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.ports.searching import Searchable
 
 
@@ -173,7 +173,7 @@ class Archive(Searchable, Protocol):
     def run_of(self, start: LeafIndex, entries: Sequence[bytes]) -> tuple[int, Hash]:
         """Number of gap leaves of consecutive entries, and the root of their tree.
 
-        The same as `core.gap` says, as fast as the store can. At most 65,536 entries.
+        The same as `core.index.gap` says, as fast as the store can. At most 65,536 entries.
         """
 
     def rebuild(self, log: LogId, segment: Segment) -> bool:

@@ -4,8 +4,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from vitne.core.source import SourceRegistration
-from vitne.core.types import LogId
+from vitne.core.event.source import SourceRegistration
+from vitne.core.values.types import LogId
 
 
 class Tenant(Struct, frozen=True):

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from vitne.core.types import Origin
-from vitne.core.witness import Fork, Seen
+from vitne.core.tree.witness import Fork, Seen
+from vitne.core.values.types import Origin
 
 
 class WitnessReply(Struct, frozen=True):

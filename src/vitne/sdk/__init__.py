@@ -7,14 +7,14 @@ audit.record("crm.customer.viewed", actor="usr_77", target="customer/cus_90331")
 """
 
 from vitne.sdk.client import Client
-from vitne.sdk.context import action, bind, incoming_action_id, outgoing_headers
-from vitne.sdk.fields import EventFields
-from vitne.sdk.items import Recorded
-from vitne.sdk.middleware import AsgiMiddleware, WsgiMiddleware
+from vitne.sdk.delivery.items import Recorded
+from vitne.sdk.delivery.receipts import Kept as KeptReceipt
+from vitne.sdk.delivery.tally import Stats
+from vitne.sdk.events.context import action, bind, incoming_action_id, outgoing_headers
+from vitne.sdk.events.fields import EventFields
 from vitne.sdk.options import ClientOptions, Options
-from vitne.sdk.receipts import Kept as KeptReceipt
-from vitne.sdk.tally import Stats
-from vitne.sdk.tokens import actor_from
+from vitne.sdk.web.middleware import AsgiMiddleware, WsgiMiddleware
+from vitne.sdk.web.tokens import actor_from
 
 __all__ = [
     "AsgiMiddleware",

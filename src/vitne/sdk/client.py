@@ -13,16 +13,16 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from vitne.errors import EventRefusedError, NotDurableError
-from vitne.sdk import context
-from vitne.sdk.desk import Desk, Ready
-from vitne.sdk.fields import EventFields
-from vitne.sdk.items import Item, Recorded
+from vitne.sdk.delivery.items import Item, Recorded
+from vitne.sdk.delivery.numbering import Stream
+from vitne.sdk.delivery.receipts import Kept as KeptReceipt
+from vitne.sdk.delivery.reports import stats_event
+from vitne.sdk.delivery.tally import Stats
+from vitne.sdk.events import context
+from vitne.sdk.events.fields import EventFields
+from vitne.sdk.events.prepare import Desk, Ready
 from vitne.sdk.options import ClientOptions, Options, default_spool_dir
-from vitne.sdk.receipts import Kept as KeptReceipt
-from vitne.sdk.reports import stats_event
 from vitne.sdk.run import Run
-from vitne.sdk.streams import Stream
-from vitne.sdk.tally import Stats
 
 _log = logging.getLogger("vitne.sdk")
 

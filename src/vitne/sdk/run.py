@@ -11,24 +11,24 @@ import time
 from concurrent.futures import Future
 from pathlib import Path
 
-from vitne.core.ids import RANDOM_BYTES, uuid7
-from vitne.core.note import Signer, Verifier, parse_note
-from vitne.core.receipt import Receipt, open_receipt, receipt_name
+from vitne.core.entry.receipt import Receipt, open_receipt, receipt_name
+from vitne.core.tree.note import Signer, Verifier, parse_note
+from vitne.core.values.ids import RANDOM_BYTES, uuid7
 from vitne.errors import ConfigurationError, VerificationError
-from vitne.sdk.check import Checker
-from vitne.sdk.frames import RECORD_KEY_BYTES
-from vitne.sdk.items import Item, Kept
-from vitne.sdk.keyfile import read_index_key, read_signing_key
+from vitne.sdk.delivery.frames import RECORD_KEY_BYTES
+from vitne.sdk.delivery.items import Item, Kept
+from vitne.sdk.delivery.numbering import NAME_ROOM_CHARS, Stream, Streams
+from vitne.sdk.delivery.pipeline import Pipeline
+from vitne.sdk.delivery.receipts import Receipts
+from vitne.sdk.delivery.reply import CheckReceipt
+from vitne.sdk.delivery.spool import Spool, adopt
+from vitne.sdk.delivery.ticks import Ticks
+from vitne.sdk.delivery.transport import HttpTransport
+from vitne.sdk.events.check import Checker
 from vitne.sdk.options import Options
-from vitne.sdk.orphans import Orphans
-from vitne.sdk.pipeline import Pipeline
-from vitne.sdk.receipts import Receipts
-from vitne.sdk.reply import CheckReceipt
-from vitne.sdk.signed import SignedTransport
-from vitne.sdk.spool import Spool, adopt
-from vitne.sdk.streams import NAME_ROOM_CHARS, Stream, Streams
-from vitne.sdk.ticks import Ticks
-from vitne.sdk.transport import HttpTransport
+from vitne.sdk.signing.keyfile import read_index_key, read_signing_key
+from vitne.sdk.signing.orphans import Orphans
+from vitne.sdk.signing.signed_transport import SignedTransport
 
 _log = logging.getLogger("vitne.sdk")
 

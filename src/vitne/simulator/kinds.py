@@ -5,7 +5,7 @@ Names and categories are those of the example catalog (event-schema §7).
 
 from msgspec import Struct
 
-from vitne.core.schema import SCHEMA
+from vitne.core.event.schema import SCHEMA
 
 Event = dict[str, object]
 

@@ -7,7 +7,7 @@ events for good, so their numbers are missing; and it never ends a stream cleanl
 
 from collections.abc import Iterator
 
-from vitne.core.schema import SCHEMA
+from vitne.core.event.schema import SCHEMA
 from vitne.simulator.day import Day
 from vitne.simulator.kinds import DAY_OF_FLAKINESS, SERVICES, Event, Service
 from vitne.simulator.rota import DAY_S, HOUR_S, SECOND_US, midnight_us, weekday

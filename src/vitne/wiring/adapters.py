@@ -20,8 +20,8 @@ from vitne.ports import (
     StateStore,
     Witness,
 )
-from vitne.services.prepare import Preparer
-from vitne.services.seal_worker import OpenPorts
+from vitne.services.intake.events import Preparer
+from vitne.services.seal.worker import OpenPorts
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
-from vitne.core.types import LeafIndex, LogId, Section
-from vitne.evidence.bundle_facts import StampFacts
-from vitne.services.anchor import Anchor
-from vitne.services.ask import Ask
-from vitne.services.ask_gather import Reach
-from vitne.services.ask_others import Others
-from vitne.services.ask_sources import Sources
-from vitne.services.batches import Batches
-from vitne.services.cosigned import Cosigned
-from vitne.services.index_log import IndexLog
-from vitne.services.logkeys import LogKeys, index_log_id
-from vitne.services.logs import Logs
-from vitne.services.policies import PolicyTexts
-from vitne.services.publish import Publish
-from vitne.services.publisher import Publisher
-from vitne.services.sealer import Sealer
-from vitne.services.witness_heads import WitnessedHeads
+from vitne.core.values.types import LeafIndex, LogId, Section
+from vitne.evidence.bundle.facts import StampFacts
+from vitne.services.answers.answer import Ask
+from vitne.services.answers.facts_of_others import Others
+from vitne.services.answers.gather import Reach
+from vitne.services.answers.source_summaries import Sources
+from vitne.services.log.keys import LogKeys, index_log_id
+from vitne.services.log.names import Logs
+from vitne.services.publish.loop import Publisher
+from vitne.services.publish.round import Publish
+from vitne.services.seal.index_log import IndexLog
+from vitne.services.seal.loop import Sealer
+from vitne.services.senders.signed_batches import Batches
+from vitne.services.trust.cosigned_heads import Cosigned
+from vitne.services.trust.heads_to_cosign import WitnessedHeads
+from vitne.services.trust.policies import PolicyTexts
+from vitne.services.trust.time_stamps import Anchor
 from vitne.wiring.adapters import Adapters
 
 Erased = Callable[[LogId, int], Mapping[Section, int]]

@@ -12,13 +12,13 @@ from vitne.adapters.clock import SystemClock, SystemIds
 from vitne.adapters.keys.vault import FolderVault
 from vitne.adapters.lock import FolderLock
 from vitne.adapters.objects.folder import FolderObjects
-from vitne.adapters.sqlite.copying import copy_database
-from vitne.adapters.sqlite.house import SqliteHouse
-from vitne.core.note import Verifier
-from vitne.core.times import format_utc
+from vitne.adapters.sqlite.engine.copying import copy_database
+from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.core.tree.note import Verifier
+from vitne.core.values.times import format_utc
 from vitne.errors import ConfigurationError, ConflictError, NotFoundError
 from vitne.ports import Segment
-from vitne.services.backup import (
+from vitne.services.copies.backup import (
     FORMAT,
     MANIFEST,
     Copied,
@@ -27,8 +27,8 @@ from vitne.services.backup import (
     copy_objects,
     read_manifest,
 )
-from vitne.services.logkeys import LogKeys, index_log_id, index_origin
-from vitne.services.restore import Compared, compare
+from vitne.services.copies.restore import Compared, compare
+from vitne.services.log.keys import LogKeys, index_log_id, index_origin
 from vitne.settings import FILE_NAME, Settings
 from vitne.version import __version__
 from vitne.wiring.services import DATABASE

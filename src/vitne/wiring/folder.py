@@ -9,11 +9,11 @@ from vitne.adapters.clock import SystemClock, SystemIds
 from vitne.adapters.keys.vault import FolderVault
 from vitne.adapters.lock import FolderLock
 from vitne.adapters.objects.folder import FolderObjects
-from vitne.adapters.sqlite.house import SqliteHouse
+from vitne.adapters.sqlite.store import SqliteHouse
 from vitne.adapters.witness.http import HttpWitness
-from vitne.core import keys
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.entry import keys
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import ConfigurationError, NotFoundError
 from vitne.ports import (
     Clock,
@@ -24,12 +24,12 @@ from vitne.ports import (
     StampAuthority,
     StampReader,
 )
-from vitne.services.logkeys import LogKeys
-from vitne.services.logs import Logs
-from vitne.services.prepare import Preparer
-from vitne.services.published import Published
-from vitne.services.seal_worker import SealPorts
-from vitne.services.stage import Step, no_step
+from vitne.services.intake.events import Preparer
+from vitne.services.log.keys import LogKeys
+from vitne.services.log.names import Logs
+from vitne.services.log.published_files import Published
+from vitne.services.log.staged_round import Step, no_step
+from vitne.services.seal.worker import SealPorts
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
 from vitne.wiring.backup import refuse_backup

@@ -5,37 +5,37 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Self
 
-from vitne.core.types import LogId
+from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, ConfigurationError
-from vitne.services.anchor import Anchor
-from vitne.services.ask_sources import Sources
-from vitne.services.batches import Batches
-from vitne.services.cosigned import Cosigned
-from vitne.services.dedupe_window import Forget
-from vitne.services.erasing import RETENTION, Erasing
-from vitne.services.fsck import Fsck
-from vitne.services.hold import Holds
-from vitne.services.index_log import IndexLog
-from vitne.services.ingest import Ingest
-from vitne.services.logkeys import INDEX_SUFFIX, LogKeys
-from vitne.services.logs import Logs
-from vitne.services.onboard import Onboard
-from vitne.services.own_events import OwnEvents
-from vitne.services.prepare_process import PrepareHere, PreparePool, processes_for
-from vitne.services.publish import Publish
-from vitne.services.published import Published
-from vitne.services.publisher import Chore, Publisher
-from vitne.services.recover import Recover, Recovery
-from vitne.services.repeating import Repeating
-from vitne.services.retain import Retain, parse_rules
-from vitne.services.sealer import Sealer
-from vitne.services.search import Search
-from vitne.services.show import Show
-from vitne.services.source_keys import SourceKeys
-from vitne.services.stage import Step, no_step
-from vitne.services.stats import Stats
-from vitne.services.witness_heads import WitnessedHeads
-from vitne.services.witness_incidents import WitnessIncidents
+from vitne.services.access.audit_events import OwnEvents
+from vitne.services.access.tenants_and_keys import Onboard
+from vitne.services.answers.source_summaries import Sources
+from vitne.services.check.fsck import Fsck
+from vitne.services.erasure.expiry import Retain, parse_rules
+from vitne.services.erasure.holds import Holds
+from vitne.services.erasure.logged import RETENTION, Erasing
+from vitne.services.intake.dedupe_window import Forget
+from vitne.services.intake.intake import Ingest
+from vitne.services.intake.refusal_counts import Stats
+from vitne.services.intake.workers import PrepareHere, PreparePool, processes_for
+from vitne.services.log.keys import INDEX_SUFFIX, LogKeys
+from vitne.services.log.names import Logs
+from vitne.services.log.published_files import Published
+from vitne.services.log.staged_round import Step, no_step
+from vitne.services.processes.loop import Repeating
+from vitne.services.publish.loop import Chore, Publisher
+from vitne.services.publish.recover import Recover, Recovery
+from vitne.services.publish.round import Publish
+from vitne.services.seal.index_log import IndexLog
+from vitne.services.seal.loop import Sealer
+from vitne.services.search.search import Search
+from vitne.services.search.show import Show
+from vitne.services.senders.signed_batches import Batches
+from vitne.services.senders.source_keys import SourceKeys
+from vitne.services.trust.contradictions import WitnessIncidents
+from vitne.services.trust.cosigned_heads import Cosigned
+from vitne.services.trust.heads_to_cosign import WitnessedHeads
+from vitne.services.trust.time_stamps import Anchor
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
 from vitne.wiring.answering import ask_of

@@ -4,22 +4,22 @@ from vitne.ports import (
     Clock,
     IdSource,
 )
-from vitne.services.append import Append, AppendLimits
-from vitne.services.cosigned import Cosigned
-from vitne.services.dedupe_window import Find
-from vitne.services.erase import Erase
-from vitne.services.fsck_log import Stores
-from vitne.services.index_log import IndexLog
-from vitne.services.logkeys import LogKeys
-from vitne.services.logs import Logs
-from vitne.services.prepare import Preparer
-from vitne.services.receipts import Receipts
-from vitne.services.seal import Seal
-from vitne.services.seal_policy import SealLimits
-from vitne.services.seal_worker import SealHere, SealPorts, SealProcess, SealRunner
-from vitne.services.source_keys import SourceKeys
-from vitne.services.streams import Streams
-from vitne.services.system_events import SystemEvents
+from vitne.services.check.log import Stores
+from vitne.services.erasure.erase import Erase
+from vitne.services.intake.dedupe_window import Find
+from vitne.services.intake.events import Preparer
+from vitne.services.intake.system_events import SystemEvents
+from vitne.services.log.keys import LogKeys
+from vitne.services.log.names import Logs
+from vitne.services.seal.due import SealLimits
+from vitne.services.seal.index_log import IndexLog
+from vitne.services.seal.segments import Seal
+from vitne.services.seal.worker import SealHere, SealPorts, SealProcess, SealRunner
+from vitne.services.senders.source_keys import SourceKeys
+from vitne.services.senders.streams import Streams
+from vitne.services.trust.cosigned_heads import Cosigned
+from vitne.services.writer.receipts import Receipts
+from vitne.services.writer.writer import Append, AppendLimits
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
 

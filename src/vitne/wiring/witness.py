@@ -7,10 +7,10 @@ from pathlib import Path
 
 from vitne.adapters.clock import SystemClock
 from vitne.adapters.sqlite.witness import SqliteWitness
-from vitne.core.note import Signer
+from vitne.core.tree.note import Signer
 from vitne.errors import ConfigurationError
 from vitne.ports import KeptFork
-from vitne.services.witness_desk import WitnessDesk
+from vitne.services.trust.witness_service import WitnessDesk
 
 __all__ = ["OpenWitness", "open_forks", "open_witness"]
 

@@ -6,19 +6,19 @@ from typing import Any, Final
 
 import msgspec
 
-from vitne.core.ids import to_text, uuid8_for_original
-from vitne.core.note import Verifier
-from vitne.core.times import format_utc
-from vitne.core.types import LogId
+from vitne.core.tree.note import Verifier
+from vitne.core.values.ids import to_text, uuid8_for_original
+from vitne.core.values.times import format_utc
+from vitne.core.values.types import LogId
 from vitne.errors import ConfigurationError, VitneError
-from vitne.services.auditors import Auditors
-from vitne.services.logkeys import LogKeys
-from vitne.services.logs import Logs
-from vitne.services.own_events import OPERATOR, OwnEvents
-from vitne.services.policies import Base, PolicyTexts, base_log, read_base
-from vitne.services.witness_heads import WitnessedHeads
-from vitne.services.witness_incidents import WitnessIncident, WitnessIncidents
-from vitne.services.witnessing import Place, Witnessing
+from vitne.services.access.audit_events import OPERATOR, OwnEvents
+from vitne.services.log.keys import LogKeys
+from vitne.services.log.names import Logs
+from vitne.services.trust.ask_witnesses import Place, Witnessing
+from vitne.services.trust.auditor_reports import Auditors
+from vitne.services.trust.contradictions import WitnessIncident, WitnessIncidents
+from vitne.services.trust.heads_to_cosign import WitnessedHeads
+from vitne.services.trust.policies import Base, PolicyTexts, base_log, read_base
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
 

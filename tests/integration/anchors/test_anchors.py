@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from vitne.cli.app import run
-from vitne.core.types import LogId
+from vitne.cli.base.app import run
+from vitne.core.values.types import LogId
 from vitne.errors import ConfigurationError, UnavailableError, VerificationError
-from vitne.services.reply import Arrival
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import House, open_house

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from vitne.errors import AnswerTooLargeError, BadInputError, IntegrityError
-from vitne.evidence import bundle
+from vitne.evidence.bundle import verify as bundle
 from vitne.testing import sample_key
 
 CUSTOMER = "customer/cus_1"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from vitne.core.types import LogId
-from vitne.evidence import bundle
-from vitne.services.own_events import Doer
+from vitne.core.values.types import LogId
+from vitne.evidence.bundle import verify as bundle
+from vitne.services.access.audit_events import Doer
 from vitne.testing import SigningSender, source_signer
 
 DAY_US = 86_400_000_000

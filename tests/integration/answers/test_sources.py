@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from vitne.core.source_summary import SourceSummary, join, summarize
-from vitne.core.types import LeafIndex
+from vitne.core.index.source_summary import SourceSummary, join, summarize
+from vitne.core.values.types import LeafIndex
 
 SUMMARIES = "summaries/acme/"
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from vitne.core.types import LogId, Section
+from vitne.core.values.types import LogId, Section
 from vitne.errors import UnavailableError
-from vitne.evidence import bundle
-from vitne.services.erase import EraseWish
+from vitne.evidence.bundle import verify as bundle
+from vitne.services.erasure.erase import EraseWish
 from vitne.testing import sample_key
 
 ACME = LogId("acme")

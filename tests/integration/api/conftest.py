@@ -13,8 +13,8 @@ import httpx
 import msgspec
 import pytest
 
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.settings import Settings
 from vitne.wiring import open_house
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vitne.evidence import bundle
+from vitne.evidence.bundle import verify as bundle
 from vitne.evidence.policy import parse_policy
 
 BUNDLE = "application/vnd.vitne.bundle+json"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vitne.evidence import record_proof
+from vitne.evidence.record import verify as record_proof
 
 MAIL = "zebedeus.quirk@private.example"
 WISH = {"sections": ["person", "payload"], "basis": "gdpr-17", "ref": "REQ-12"}

@@ -7,11 +7,11 @@ import httpx
 import msgspec
 import pytest
 
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.merkle import leaf_hash, root
-from vitne.core.note import Verifier, open_checkpoint
-from vitne.core.tile import parse_bundle
-from vitne.evidence import record_proof
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.note import Verifier, open_checkpoint
+from vitne.core.tree.tile import parse_bundle
+from vitne.evidence.record import verify as record_proof
 
 Event = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from vitne.cli.app import run
+from vitne.cli.base.app import run
 
 
 def _wait_for(client: httpx.Client, path: str, wanted: Callable[[httpx.Response], bool]) -> None:

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from vitne.api.problems import KINDS
-from vitne.core.ids import from_text
-from vitne.core.types import LogId
+from vitne.api.server.problems import KINDS
+from vitne.core.values.ids import from_text
+from vitne.core.values.types import LogId
 from vitne.settings import Settings
 from vitne.wiring import open_house
 

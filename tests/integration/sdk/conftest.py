@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from vitne.core.merkle import root
-from vitne.core.note import Signer
-from vitne.core.receipt import Receipt
-from vitne.core.types import Hash, LeafIndex, Origin
+from vitne.core.entry.receipt import Receipt
+from vitne.core.tree.merkle import root
+from vitne.core.tree.note import Signer
+from vitne.core.values.types import Hash, LeafIndex, Origin
 from vitne.sdk import Client
 
 Behave = Callable[["LittleLog", "_Handler", list[dict[str, Any]]], bool]

@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from vitne.core.types import LogId
+from vitne.core.values.types import LogId
 from vitne.sdk import Client
-from vitne.services.own_events import Doer
+from vitne.services.access.audit_events import Doer
 from vitne.settings import Settings
 from vitne.testing import FixedClock, SeededIds, SigningSender, memory_adapters, source_signer
 from vitne.wiring import House, folder_adapters

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from vitne.core.coverage import CoverageCounter
-from vitne.core.entry import BeatEntry, SigningKeyEntry, decode
-from vitne.core.note import Signer
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.entry.entry import BeatEntry, SigningKeyEntry, decode
+from vitne.core.index.coverage import CoverageCounter
+from vitne.core.tree.note import Signer
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import BadInputError, ConflictError, SenderRefusedError, StreamConflictError
-from vitne.services.own_events import Doer
+from vitne.services.access.audit_events import Doer
 from vitne.testing import TEST_START_US, sample_key
 from vitne.wiring import House
 

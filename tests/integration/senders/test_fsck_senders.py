@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from vitne.core.entry import (
+from vitne.core.entry.entry import (
     BATCH,
     BEAT,
     EVENT,
@@ -17,10 +17,10 @@ from vitne.core.entry import (
     EventEntry,
     decode,
 )
-from vitne.core.keyring import erase
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId
-from vitne.services.fsck_senders import SenderCheck
+from vitne.core.entry.keyring import erase
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId
+from vitne.services.check.senders import SenderCheck
 from vitne.testing import TEST_START_US
 from vitne.wiring import House
 

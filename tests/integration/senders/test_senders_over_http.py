@@ -6,13 +6,13 @@ from typing import Any
 import httpx
 import pytest
 
-from vitne.core.batch import BATCH_TYPE, encode_batch
-from vitne.core.intake import IntakeContext
-from vitne.core.note import Signer
-from vitne.core.source import SourceRegistration
-from vitne.core.strict import encode_base64
-from vitne.sdk.keyfile import read_signing_key
-from vitne.sdk.signing import FIRST, Batch, Signable, StreamSigner
+from vitne.core.entry.batch import BATCH_TYPE, encode_batch
+from vitne.core.event.intake import IntakeContext
+from vitne.core.event.source import SourceRegistration
+from vitne.core.tree.note import Signer
+from vitne.core.values.strict import encode_base64
+from vitne.sdk.signing.keyfile import read_signing_key
+from vitne.sdk.signing.signer import FIRST, Batch, Signable, StreamSigner
 from vitne.testing import sample_event
 
 NAME = "pod-1"

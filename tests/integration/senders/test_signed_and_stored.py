@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from vitne.core.batch import encode_batch
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.entry.batch import encode_batch
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import SenderRefusedError
-from vitne.services.batches import Batches
-from vitne.services.erase import EraseWish
-from vitne.services.own_events import Doer
-from vitne.services.reply import Arrival
+from vitne.services.access.audit_events import Doer
+from vitne.services.erasure.erase import EraseWish
+from vitne.services.senders.signed_batches import Batches
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock, SeededIds, source_signer
 from vitne.wiring import House, folder_adapters

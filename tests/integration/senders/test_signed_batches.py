@@ -5,18 +5,25 @@ from typing import Any
 
 import pytest
 
-from vitne.core.batch import encode_batch
-from vitne.core.commit import sender_root
-from vitne.core.entry import BatchEntry, EventEntry, SigningKeyEntry, StreamEntry, VoidEntry, decode
-from vitne.core.keyring import leaves_of
-from vitne.core.merkle import leaf_hash
-from vitne.core.multiproof import multiproof_root
-from vitne.core.note import parse_note
-from vitne.core.receipt import Receipt
-from vitne.core.sender import sender_view, verify_sender
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.entry.batch import encode_batch
+from vitne.core.entry.commit import sender_root
+from vitne.core.entry.entry import (
+    BatchEntry,
+    EventEntry,
+    SigningKeyEntry,
+    StreamEntry,
+    VoidEntry,
+    decode,
+)
+from vitne.core.entry.keyring import leaves_of
+from vitne.core.entry.receipt import Receipt
+from vitne.core.entry.sender import sender_view, verify_sender
+from vitne.core.tree.merkle import leaf_hash
+from vitne.core.tree.multiproof import multiproof_root
+from vitne.core.tree.note import parse_note
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import SenderRefusedError, StreamConflictError, UnreadableBodyError
-from vitne.services.reply import Arrival
+from vitne.services.writer.reply import Arrival
 from vitne.testing import sample_event
 from vitne.wiring import House
 

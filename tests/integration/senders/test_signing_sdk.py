@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from vitne.core.keys import stream_id
+from vitne.core.entry.keys import stream_id
 from vitne.errors import ConfigurationError, EventRefusedError
-from vitne.sdk.keyfile import index_key_text, write_secret
+from vitne.sdk.signing.keyfile import index_key_text, write_secret
 
 WAIT_S = 60.0
 ORIGIN = "vitne.local/log/acme"
@@ -182,7 +182,7 @@ def test_what_was_numbered_and_died_with_the_process_is_told_by_the_next_run(
 
 
 ANSWERED = """
-from vitne.sdk.ledger import Ledger
+from vitne.sdk.signing.ledger import Ledger
 Ledger.answered = lambda self: die()   # the log has the batch, and the sender never learns it
 audit = client(batch_max_age_s=3600.0)
 for at in range(20):

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from vitne.core.types import LogId
+from vitne.core.values.types import LogId
 from vitne.ports import ApiKey
-from vitne.services.reply import Arrival, IntakeReply
+from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
 from vitne.testing import FixedClock, SeededIds, memory_adapters, sample_key
 from vitne.wiring import Adapters, House, folder_adapters

@@ -1,8 +1,8 @@
 """Entries of the log's own: appended durably, timed by the writer, read back from the log."""
 
-from vitne.core.control import ConfigEntry
-from vitne.core.entry import VOID_DROPPED, VoidEntry, decode
-from vitne.core.types import Hash, LogId
+from vitne.core.entry.control import ConfigEntry
+from vitne.core.entry.entry import VOID_DROPPED, VoidEntry, decode
+from vitne.core.values.types import Hash, LogId
 from vitne.testing import FixedClock, memory_house
 
 ACME = LogId("acme")

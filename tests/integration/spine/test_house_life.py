@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from vitne.core.types import LogId
+from vitne.core.values.types import LogId
 from vitne.errors import RollbackError
-from vitne.services.reply import Arrival
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_key
 from vitne.wiring import House, open_house

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from vitne.core.control import IndexKeyEntry, SigningKeyEntry, StreamEntry
-from vitne.core.entry import EventEntry, VoidEntry, decode
-from vitne.core.merkle import leaf_hash
-from vitne.core.note import Verifier
-from vitne.core.receipt import open_receipt
-from vitne.core.types import LogId
+from vitne.core.entry.control import IndexKeyEntry, SigningKeyEntry, StreamEntry
+from vitne.core.entry.entry import EventEntry, VoidEntry, decode
+from vitne.core.entry.receipt import open_receipt
+from vitne.core.tree.merkle import leaf_hash
+from vitne.core.tree.note import Verifier
+from vitne.core.values.types import LogId
 from vitne.errors import NotAllowedError, OverloadedError, UnreadableBodyError
-from vitne.services.reply import Arrival, IntakeReply
+from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
 from vitne.testing import TEST_START_US, memory_house, sample_event, sample_key
 

@@ -5,11 +5,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from vitne.core.note import Signer, parse_note
-from vitne.core.signature import COSIGNATURE
-from vitne.core.types import LogId
-from vitne.services.reply import Arrival
-from vitne.services.seal_worker import SealJob
+from vitne.core.tree.note import Signer, parse_note
+from vitne.core.tree.signature import COSIGNATURE
+from vitne.core.values.types import LogId
+from vitne.services.seal.worker import SealJob
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import House, open_house

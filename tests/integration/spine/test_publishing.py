@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.merkle import leaf_hash, root
-from vitne.core.note import open_checkpoint, parse_note
-from vitne.core.tile import ENTRIES, TileId, bundle
-from vitne.core.tile_reader import TileReader
-from vitne.core.types import LogId
-from vitne.services.publish import Publish
-from vitne.services.published import Published
-from vitne.services.reply import Arrival
-from vitne.services.stage import ROSTER, STAGING
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.note import open_checkpoint, parse_note
+from vitne.core.tree.tile import ENTRIES, TileId, bundle
+from vitne.core.tree.tile_reader import TileReader
+from vitne.core.values.types import LogId
+from vitne.services.log.published_files import Published
+from vitne.services.log.staged_round import ROSTER, STAGING
+from vitne.services.publish.round import Publish
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import memory_house, sample_event, sample_key
 from vitne.wiring import House

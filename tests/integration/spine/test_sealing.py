@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
-from vitne.core.entry import SEGMENT
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.entry.entry import SEGMENT
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import CursorError, IntegrityError, NotFoundError, UnavailableError
-from vitne.services.reply import Arrival
-from vitne.services.seal_worker import SealJob, SealProcess
-from vitne.services.search import Page, SearchRequest
+from vitne.services.seal.worker import SealJob, SealProcess
+from vitne.services.search.search import Page, SearchRequest
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import TEST_START_US, FixedClock, SeededIds, sample_event, sample_key
 from vitne.wiring import House, folder_adapters, open_sealing

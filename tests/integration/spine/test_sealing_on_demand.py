@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.types import LogId
+from vitne.core.values.types import LogId
 from vitne.settings import Settings
 from vitne.testing import sample_event
 

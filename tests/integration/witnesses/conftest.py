@@ -14,13 +14,13 @@ import pytest
 
 from vitne.adapters.memory.witness import MemoryWitness
 from vitne.adapters.witness.http import HttpWitness
-from vitne.core.note import Signer
-from vitne.core.signature import COSIGNATURE, MLDSA_COSIGNATURE
-from vitne.core.types import LogId
-from vitne.core.witness import Refused
-from vitne.services.logkeys import index_log_id
-from vitne.services.reply import Arrival
-from vitne.services.witness_desk import WitnessDesk
+from vitne.core.tree.note import Signer
+from vitne.core.tree.signature import COSIGNATURE, MLDSA_COSIGNATURE
+from vitne.core.tree.witness import Refused
+from vitne.core.values.types import LogId
+from vitne.services.log.keys import index_log_id
+from vitne.services.trust.witness_service import WitnessDesk
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock, memory_adapters, sample_event, sample_key
 from vitne.wiring import Adapters, House

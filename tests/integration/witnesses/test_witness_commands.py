@@ -5,11 +5,11 @@ from types import ModuleType
 
 import httpx
 
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.merkle import leaf_hash, root
-from vitne.core.note import Signer, Verifier, open_note, sign
-from vitne.core.types import Origin, TreeSize
-from vitne.core.witness import encode_request
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.note import Signer, Verifier, open_note, sign
+from vitne.core.tree.witness import encode_request
+from vitne.core.values.types import Origin, TreeSize
 
 LOG = Signer("log.example/log/acme", bytes(32))
 

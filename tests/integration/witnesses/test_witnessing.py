@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from vitne.adapters.witness.http import HttpWitness
-from vitne.core.note import Signer, Verifier, open_note
-from vitne.core.signature import COSIGNATURE, MLDSA_COSIGNATURE
-from vitne.core.types import LogId
+from vitne.core.tree.note import Signer, Verifier, open_note
+from vitne.core.tree.signature import COSIGNATURE, MLDSA_COSIGNATURE
+from vitne.core.values.types import LogId
 from vitne.errors import ConfigurationError, UnavailableError
 
 ACME = LogId("acme")

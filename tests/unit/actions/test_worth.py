@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from vitne.actions.worth import not_worthy, retention_class
-from vitne.core.event import ValidEvent
-from vitne.core.intake import IntakeContext
-from vitne.core.source import SourceRegistration
-from vitne.core.validate import validate
+from vitne.core.event.event import ValidEvent
+from vitne.core.event.intake import IntakeContext
+from vitne.core.event.source import SourceRegistration
+from vitne.core.event.validate import validate
 
 
 def taken(may_import: bool = False, **members: Any) -> ValidEvent:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from vitne.answers.ask import Epoch, plan
 from vitne.answers.ask_request import KINDS, Wish, read_wish
-from vitne.core import keys
-from vitne.core.event import PROBLEM_CODES, Problem
+from vitne.core.entry import keys
+from vitne.core.event.event import PROBLEM_CODES, Problem
 
 NOW_US = 1_790_000_000_000_000
 DAY_US = 86_400_000_000

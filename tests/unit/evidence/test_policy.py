@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from vitne.core.checkpoint import Checkpoint
-from vitne.core.merkle import EMPTY_ROOT
-from vitne.core.note import Signer
-from vitne.core.signature import COSIGNATURE, MLDSA_COSIGNATURE
-from vitne.core.types import Origin, TreeSize
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.merkle import EMPTY_ROOT
+from vitne.core.tree.note import Signer
+from vitne.core.tree.signature import COSIGNATURE, MLDSA_COSIGNATURE
+from vitne.core.values.types import Origin, TreeSize
 from vitne.errors import BadInputError, VerificationError
-from vitne.evidence import record_proof
 from vitne.evidence.policy import parse_policy, policy_of_keys
+from vitne.evidence.record import verify as record_proof
 
 WITNESSES = [Signer(f"w{n}.example", bytes([n]) * 32, COSIGNATURE) for n in range(1, 5)]
 LOG = Signer("vitne.test/log/acme", bytes(range(32)))

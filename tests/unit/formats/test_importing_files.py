@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core.body import MAX_BODY_BYTES, MAX_RAW_BYTES, split_import
+from vitne.core.event.body import MAX_BODY_BYTES, MAX_RAW_BYTES, split_import
 from vitne.errors import BadInputError
 from vitne.formats.importing import Options, Tally, batches, mapped_records
 from vitne.formats.mapped import Mapped, refused

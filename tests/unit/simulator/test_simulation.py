@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from vitne.core.event import ValidEvent
-from vitne.core.source import SourceRegistration
-from vitne.core.times import parse_utc
-from vitne.core.validate import IntakeContext, validate
+from vitne.core.event.event import ValidEvent
+from vitne.core.event.source import SourceRegistration
+from vitne.core.event.validate import IntakeContext, validate
+from vitne.core.values.times import parse_utc
 from vitne.simulator import Simulation, simulated_days, sources
 from vitne.simulator.rota import at_work, day_of, midnight_us, shift, weekday
 

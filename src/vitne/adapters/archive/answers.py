@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from vitne.adapters.archive.damage import damage
-from vitne.adapters.archive.files import SegmentFiles
-from vitne.adapters.archive.listed import Listed
-from vitne.adapters.archive.lookup import Lookup
-from vitne.adapters.archive.plan import KeyOf
-from vitne.adapters.archive.summary import COLUMNS, summary_of
-from vitne.core.entry import VOID
-from vitne.core.keys import ACTOR, ENTRY_TYPE
-from vitne.core.record import Record
-from vitne.core.source_summary import SourceSummary
-from vitne.core.types import LeafIndex, LogId
+from vitne.adapters.archive.find.listed import Listed
+from vitne.adapters.archive.find.plan import KeyOf
+from vitne.adapters.archive.index.lookup import Lookup
+from vitne.adapters.archive.parquet.damage import damage
+from vitne.adapters.archive.parquet.files import SegmentFiles
+from vitne.adapters.archive.parquet.summary import COLUMNS, summary_of
+from vitne.core.entry.entry import VOID
+from vitne.core.entry.keys import ACTOR, ENTRY_TYPE
+from vitne.core.index.source_summary import SourceSummary
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.ports import Segment
 
 _VOIDS = bytes((ENTRY_TYPE, VOID)) + bytes(15)

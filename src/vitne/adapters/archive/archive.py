@@ -9,17 +9,17 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from vitne.adapters.archive.answers import SegmentAnswers
-from vitne.adapters.archive.duck import Duck
-from vitne.adapters.archive.files import EntrySource, SegmentFiles
-from vitne.adapters.archive.index import run_of
-from vitne.adapters.archive.listed import Listed
-from vitne.adapters.archive.lookup import Lookup
+from vitne.adapters.archive.find.duck import Duck
+from vitne.adapters.archive.find.listed import Listed
+from vitne.adapters.archive.find.plan import KeyOf
+from vitne.adapters.archive.find.search import SegmentSearch
+from vitne.adapters.archive.index.build import run_of
+from vitne.adapters.archive.index.lookup import Lookup
 from vitne.adapters.archive.make import make
-from vitne.adapters.archive.plan import KeyOf
-from vitne.adapters.archive.search import SegmentSearch
-from vitne.core.multiproof import multiproof
-from vitne.core.record import Record
-from vitne.core.types import Hash, LeafIndex, LogId
+from vitne.adapters.archive.parquet.files import EntrySource, SegmentFiles
+from vitne.core.tree.multiproof import multiproof
+from vitne.core.values.record import Record
+from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.errors import IntegrityError, NotFoundError, VitneError
 from vitne.ports import GapAnswer, ObjectStore, Segment, SegmentCatalog
 

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 
-from vitne.adapters.archive.columns import DELTA, DICTIONARY, ROW_GROUP_ROWS
-from vitne.adapters.archive.encode import to_table
-from vitne.adapters.archive.index import Index, Values, build
-from vitne.adapters.archive.rows import add_table
-from vitne.core.fields import target_texts
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId
+from vitne.adapters.archive.index.build import Index, Values, build
+from vitne.adapters.archive.parquet.columns import DELTA, DICTIONARY, ROW_GROUP_ROWS
+from vitne.adapters.archive.parquet.encode import to_table
+from vitne.adapters.archive.parquet.single_rows import add_table
+from vitne.core.filter.fields import target_texts
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.ports import Segment
 
 _AT_ONCE: Final = 4 * ROW_GROUP_ROWS

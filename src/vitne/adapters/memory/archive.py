@@ -8,13 +8,13 @@ import msgspec
 from msgspec.structs import replace
 
 from vitne.adapters.memory.search import MemorySearch
-from vitne.core.fields import Reading, field
-from vitne.core.gap import build_run, gap_leaves, keys_of, run_root
-from vitne.core.merkle import leaf_hash, root
-from vitne.core.multiproof import multiproof_ranges
-from vitne.core.record import Record
-from vitne.core.source_summary import SourceSummary, summarize
-from vitne.core.types import Hash, LeafIndex, LogId
+from vitne.core.filter.fields import Reading, field
+from vitne.core.index.gap import build_run, gap_leaves, keys_of, run_root
+from vitne.core.index.source_summary import SourceSummary, summarize
+from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.multiproof import multiproof_ranges
+from vitne.core.values.record import Record
+from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.errors import IntegrityError, NotFoundError
 from vitne.ports import GapAnswer, Segment, SegmentCatalog
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from vitne.adapters.memory.world import World
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId, Section
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId, Section
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import ERASED_DIGEST, Hold
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from vitne.adapters.memory.world import World
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import SealedRun
 

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from vitne.core.types import LogId, Origin
+from vitne.core.values.types import LogId, Origin
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import KeyRole
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from vitne.adapters.memory.search import MemorySearch
 from vitne.adapters.memory.world import Draft, LogState, World
-from vitne.core.ids import time_us, version
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
+from vitne.core.values.ids import time_us, version
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import ConflictError, IntegrityError, NotFoundError
 from vitne.ports import Aside, LogInfo, Seen, StreamState, Tail, Telling, ToldKey
 

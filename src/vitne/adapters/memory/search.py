@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from vitne.core.fields import Reading, text_field
-from vitne.core.filter import Filter, predicate
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.filter.fields import Reading, text_field
+from vitne.core.filter.matches import Filter, predicate
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId
 
 
 class MemorySearch(ABC):

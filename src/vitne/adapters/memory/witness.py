@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vitne.core.types import Origin
-from vitne.core.witness import Seen
+from vitne.core.tree.witness import Seen
+from vitne.core.values.types import Origin
 from vitne.ports import KeptFork
 
 _MOST_CERTAIN, _MOST_OTHERS = 100, 10

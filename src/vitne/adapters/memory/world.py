@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId, Origin, Section
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId, Origin, Section
 from vitne.errors import NotFoundError
 from vitne.ports import (
     ApiKey,

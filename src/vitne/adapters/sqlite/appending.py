@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 import msgspec
 
-from vitne.adapters.sqlite.queries import query, repeated
+from vitne.adapters.sqlite.engine.queries import query, repeated
 from vitne.adapters.sqlite.rows import Row, flat, steps, to_row
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import IntegrityError, NotFoundError
 from vitne.ports import Aside, Seen, SenderState, StreamState, Tail, ToldKey
 

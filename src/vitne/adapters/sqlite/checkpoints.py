@@ -3,9 +3,9 @@
 import sqlite3
 from collections.abc import Sequence
 
-from vitne.adapters.sqlite.database import Database
-from vitne.adapters.sqlite.queries import query
-from vitne.core.types import Hash, LogId, TreeSize
+from vitne.adapters.sqlite.engine.database import Database
+from vitne.adapters.sqlite.engine.queries import query
+from vitne.core.values.types import Hash, LogId, TreeSize
 from vitne.errors import CheckpointConflictError, NotFoundError
 from vitne.ports import Head, Swap
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from vitne.adapters.sqlite.database import Database
-from vitne.adapters.sqlite.queries import query
+from vitne.adapters.sqlite.engine.database import Database
+from vitne.adapters.sqlite.engine.queries import query
 from vitne.adapters.sqlite.rows import to_row
-from vitne.core.record import Record
-from vitne.core.types import LeafIndex, LogId, Section
+from vitne.core.values.record import Record
+from vitne.core.values.types import LeafIndex, LogId, Section
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import Hold
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from vitne.adapters.sqlite.database import Database
-from vitne.adapters.sqlite.queries import query
-from vitne.core.types import LeafIndex, LogId
+from vitne.adapters.sqlite.engine.database import Database
+from vitne.adapters.sqlite.engine.queries import query
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import SealedRun, Segment
 

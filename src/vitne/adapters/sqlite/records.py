@@ -6,11 +6,11 @@ from contextlib import contextmanager
 import msgspec
 
 from vitne.adapters.sqlite.appending import SqliteAppend, to_seen, to_stream
-from vitne.adapters.sqlite.queries import query, repeated
+from vitne.adapters.sqlite.engine.queries import query, repeated
 from vitne.adapters.sqlite.rows import Row, position, span, whole
 from vitne.adapters.sqlite.searching import SqliteSearch
-from vitne.core.ids import time_prefix
-from vitne.core.types import LeafIndex, LogId, Origin, TreeSize
+from vitne.core.values.ids import time_prefix
+from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import Aside, LogInfo, Seen, StreamState, Telling
 

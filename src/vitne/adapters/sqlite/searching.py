@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 import msgspec
 
-from vitne.adapters.sqlite.database import Database
-from vitne.adapters.sqlite.queries import filtered, query
+from vitne.adapters.sqlite.engine.database import Database
+from vitne.adapters.sqlite.engine.queries import filtered, query
+from vitne.adapters.sqlite.engine.where import compile_filter
 from vitne.adapters.sqlite.rows import Row, span, to_part, to_record, whole
-from vitne.adapters.sqlite.where import compile_filter
-from vitne.core.fields import Field, Reading, target_texts, text_field
-from vitne.core.filter import Filter
-from vitne.core.record import Parts, Record
-from vitne.core.types import LeafIndex, LogId
+from vitne.core.filter.fields import Field, Reading, target_texts, text_field
+from vitne.core.filter.matches import Filter
+from vitne.core.values.record import Parts, Record
+from vitne.core.values.types import LeafIndex, LogId
 
 NO_LOG = -1
 """Number of a log that does not exist: no row carries it."""

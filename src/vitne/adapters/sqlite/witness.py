@@ -8,11 +8,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, Self
 
-from vitne.adapters.sqlite.database import BUSY_S
-from vitne.adapters.sqlite.failures import storage_errors
-from vitne.adapters.sqlite.migrate import check_sqlite
-from vitne.core.types import Hash, Origin
-from vitne.core.witness import Fork, Seen
+from vitne.adapters.sqlite.engine.database import BUSY_S
+from vitne.adapters.sqlite.engine.failures import storage_errors
+from vitne.adapters.sqlite.engine.migrate import check_sqlite
+from vitne.core.tree.witness import Fork, Seen
+from vitne.core.values.types import Hash, Origin
 from vitne.errors import ConfigurationError
 from vitne.ports import KeptFork
 

@@ -1,0 +1,196 @@
+"""A filter as a DuckDB condition over the rows of segments.
+
+Every condition finds what `vitne.core.filter.matches` finds; some find more (`exact` is false), and
+then whoever asks tests the records themselves. All that a person typed is bound, never formatted.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from vitne.adapters.archive.find.needle import contains, text_condition
+from vitne.adapters.archive.parquet.columns import CORE_COLUMNS
+from vitne.core.filter.fields import Field, int_field, text_field
+from vitne.core.filter.matches import (
+    And,
+    Between,
+    Equals,
+    Filter,
+    Like,
+    Not,
+    Or,
+    Text,
+    check,
+    pattern_parts,
+)
+from vitne.core.values.canonical import encode_trusted
+from vitne.core.values.ids import from_text
+from vitne.core.values.text import fold
+from vitne.errors import BadInputError
+
+Value = str | int | bytes
+
+_INT64 = 2**63 - 1
+
+
+class Condition(NamedTuple):
+    """An SQL expression, the values of its `?` in order, and whether it finds only matches."""
+
+    sql: str
+    params: tuple[Value, ...] = ()
+    exact: bool = True
+
+
+_ALWAYS = Condition("true")
+_NEVER = Condition("false")
+_ANYTHING = Condition("true", exact=False)
+
+_NUMBERS = {"occurred": "occurred_us", "recorded": "recorded_us", "index": '"index"'}
+_COLUMNS = {"type", "actor", "outcome", *(of.name for of in CORE_COLUMNS)}
+
+# `action` is null where the id is binary: in `action_id`, or equal to the event's own id.
+_TEXTS: dict[str, str] = {
+    "id": "CAST(event_id AS VARCHAR)",
+    "action": "CASE WHEN action IS NULL THEN CAST(coalesce(action_id, event_id) AS VARCHAR)"
+    " ELSE nullif(action, '') END",
+    "trace": "coalesce(trace, replace(CAST(trace_id AS VARCHAR), '-', ''))",
+    "target": "target",
+}
+
+
+def compile_filter(where: Filter | None) -> Condition:
+    """The condition of a filter; None finds every event. Control entries are never found.
+
+    Raises:
+        FilterSyntaxError: an unknown field, or one of the wrong kind.
+        TooLargeError: the filter is too large.
+    """
+    if where is None:
+        return Condition("event_id IS NOT NULL")
+    check(where)
+    inner = _condition(where)
+    return Condition(f"(event_id IS NOT NULL AND {inner.sql})", inner.params, inner.exact)
+
+
+def texts(of: Field) -> str:
+    """The expression for a field's texts: a text, or a list of them; null if there are none."""
+    if of.name in _TEXTS:
+        return _TEXTS[of.name]
+    if of.name in _COLUMNS:
+        return f"nullif({of.name}, '')" if of.part == "record" else of.name
+    part = f"nullif({of.part}, '')"
+    if of.part == "person":
+        return f"json_extract_string({part}, '$.\"{of.pointer}\"')"
+    path = "$" + "".join("[*]" if step == "*" else f".{step}" for step in of.path)
+    return f"json_extract_string({part}, '{path}')"
+
+
+# ---------------------------------------------------------------- nodes
+
+
+def _condition(where: Filter) -> Condition:  # noqa: PLR0911 - one per kind of node
+    match where:
+        case And(inner):
+            return _join(" AND ", inner, _ALWAYS)
+        case Or(inner):
+            return _join(" OR ", inner, _NEVER)
+        case Not(inner):
+            inside = _condition(inner)
+            # What a part that is gone would say is null; to the language it is no match.
+            return (
+                Condition(f"NOT coalesce({inside.sql}, false)", inside.params)
+                if inside.exact
+                else _ANYTHING
+            )
+        case Between(name, low, high):
+            return _between(int_field(name), low, high)
+        case Text(needle):
+            return Condition(*text_condition(fold(needle)))
+        case Equals(name, value):
+            return _equals(text_field(name), value)
+        case Like(name, pattern):
+            return _like(text_field(name), pattern_parts(pattern))
+
+
+def _join(word: str, inner: tuple[Filter, ...], empty: Condition) -> Condition:
+    if not inner:
+        return empty
+    conditions = [_condition(each) for each in inner]
+    return Condition(
+        f"({word.join(condition.sql for condition in conditions)})",
+        tuple(value for condition in conditions for value in condition.params),
+        all(condition.exact for condition in conditions),
+    )
+
+
+def _between(of: Field, low: int | None, high: int | None) -> Condition:
+    column = _NUMBERS[of.name]
+    tests, params = [], []
+    for bound, test in ((low, ">="), (high, "<")):
+        if bound is not None:
+            tests.append(f"{column} {test} ?")
+            params.append(min(max(bound, -_INT64), _INT64))
+    return Condition(f"({' AND '.join(tests)})", tuple(params)) if tests else _ALWAYS
+
+
+def _equals(of: Field, value: str) -> Condition:
+    if of.name in {"id", "action"}:
+        return _equals_id(of, value)
+    if of.name == "target":
+        return Condition(
+            "(list_contains(target, ?)"
+            " OR len(list_filter(target, lambda t: substr(t, position('/' IN t) + 1) = ?)) > 0)",
+            (value, value),
+        )
+    if of.kind == "folded":
+        return _folded(fold(value))
+    if of.name in _COLUMNS or of.name == "trace":
+        return Condition(f"{texts(of)} = ?", (value,))
+    found = f"list_contains({texts(of)}, ?)" if of.many else f"{texts(of)} = ?"
+    # Canonical JSON writes a text in one way only, so a part without it has no such value.
+    shown = encode_trusted(value).decode()
+    test, values = contains(of.part, shown)
+    return Condition(f"({test} AND {found})", (*values, value))
+
+
+def _equals_id(of: Field, value: str) -> Condition:
+    try:
+        event_id = from_text(value).hex()
+    except BadInputError:
+        if of.name == "id" or not value:
+            return _NEVER
+        return Condition("action = ?", (value,))
+    if of.name == "id":
+        return Condition("event_id = CAST(? AS UUID)", (event_id,))
+    return Condition(
+        "(action IS NULL AND coalesce(action_id, event_id) = CAST(? AS UUID))", (event_id,)
+    )
+
+
+def _like(of: Field, parts: list[str]) -> Condition:
+    if of.kind == "folded":
+        return _folded(max(map(fold, parts), key=len))
+    test, params = _like_test(parts)
+    if of.name == "target":
+        shown = test("t")
+        short = test("substr(t, position('/' IN t) + 1)")
+        return Condition(
+            f"len(list_filter(target, lambda t: {shown} OR {short})) > 0", (*params, *params)
+        )
+    if of.many:
+        return Condition(f"len(list_filter({texts(of)}, lambda t: {test('t')})) > 0", params)
+    return Condition(test(texts(of)), params)
+
+
+def _like_test(parts: list[str]) -> tuple[Callable[[str], str], tuple[Value, ...]]:
+    """The test of a text against a pattern."""
+    if len(parts) == 2 and not parts[1]:  # noqa: PLR2004 - one star, at the end
+        return (lambda text: f"starts_with({text}, ?)"), (parts[0],)
+    pattern = "%".join(
+        "".join(f"^{char}" if char in "%_^" else char for char in part) for part in parts
+    )
+    return (lambda text: f"{text} LIKE ? ESCAPE '^'"), (pattern,)
+
+
+def _folded(needle: str) -> Condition:
+    """Names are not columns: what has their text at all is found, and then read."""
+    return Condition("contains(coalesce(rest_text, lower(person)), ?)", (needle,), exact=False)

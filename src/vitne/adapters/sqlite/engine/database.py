@@ -1,0 +1,234 @@
+"""Connections to one SQLite file: one that writes, under a lock, and a pool that only reads."""
+
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Self
+
+from vitne.adapters.sqlite.engine.failures import storage_errors
+from vitne.adapters.sqlite.engine.folding import Folding
+from vitne.adapters.sqlite.engine.migrate import check, check_sqlite, migrate
+from vitne.adapters.sqlite.engine.where import add_functions
+from vitne.errors import ConfigurationError, StorageError
+
+PAGE_BYTES = 8192
+"""Six rows of a usual event to a page; twice that writes more for small transactions."""
+
+CHECKPOINT_PAGES = 4000
+"""Pages (32 MB) of the write-ahead log that may wait before a commit folds them in."""
+
+_FOLD_TRIES, _FOLD_TRY_MS, _FOLD_PAUSE_S = 50, 50, 0.05
+_KEPT_READERS = 16
+"""Idle reading connections that are kept open."""
+
+BUSY_S = 10.0
+"""Seconds that a write waits for another process; longer than any transaction of ours takes."""
+
+_WRITER_CACHE_KIB = 16_384
+_READER_CACHE_KIB = 4_096
+
+
+class Database:
+    """One file, opened for writing or for reading only. Any thread may call.
+
+    Readers never wait for the writer, nor it for them. Writers take turns in the order in which
+    they came: a long series of short writes (dropping, forgetting) cannot starve another one.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool, busy_s: float) -> None:
+        self.path = path
+        self.where = str(path)
+        self._read_only = read_only
+        self._busy_s = busy_s
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._turn = threading.Lock()
+        self._writing = threading.Lock()
+        self._owner = 0
+        self._closed = False
+        self._writer: sqlite3.Connection | None = None
+        self._folding: Folding | None = None
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False, busy_s: float = BUSY_S) -> Self:
+        """Open a file; when writing, make it (mode 0600) or bring it to the newest version.
+
+        `busy_s` is how long a write waits for another process to end its own.
+
+        Raises:
+            StorageError: it cannot be opened.
+            ConfigurationError: it is no database of Vitne, or made by a newer version.
+        """
+        check_sqlite()
+        database = cls(path, read_only=read_only, busy_s=busy_s)
+        with storage_errors(database.where):
+            if read_only:
+                database._open_reading()
+            else:
+                database._open_writing()
+        return database
+
+    def _open_reading(self) -> None:
+        if not self.path.exists():
+            raise ConfigurationError(
+                "there is no database", where=self.where, hint="run `vitne init` first"
+            )
+        with self.reading() as connection:
+            check(connection, self.where)
+
+    def _open_writing(self) -> None:
+        _touch(self.path)
+        writer = sqlite3.connect(
+            self.path, self._busy_s, isolation_level=None, check_same_thread=False
+        )
+        try:
+            for pragma in (
+                f"page_size = {PAGE_BYTES}",
+                "journal_mode = WAL",
+                "synchronous = FULL",
+                "foreign_keys = ON",
+                "secure_delete = ON",  # what leaves the store must not linger in free pages
+                "temp_store = MEMORY",
+                f"cache_size = -{_WRITER_CACHE_KIB}",
+                f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+                f"journal_size_limit = {4 * CHECKPOINT_PAGES * PAGE_BYTES}",
+            ):
+                writer.execute(f"PRAGMA {pragma}")
+            migrate(writer, self.where)
+        except BaseException:
+            writer.close()
+            raise
+        self._writer = writer
+        self._folding = Folding(self.path)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that only reads, for as long as the block runs."""
+        with storage_errors(self.where):
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give(connection)
+
+    def _take(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StorageError("the store is closed", where=self.where)
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._connect_reader()
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self.path.resolve().as_uri()}?mode=ro",
+            self._busy_s,
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
+        add_functions(connection)
+        return connection
+
+    def _give(self, connection: sqlite3.Connection) -> None:
+        if self._closed or len(self._idle) >= _KEPT_READERS:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A durable transaction: committed on a clean exit, undone on an error.
+
+        Raises:
+            StorageError: it could not be stored; nothing of it is.
+            RuntimeError: this thread is inside another transaction, so it would wait for ever.
+        """
+        with self._my_turn() as writer, storage_errors(self.where):
+            writer.execute("BEGIN IMMEDIATE")
+            before = writer.total_changes
+            try:
+                yield writer
+                writer.execute("COMMIT")
+                if self._folding is not None:
+                    self._folding.note(writer.total_changes - before)
+            except BaseException:
+                # A full disk makes SQLite roll back by itself; what else fails is undone here.
+                with suppress(sqlite3.Error):
+                    if writer.in_transaction:
+                        writer.execute("ROLLBACK")
+                raise
+
+    def fold(self) -> None:
+        """Fold the write-ahead log into the file and empty it, once nobody reads from it.
+
+        Raises:
+            StorageError: a reader held it for too long; what was deleted is in it still.
+        """
+        beside = self._folding.turn if self._folding is not None else nullcontext()
+        for _ in range(_FOLD_TRIES):
+            with self._my_turn() as writer, beside, storage_errors(self.where):
+                writer.execute(f"PRAGMA busy_timeout = {_FOLD_TRY_MS}")
+                try:
+                    busy, _, _ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                finally:
+                    writer.execute(f"PRAGMA busy_timeout = {round(self._busy_s * 1000)}")
+            if not busy:
+                return
+            time.sleep(_FOLD_PAUSE_S)  # SQLite itself does not wait for one that folds
+        raise StorageError(
+            "the write-ahead log is being read, so it cannot be emptied",
+            where=self.where,
+            hint="try again when no long search runs",
+        )
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[sqlite3.Connection]:
+        if self._owner == threading.get_ident():
+            raise RuntimeError("a transaction inside a transaction")
+        # Whoever waits for the lock holds the turn, so one that has just let go cannot overtake.
+        with self._turn:
+            self._writing.acquire()
+        try:
+            if self._read_only or self._writer is None:
+                raise StorageError(
+                    "the store is closed" if self._closed else "the store is open for reading only",
+                    where=self.where,
+                )
+            self._owner = threading.get_ident()
+            yield self._writer
+        finally:
+            self._owner = 0
+            self._writing.release()
+
+    def close(self) -> None:
+        """Wait for the running transaction, then close; the last to close folds in the WAL."""
+        with self._turn, self._writing:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().close()
+            if self._folding is not None:
+                self._folding.close()
+            if self._writer is not None:
+                with storage_errors(self.where):
+                    self._writer.close()
+                self._writer = None
+
+
+def _touch(path: Path) -> None:
+    """Make the file with mode 0600 if it is not there; SQLite gives its side files the same."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StorageError(
+            f"the database cannot be opened: {error.strerror}",
+            where=str(path),
+            hint="check that the folder exists and that this user may write it",
+        ) from error

@@ -1,0 +1,241 @@
+"""A filter as an SQL condition over the hot rows (the table `record`).
+
+It finds what `vitne.core.filter.matches` finds, which a property test holds it to. Everything a
+person typed is bound, never formatted; the condition itself is put together from the fixed texts
+below. Most leaves first look for the value as plain text in the row, which SQLite does fast and
+without the interpreter; JSON is parsed, and Python called, only for rows that may match.
+
+Run `add_functions` on a connection before using a condition on it.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from vitne.core.filter.fields import Field, int_field, pointer_ends, target_texts, text_field
+from vitne.core.filter.matches import (
+    And,
+    Between,
+    Equals,
+    Filter,
+    Like,
+    Not,
+    Or,
+    Text,
+    check,
+    like,
+    pattern_parts,
+)
+from vitne.core.filter.search_text import text_found
+from vitne.core.values.canonical import encode_trusted
+from vitne.core.values.ids import from_text
+from vitne.core.values.record import Parts
+from vitne.core.values.text import fold
+from vitne.errors import BadInputError
+
+Value = str | int | bytes
+
+_INT64 = 2**63 - 1
+
+
+class Condition(NamedTuple):
+    """An SQL expression, and the values of its `?` in order."""
+
+    sql: str
+    params: tuple[Value, ...] = ()
+
+
+_ALWAYS = Condition("1")
+_NEVER = Condition("0")
+
+_COLUMNS = {"type": "type", "actor": "actor", "outcome": "outcome"}
+_NUMBERS = {
+    "occurred": "occurred_us",
+    "recorded": "recorded_us",
+    "index": "(pos & 1099511627775)",  # pos = log number << 40 | index
+}
+_PARTS = "core, payload, person, core_record, payload_record, person_record"
+_TEXTS = (
+    "(coalesce(core, '') || coalesce(payload, '') || coalesce(person, '')"
+    " || coalesce(core_record, '') || coalesce(payload_record, '')"
+    " || coalesce(person_record, ''))"
+)
+_ID_TEXT = (
+    "lower(substr(hex(event_id), 1, 8) || '-' || substr(hex(event_id), 9, 4) || '-'"
+    " || substr(hex(event_id), 13, 4) || '-' || substr(hex(event_id), 17, 4) || '-'"
+    " || substr(hex(event_id), 21))"
+)
+# Text that is not plain ASCII, or that JSON escapes, may fold to something that it does not show.
+_UNPLAIN = f"instr({_TEXTS}, '\\') > 0 OR length({_TEXTS}) <> length(CAST({_TEXTS} AS BLOB))"
+
+
+def compile_filter(where: Filter | None) -> Condition:
+    """The condition of a filter; None finds every row.
+
+    Raises:
+        FilterSyntaxError: an unknown field, or one of the wrong kind.
+        TooLargeError: the filter is too large.
+    """
+    if where is None:
+        return _ALWAYS
+    check(where)
+    return _condition(where)
+
+
+def add_functions(connection: sqlite3.Connection) -> None:
+    """Register the functions that conditions call."""
+    for name, count, function in (
+        ("vitne_fold", 1, _sql_fold),
+        ("vitne_text", 7, _sql_text),
+        ("vitne_target", 2, _sql_target),
+        ("vitne_target_like", 2, _sql_target_like),
+    ):
+        connection.create_function(name, count, function, deterministic=True)
+
+
+# ---------------------------------------------------------------- nodes
+
+
+def _condition(where: Filter) -> Condition:  # noqa: PLR0911 - one per kind of node
+    match where:
+        case And(inner):
+            return _join(" AND ", inner, _ALWAYS)
+        case Or(inner):
+            return _join(" OR ", inner, _NEVER)
+        case Not(inner):
+            inside = _condition(inner)
+            # What a part that is gone would say is unknown to SQL; to the language it is no match.
+            return Condition(f"NOT coalesce({inside.sql}, 0)", inside.params)
+        case Between(name, low, high):
+            return _between(int_field(name), low, high)
+        case Text(needle):
+            return _text(fold(needle))
+        case Equals(name, value):
+            return _equals(text_field(name), value)
+        case Like(name, pattern):
+            return _like(text_field(name), pattern_parts(pattern))
+
+
+def _join(word: str, inner: tuple[Filter, ...], empty: Condition) -> Condition:
+    if not inner:
+        return empty
+    conditions = [_condition(each) for each in inner]
+    sql = word.join(condition.sql for condition in conditions)
+    return Condition(f"({sql})", tuple(value for c in conditions for value in c.params))
+
+
+def _between(of: Field, low: int | None, high: int | None) -> Condition:
+    column = _NUMBERS[of.name]
+    tests, params = [], []
+    for bound, test in ((low, ">="), (high, "<")):
+        if bound is not None:
+            tests.append(f"{column} {test} ?")
+            params.append(min(max(bound, -_INT64), _INT64))
+    return Condition(f"({' AND '.join(tests)})", tuple(params)) if tests else _ALWAYS
+
+
+def _text(needle: str) -> Condition:
+    shown = f"instr(lower({_TEXTS}), ?) > 0 OR " if needle.isascii() else ""
+    params = (needle, needle) if needle.isascii() else (needle,)
+    return Condition(f"(({shown}{_UNPLAIN}) AND vitne_text(?, {_PARTS}))", params)
+
+
+def _equals(of: Field, value: str) -> Condition:  # noqa: PLR0911 - one per kind of column
+    if of.part != "record":
+        test = "vitne_fold(item.value) = ?" if of.kind == "folded" else "item.value = ?"
+        params = (fold(value) if of.kind == "folded" else value,)
+        found = _in_json(of, test, params)
+        if of.kind == "folded":
+            return found
+        # Canonical JSON writes a text in one way only, so a part without it has no such value.
+        shown = encode_trusted(value).decode()
+        return Condition(f"(instr({of.part}, ?) > 0 AND {found.sql})", (shown, *found.params))
+    if of.name == "target":
+        if "\n" in value:
+            return _NEVER
+        return Condition(
+            "(instr(targets, ?) > 0 OR (instr(targets, ?) > 0 AND vitne_target(targets, ?)))",
+            (f"\n{value}\n", f"/{value}\n", value),
+        )
+    if of.name == "id":
+        try:
+            return Condition("event_id = ?", (from_text(value),))
+        except BadInputError:
+            return _NEVER
+    return Condition(f"{_COLUMNS[of.name]} = ?", (value,)) if value else _NEVER
+
+
+def _like(of: Field, parts: list[str]) -> Condition:
+    if of.part != "record":
+        if of.kind == "folded":
+            return _in_json(of, "vitne_fold(item.value) GLOB ?", (_glob(map(fold, parts)),))
+        return _in_json(of, "item.value GLOB ?", (_glob(parts),))
+    if of.name == "target":
+        longest = max(parts, key=len)
+        pattern = "\x00".join(parts)
+        return Condition(
+            "(instr(targets, ?) > 0 AND vitne_target_like(targets, ?))", (longest, pattern)
+        )
+    if of.name == "id":
+        return Condition(f"{_ID_TEXT} GLOB ?", (_glob(parts),))
+    column = _COLUMNS[of.name]
+    return Condition(f"({column} <> '' AND {column} GLOB ?)", (_glob(parts),))
+
+
+def _in_json(of: Field, test: str, params: tuple[Value, ...]) -> Condition:
+    """Whether a text of the field, as `item.value`, passes a test."""
+    part = f"nullif({of.part}, '')"  # a record part that says nothing is no JSON
+    if of.part == "person" and of.many:
+        return Condition(
+            f"EXISTS (SELECT 1 FROM json_each({part}) AS item"  # noqa: S608 - fixed texts only
+            f" WHERE item.type = 'text' AND item.key GLOB ? AND {test})",
+            (_glob(pointer_ends(of.path)), *params),
+        )
+    rest: tuple[str, ...] = ()
+    if of.part == "person":
+        path = f'$."{of.pointer}"'
+    else:
+        at = of.path.index("*") if of.many else len(of.path)
+        path, rest = ".".join(("$", *of.path[:at])), of.path[at + 1 :]
+    if not rest:
+        # json_each walks a list; of a text it makes one item.
+        return Condition(
+            f"EXISTS (SELECT 1 FROM json_each({part}, ?) AS item"  # noqa: S608 - fixed texts only
+            f" WHERE item.type = 'text' AND {test})",
+            (path, *params),
+        )
+    member = ".".join(("$", *rest))
+    return Condition(
+        "EXISTS (SELECT 1 FROM (SELECT CASE WHEN each.type = 'object' AND"  # noqa: S608 - likewise
+        " json_type(each.value, ?) = 'text' THEN json_extract(each.value, ?) END AS value"
+        f" FROM json_each({part}, ?) AS each) AS item WHERE {test})",
+        (member, member, path, *params),
+    )
+
+
+def _glob(parts: Iterable[str]) -> str:
+    escaped = ("".join(f"[{c}]" if c in "*?[" else c for c in part) for part in parts)
+    return "*".join(escaped)
+
+
+# ---------------------------------------------------------------- functions in SQL
+
+
+def _sql_fold(value: object) -> str | None:
+    return fold(value) if isinstance(value, str) else None
+
+
+def _sql_text(needle: str, *parts: str | None) -> bool:
+    stored = Parts(*(None if part is None else part.encode() for part in parts))
+    return text_found(needle, stored)
+
+
+def _sql_target(targets: str, target_id: str) -> bool:
+    return any(text.partition("/")[2] == target_id for text in target_texts(targets))
+
+
+def _sql_target_like(targets: str, pattern: str) -> bool:
+    parts = pattern.split("\x00")
+    return any(
+        like(text, parts) or like(text.partition("/")[2], parts) for text in target_texts(targets)
+    )

@@ -1,0 +1,56 @@
+"""Opens one SQLite file and hands out the ports that it serves."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from vitne.adapters.sqlite.catalog import SqliteCatalog
+from vitne.adapters.sqlite.checkpoints import SqliteCheckpoints
+from vitne.adapters.sqlite.engine.database import BUSY_S, Database
+from vitne.adapters.sqlite.erasure import SqliteErasure
+from vitne.adapters.sqlite.index_log import SqliteIndexLog
+from vitne.adapters.sqlite.records import SqliteRecords
+from vitne.adapters.sqlite.state import SqliteState
+
+
+class SqliteHouse:
+    """Records, checkpoints, segments and state over one file; a context manager that closes it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.records = SqliteRecords(database)
+        self.checkpoints = SqliteCheckpoints(database)
+        self.segments = SqliteCatalog(database)
+        self.index_log = SqliteIndexLog(database)
+        self.state = SqliteState(database)
+        self.erasure = SqliteErasure(database)
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False, busy_s: float = BUSY_S) -> Self:
+        """Open the file, made or migrated if need be; `read_only` (sealing, fsck) does neither.
+
+        A write waits up to `busy_s` seconds for another process (the command line beside a server).
+
+        Raises:
+            StorageError: it cannot be opened, or be written.
+            ConfigurationError: it is absent (read-only), another program's, or of a newer version.
+            IntegrityError: it is damaged.
+        """
+        return cls(Database.open(path, read_only=read_only, busy_s=busy_s))
+
+    def close(self) -> None:
+        """Close after the running transaction; every later call raises `StorageError`."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        """The house itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()

@@ -1,0 +1,166 @@
+"""`POST /v1/answers`: a question, its verdict, and the file that proves the answer."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, Final
+
+import msgspec
+from litestar import Response, post
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Raw
+
+from vitne.answers.ask_request import Wish, read_wish
+from vitne.api.answers.answer import AnswerShown, show
+from vitne.api.answers.spec import AskQuestion
+from vitne.api.openapi.problems import READING, body, problems
+from vitne.api.search.show import Purpose
+from vitne.api.server.access import Access, Head, read_head
+from vitne.api.server.bodies import read_body
+from vitne.api.server.problems import bare_problem
+from vitne.api.server.replies import Reply
+from vitne.api.server.responses import Here, Reads, peer_of, respond
+from vitne.core.event.event import Problem
+from vitne.errors import TooLargeError, UnreadableBodyError, UnsupportedMediaError
+from vitne.ports import Clock
+from vitne.services.access.logged_reads import Reading
+from vitne.services.answers.answer import Answered, Ask
+
+BUNDLE_TYPE: Final = "application/vnd.vitne.bundle+json"
+BODY_TIMEOUT_S: Final = 30
+_REQUEST_MAX: Final = 16 * 1024
+
+Counted = Callable[[str, float], None]
+"""Told the verdict of an answer, and how many seconds it took."""
+
+
+class AnswersDoor:
+    """Answers questions about one log."""
+
+    def __init__(
+        self, ask: Ask, access: Access, reading: Reading, clock: Clock, counted: Counted
+    ) -> None:
+        self._ask = ask
+        self._access = access
+        self._reading = reading
+        self._clock = clock
+        self._counted = counted
+
+    def answer(self, head: Head, peer_ip: str, raw: bytes, *, as_bundle: bool) -> Reply:
+        """The answer as JSON, or its bundle; durable as events before the reader has it.
+
+        Args:
+            head: of the request.
+            peer_ip: address of the connection.
+            raw: the body.
+            as_bundle: the bundle alone, byte for byte as it verifies.
+        """
+        started_s = perf_counter()
+        self._access.key(head, "read")  # nobody else learns what is wrong with a question
+        members = _members(raw)
+        tenant = members.pop("tenant", "")
+        with_bundle = members.pop("with_bundle", False)
+        faults = _wrong_types(tenant, with_bundle)
+        wish = read_wish(members, self._clock.now_us())
+        if not isinstance(wish, Wish) or faults:
+            return _refused((*faults, *(() if isinstance(wish, Wish) else wish)))
+        reader = self._access.reader(head, peer_ip, tenant)
+        found = self._ask.answer(reader.tenant, wish, reader.doer, self._reading)
+        self._counted(found.answer.verdict, perf_counter() - started_s)
+        if as_bundle:
+            return Reply(200, found.bundle, BUNDLE_TYPE.encode(), (_attached(found),))
+        shown = msgspec.json.encode(show(found))
+        if not with_bundle:
+            return Reply(200, shown)
+        # The bundle stands in the reply byte for byte, so that it still verifies.
+        fields = msgspec.json.decode(shown, type=dict[str, Raw])
+        return Reply(200, msgspec.json.encode({**fields, "bundle": Raw(found.bundle)}))
+
+
+def _members(raw: bytes) -> dict[str, Any]:
+    if len(raw) > _REQUEST_MAX:
+        raise TooLargeError(f"a question has at most {_REQUEST_MAX:,} bytes, got {len(raw):,}")
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableBodyError(
+            "a question is one JSON object", hint="see POST /v1/answers in docs/reference/http.md"
+        ) from error
+
+
+def _wrong_types(tenant: object, with_bundle: object) -> tuple[Problem, ...]:
+    found = []
+    if not isinstance(tenant, str):
+        found.append(Problem("wrong_type", "$.tenant", "a text"))
+    if not isinstance(with_bundle, bool):
+        found.append(Problem("wrong_type", "$.with_bundle", "true or false"))
+    return tuple(found)
+
+
+def _refused(faults: tuple[Problem, ...]) -> Reply:
+    return bare_problem(
+        "bad_question",
+        detail=f"the question has {len(faults)} faults",
+        hint="each is named with its path",
+        problems=faults,
+    )
+
+
+def _attached(found: Answered) -> tuple[bytes, bytes]:
+    a, b = found.answer.range
+    name = f'attachment; filename="{found.log}-{found.wish.kind}-{a}-{b}.vitne"'
+    return (b"content-disposition", name.encode("ascii", "replace"))
+
+
+def _wants_bundle(request: Here) -> bool:
+    """Whether the bundle is asked for by name.
+
+    Raises:
+        UnsupportedMediaError: the body is said to be something else than JSON.
+    """
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
+    if kind.lower() not in {"application/json", ""}:
+        raise UnsupportedMediaError(
+            "a question comes as application/json", where="Content-Type", hint="send JSON"
+        )
+    accepted = request.headers.get("accept", "")
+    return any(one.partition(";")[0].strip().lower() == BUNDLE_TYPE for one in accepted.split(","))
+
+
+def answer_routes(door: AnswersDoor, reads: Reads) -> list[HTTPRouteHandler]:
+    """The one resource."""
+
+    @post(
+        "/v1/answers",
+        status_code=200,
+        operation_id="ask_question",
+        operation_class=AskQuestion,
+        summary="Ask a question",
+        description="Who accessed a target, what an actor did, whether one touched the other,"
+        " whether something was done at all; with a verdict and its evidence. The question and"
+        " the answer are themselves events of the log. With `Accept: " + BUNDLE_TYPE + "` the"
+        " reply is the bundle alone, to be verified offline.",
+        responses={
+            **problems(
+                *READING,
+                "unreadable",
+                "slow_body",
+                "unsupported_media",
+                "too_large",
+                "answer_too_large",
+                "bad_question",
+                "integrity",
+                "overloaded",
+            ),
+            200: body(AnswerShown, "application/json", "The answer."),
+        },
+        tags=["answers"],
+    )
+    async def ask(request: Here, purpose: Purpose = "") -> Response[bytes]:
+        as_bundle = _wants_bundle(request)
+        head = read_head(request.scope["headers"])
+        head.purpose = purpose
+        raw = await read_body(request.receive, head.content_length, BODY_TIMEOUT_S)
+        made = await reads.run(door.answer, head, peer_of(request), raw, as_bundle=as_bundle)
+        return respond(made)
+
+    return [ask]

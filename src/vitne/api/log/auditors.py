@@ -1,0 +1,110 @@
+"""`POST /v1/logs/{tenant}/index/cosignatures`, `…/objections`: auditors' word about an index log.
+
+Who may do so is decided by signatures: only cosignatures by keys of the index policy, over a head
+that this very log has, are kept; and only objections by such keys. Reading rights are asked for
+all the same where tiles are not public, so that nobody learns from here which logs there are.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+from litestar import post
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Meta, Struct
+
+from vitne.api.log.tiles import LogDoor, TenantPath
+from vitne.api.openapi.problems import READING, problems
+from vitne.api.server.access import Head, read_head
+from vitne.api.server.responses import Here, Reads, peer_of
+from vitne.errors import BadInputError, IntegrityError
+from vitne.services.log.keys import index_log_id
+from vitne.services.trust.auditor_reports import Auditors
+from vitne.services.trust.heads_to_cosign import WitnessedHeads
+
+_BODY_BYTES_MAX: Final = 64 * 1024
+
+
+class CosignaturesTaken(Struct, frozen=True):
+    """What was kept."""
+
+    keys: Annotated[int, Meta(description="Keys of the index policy that the note is signed by.")]
+    size: Annotated[int, Meta(description="Newest size of the index log that meets the policy.")]
+
+
+class ObjectionTaken(Struct, frozen=True):
+    """What is held against an index log from now on."""
+
+    auditor: Annotated[str, Meta(description="Name of the key that signed it.")]
+    said: Annotated[str, Meta(description="As answers will name it.")]
+
+
+class AuditorsDoor:
+    """Takes what auditors say of index logs."""
+
+    def __init__(self, log: LogDoor, auditors: Auditors, witnessed: WitnessedHeads) -> None:
+        self._log = log
+        self._auditors = auditors
+        self._witnessed = witnessed
+
+    def cosign(self, head: Head, peer_ip: str, tenant: str, note: bytes) -> CosignaturesTaken:
+        """Keep the cosignatures of one note."""
+        tree = index_log_id(self._log.named(head, peer_ip, tenant))
+        with _brought():
+            keys = self._auditors.cosign(tree, note.decode("utf-8", "replace"))
+        return CosignaturesTaken(len(keys), self._witnessed.gathering(tree).size)
+
+    def object(self, head: Head, peer_ip: str, tenant: str, note: bytes) -> ObjectionTaken:
+        """Keep an objection."""
+        tree = index_log_id(self._log.named(head, peer_ip, tenant))
+        with _brought():
+            found = self._auditors.object(tree, note.decode("utf-8", "replace"))
+        return ObjectionTaken(found.witness, found.said)
+
+
+@contextmanager
+def _brought() -> Iterator[None]:
+    """What somebody brings is at fault here, never what is stored."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise BadInputError(error.message, where=error.where) from None
+
+
+def auditor_routes(door: AuditorsDoor, reads: Reads) -> list[HTTPRouteHandler]:
+    """The two resources."""
+
+    @post(
+        "/v1/logs/{tenant:str}/index/cosignatures",
+        status_code=200,
+        operation_id="add_cosignatures",
+        summary="Bring cosignatures of an index log",
+        description="The body is a checkpoint of the index log with cosignatures by keys of the"
+        " index policy, as text. `vitne audit-index` sends it.",
+        responses=problems(*READING, "conflict", "too_large"),
+        request_max_body_size=_BODY_BYTES_MAX,
+        tags=["transparency log"],
+    )
+    async def add_cosignatures(request: Here, tenant: TenantPath) -> CosignaturesTaken:
+        head = read_head(request.scope["headers"])
+        note = await request.body()
+        return await reads.run(door.cosign, head, peer_of(request), tenant, note)
+
+    @post(
+        "/v1/logs/{tenant:str}/index/objections",
+        status_code=200,
+        operation_id="object_to_index",
+        summary="Object to an index log",
+        description="The body is a `vitne-objection/v1` note, signed by a key of the index policy."
+        " Every answer names it until that key cosigns the index log again. `vitne audit-index`"
+        " sends it when it finds the index log false.",
+        responses=problems(*READING, "conflict", "too_large"),
+        request_max_body_size=_BODY_BYTES_MAX,
+        tags=["transparency log"],
+    )
+    async def object_to_index(request: Here, tenant: TenantPath) -> ObjectionTaken:
+        head = read_head(request.scope["headers"])
+        note = await request.body()
+        return await reads.run(door.object, head, peer_of(request), tenant, note)
+
+    return [add_cosignatures, object_to_index]

@@ -1,0 +1,196 @@
+"""`/log/<tenant>/…`: checkpoint, tiles and entry bundles, as C2SP tlog-tiles lays them out.
+
+Below `index/` the same of the index log. Beside each `checkpoint` stands `checkpoint.cosigned`: the
+newest head that enough witnesses have cosigned.
+
+They hold no personal data, so reading them is no event of the log. A narrower partial tile than
+the newest is cut from it (`services.log.published_files`).
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Final
+
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter
+from msgspec import Struct
+
+from vitne.api.openapi.problems import READING, body, problems
+from vitne.api.server.access import Access, Head, read_head
+from vitne.api.server.replies import Header, Reply
+from vitne.api.server.responses import Here, Reads, peer_of, respond
+from vitne.core.tree.tile import TILE_WIDTH, TileId, parse_path
+from vitne.core.values.types import LogId
+from vitne.errors import DecodeError, NotFoundError
+from vitne.ports import StateStore
+from vitne.services.log.keys import index_log_id
+from vitne.services.log.published_files import Published, is_full_bundle
+from vitne.services.trust.cosigned_heads import Cosigned
+
+_NOTE: Final = b"text/plain; charset=utf-8"
+_BYTES: Final = b"application/octet-stream"
+_WEEK_S: Final = 604_800
+
+TenantPath = Annotated[
+    str, PathParameter(description="Id of the tenant, whose log it is.", max_length=64)
+]
+TilePath = Annotated[
+    str,
+    PathParameter(
+        description="`<level>/<n>`, `<level>/<n>.p/<width>`, or `entries/` before the same."
+    ),
+]
+
+
+class Tree(Struct, frozen=True):
+    """Which tree is asked for."""
+
+    tenant: str
+    index: bool
+
+
+class LogDoor:
+    """Serves what the logs have published."""
+
+    def __init__(
+        self,
+        published: Callable[[LogId], Published],
+        cosigned: Cosigned,
+        access: Access,
+        state: StateStore,
+        *,
+        public: bool,
+    ) -> None:
+        self._published = published
+        self._cosigned = cosigned
+        self._access = access
+        self._state = state
+        self._public = public
+
+    def checkpoint(self, head: Head, peer_ip: str, tree: Tree) -> Reply:
+        """The newest signed checkpoint; may be a second old."""
+        note = self._published(self._tree(head, peer_ip, tree)).checkpoint()
+        if note is None:
+            raise NotFoundError("the log has not published yet", hint="try again in a second")
+        return Reply(200, note.encode("utf-8"), _NOTE, (self._cached(1, immutable=False),))
+
+    def cosigned(self, head: Head, peer_ip: str, tree: Tree) -> Reply:
+        """The newest one that meets the policy; without witnesses, the newest one."""
+        log = self.named(head, peer_ip, tree.tenant)
+        note = self._cosigned.index(log) if tree.index else self._cosigned.log(log)
+        if note is None:
+            raise NotFoundError("no head is cosigned yet", hint="try again in a few seconds")
+        return Reply(200, note.encode("utf-8"), _NOTE, (self._cached(1, immutable=False),))
+
+    def tile(self, head: Head, peer_ip: str, tree: Tree, path: str) -> Reply:
+        """A tile or a bundle; a full bundle as a gzip frame if the client takes one."""
+        log = self._published(self._tree(head, peer_ip, tree))
+        try:
+            tile = parse_path(f"tile/{path.lstrip('/')}")
+        except DecodeError:
+            raise _no_tile() from None
+        caching = self._cached(_WEEK_S, immutable=tile.width == TILE_WIDTH)
+        if is_full_bundle(tile):
+            return self._bundle(log, tile, head, caching)
+        data = log.tile(tile)
+        if data is None:
+            raise _no_tile()
+        return Reply(200, data, _BYTES, (caching,))
+
+    def _bundle(self, log: Published, tile: TileId, head: Head, caching: Header) -> Reply:
+        headers: tuple[Header, ...] = (caching, (b"vary", b"Accept-Encoding"))
+        if _takes_gzip(head.accept_encoding):
+            data, headers = log.packed(tile), (*headers, (b"content-encoding", b"gzip"))
+        else:
+            data = log.tile(tile)
+        if data is None:
+            raise _no_tile()
+        return Reply(200, data, _BYTES, headers)
+
+    def named(self, head: Head, peer_ip: str, tenant: str) -> LogId:
+        """The log of a tenant, for whoever may read it.
+
+        Raises:
+            NotFoundError: there is none, or it is another's.
+            UnknownKeyError, NotAllowedError: as `Access.reader`, unless logs are public.
+        """
+        if not self._public:
+            return self._access.reader(head, peer_ip, tenant).tenant
+        if self._state.tenant(LogId(tenant)) is None:
+            raise NotFoundError("there is no such log")
+        return LogId(tenant)
+
+    def _tree(self, head: Head, peer_ip: str, tree: Tree) -> LogId:
+        log = self.named(head, peer_ip, tree.tenant)
+        return index_log_id(log) if tree.index else log
+
+    def _cached(self, seconds: int, *, immutable: bool) -> Header:
+        who = "public" if self._public else "private"
+        ending = ", immutable" if immutable else ""
+        return (b"cache-control", f"{who}, max-age={seconds}{ending}".encode("ascii"))
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header names gzip, with a weight above zero."""
+    for part in accepted.lower().split(","):
+        name, _, weight = part.partition(";")
+        if name.strip() in {"gzip", "*"}:
+            return weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+
+def _no_tile() -> NotFoundError:
+    return NotFoundError("the log has published no such tile")
+
+
+def log_routes(door: LogDoor, reads: Reads) -> list[HTTPRouteHandler]:
+    """The resources of every log, and of its index log."""
+    return [*_tree_routes(door, reads, index=False), *_tree_routes(door, reads, index=True)]
+
+
+def _tree_routes(door: LogDoor, reads: Reads, *, index: bool) -> list[HTTPRouteHandler]:
+    prefix = "/log/{tenant:str}/index" if index else "/log/{tenant:str}"
+    name, what = ("index_", "an index log") if index else ("", "a log")
+
+    @get(
+        f"{prefix}/checkpoint",
+        operation_id=f"{name}checkpoint",
+        summary=f"Newest signed checkpoint of {what}",
+        description="C2SP tlog-checkpoint. Needs a read key of the tenant, unless `public_log`.",
+        media_type="text/plain",
+        responses=problems(*READING),
+        tags=["transparency log"],
+    )
+    async def checkpoint(request: Here, tenant: TenantPath) -> Response[bytes]:
+        head, tree = read_head(request.scope["headers"]), Tree(tenant, index)
+        return respond(await reads.run(door.checkpoint, head, peer_of(request), tree))
+
+    @get(
+        f"{prefix}/checkpoint.cosigned",
+        operation_id=f"{name}cosigned_checkpoint",
+        summary=f"Newest checkpoint of {what} that enough witnesses have cosigned",
+        description="With their cosignatures. The newest one where the settings name no witness.",
+        media_type="text/plain",
+        responses=problems(*READING),
+        tags=["transparency log"],
+    )
+    async def cosigned(request: Here, tenant: TenantPath) -> Response[bytes]:
+        head, tree = read_head(request.scope["headers"]), Tree(tenant, index)
+        return respond(await reads.run(door.cosigned, head, peer_of(request), tree))
+
+    @get(
+        f"{prefix}/tile/{{path:path}}",
+        operation_id=f"{name}tile",
+        summary=f"A tile or an entry bundle of {what}",
+        description="C2SP tlog-tiles: `0/x001/067`, `0/000.p/17`, `entries/000`.",
+        responses={
+            **problems(*READING),
+            200: body(bytes, _BYTES.decode("ascii"), "Hashes of 32 bytes, or entries."),
+        },
+        tags=["transparency log"],
+    )
+    async def tile(request: Here, tenant: TenantPath, path: TilePath) -> Response[bytes]:
+        head, tree = read_head(request.scope["headers"]), Tree(tenant, index)
+        return respond(await reads.run(door.tile, head, peer_of(request), tree, path))
+
+    return [checkpoint, cosigned, tile]

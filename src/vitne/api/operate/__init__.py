@@ -1,0 +1,4 @@
+"""For operators: health, readiness, and tenants.
+
+`health` answers probes, `tenants` lists what a key may see.
+"""

@@ -1,0 +1,173 @@
+"""`GET /v1/events`: search, newest first by log order, once the search itself is logged."""
+
+from typing import Annotated, Literal
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import QueryParameter
+from msgspec import Meta, Struct
+
+from vitne.api.openapi.problems import READING, problems
+from vitne.api.search.show import Purpose, RecordShown, Tenant, row_shown
+from vitne.api.server.access import Access, Head, read_head
+from vitne.api.server.responses import Here, Reads, peer_of
+from vitne.core.values.times import format_utc
+from vitne.services.access.logged_reads import Reading
+from vitne.services.search.search import (
+    FACETS_MAX,
+    PAGE_EVENTS_MAX,
+    FacetValues,
+    Page,
+    Search,
+    SearchRequest,
+)
+
+_BUCKETS_MAX = 200
+
+
+class Bars(Struct, frozen=True):
+    """Events over claimed time: bar i covers [edges[i], edges[i+1])."""
+
+    edges: Annotated[list[str], Meta(description="RFC 3339, ascending; one more than bars.")]
+    counts: list[int]
+
+
+class EventsPage(Struct, frozen=True, kw_only=True):
+    """One page of a search. Nothing is left out in silence: it says how much there is."""
+
+    tenant: str
+    events: list[RecordShown]
+    next: Annotated[str, Meta(description="Cursor of the next page; empty if there is none.")]
+    total: Annotated[int | None, Meta(description="Matching events; null if not counted.")]
+    total_is: Literal["exact", "at least", "not counted"]
+    high_water: Annotated[
+        int, Meta(description="Entries below this index were searched; the same on every page.")
+    ]
+    published: Annotated[int, Meta(description="Entries that a signed checkpoint covers.")]
+    lag_ms: Annotated[int, Meta(description="Age of the oldest entry that none covers; 0: none.")]
+    facets: dict[str, FacetValues]
+    histogram: Bars | None
+
+
+class Wanted(Struct, frozen=True):
+    """What a request asks for."""
+
+    tenant: str
+    q: str
+    cursor: str
+    limit: int
+    facets: tuple[str, ...]
+    histogram: int
+    count: Literal["cheap", "exact", "none"]
+
+
+class FindingDoor:
+    """Searches one log."""
+
+    def __init__(self, search: Search, access: Access, reading: Reading) -> None:
+        self._search = search
+        self._access = access
+        self._reading = reading
+
+    def page(self, head: Head, peer_ip: str, wanted: Wanted) -> EventsPage:
+        """One page; durable as an event before the reader has it."""
+        reader = self._access.reader(head, peer_ip, wanted.tenant)
+        found = self._search.run(
+            SearchRequest(
+                log=reader.tenant,
+                text=wanted.q,
+                limit=wanted.limit,
+                cursor=wanted.cursor,
+                facets=wanted.facets,
+                buckets=wanted.histogram,
+                count=wanted.count,
+            )
+        )
+        events = [row_shown(reader.tenant, row) for row in found.rows]
+        self._reading.searched(
+            reader.doer,
+            reader.tenant,
+            wanted.q,
+            shown=[event.id for event in events],
+            total=len(events) if found.total is None else found.total,
+            page_size=wanted.limit,
+        )
+        return _page(reader.tenant, events, found)
+
+
+def _page(tenant: str, events: list[RecordShown], found: Page) -> EventsPage:
+    bars = found.histogram
+    return EventsPage(
+        tenant=tenant,
+        events=events,
+        next=found.next,
+        total=found.total,
+        total_is=found.total_is,
+        high_water=found.high_water,
+        published=found.published,
+        lag_ms=found.lag_ms,
+        facets=found.facets,
+        histogram=None
+        if bars is None
+        else Bars([format_utc(e) for e in bars.edges_us], bars.counts),
+    )
+
+
+Query = Annotated[
+    str,
+    QueryParameter(
+        description='The filter: `actor:usr_77 type:crm.customer.* since:7d "smith"`; empty: all.',
+        max_length=8192,
+    ),
+]
+Cursor = Annotated[str, QueryParameter(description="`next` of the page before.", max_length=200)]
+Limit = Annotated[int, QueryParameter(description="Events on a page.", ge=1, le=PAGE_EVENTS_MAX)]
+Facets = Annotated[
+    list[str] | None,
+    QueryParameter(
+        description=f"Fields whose commonest values are counted, at most {FACETS_MAX}; given"
+        " again, or with commas between.",
+        max_items=20,
+        required=False,
+    ),
+]
+Histogram = Annotated[
+    int,
+    QueryParameter(description="At most so many bars over time; 0: none.", ge=0, le=_BUCKETS_MAX),
+]
+Count = Annotated[
+    Literal["cheap", "exact", "none"],
+    QueryParameter(description="Whether to count all matches where that is not cheap."),
+]
+
+
+def finding_routes(door: FindingDoor, reads: Reads) -> list[HTTPRouteHandler]:
+    """The search."""
+
+    @get(
+        "/v1/events",
+        operation_id="search_events",
+        summary="Search events",
+        description="Newest first by log order. The search is itself an event of the log. A"
+        " parameter that is not one of these is refused: a misspelt one would find too much.",
+        responses=problems(*READING, "filter_syntax", "bad_cursor", "too_large"),
+        tags=["events"],
+    )
+    async def search(  # noqa: PLR0913, PLR0917  # the parameters of the resource
+        request: Here,
+        q: Query = "",
+        tenant: Tenant = "",
+        cursor: Cursor = "",
+        limit: Limit = 50,
+        facets: Facets = None,
+        histogram: Histogram = 0,
+        count: Count = "cheap",
+        purpose: Purpose = "",
+    ) -> EventsPage:
+        head = read_head(request.scope["headers"])
+        head.purpose = purpose
+        names = tuple(name.strip() for name in ",".join(facets or ()).split(",") if name.strip())
+        wanted = Wanted(tenant, q, cursor, limit, names, histogram, count)
+        return await reads.run(door.page, head, peer_of(request), wanted)
+
+    return [search]

@@ -1,0 +1,170 @@
+"""`GET /v1/events/{id}` and its proof: one record whole, as its reader may see it."""
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from msgspec import Meta, Raw, Struct
+
+from vitne.api.openapi.problems import READING, body, problems
+from vitne.api.server.access import Access, Head, read_head
+from vitne.api.server.replies import Header, Reply
+from vitne.api.server.responses import Here, Reads, peer_of, respond
+from vitne.core.values.ids import from_text, to_text
+from vitne.core.values.times import format_utc
+from vitne.errors import NotFoundError
+from vitne.services.access.logged_reads import Reading
+from vitne.services.search.row import Row, to_row
+from vitne.services.search.show import Show, Shown
+
+WAIT_S: Final = 3.0
+"""How long a reader waits for the checkpoint that covers a fresh event."""
+
+_RECORD_TYPE: Final = b"application/vnd.vitne.record+json"
+_TLOG_TYPE: Final = b"text/plain; charset=utf-8"
+_ID: Final = "01981f3e-7c1a-7d34-9b0e-5f4c2a9e1b77"
+
+Tenant = Annotated[
+    str, QueryParameter(description="Whose log; needed by keys for several tenants.", max_length=64)
+]
+Form = Annotated[
+    Literal["record", "tlog"], QueryParameter(description="`record` with its parts, or the entry.")
+]
+EventId = Annotated[str, PathParameter(description="The event's UUID.", max_length=36)]
+Purpose = Annotated[
+    str,
+    HeaderParameter(
+        name="Audit-Purpose",
+        description="Why you read: `code` or `code:reference`, percent-encoded. It is logged.",
+        required=False,
+        max_length=600,
+    ),
+]
+
+
+class RecordShown(Struct, frozen=True, kw_only=True):
+    """One event as the log keeps it."""
+
+    tenant: str
+    index: Annotated[int, Meta(description="Position of its entry in the log, from 0.")]
+    id: Annotated[str, Meta(description="The event's UUID.", examples=[_ID])]
+    recorded_at: Annotated[str, Meta(description="When the log took it, RFC 3339.")]
+    event: Annotated[dict[str, Any], Meta(description="The event, filled (event-schema §2).")]
+    record: Annotated[dict[str, Any], Meta(description="What the log added at intake.")]
+    withheld: Annotated[list[str], Meta(description="Sections that are erased or withheld.")] = []
+
+
+class EventPage(Struct, frozen=True, kw_only=True):
+    """One event with its proof."""
+
+    shown: RecordShown
+    proof: Annotated[
+        dict[str, Any] | None,
+        Meta(description="`vitne-record/v1`, to verify offline; null if not published yet."),
+    ]
+    reason: Annotated[str, Meta(description="Why there is no proof: `not_published`, or empty.")]
+
+
+def row_shown(tenant: str, row: Row) -> RecordShown:
+    """An event as its reader sees it."""
+    return RecordShown(
+        tenant=tenant,
+        index=row.index,
+        id=str(row.event.get("id", "")),
+        recorded_at=format_utc(row.recorded_us),
+        event=row.event,
+        record=row.record,
+        withheld=list(row.gone),
+    )
+
+
+class ShowingDoor:
+    """Shows one event, once the read of it is logged."""
+
+    def __init__(self, show: Show, access: Access, reading: Reading) -> None:
+        self._show = show
+        self._access = access
+        self._reading = reading
+
+    def event(self, head: Head, peer_ip: str, event_id: str, tenant: str) -> bytes:
+        """An `EventPage` as JSON; the proof's bytes stand in it as they are."""
+        log, shown = self._seen(head, peer_ip, event_id, tenant)
+        proof = Raw(b"null") if shown.reason else Raw(shown.document())
+        return msgspec.json.encode(
+            {"shown": row_shown(log, to_row(shown.record)), "proof": proof, "reason": shown.reason}
+        )
+
+    def proof(
+        self, head: Head, peer_ip: str, event_id: str, tenant: str, form: Literal["record", "tlog"]
+    ) -> Reply:
+        """The proof alone, byte for byte as it is to be kept."""
+        _, shown = self._seen(head, peer_ip, event_id, tenant)
+        if form == "tlog":
+            return Reply(200, shown.tlog_proof(), _TLOG_TYPE, (_attached(event_id, "tlog-proof"),))
+        return Reply(200, shown.document(), _RECORD_TYPE, (_attached(event_id, "vitne.json"),))
+
+    def _seen(self, head: Head, peer_ip: str, event_id: str, tenant: str) -> tuple[str, Shown]:
+        reader = self._access.reader(head, peer_ip, tenant)
+        wanted = from_text(event_id.lower())
+        try:
+            shown = self._show.by_id(reader.tenant, wanted, WAIT_S)
+        except NotFoundError:
+            # That there is none is an answer too.
+            self._reading.viewed(reader.doer, reader.tenant, to_text(wanted), found=False)
+            raise
+        self._reading.viewed(reader.doer, reader.tenant, to_text(wanted))
+        return reader.tenant, shown
+
+
+def _attached(event_id: str, ending: str) -> Header:
+    name = f'attachment; filename="{event_id[:36]}.{ending}"'
+    return (b"content-disposition", name.encode("ascii", "replace"))
+
+
+def showing_routes(door: ShowingDoor, reads: Reads) -> list[HTTPRouteHandler]:
+    """The event, and its proof."""
+
+    @get(
+        "/v1/events/{event_id:str}",
+        operation_id="show_event",
+        summary="One event with its proof",
+        description="The read is itself an event of the log. Waits up to 3 s for a checkpoint.",
+        responses={
+            **problems(*READING, "too_large"),
+            200: body(EventPage, "application/json", "The event."),
+        },
+        tags=["events"],
+    )
+    async def event(
+        request: Here, event_id: EventId, tenant: Tenant = "", purpose: Purpose = ""
+    ) -> Response[bytes]:
+        head = read_head(request.scope["headers"])
+        head.purpose = purpose
+        made = await reads.run(door.event, head, peer_of(request), event_id, tenant)
+        return respond(Reply(200, made))
+
+    @get(
+        "/v1/events/{event_id:str}/proof",
+        operation_id="prove_event",
+        summary="The proof of one event, as a file",
+        description="`record`: `vitne-record/v1`; `tlog`: C2SP tlog-proof of the entry alone.",
+        responses={
+            **problems(*READING, "too_large"),
+            200: body(bytes, "application/octet-stream", "The proof."),
+        },
+        tags=["events"],
+    )
+    async def proof(
+        request: Here,
+        event_id: EventId,
+        tenant: Tenant = "",
+        form: Form = "record",
+        purpose: Purpose = "",
+    ) -> Response[bytes]:
+        head = read_head(request.scope["headers"])
+        head.purpose = purpose
+        return respond(await reads.run(door.proof, head, peer_of(request), event_id, tenant, form))
+
+    return [event, proof]

@@ -1,0 +1,164 @@
+"""Errors as problem+json (RFC 9457): a stable `code`, a sentence, a next step.
+
+The only place that knows HTTP statuses of error codes. A problem never holds a stack trace, and
+never a value of the request that may be personal: messages are written by Vitne.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from vitne.api.server.replies import PROBLEM, Header, Reply
+from vitne.core.event.event import Problem
+from vitne.core.values.strict import encode_base64
+from vitne.errors import (
+    SenderRefusedError,
+    StreamConflictError,
+    UnavailableError,
+    UnknownKeyError,
+    VitneError,
+)
+from vitne.ports import Standing
+
+TYPE_PREFIX: Final = "https://vitne.dev/problems/"
+
+
+class Kind(Struct, frozen=True):
+    """One code: its status and title."""
+
+    status: int
+    title: str
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "bad_input": Kind(400, "The request is not well formed"),
+    "unreadable": Kind(400, "The body cannot be read"),
+    "filter_syntax": Kind(400, "The search text does not parse"),
+    "bad_cursor": Kind(400, "The cursor does not belong to this search"),
+    "unknown_key": Kind(401, "The API key is not valid"),
+    "not_allowed": Kind(403, "The API key may not do this"),
+    "tenant_not_allowed": Kind(403, "The API key is not for this tenant"),
+    "not_found": Kind(404, "There is no such thing"),
+    "method_not_allowed": Kind(405, "The resource does not take this method"),
+    "slow_body": Kind(408, "The body did not come in time"),
+    "conflict": Kind(409, "The state is not what the request assumes"),
+    "held": Kind(409, "A legal hold is in the way"),
+    "id_conflict": Kind(409, "Another event has this id"),
+    "stream_conflict": Kind(409, "The stream stands elsewhere than its sender says"),
+    "too_large": Kind(413, "The request is too large"),
+    "answer_too_large": Kind(413, "More events answer the question than one answer shows"),
+    "unsupported_media": Kind(415, "The type or encoding of the body is not taken"),
+    "rejected": Kind(422, "The event breaks the schema"),
+    "bad_question": Kind(422, "The question is not well formed"),
+    "sender_refused": Kind(422, "What the sender signed is not taken"),
+    "quota": Kind(429, "The source has sent its share"),
+    "head_too_large": Kind(431, "The head of the request is too large"),
+    "internal": Kind(500, "The server failed"),
+    "integrity": Kind(500, "Stored bytes contradict each other"),
+    "unavailable": Kind(503, "Try again later"),
+    "overloaded": Kind(503, "Too much is waiting"),
+    "storage": Kind(503, "The disk does not take it"),
+}
+"""Every code that a reply can carry."""
+
+
+class StreamStanding(Struct, frozen=True):
+    """Where the log has a stream."""
+
+    last: int
+    """Largest number that an entry states."""
+    prev: str
+    """Base64 of the hash of its newest batch message; what the next batch or beat follows on."""
+    closed: bool
+
+
+class ProblemDocument(Struct, frozen=True, omit_defaults=True):
+    """The body of an error, RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    where: str = ""
+    """What the error is about: a parameter, a header, a source."""
+    hint: str = ""
+    """What to do next."""
+    problems: tuple[Problem, ...] = ()
+    """All faults of an event, with their JSON paths; in a batch they begin `$[position]`."""
+    stream: StreamStanding | None = None
+    """With `stream_conflict`: where the stream stands."""
+    request_id: str = ""
+    """In the server's log beside the cause; for status 500."""
+
+
+def kind_of(error: VitneError) -> tuple[str, Kind]:
+    """The code under which an error leaves, and its status: that of its nearest known class."""
+    for cls in type(error).__mro__:
+        code = getattr(cls, "code", "")
+        if code in KINDS:
+            return code, KINDS[code]
+    return "internal", KINDS["internal"]
+
+
+def problem(error: VitneError, *, request_id: str = "") -> Reply:
+    """An error as a reply; one of status 500 keeps its details to itself."""
+    code, kind = kind_of(error)
+    if kind.status == KINDS["internal"].status:
+        return bare_problem(code, request_id=request_id)
+    headers: list[Header] = []
+    if isinstance(error, UnavailableError):
+        headers.append((b"retry-after", b"%d" % error.retry_after_s))
+    if isinstance(error, UnknownKeyError):
+        headers.append((b"www-authenticate", b'Bearer realm="vitne"'))
+    made = ProblemDocument(
+        type=TYPE_PREFIX + code,
+        title=kind.title,
+        status=kind.status,
+        code=code,
+        detail=error.message,
+        where=error.where,
+        hint=error.hint,
+        problems=_problems_of(error),
+        stream=_standing_of(error),
+    )
+    return Reply(kind.status, msgspec.json.encode(made), PROBLEM, tuple(headers))
+
+
+def _problems_of(error: VitneError) -> tuple[Problem, ...]:
+    if not isinstance(error, SenderRefusedError | StreamConflictError):
+        return ()
+    return tuple(one for one in error.problems if isinstance(one, Problem))
+
+
+def _standing_of(error: VitneError) -> StreamStanding | None:
+    stand = error.stand if isinstance(error, StreamConflictError) else None
+    if not isinstance(stand, Standing):
+        return None
+    return StreamStanding(stand.last, encode_base64(stand.chain), stand.closed)
+
+
+def bare_problem(
+    code: str,
+    *,
+    detail: str = "",
+    hint: str = "",
+    problems: Sequence[Problem] = (),
+    request_id: str = "",
+    headers: tuple[Header, ...] = (),
+) -> Reply:
+    """A problem that no error object stands for."""
+    kind = KINDS[code]
+    made = ProblemDocument(
+        type=TYPE_PREFIX + code,
+        title=kind.title,
+        status=kind.status,
+        code=code,
+        detail=detail,
+        hint=hint,
+        problems=tuple(problems),
+        request_id=request_id,
+    )
+    return Reply(kind.status, msgspec.json.encode(made), PROBLEM, headers)

@@ -1,0 +1,75 @@
+"""What the verbs of an administrator share: the folder they open, and who they are."""
+
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from vitne import settings as table
+from vitne.errors import ConfigurationError
+from vitne.services.access.audit_events import OPERATOR, Doer
+from vitne.settings import Settings
+from vitne.wiring import House, open_house, refuse_backup
+
+__all__ = ["Place", "opened", "settings_of", "shell_user"]
+
+_WHERE = Group("Folder", sort_key=90)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Place:
+    """Which server's folder, on this machine."""
+
+    folder: Annotated[
+        str,
+        Parameter(name="--folder", group=_WHERE, help="Folder of the server; else ./vitne-data."),
+    ] = ""
+    config: Annotated[
+        str,
+        Parameter(
+            name="--config", group=_WHERE, help="Settings file; else vitne.toml in the folder."
+        ),
+    ] = ""
+
+
+def settings_of(place: Place | None, **options: str | int | None) -> Settings:
+    """The settings of a folder. Raises `ConfigurationError`."""
+    place = place or Place()
+    config = Path(place.config) if place.config else None
+    return table.load(config, options={"folder": place.folder or None, **options})
+
+
+def shell_user() -> Doer:
+    """Who calls: the operating system's user, by number; the login name is personal."""
+    number = os.getuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:
+        name = ""
+    return Doer(id=f"uid:{number}", name=name, tenant=OPERATOR, method="shell")
+
+
+@contextmanager
+def opened(place: Place | None) -> Iterator[House]:
+    """The house of a folder, beside a server that may be serving it.
+
+    Raises:
+        ConfigurationError: there is no such folder, or no Vitne in it.
+    """
+    settings = settings_of(place)
+    folder = Path(settings.folder)
+    if not (folder / "keys" / "master.key").exists() and not (folder / "vitne.db").exists():
+        raise ConfigurationError(
+            "there is no Vitne in this folder",
+            where=settings.folder,
+            hint="make it with `vitne init`, or name another with --folder",
+        )
+    refuse_backup(folder)
+    with open_house(settings, serving=False) as house:
+        yield house

@@ -1,0 +1,243 @@
+"""The verbs, the running of one, and what an error looks like.
+
+Exit statuses: 0 done; 1 the answer is no (a proof does not hold, a store is damaged, an event was
+refused); 2 wrong arguments or input; 3 not found; 4 not allowed; 5 conflict; 6 unavailable, try
+again; 7 configuration or a missing extra; 70 a fault of Vitne itself; 130 interrupted.
+"""
+
+import difflib
+import inspect
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from vitne.cli.base.output import Output, debugging
+from vitne.errors import (
+    BadInputError,
+    ConfigurationError,
+    ConflictError,
+    IntegrityError,
+    NotAllowedError,
+    NotFoundError,
+    UnavailableError,
+    VitneError,
+)
+from vitne.version import __version__
+
+__all__ = ["STATUSES", "VERBS", "Verb", "application", "run", "status_of"]
+
+STATUSES: dict[type[VitneError], int] = {
+    IntegrityError: 1,
+    BadInputError: 2,
+    NotFoundError: 3,
+    NotAllowedError: 4,
+    ConflictError: 5,
+    UnavailableError: 6,
+    ConfigurationError: 7,
+}
+"""Exit status per branch of the error tree; whatever is in none of them is 70."""
+
+REFUSED, USAGE, INTERNAL, INTERRUPTED, PIPE_CLOSED = 1, 2, 70, 130, 141
+
+# Packages of the extra `server`: one of them missing means that the extra is not installed.
+_SERVER_PACKAGES = frozenset(
+    {"duckdb", "httptools", "litestar", "prometheus_client", "pyarrow", "uvicorn", "uvloop"}
+    | {"zstandard"}
+)
+
+
+class Verb(NamedTuple):
+    """One verb: where its code is, and its line in `vitne --help`."""
+
+    name: str
+    code: str
+    """`module:attribute`, a function or, for a verb with verbs of its own, an `App`."""
+    group: str
+    help: str
+
+
+_RUN, _WORK, _PROVE, _CARE = "Run a server", "Send and find", "Prove", "Look after"
+_GROUPS = (_RUN, _WORK, _PROVE, _CARE)
+
+VERBS: tuple[Verb, ...] = (
+    Verb("demo", "vitne.cli.run.demo:demo", _RUN, "Fill a folder with a small vendor's 30 days."),
+    Verb("init", "vitne.cli.run.init:init", _RUN, "Make a folder for a server, with its keys."),
+    Verb("serve", "vitne.cli.run.serve:serve", _RUN, "Serve a folder over HTTP."),
+    Verb("tenant", "vitne.cli.run.tenant:app", _RUN, "Add and list tenants; each has its own log."),
+    Verb("key", "vitne.cli.run.key:app", _RUN, "Make, list and revoke API keys."),
+    Verb("send", "vitne.cli.find.send:send", _WORK, "Send one event, or a file of them."),
+    Verb("import", "vitne.cli.find.import_logs:import_", _WORK, "Bring in logs of other systems."),
+    Verb("search", "vitne.cli.find.search:search", _WORK, "Find events, newest first."),
+    Verb("show", "vitne.cli.find.show:show", _WORK, "Show one event, whole."),
+    Verb("streams", "vitne.cli.find.streams:streams", _WORK, "Missing, silent and late senders."),
+    Verb(
+        "ask", "vitne.cli.prove.ask:app", _PROVE, "Ask who did what; the answer comes with proof."
+    ),
+    Verb("prove", "vitne.cli.prove.prove:prove", _PROVE, "Write the proof of one event to a file."),
+    Verb("receipts", "vitne.cli.prove.receipts:app", _PROVE, "Hold kept receipts against the log."),
+    Verb("verify", "vitne.cli.prove.verify:verify", _PROVE, "Check a proof, offline."),
+    Verb(
+        "anchor", "vitne.cli.prove.anchor:app", _PROVE, "Have checkpoints time-stamped (RFC 3161)."
+    ),
+    Verb(
+        "audit-index", "vitne.cli.prove.audit_index:audit_index", _PROVE, "Recompute an index log."
+    ),
+    Verb(
+        "witness",
+        "vitne.cli.prove.witness:app",
+        _PROVE,
+        "Be a witness of logs: cosign their heads.",
+    ),
+    Verb("mirror", "vitne.cli.care.mirror:app", _CARE, "Keep a verified copy of a log elsewhere."),
+    Verb("fsck", "vitne.cli.care.fsck:fsck", _CARE, "Hash a folder again, from the records up."),
+    Verb("backup", "vitne.cli.care.backup:backup", _CARE, "Copy a folder as of one moment."),
+    Verb("restore", "vitne.cli.care.restore:restore", _CARE, "Let a backup be served again."),
+    Verb("erase", "vitne.cli.care.erase:app", _CARE, "Erase a person's data; proofs stay."),
+    Verb("hold", "vitne.cli.care.hold:app", _CARE, "Legal holds, which erasure does not touch."),
+    Verb("retain", "vitne.cli.care.retain:app", _CARE, "Let old records expire, by their class."),
+    Verb("bench", "vitne.cli.care.bench:bench", _CARE, "Measure this machine."),
+)
+
+
+def application(called: str = "") -> App:
+    """The application; the verb that is called shows its own, longer help."""
+    groups = {name: Group(name, sort_key=at) for at, name in enumerate(_GROUPS)}
+    made = App(
+        name="vitne",
+        help="An audit log that can prove, or disprove, that a person misused their access.",
+        version=__version__,
+        version_flags=["--version"],
+        help_format="plaintext",
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(show_default=_shown),
+    )
+    made["--help"].group = made["--version"].group = Group("Help", sort_key=len(_GROUPS))
+    for order, verb in enumerate(VERBS):
+        line = _long_help(verb) if verb.name == called else verb.help
+        made.command(verb.code, name=verb.name, help=line, group=groups[verb.group], sort_key=order)
+    return made
+
+
+def _long_help(verb: Verb) -> str | None:
+    """A verb's docstring with each paragraph in one line, so that any terminal can break it.
+
+    None for a verb with verbs of its own, which brings its help along.
+    """
+    module, _, name = verb.code.partition(":")
+    code = getattr(import_module(module), name)
+    if isinstance(code, App):
+        return None
+    paragraphs = inspect.cleandoc(code.__doc__ or "").split("\n\n")
+    return "\n\n".join(
+        # What is indented below a first line is an example of what to type: it stays as it is.
+        paragraph if "\n    " in paragraph else " ".join(paragraph.split("\n"))
+        for paragraph in paragraphs
+    )
+
+
+def _shown(default: object) -> str | None:
+    """A default as help shows it; switches that are off and empty values say nothing."""
+    return str(default) if default not in (None, "", False) and default != [] else None
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit status; prints every error, raises none.
+
+    Args:
+        argv: the words after the program's name; those of the process if None. A verb returns
+            None (done), or an exit status.
+    """
+    words = sys.argv[1:] if argv is None else list(argv)
+    out = Output("--json" in words)
+    try:
+        _known(words)
+        returned = application(*words[:1])(words, exit_on_error=False, print_error=False)
+    except KeyboardInterrupt:
+        out.note("Interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has left; Python would complain about the rest
+        return PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001  # the last resort: a sentence, never a traceback
+        return _fail(out, _told(words, error))
+    return returned if isinstance(returned, int) and not isinstance(returned, bool) else 0
+
+
+def status_of(error: VitneError) -> int:
+    """The exit status of an error: that of its nearest branch in `STATUSES`, else 70."""
+    for kind in type(error).__mro__:
+        if kind in STATUSES:
+            return STATUSES[kind]
+    return INTERNAL
+
+
+def _known(words: Sequence[str]) -> None:
+    """Refuse a verb that does not exist, without importing the others to say so."""
+    names = [verb.name for verb in VERBS]
+    if words and not words[0].startswith("-") and words[0] not in names:
+        near = difflib.get_close_matches(words[0], names, n=1)
+        hint = f"vitne {near[0]} --help" if near else "vitne --help"
+        raise BadInputError(f"there is no verb {words[0]!r}", hint=hint)
+
+
+def _told(words: Sequence[str], error: Exception) -> VitneError:
+    """Any exception as an error that has a sentence, a code and a next step."""
+    if isinstance(error, VitneError):
+        return error
+    if isinstance(error, CycloptsError):
+        verb = f"{words[0]} " if words and not words[0].startswith("-") else ""
+        return BadInputError(str(error), hint=f"vitne {verb}--help")
+    if isinstance(error, ImportError):
+        return _missing(error)
+    return _fault(error)
+
+
+def _missing(error: ImportError) -> VitneError:
+    """The error of a module that is not there: an extra's package, or a part of Vitne itself."""
+    deepest: BaseException = error
+    cause: BaseException | None = error
+    while cause is not None:
+        package = (getattr(cause, "name", None) or "").partition(".")[0]
+        if package in _SERVER_PACKAGES:
+            return ConfigurationError(
+                f"this needs the package {package}, which is not installed",
+                hint="pip install 'vitne[server]'",
+            )
+        deepest, cause = cause, cause.__cause__
+    return _fault(deepest)
+
+
+def _fault(error: BaseException) -> VitneError:
+    return VitneError(
+        f"unexpected {type(error).__name__}: {error}",
+        hint="VITNE_DEBUG=1 shows where; please report it, without personal data",
+    )
+
+
+def _fail(out: Output, error: VitneError) -> int:
+    """Print an error: sentence, place, next step; with `--json` as a document too."""
+    if debugging():
+        traceback.print_exc()
+    status = status_of(error)
+    if out.as_json:
+        told = {"code": error.code, "message": error.message, "status": status}
+        extra = {
+            "where": error.where,
+            "hint": error.hint,
+            "rule": getattr(error, "rule", ""),
+            "request_id": error.request_id,
+        }
+        out.document({"error": told | {name: value for name, value in extra.items() if value}})
+    out.note(f"error: {error.message}")
+    if error.where:
+        out.note(f"  at: {error.where}")
+    if error.request_id:
+        out.note(f"  request id: {error.request_id} (the server's log tells the cause beside it)")
+    if error.hint:
+        out.note(f"  try: {error.hint}")
+    return status

@@ -1,0 +1,143 @@
+"""What a log has published, over HTTP or in a folder, for verbs that audit it."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from vitne.core.tree.tile import TILE_WIDTH, TileId, parse_path, truncate
+from vitne.errors import BadInputError, DecodeError, UnavailableError
+
+__all__ = ["FolderFiles", "HttpFiles", "open_files"]
+
+_MOST_BYTES = 20 * 1024 * 1024
+"""A bundle of 256 entries of 65,535 bytes, and then some."""
+_TIMEOUT_S = 30
+_LOG = re.compile("(.*)/log/([^/]+)", re.ASCII)
+
+
+class HttpFiles:
+    """Below `https://host/log/<tenant>`.
+
+    Args:
+        url: the prefix.
+        key: API key with the role `read`; `""`: the log is public.
+    """
+
+    def __init__(self, url: str, key: str = "") -> None:
+        self._url = url.rstrip("/")
+        headers = {"user-agent": "vitne"} | ({"authorization": f"Bearer {key}"} if key else {})
+        self._http = httpx.Client(headers=headers, timeout=_TIMEOUT_S, follow_redirects=False)
+
+    def get(self, path: str) -> bytes | None:
+        """See `PublishedFiles`."""
+        body = b""
+        try:
+            with self._http.stream("GET", f"{self._url}/{path}") as answer:
+                if answer.status_code == httpx.codes.NOT_FOUND:
+                    return None
+                if answer.status_code != httpx.codes.OK:
+                    raise UnavailableError(
+                        f"the log answered {answer.status_code}",
+                        where=f"{self._url}/{path}",
+                        hint="a log that is not public needs VITNE_API_KEY",
+                    )
+                for chunk in answer.iter_bytes():
+                    body += chunk
+                    if len(body) > _MOST_BYTES:
+                        raise UnavailableError("the answer is too long", where=path)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            why = str(error) or type(error).__name__
+            raise UnavailableError(f"the log was not reached: {why}", where=self._url) from None
+        return body
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._http.close()
+
+    def push(self, note: str) -> None:
+        """Bring a cosignature of the index log. Raises as `_bring`."""
+        self._bring("cosignatures", note)
+
+    def object(self, note: str) -> None:
+        """Bring an objection to the index log. Raises as `_bring`."""
+        self._bring("objections", note)
+
+    def _bring(self, what: str, note: str) -> None:
+        """Post a note about the index log.
+
+        Raises:
+            BadInputError: the address is not that of a log of a Vitne server.
+            UnavailableError: not reached, or not taken; says what it answered.
+        """
+        found = _LOG.fullmatch(self._url)
+        if found is None:
+            raise BadInputError("expected https://…/log/<tenant>", where=self._url)
+        url = f"{found[1]}/v1/logs/{found[2]}/index/{what}"
+        try:
+            reply = self._http.post(
+                url, content=note.encode(), headers={"content-type": "text/plain"}
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            why = str(error) or type(error).__name__
+            raise UnavailableError(f"the log was not reached: {why}", where=url) from None
+        if reply.is_error:
+            said = reply.text[:300]
+            raise UnavailableError(
+                f"the log did not take it: {reply.status_code} {said}", where=url
+            )
+
+
+class FolderFiles:
+    """A mirrored folder: the same files as the log serves, or a server's `objects/log/<tenant>`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, path: str) -> bytes | None:
+        """See `PublishedFiles`."""
+        found = self._read(path)
+        prefix = "index/" if path.startswith("index/") else ""
+        name = path.removeprefix(prefix)
+        if found is None and name.startswith("tile/"):
+            return self._wider(prefix, name)
+        return found
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            return (self._folder / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise UnavailableError(f"not readable: {error.strerror}", where=path) from None
+
+    def _wider(self, prefix: str, path: str) -> bytes | None:
+        """A narrower partial tile, cut from a wider one: only the newest one may be kept."""
+        tile = parse_path(path)
+        if tile.width == TILE_WIDTH:
+            return None
+        folder = (self._folder / f"{prefix}{path}").parent
+        names = [one.name for one in folder.iterdir()] if folder.is_dir() else []
+        widths = [int(name) for name in names if name.isdecimal()]
+        wider = min((width for width in widths if width > tile.width), default=0)
+        full = TileId(tile.level, tile.index)
+        found = TileId(tile.level, tile.index, wider) if wider else full
+        data = self._read(f"{prefix}{found.path}")
+        try:
+            return None if data is None else truncate(tile, data, tile.width)
+        except DecodeError as error:
+            raise UnavailableError(f"a tile is cut short: {error.message}", where=path) from error
+
+
+def open_files(where: str, key: str) -> HttpFiles | FolderFiles:
+    """A log at an address or in a folder. Raises `BadInputError`."""
+    try:
+        scheme = urlsplit(where).scheme
+    except ValueError:
+        scheme = ""
+    if scheme in {"http", "https"}:
+        return HttpFiles(where, key)
+    if not Path(where).is_dir():
+        raise BadInputError("expected http(s)://…/log/<tenant>, or a folder", where=where)
+    return FolderFiles(Path(where))

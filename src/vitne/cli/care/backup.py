@@ -1,0 +1,58 @@
+"""`vitne backup`: copy a folder as of one moment."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from vitne.cli.base.admin import Place, settings_of
+from vitne.cli.base.output import Json, Output, plain
+from vitne.core.values.times import format_utc
+from vitne.wiring import make_backup
+
+__all__ = ["backup"]
+
+
+def backup(
+    target: Annotated[Path, Parameter(help="An empty folder, or one to be made.")],
+    /,
+    *,
+    keys: Annotated[
+        bool, Parameter(help="With the secret keys. Keep such a backup where few people reach it.")
+    ] = False,
+    place: Place | None = None,
+    json: Json = False,
+) -> None:
+    """Copy everything as of one moment, while the server goes on serving.
+
+    Every tree of the copy is hashed and held against its signed root. What was erased is not in it.
+    Without --keys the copy can be read by nobody who could sign for your logs, nor go on without
+    them: back them up once, apart, and again after each new tenant.
+    """
+    out = Output(json)
+    made = make_backup(settings_of(place), target, with_keys=keys)
+    trees = {
+        log: {"origin": origin, "size": size, "root": root.hex()}
+        for log, (origin, size, root) in made.manifest.trees.items()
+    }
+    machine = {
+        "folder": str(target),
+        "made_at": format_utc(made.manifest.made_us),
+        "keys": made.keys,
+        "objects": made.copied.objects,
+        "bytes": made.copied.bytes,
+        "trees": trees,
+    }
+    out.result(
+        machine,
+        plain(
+            f"Copied {len(trees)} trees and {made.copied.objects:,} objects"
+            f" ({made.copied.bytes:,} bytes) to {target}."
+        ),
+        plain(
+            "The secret keys are in it."
+            if made.keys
+            else "The secret keys are NOT in it: keep a copy of keys/ elsewhere."
+        ),
+        plain(f"Check it:  vitne fsck --folder {target}"),
+    )

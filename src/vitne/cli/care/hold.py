@@ -1,0 +1,77 @@
+"""`vitne hold`: what is neither erased nor expires, however old it gets."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+import msgspec
+from cyclopts import App, Parameter
+
+from vitne.cli.base.client import Client, Purpose, Server
+from vitne.cli.base.output import Json, Output, minute, plain, table
+
+__all__ = ["app"]
+
+app = App(name="hold", help="Legal holds: what matches is neither erased nor expires.")
+
+_COLUMNS = ("id!", "reason", "ref", "set (UTC)!", "released (UTC)!", "what?")
+
+
+@app.command(name="set")
+def set_(  # noqa: PLR0913 - what one can say on the command line
+    where: Annotated[
+        str, Parameter(name="FILTER", help="Filter of the events, now and later.")
+    ] = "",
+    /,
+    *,
+    reason: Annotated[str, Parameter(help="Why, as a code; it stands in the log for good.")],
+    ref: Annotated[str, Parameter(help="The case; it stands in the log for good.")] = "",
+    everything: Annotated[bool, Parameter(negative="", help="Hold all of the log.")] = False,
+    purpose: Purpose = "",
+    server: Server | None = None,
+    json: Json = False,
+) -> None:
+    """Hold what a filter finds. The filter is kept beside the log, never in it.
+
+    For example:
+        vitne hold set target:customer/cus_5 --reason litigation --ref CASE-1
+    """
+    with Client(server or Server(), purpose) as client:
+        wish = {"where": where, "reason": reason, "ref": ref, "everything": everything}
+        body = msgspec.json.encode(wish | {"tenant": client.tenant})
+        page = client.post("/v1/holds", body, "application/json")
+    Output(json).result(
+        page,
+        plain(f"Set {page['id']} on {page['where'] or 'all'} of {page['tenant']}."),
+        plain(f"To end it:  vitne hold release {page['id']}"),
+    )
+
+
+@app.command
+def release(
+    hold_id: Annotated[str, Parameter(help="Id of the hold.")],
+    /,
+    *,
+    purpose: Purpose = "",
+    server: Server | None = None,
+    json: Json = False,
+) -> None:
+    """End a hold. What it kept may be erased and expires again."""
+    with Client(server or Server(), purpose) as client:
+        place = f"/v1/holds/{quote(hold_id, safe='')}/release?tenant={quote(client.tenant)}"
+        page = client.post(place, b"", "application/json")
+    Output(json).result(page, plain(f"{page['id']} ended at {page['released_at']}."))
+
+
+@app.command(name="list")
+def list_(*, purpose: Purpose = "", server: Server | None = None, json: Json = False) -> None:
+    """List all holds of a log, released ones too, oldest first. The look is itself an event."""
+    with Client(server or Server(), purpose) as client:
+        page = client.get("/v1/holds", tenant=client.tenant)
+    rows = [
+        (
+            *(one["id"], one["reason"], one["ref"], minute(one["set_at"])),
+            *(minute(one["released_at"]), one["where"] or "all of the log"),
+        )
+        for one in page["holds"]
+    ]
+    Output(json).result(page, table(f"{len(rows)} holds", _COLUMNS, rows))

@@ -1,0 +1,98 @@
+"""`vitne restore`: hold a backup against what was published since, then let it be served."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from vitne.cli.base.admin import Place, settings_of, shell_user
+from vitne.cli.base.output import Json, Output, plain, table
+from vitne.core.tree.note import MAX_NOTE_BYTES
+from vitne.errors import BadInputError, ConfigurationError
+from vitne.services.access.audit_events import OPERATOR
+from vitne.settings import Settings
+from vitne.wiring import Compared, accept_backup, compare_backup, open_house
+
+__all__ = ["restore"]
+
+_NAMES = ("checkpoint.cosigned", "checkpoint")
+
+
+def restore(
+    folder: Annotated[Path, Parameter(help="The backup, with its keys, where it shall be served.")],
+    /,
+    *,
+    seen: Annotated[
+        list[Path] | None,
+        Parameter(
+            help="A checkpoint that was published: a file, or a folder of which every checkpoint"
+            " is taken (a mirror, a copy of the lost disk). May be repeated."
+        ),
+    ] = None,
+    nothing_newer: Annotated[
+        bool,
+        Parameter(
+            help="Go on although of some logs no checkpoint is at hand. You state that none of a"
+            " later size ever left the server."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Hold a backup against checkpoints published since, and let it be served if none is newer.
+
+    A backup that is older than a checkpoint that anybody holds cannot go on: that would sign a
+    second history. Bring the newest checkpoints from a mirror, from a witness's monitoring page,
+    or from the lost machine's objects/log folder. That it was restored becomes an event.
+    """
+    out = Output(json)
+    settings = settings_of(Place(folder=str(folder)))
+    compared = compare_backup(settings, [note for path in seen or () for note in _notes(path)])
+    if compared.unseen and not nothing_newer:
+        raise ConfigurationError(
+            "no checkpoint was brought of " + ", ".join(compared.unseen),
+            where=str(folder),
+            hint="bring them with --seen; or state with --nothing-newer that none of a later size"
+            " ever left the server",
+        )
+    accept_backup(settings)
+    _tell(settings, compared)
+    rows = sorted(compared.newest.items())
+    out.result(
+        {"folder": str(folder), "newest": compared.newest, "unseen": compared.unseen},
+        table("Held against", ("tree", "newest size seen#"), rows),
+        plain(f"Next:  vitne serve --folder {folder}", "bold green"),
+    )
+
+
+def _notes(path: Path) -> list[tuple[str, str]]:
+    """Where each checkpoint is from, and its text."""
+    if path.is_dir():
+        files = sorted(file for name in _NAMES for file in path.rglob(name) if file.is_file())
+        if not files:
+            raise BadInputError("there is no checkpoint in this folder", where=str(path))
+    else:
+        files = [path]
+    return [(str(file), _read(file)) for file in files]
+
+
+def _read(file: Path) -> str:
+    try:
+        if file.stat().st_size > MAX_NOTE_BYTES:
+            raise BadInputError("this is no checkpoint: too large", where=str(file))
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"not readable: {error}", where=str(file)) from None
+
+
+def _tell(settings: Settings, compared: Compared) -> None:
+    """In the operator's log: who let it be served, and what it was held against."""
+    with open_house(settings, serving=False) as house:
+        if not house.logs.exists(OPERATOR):
+            return
+        house.own.write(
+            OPERATOR,
+            ("audit.backup.restored", "audit"),
+            shell_user(),
+            target=("folder", "backup"),
+            more={"extra": {"unseen": len(compared.unseen), "seen": len(compared.newest)}},
+        )

@@ -1,0 +1,56 @@
+"""`vitne retain`: records whose class has run out expire."""
+
+from typing import Annotated
+
+import msgspec
+from cyclopts import App, Parameter
+
+from vitne.cli.base.client import Client, Purpose, Server
+from vitne.cli.base.output import Json, Output, plain, table
+
+__all__ = ["app"]
+
+app = App(name="retain", help="Let records of some retention classes expire; proofs stay.")
+
+_COLUMNS = ("class!", "days#!", "records#!", "held#!", "below entry#!")
+
+Rules = Annotated[
+    str,
+    Parameter(
+        help="Classes with a comma between; =DAYS keeps one for longer, e.g. access-24m=800."
+    ),
+]
+
+
+@app.command
+def plan(
+    *, rules: Rules, purpose: Purpose = "", server: Server | None = None, json: Json = False
+) -> None:
+    """Say what would expire now; changes nothing."""
+    _ask(rules, purpose, server, Output(json), dry_run=True)
+
+
+@app.command
+def run(
+    *, rules: Rules, purpose: Purpose = "", server: Server | None = None, json: Json = False
+) -> None:
+    """Delete what has run out, in whole sealed segments. Legal holds keep what they cover.
+
+    A server does this every day by itself, in every log, with the setting `retention`.
+    """
+    _ask(rules, purpose, server, Output(json), dry_run=False)
+
+
+def _ask(rules: str, purpose: str, server: Server | None, out: Output, *, dry_run: bool) -> None:
+    with Client(server or Server(), purpose, timeout_s=None) as client:
+        wish = {"rules": rules, "dry_run": dry_run, "tenant": client.tenant}
+        page = client.post("/v1/retention", msgspec.json.encode(wish), "application/json")
+    rows = [
+        (one["retention_class"], one["days"], one["records"], one["held"], one["below"])
+        for one in page["classes"]
+    ]
+    if not rows:
+        out.result(page, plain(f"Nothing of {page['tenant']} has run out."))
+        return
+    word = "would expire" if dry_run else "expired"
+    out.result(page, table(f"What {word} of {page['tenant']}", _COLUMNS, rows))

@@ -1,0 +1,68 @@
+"""`vitne show`: one event whole, checked against its proof as it comes."""
+
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+
+from vitne.cli.base.client import Client, Purpose, Server
+from vitne.cli.base.output import Json, Output, plain
+from vitne.errors import VerificationError
+from vitne.evidence.policy import policy_of_keys
+from vitne.evidence.record import verify as record_proof
+
+__all__ = ["show"]
+
+
+def show(
+    event_id: Annotated[str, Parameter(help="The event's UUID.")],
+    /,
+    *,
+    log_key: Annotated[
+        list[str] | None, Parameter(help="Vkey of the log that you trust.", negative="")
+    ] = None,
+    purpose: Purpose = "",
+    server: Server | None = None,
+    json: Json = False,
+) -> None:
+    """Show one event whole, with what the log added.
+
+    The proof that comes with it is verified here, on this machine. The read is itself an event of
+    the log.
+    """
+    out = Output(json)
+    with Client(server or Server(), purpose) as client:
+        page = client.get(f"/v1/events/{event_id}", tenant=client.tenant)
+    proof = page.get("proof")
+    checked = _check(proof, log_key) if proof else f"no proof yet: {page.get('reason')}"
+    out.result(page | {"checked": checked}, *_lines(page["shown"]), "", plain(checked))
+
+
+def _check(proof: dict[str, Any], log_key: list[str] | None) -> str:
+    """Verify the proof as it was sent; a sentence that says on what trust it holds.
+
+    Raises:
+        VerificationError: it does not hold.
+    """
+    policy = policy_of_keys(log_key) if log_key else None
+    data = msgspec.json.encode(proof, order="sorted")
+    try:
+        head = record_proof.verify(data, policy).head
+    except VerificationError as error:
+        error.hint = "the server or the way to it is not to be trusted; keep this reply"
+        raise
+    trust = "your key" if policy else "the key that the server names"
+    return f"verified: in the tree of {head.size:,} entries of {head.origin}, signed by {trust}"
+
+
+def _lines(shown: dict[str, Any]) -> list[Any]:
+    lines: list[Any] = [
+        plain(f"{shown['id']}   entry {shown['index']:,} of the log {shown['tenant']}", "bold"),
+        plain(f"recorded {shown['recorded_at']}"),
+    ]
+    for title in ("event", "record"):
+        told = msgspec.json.format(msgspec.json.encode(shown.get(title, {})), indent=2).decode()
+        lines += ["", plain(title, "bold"), plain(told, lines=True)]
+    if shown.get("withheld"):
+        lines += ["", plain("withheld from you or erased: " + ", ".join(shown["withheld"]))]
+    return lines

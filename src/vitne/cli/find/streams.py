@@ -1,0 +1,71 @@
+"""`vitne streams`: which numbers lack, who is silent, what came late."""
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from vitne.cli.base.client import Client, Purpose, Server
+from vitne.cli.base.output import Json, Output, minute, plain, table
+
+__all__ = ["streams"]
+
+_COLUMNS = (
+    *("source!", "status!", "last#!", "missing#!", "void#!", "late#!"),
+    *("last seen (UTC)!", "signed!?", "which are missing?", "stream?"),
+)
+_RANGES_SHOWN = 5
+
+
+def streams(
+    *,
+    every: Annotated[
+        bool,
+        Parameter(name="--all", negative="", help="Also those with nothing to explain."),
+    ] = False,
+    purpose: Purpose = "",
+    server: Server | None = None,
+    json: Json = False,
+) -> None:
+    """List gaps, silences and late events, per source and stream. The read is itself an event.
+
+    A missing number was given out by its sender, and neither came nor was declared void. A silent
+    stream has let three of the heartbeats pass that it promised; an abandoned one was given up.
+    """
+    out = Output(json)
+    with Client(server or Server(), purpose) as client:
+        page = client.get("/v1/streams", tenant=client.tenant, troubled=None if every else "true")
+    found = page["streams"]
+    told = (
+        f"{len(found)} streams; over all streams of {page['tenant']}: {page['missing']} missing,"
+        f" {page['voided']} void, {page['late']} late, {page['silent']} silent,"
+        f" {page['abandoned']} abandoned"
+    )
+    out.result(page, lambda: table(told, _COLUMNS, [_row(one) for one in found]), *_calm(found))
+
+
+def _row(one: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        one["source"],
+        one["status"],
+        one["last"],
+        one["missing"],
+        one["voided"],
+        one["late"],
+        minute(one["last_seen"]),
+        one["mode"],
+        _ranges(one),
+        one["name"],
+    )
+
+
+def _ranges(one: dict[str, Any]) -> str:
+    shown = [
+        f"{first}-{last}" if first != last else f"{first}"
+        for first, last in one["missing_ranges"][:_RANGES_SHOWN]
+    ]
+    more = len(one["missing_ranges"]) - len(shown) + one["more_ranges"]
+    return ", ".join(shown) + (f" and {more} more ranges" if more else "")
+
+
+def _calm(found: list[dict[str, Any]]) -> list[Any]:
+    return [] if found else [plain("Nothing to explain. --all lists every stream.")]

@@ -1,0 +1,138 @@
+"""`vitne anchor`: time stamps of checkpoints by outside authorities (RFC 3161)."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from vitne.cli.base.admin import Place, opened
+from vitne.cli.base.app import REFUSED
+from vitne.cli.base.output import Json, Output, plain, table
+from vitne.core.values.times import format_utc
+from vitne.core.values.types import LogId
+from vitne.errors import BadInputError, NotFoundError, VitneError
+from vitne.ports import Stamped
+from vitne.services.trust.time_stamps import Stamp
+from vitne.wiring import House, stamp_reader
+
+__all__ = ["app"]
+
+app = App(name="anchor", help="Have checkpoints time-stamped by outside authorities (RFC 3161).")
+
+Tenant = Annotated[str, Parameter(help="Whose log.")]
+Certificates = Annotated[
+    Path, Parameter(help="PEM file: the authority's root, and what leads to it.")
+]
+Signer = Annotated[
+    str, Parameter(help="Subject that the signing certificate must have, as `CN=…,O=…`.")
+]
+
+
+@app.command
+def now(tenant: Tenant, /, *, place: Place | None = None, json: Json = False) -> None:
+    """Have the newest checkpoint of a log stamped, whatever the age of its last stamp."""
+    out = Output(json)
+    with opened(place) as house:
+        done = house.anchor.stamp_now(_log(house, tenant))
+        rows = [_row(one, house.anchor.tell(one)) for one in done.stamps]
+    lines = [plain(f"No stamp: {why} [{name}]", "bold red") for name, why in done.failed.items()]
+    out.result({"stamps": rows, "failed": done.failed}, _listed(rows), *lines)
+
+
+@app.command(name="list")
+def list_(tenant: Tenant, /, *, place: Place | None = None, json: Json = False) -> None:
+    """List the stamps of a log, on their own word: nothing is verified."""
+    out = Output(json)
+    with opened(place) as house:
+        found = house.anchor.stamps(_log(house, tenant))
+        rows = [_row(one, house.anchor.tell(one)) for one in found]
+    out.result({"stamps": rows}, _listed(rows))
+
+
+@app.command
+def verify(
+    tenant: Tenant,
+    /,
+    *,
+    certificates: Certificates,
+    signer: Signer = "",
+    place: Place | None = None,
+    json: Json = False,
+) -> int:
+    """Verify every stamp of a log; exit status 1 if one does not hold."""
+    out = Output(json)
+    trusted = _read(certificates)
+    with opened(place) as house:
+        found = house.anchor.stamps(_log(house, tenant))
+        rows = [_verified(house, one, trusted, signer) for one in found]
+    bad = sum(1 for row in rows if row["error"])
+    end = (
+        plain(f"{bad} of {len(rows)} stamps do not hold.", "bold red")
+        if bad
+        else plain(f"{len(rows)} stamps hold.", "bold green")
+    )
+    out.result({"stamps": rows, "bad": bad}, _listed(rows), end)
+    return REFUSED if bad else 0
+
+
+@app.command
+def check(
+    token: Annotated[Path, Parameter(help="The time stamp, a .tsr file.")],
+    checkpoint: Annotated[Path, Parameter(help="The signed note that was stamped.")],
+    /,
+    *,
+    certificates: Certificates,
+    signer: Signer = "",
+    json: Json = False,
+) -> None:
+    """Check one stamp against a checkpoint, with files alone."""
+    out = Output(json)
+    found = stamp_reader().check(_read(token), _read(checkpoint), _read(certificates), signer)
+    out.result(
+        _told(found),
+        plain(f"The checkpoint existed at {format_utc(found.at_us)}.", "bold green"),
+        plain(f"On the word of {found.signer or 'the given certificate'}; serial {found.serial}."),
+    )
+
+
+def _log(house: House, tenant: str) -> LogId:
+    log = LogId(tenant)
+    if not house.logs.exists(log):
+        raise NotFoundError("there is no such tenant", where=tenant, hint="vitne tenant list")
+    return log
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"not readable: {error.strerror}", where=str(path)) from None
+
+
+def _told(found: Stamped) -> dict[str, Any]:
+    return {
+        "stamped_at": format_utc(found.at_us),
+        "accuracy_us": found.accuracy_us,
+        "signer": found.signer,
+        "serial": str(found.serial),
+    }
+
+
+def _row(stamp: Stamp, found: Stamped) -> dict[str, Any]:
+    return {"size": stamp.size, "key": stamp.key, "error": "", **_told(found)}
+
+
+def _verified(house: House, stamp: Stamp, trusted: bytes, signer: str) -> dict[str, Any]:
+    try:
+        return _row(stamp, house.anchor.check(stamp, trusted, signer))
+    except VitneError as error:
+        return {"size": stamp.size, "key": stamp.key, "error": f"{error.code}: {error.message}"}
+
+
+def _listed(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - what `Output.result` takes
+    columns = ("tree size#", "stamped at (UTC)!", "by", "object")
+    cells = [
+        (row["size"], row.get("stamped_at", row["error"]), row.get("signer", ""), row["key"])
+        for row in rows
+    ]
+    return table(f"{len(rows)} stamps", columns, cells)

@@ -1,0 +1,327 @@
+"""`vitne audit-index`: recompute an index log from its entries, and cosign it."""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+
+from vitne.cli.base.app import REFUSED
+from vitne.cli.base.output import Json, Output, plain
+from vitne.cli.base.published_files import FolderFiles, HttpFiles, open_files
+from vitne.cli.base.signing_keys import read_policy, read_signer
+from vitne.core.tree.note import Signer
+from vitne.core.tree.objection import Objection
+from vitne.core.tree.signature import COSIGNATURE, ED25519
+from vitne.core.values.times import format_utc
+from vitne.errors import (
+    BadInputError,
+    ConfigurationError,
+    StorageError,
+    UnavailableError,
+    VerificationError,
+)
+from vitne.evidence.audit import fraud
+from vitne.evidence.audit.index_audit import AUDIT_RULES, AuditState
+from vitne.evidence.bundle import document as bundle_document
+from vitne.evidence.policy import Policy, policy_of_keys
+from vitne.services.trust.audit_index import Audited, audit_once, find_fraud
+
+__all__ = ["audit_index"]
+
+_STATE_BYTES_MAX = 1 << 30
+
+
+def audit_index(  # noqa: PLR0913 - what an auditor may say
+    where: Annotated[
+        str, Parameter(help="The log: https://…/log/<tenant>, or a mirrored folder.")
+    ] = "",
+    /,
+    *,
+    policy: Annotated[
+        Path | None, Parameter(help="C2SP policy of the log: its key, witnesses, quorum.")
+    ] = None,
+    index_policy: Annotated[
+        Path | None, Parameter(help="Policy with the key of its index log; else the log names it.")
+    ] = None,
+    log: Annotated[
+        list[str] | None, Parameter(help="Vkey to trust, in place of a policy.", negative="")
+    ] = None,
+    key: Annotated[
+        Path | None, Parameter(help="Your key (`vitne witness key`): cosign, and tell the log.")
+    ] = None,
+    state: Annotated[
+        Path | None, Parameter(help="Folder that remembers what was audited: next time goes on.")
+    ] = None,
+    follow: Annotated[
+        int, Parameter(help="Audit again so many seconds after each time; 0: once.")
+    ] = 0,
+    report: Annotated[Path | None, Parameter(help="File for what is wrong; JSON.")] = None,
+    bundle: Annotated[
+        Path | None, Parameter(help="Look whether this bundle hides an entry of the log.")
+    ] = None,
+    proof: Annotated[
+        Path | None, Parameter(help="File for the fraud proof that --bundle may find.")
+    ] = None,
+    check_proof: Annotated[
+        Path | None, Parameter(help="Check a fraud proof, offline; nothing else is done.")
+    ] = None,
+    api_key: Annotated[
+        str, Parameter(help="For a log that is not public; else VITNE_API_KEY.")
+    ] = "",
+    json: Json = False,
+) -> int:
+    """Recompute an index log from the entries of its log, and cosign it if nothing is wrong.
+
+    Needs no key of the log. Exit status 1 if the log or its index contradicts itself: the report
+    names the record and the rule. docs/howto/audit-the-index.md says more.
+    """
+    out = Output(json)
+    trusted, index = _policies(policy, index_policy, log or [])
+    if check_proof is not None:
+        return _check(out, check_proof, trusted, index)
+    if not where:
+        raise BadInputError("no log is named", hint="vitne audit-index https://…/log/<tenant>")
+    files = open_files(where, api_key or os.environ.get("VITNE_API_KEY", ""))
+    if bundle is not None:
+        return _search(out, files, trusted, bundle, proof)
+    signer = _signer(key)
+    auditor = _Auditor(out, files, trusted, index, signer, state)
+    while True:
+        try:
+            auditor.run()
+        except VerificationError as error:
+            auditor.object(error)
+            return _failed(out, error, where, report)
+        except UnavailableError as error:
+            if not follow:
+                raise
+            out.note(f"{error.code}: {error}; trying again")
+        if not follow:
+            return 0
+        time.sleep(follow)
+
+
+class _Auditor:
+    """Audits again and again, with what it remembers."""
+
+    def __init__(
+        self,
+        out: Output,
+        files: HttpFiles | FolderFiles,
+        policy: Policy,
+        index: Policy | None,
+        signer: Signer | None,
+        folder: Path | None,
+    ) -> None:
+        self._out = out
+        self._files = files
+        self._policy = policy
+        self._index = index
+        self._signer = signer
+        self._path = None if folder is None else folder / _name(policy)
+        self._state = _load(self._path)
+
+    def run(self) -> None:
+        """One audit; what it verified is remembered before it is cosigned."""
+        # A state that was changed in part is never used again: it is read anew.
+        state = AuditState.decode(self._state) if self._state else None
+        keys = self._index.logs if self._index else ()
+        with self._out.progress("recomputing records") as advance:
+            found, after = audit_once(
+                self._files, self._policy, keys, state, lambda _done, _all: advance(1)
+            )
+        self._state = after.encode()
+        _save(self._path, self._state)
+        line = self._cosign(found)
+        self._out.result(_told(found, line), *_lines(found, line))
+
+    def _cosign(self, found: Audited) -> str:
+        if self._signer is None or found.index is None:
+            return ""
+        line = self._signer.sign(found.index.text(), time.time_ns() // 1_000_000_000)
+        if isinstance(self._files, HttpFiles):
+            self._files.push(found.index_note + line)
+        return line
+
+    def object(self, error: VerificationError) -> None:
+        """Tell the log what is wrong, signed, so that its answers name it."""
+        files, signer = self._files, self._signer
+        if not isinstance(files, HttpFiles) or signer is None or error.rule not in AUDIT_RULES:
+            return
+        if signer.kind != COSIGNATURE:
+            self._out.note("the log is not told: that needs a key of type 0x04")
+            return
+        try:
+            origin = (files.get("checkpoint") or b"").decode("utf-8", "replace").partition("\n")[0]
+            if not self._policy.log(origin):
+                return
+            text = Objection(f"{origin}/index", error.rule, error.where, error.message).text()
+            files.object(f"{text}\n{signer.sign(text, time.time_ns() // 1_000_000_000)}")
+        except (BadInputError, UnavailableError) as refused:
+            self._out.note(f"the log is not told: {refused}")
+            return
+        self._out.note("The log was told: its answers name this objection.")
+
+
+def _policies(
+    policy: Path | None, index_policy: Path | None, vkeys: list[str]
+) -> tuple[Policy, Policy | None]:
+    """Whose word counts. One file may hold the keys of both trees if it asks for no witness."""
+    if policy is None and not vkeys:
+        raise ConfigurationError(
+            "whose key is that of the log?", hint="give --policy FILE or --log VKEY"
+        )
+    found = policy_of_keys(vkeys) if policy is None else read_policy(policy)
+    if index_policy is not None:
+        return found, read_policy(index_policy)
+    own = [key.vkey for key in found.logs if key.name.endswith("/index")]
+    return found, policy_of_keys(own) if own else None
+
+
+def _signer(path: Path | None) -> Signer | None:
+    if path is None:
+        return None
+    signer = read_signer(path)
+    if signer.kind == ED25519:
+        raise ConfigurationError(
+            "an auditor signs with a key of type 0x04 or 0x06",
+            where=str(path),
+            hint="vitne witness key NAME --out FILE makes one",
+        )
+    return signer
+
+
+def _name(policy: Policy) -> str:
+    """One file for each log that is trusted: states of two logs never mix."""
+    names = "\n".join(sorted(key.name for key in policy.logs))
+    return f"{hashlib.sha256(names.encode()).hexdigest()[:16]}.audit"
+
+
+def _load(path: Path | None) -> bytes:
+    if path is None or not path.exists():
+        return b""
+    if path.stat().st_size > _STATE_BYTES_MAX:
+        raise ConfigurationError("this is no state of an audit", where=str(path))
+    return path.read_bytes()
+
+
+def _save(path: Path | None, data: bytes) -> None:
+    """Replace the file, durably: an auditor that forgets could cosign two histories."""
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise StorageError(f"a file cannot be written: {error.strerror}", where=str(path)) from None
+
+
+def _told(found: Audited, line: str) -> dict[str, Any]:
+    return {
+        "origin": found.log.origin,
+        "log_size": found.log.size,
+        "records": found.records,
+        "new": found.new,
+        "waiting": found.waiting,
+        "index_size": found.index.size if found.index else None,
+        "cosignature": line,
+    }
+
+
+def _lines(found: Audited, line: str) -> list[Any]:
+    lines = [
+        plain(
+            f"{found.records:,} records of {found.log.origin} recomputed ({found.new:,} new), under"
+            f" a head of {found.log.size:,} entries: nothing is wrong.",
+            "bold green",
+        )
+    ]
+    if found.waiting:
+        lines.append(plain(f"{found.waiting:,} records wait for a cosigned head of the log."))
+    if line:
+        lines.append(plain(line, lines=True))
+    return lines
+
+
+def _failed(out: Output, error: VerificationError, where: str, report: Path | None) -> int:
+    """Tell what is wrong; keep it in a file."""
+    told = {
+        "log": where,
+        "rule": error.rule,
+        "where": error.where,
+        "message": error.message,
+        "found_at": format_utc(time.time_ns() // 1000),
+    }
+    if report is not None:
+        report.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
+    out.result(
+        {"error": told},
+        plain(f"Wrong: {error.message} [{error.where}, rule {error.rule}]", "bold red"),
+        plain("Keep the log's files as they are: docs/howto/audit-the-index.md says why."),
+    )
+    return REFUSED
+
+
+def _search(
+    out: Output,
+    files: HttpFiles | FolderFiles,
+    policy: Policy,
+    path: Path,
+    proof: Path | None,
+) -> int:
+    """Whether the gap leaves of a bundle hide an entry; the proof of it as a file."""
+    found = find_fraud(files, policy, bundle_document.read(_read(path)))
+    if found is None:
+        out.result({"fraud": False}, plain("The bundle hides no entry of the log.", "bold green"))
+        return 0
+    if proof is not None:
+        proof.write_bytes(found)
+    out.result(
+        {"fraud": True, "proof": str(proof) if proof else None},
+        plain("The bundle hides an entry of the log: its index is false.", "bold red"),
+    )
+    return REFUSED
+
+
+def _check(out: Output, path: Path, policy: Policy, index: Policy | None) -> int:
+    """Check a fraud proof; exit status 1 means that it does not hold, as in `vitne verify`."""
+    found = fraud.verify(_read(path), policy, index)
+    record = found.record
+    out.result(
+        {
+            "origin": found.log.origin,
+            "entry": found.entry,
+            "key": found.key.hex(),
+            "record": found.position,
+            "range": [record.start, record.end],
+            "kind": found.kind,
+        },
+        plain(
+            f"Proven: the index log of {found.log.origin} is false. Record {found.position} over"
+            f" [{record.start}, {record.end}) hides entry {found.entry} ({found.kind}).",
+            "bold red",
+        ),
+    )
+    return 0
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(bundle_document.MAX_BYTES + 1)
+    except OSError as error:
+        raise BadInputError(f"not readable: {error.strerror}", where=str(path)) from None

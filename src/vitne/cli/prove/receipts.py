@@ -1,0 +1,279 @@
+"""`vitne receipts check`: does the log keep what it promised?
+
+Exit statuses: 0 every receipt holds, or is too young to say; 1 one does not, and the evidence is
+written; 3 there are no receipts; the others as everywhere.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import App, Parameter
+
+from vitne.cli.base.client import Client, Server
+from vitne.cli.base.output import Json, Output, plain, table
+from vitne.core.entry.receipt import Receipt, receipt_name
+from vitne.core.tree.note import Verifier, open_checkpoint, parse_note
+from vitne.core.tree.tile import parse_path
+from vitne.core.tree.tile_reader import TileReader
+from vitne.errors import BadInputError, DecodeError, NotFoundError
+from vitne.evidence.audit.receipt_check import Checked, Head, check_receipt
+from vitne.sdk.options import default_spool_dir
+
+__all__ = ["app"]
+
+app = App(name="receipts", help="The receipts that the SDK keeps, held against the log.")
+
+_US = 1_000_000
+_MAX_BYTES = 256 * 1024 * 1024
+_BROKEN = 1
+
+
+class _Source:
+    """Where the log of one tenant is read from."""
+
+    def __init__(self, checkpoint: str, at_us: int, tile: Callable[[str], bytes | None]) -> None:
+        self.checkpoint = checkpoint
+        self.at_us = at_us
+        self.tile = tile
+
+
+@app.command
+def check(  # noqa: PLR0913  # the options of a verb
+    *,
+    receipts: Annotated[
+        list[Path] | None,
+        Parameter(
+            help="File of receipts (receipts.jsonl of the SDK); else all in the spool folder.",
+            negative="",
+        ),
+    ] = None,
+    mirror: Annotated[
+        Path | None,
+        Parameter(help="Read the log from this folder instead of a server: a mirror, a backup."),
+    ] = None,
+    log_key: Annotated[
+        list[str] | None,
+        Parameter(help="Vkey of the log that you trust; else the server names it.", negative=""),
+    ] = None,
+    receipt_key: Annotated[
+        list[str] | None,
+        Parameter(help="Vkey of its receipts; else the server names it.", negative=""),
+    ] = None,
+    max_delay: Annotated[
+        int, Parameter(help="Seconds within which the log promises to publish.")
+    ] = 60,
+    evidence: Annotated[
+        Path, Parameter(help="Folder for what is broken: one file a receipt.")
+    ] = Path(),
+    server: Server | None = None,
+    json: Json = False,
+) -> int:
+    """Hold every receipt against the published log.
+
+    Checked are the signature of each receipt and of the checkpoint, that the promised entries
+    stand at their indices in its tree, and that none is missing which is older than the delay.
+
+    For example:
+        vitne receipts check --url https://audit.example --log-key "$LOG" --receipt-key "$RECEIPT"
+        vitne receipts check --mirror ./mirror --log-key "$LOG" --receipt-key "$RECEIPT"
+    """
+    out = Output(json)
+    by_origin = _by_origin(_notes(receipts))
+    keys = _Keys(log_key or [], receipt_key or [])
+    found: list[tuple[Checked, Head]] = []
+    if mirror is not None:
+        for origin, notes in by_origin.items():
+            found += _check_log(origin, notes, _mirrored(mirror, origin), keys, max_delay)
+    else:
+        with Client(server or Server()) as client:
+            keys.ask = lambda: client.get("/v1/tenants")["tenants"]
+            for origin, notes in by_origin.items():
+                found += _check_log(origin, notes, _served(client, origin), keys, max_delay)
+    return _tell(out, found, evidence, named_by_server=keys.asked)
+
+
+# ---------------------------------------------------------------- receipts
+
+
+def _notes(files: list[Path] | None) -> Iterator[str]:
+    """The receipts of the files, each once.
+
+    Raises:
+        NotFoundError: there is no file, or none in it.
+        BadInputError: a line is no receipt that the SDK kept.
+    """
+    paths = files or sorted(default_spool_dir().glob("*/receipts.jsonl*"))
+    paths = [path for path in paths if path.suffix != ".lock"]
+    seen: set[str] = set()
+    for path in paths:
+        try:
+            if path.stat().st_size > _MAX_BYTES:
+                raise BadInputError(f"more than {_MAX_BYTES} bytes", where=str(path))
+            data = path.read_bytes()
+        except OSError as error:
+            raise NotFoundError(
+                f"cannot read receipts: {error.strerror}", where=str(path)
+            ) from None
+        for number, line in enumerate(data.split(b"\n"), 1):
+            if not line.strip():
+                continue
+            try:
+                kept = msgspec.json.decode(line, type=dict[str, Any])
+                note = kept["receipt"]
+            except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, KeyError):
+                continue  # half a line of a killed process
+            if not isinstance(note, str):
+                raise BadInputError("a receipt that is no text", where=f"{path}:{number}")
+            if note not in seen:
+                seen.add(note)
+                yield note
+    if not seen:
+        raise NotFoundError(
+            "there are no receipts", where=str(default_spool_dir()), hint="name a file: --receipts"
+        )
+
+
+def _by_origin(notes: Iterable[str]) -> dict[str, list[str]]:
+    """Receipts by the log that they say they are of."""
+    found: dict[str, list[str]] = {}
+    for note in notes:
+        try:
+            origin = Receipt.parse(parse_note(note)[0]).origin
+        except DecodeError as error:
+            raise BadInputError(f"no receipt: {error.message}", where=note[:60]) from None
+        found.setdefault(origin, []).append(note)
+    return found
+
+
+# ---------------------------------------------------------------- logs
+
+
+class _Keys:
+    """The verifier keys: given, or else named by the server."""
+
+    def __init__(self, log_keys: list[str], receipt_keys: list[str]) -> None:
+        try:
+            given = [Verifier(vkey) for vkey in (*log_keys, *receipt_keys)]
+        except DecodeError as error:
+            raise BadInputError(f"no verifier key: {error.message}") from None
+        self._by_name = {verifier.name: verifier for verifier in given}
+        self.ask: Callable[[], list[dict[str, Any]]] | None = None
+        self.asked = False
+
+    def of(self, name: str) -> Verifier:
+        """The key that signs under a name. Raises `BadInputError` if nobody names it."""
+        if name not in self._by_name and self.ask is not None and not self.asked:
+            self.asked = True
+            for tenant in self.ask():
+                for vkey in (tenant["log"]["log_key"], tenant["log"]["receipt_key"]):
+                    verifier = Verifier(vkey)
+                    self._by_name.setdefault(verifier.name, verifier)
+        found = self._by_name.get(name)
+        if found is None:
+            raise BadInputError(
+                "no key is given to check this with", where=name, hint="--log-key, --receipt-key"
+            )
+        return found
+
+
+def _served(client: Client, origin: str) -> _Source:
+    """The log as a server has published it."""
+    tenant = origin.rpartition("/")[2]
+    checkpoint = client.data(f"/log/{tenant}/checkpoint").decode("utf-8", "replace")
+
+    def tile(path: str) -> bytes | None:
+        try:
+            return client.data(f"/log/{tenant}/{path}")
+        except NotFoundError:
+            return None
+
+    return _Source(checkpoint, time.time_ns() // 1000, tile)
+
+
+def _mirrored(folder: Path, origin: str) -> _Source:
+    """The log as it lies in a folder, as of the time of its checkpoint's file."""
+    tenant = origin.rpartition("/")[2]
+    places = [folder, folder / tenant, folder / "log" / tenant, folder / "objects/log" / tenant]
+    for place in places:
+        path = place / "checkpoint"
+        if path.is_file() and path.read_text("utf-8", "replace").startswith(f"{origin}\n"):
+            break
+    else:
+        raise NotFoundError(f"the folder holds no log {origin}", where=str(folder))
+
+    def tile(name: str) -> bytes | None:
+        parse_path(name)
+        file = place / name
+        return file.read_bytes() if file.is_file() else None
+
+    at_us = path.stat().st_mtime_ns // 1000
+    return _Source(path.read_text("utf-8", "replace"), at_us, tile)
+
+
+def _check_log(
+    origin: str, notes: list[str], source: _Source, keys: _Keys, max_delay_s: int
+) -> list[tuple[Checked, Head]]:
+    """All receipts of one log, by index. Raises `VerificationError` for a bad checkpoint."""
+    checkpoint, _ = open_checkpoint(source.checkpoint, keys.of(origin))
+    head = Head(checkpoint, source.checkpoint, source.at_us)
+    tiles = TileReader(source.tile, checkpoint.size)
+    verifier = keys.of(receipt_name(origin))
+    found = [
+        check_receipt(note, verifier, head, tiles, max_delay_s * _US)
+        for note in sorted(notes, key=lambda note: Receipt.parse(parse_note(note)[0]).first)
+    ]
+    return [(one, head) for one in found]
+
+
+# ---------------------------------------------------------------- telling
+
+
+def _tell(
+    out: Output, found: list[tuple[Checked, Head]], folder: Path, *, named_by_server: bool
+) -> int:
+    counts = Counter(one.status for one, _ in found)
+    broken = [(one, head) for one, head in found if one.status == "broken"]
+    files = [_write(folder, one, head) for one, head in broken]
+    trust = "the key that the server names" if named_by_server else "your keys"
+    machine = {
+        "held": counts["held"],
+        "waits": counts["waits"],
+        "broken": [
+            {"code": one.code, "text": one.text, "origin": one.origin, "evidence": str(file)}
+            for (one, _), file in zip(broken, files, strict=True)
+        ],
+        "trust": trust,
+    }
+    told = (
+        f"{counts['held']} receipts hold, {counts['waits']} are too young to say,"
+        f" {len(broken)} are broken; checked with {trust}."
+    )
+    rows = [
+        (one.code, one.origin, one.text, file) for (one, _), file in zip(broken, files, strict=True)
+    ]
+    people: list[Any] = [plain(told)]
+    if rows:
+        columns = ("what!", "log!?", "why", "evidence!")
+        people.append(lambda: table(f"{len(rows)} broken promises", columns, rows))
+    out.result(machine, *people)
+    return _BROKEN if broken else 0
+
+
+def _write(folder: Path, one: Checked, head: Head) -> Path:
+    """Keep the evidence under a name that says which receipt."""
+    tenant = one.origin.rpartition("/")[2] or "unreadable"
+    base = f"receipt-{tenant}-{one.first}-{one.code}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(10_000):
+        path = folder / (f"{base}.json" if not number else f"{base}-{number}.json")
+        try:
+            with path.open("xb") as file:
+                file.write(one.evidence(head))
+        except FileExistsError:
+            continue
+        return path
+    raise BadInputError("too many files of evidence", where=str(folder))

@@ -1,0 +1,215 @@
+"""`vitne verify`: check a proof without a server, a network or the extra `server`."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from vitne.cli.base.output import Json, Output, plain
+from vitne.cli.prove.verifier_page import write_page
+from vitne.cli.prove.verify_bundle import index_keys, verify_bundle
+from vitne.core.values.times import format_utc
+from vitne.errors import BadInputError, VerificationError
+from vitne.evidence import policy
+from vitne.evidence.bundle import verify as bundle
+from vitne.evidence.policy import Policy, parse_policy
+from vitne.evidence.record import sentences as claims
+from vitne.evidence.record import tlog_proof
+from vitne.evidence.record import verify as record_proof
+from vitne.evidence.record.sentences import Claims
+from vitne.evidence.record.tlog_proof import VerifiedEntry
+from vitne.evidence.record.verify import Verified
+
+__all__ = ["verify"]
+
+_MAX_FILE_BYTES = 64 << 20
+
+
+def verify(  # noqa: PLR0913  # one option for each thing that a verifier may have
+    file: Annotated[Path | None, Parameter(help="A bundle, a record proof or .tlog-proof.")] = None,
+    /,
+    *,
+    key: Annotated[
+        list[str] | None, Parameter(help="Vkey of the log that you trust.", negative="")
+    ] = None,
+    key_file: Annotated[
+        Path | None, Parameter(help="File with such a key, one a line.", negative="")
+    ] = None,
+    policy: Annotated[
+        Path | None, Parameter(help="C2SP tlog-policy: logs, witnesses, quorum.", negative="")
+    ] = None,
+    index_policy: Annotated[
+        Path | None, Parameter(help="The same for the index log of a bundle.", negative="")
+    ] = None,
+    index_key: Annotated[
+        list[str] | None,
+        Parameter(help="EPOCH:HEX or EPOCH:@FILE, an index key for a bundle.", negative=""),
+    ] = None,
+    entry: Annotated[
+        Path | None, Parameter(help="The entry of a .tlog-proof that carries none.", negative="")
+    ] = None,
+    html: Annotated[
+        Path | None, Parameter(help="Write the verifier for browsers here.", negative="")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check an answer or a record, offline: that it follows from the log, unchanged.
+
+    Prints what is proved, on whose word, what was withheld, and what is not proved. Without --key,
+    --key-file or --policy the key in the file itself is used: then the proof is only as good as the
+    file's origin.
+
+    Exit status 0 if every rule holds, whatever a bundle's verdict is: proved, disproved or
+    undecidable. Exit status 1 if a rule fails; its name is told, and there is no verdict.
+
+    With --html and no FILE it writes a second verifier, one HTML file that needs no network, for
+    people who have no Python.
+    """
+    out = Output(json)
+    if html is not None and file is None:
+        write_page(out, html)
+        return
+    if file is None or html is not None:
+        raise BadInputError("give either a file to verify or --html")
+    data = _bytes(file)
+    trusted = _policy(key or [], key_file, policy)
+    try:
+        if tlog_proof.is_tlog_proof(data):
+            _tell_entry(out, _verified_entry(data, trusted, entry))
+        elif bundle.is_bundle(data) or (file.suffix == ".vitne" and not _is_record(data)):
+            of_index = None if index_policy is None else parse_policy(_text(index_policy))
+            verify_bundle(out, data, trusted, of_index, _index_keys(index_key or []))
+        else:
+            _tell_record(out, record_proof.verify(data, trusted))
+    except VerificationError as error:
+        error.message = f"NOT verified, rule {error.rule} fails: {error.message}"
+        error.hint = error.hint or "the file was changed, or is no proof of this kind"
+        raise
+
+
+def _is_record(data: bytes) -> bool:
+    return data.startswith(b'{"checkpoint":')
+
+
+def _index_keys(texts: list[str]) -> dict[int, bytes]:
+    """Keys from the command line, which other users see, or from files that are named there."""
+    found = []
+    for text in texts:
+        epoch, colon, key = text.partition(":")
+        found.append(
+            f"{epoch}:{_text(Path(key[1:])).strip()}" if colon and key[:1] == "@" else text
+        )
+    return index_keys(found)
+
+
+def _verified_entry(data: bytes, trusted: Policy | None, entry: Path | None) -> VerifiedEntry:
+    if trusted is None:
+        raise BadInputError(
+            "a .tlog-proof names no key", hint="give the log's key with --key or --policy"
+        )
+    return tlog_proof.verify(data, trusted, None if entry is None else _bytes(entry))
+
+
+def _policy(keys: list[str], key_file: Path | None, policy_file: Path | None) -> Policy | None:
+    if key_file is not None:
+        keys = keys + [line for line in _text(key_file).split("\n") if line.strip()]
+    if policy_file is not None:
+        if keys:
+            raise BadInputError("give keys or a policy, not both")
+        return parse_policy(_text(policy_file))
+    return policy.policy_of_keys([line.strip() for line in keys]) if keys else None
+
+
+def _tell_record(out: Output, found: Verified) -> None:
+    told = claims.claims_of_record(found, time.time_ns() // 1000)
+    event = found.event()
+    machine = {
+        "verified": True,
+        "origin": found.head.origin,
+        "index": found.index,
+        "size": found.head.size,
+        "root": found.head.root,
+        "recorded_at": format_utc(found.recorded_us),
+        "occurred_at": format_utc(found.occurred_us),
+        "stream": {"id": found.stream_id.hex(), "seq": found.stream_seq},
+        "key": found.head.key,
+        "trust": found.head.trust,
+        "cosigned": found.head.cosigned,
+        "withheld": found.withheld,
+        "erased": found.erased,
+        "event": event,
+        "record": found.record(),
+        "claims": told,
+    }
+    out.result(machine, *_lines(told, _facts(found, event)))
+
+
+def _tell_entry(out: Output, found: VerifiedEntry) -> None:
+    told = claims.claims_of_entry(found)
+    machine = {
+        "verified": True,
+        "origin": found.head.origin,
+        "index": found.index,
+        "size": found.head.size,
+        "root": found.head.root,
+        "entry": found.entry,
+        "key": found.head.key,
+        "trust": found.head.trust,
+        "cosigned": found.head.cosigned,
+        "claims": told,
+    }
+    out.result(machine, *_lines(told, []))
+
+
+def _facts(found: Verified, event: dict[str, Any]) -> list[tuple[str, object]]:
+    """What people look for first; an opened event may lack any of it."""
+    actor, outcome = _dict(event.get("actor")), _dict(event.get("outcome"))
+    raw = event.get("targets")
+    targets = [_dict(one) for one in raw] if isinstance(raw, list) else []
+    facts = [
+        ("event", event.get("type")),
+        ("id", event.get("id")),
+        ("actor", " ".join(str(actor[n]) for n in ("id", "name") if n in actor)),
+        ("targets", ", ".join(f"{one.get('type')}/{one.get('id')}" for one in targets)),
+        ("outcome", " ".join(str(outcome[n]) for n in ("result", "code") if n in outcome)),
+        ("happened", f"{format_utc(found.occurred_us)}  (says the sender)"),
+        ("recorded", f"{format_utc(found.recorded_us)}  (says the log)"),
+        ("stream", f"{found.stream_id.hex()} number {found.stream_seq:,}"),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _lines(told: Claims, facts: list[tuple[str, object]]) -> list[Any]:
+    lines: list[Any] = [plain(told.headline, "bold green")]
+    if facts:
+        lines += ["", *(plain(f"  {name:<9} {value}") for name, value in facts)]
+    for title, sentences in (
+        ("Proved", told.proved),
+        ("On whose word", told.trust),
+        ("Withheld", told.withheld),
+        ("Not proved", told.not_proved),
+    ):
+        if sentences:
+            lines += ["", plain(title, "bold"), *(plain(f"  - {text}") for text in sentences)]
+    return lines
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        if file.stat().st_size > _MAX_FILE_BYTES:
+            raise BadInputError("the file is too large for a proof", where=str(file))
+        return file.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"cannot read the file: {error.strerror}", where=str(file)) from error
+
+
+def _text(file: Path) -> str:
+    try:
+        return _bytes(file).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInputError("the file is not UTF-8", where=str(file)) from error

@@ -1,0 +1,161 @@
+"""`vitne witness serve` and `vitne witness forks`: what needs the extra `server`."""
+
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+from msgspec import Struct
+
+from vitne.api.log.witness import WitnessDoor
+from vitne.api.server.program_log import LOG, start_log
+from vitne.api.server.server import bounds_of, listen, tell_systemd
+from vitne.api.server.server import serve as run
+from vitne.cli.base.app import REFUSED
+from vitne.cli.base.output import Json, Output, plain, table
+from vitne.cli.base.signing_keys import read_policy, read_signer, read_text
+from vitne.core.values.times import format_utc
+from vitne.errors import ConfigurationError
+from vitne.ports import KeptFork
+from vitne.settings import Settings
+from vitne.wiring.witness import open_forks, open_witness
+
+__all__ = ["WitnessConfig", "forks", "serve"]
+
+_CONFIG_BYTES_MAX = 1 << 20
+_WORKERS = 4
+
+Config = Annotated[Path | None, Parameter(help="TOML file; other options go before it.")]
+Database = Annotated[Path | None, Parameter(help="What it remembers; witness.db.")]
+
+
+class WitnessConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The file of `vitne witness serve`; paths are seen from its folder."""
+
+    key: str = ""
+    """File with the private key of type 0x04, as `vitne witness key` makes it."""
+    mldsa_key: str = ""
+    """File with a second one, of type 0x06; `""`: none."""
+    policy: str = ""
+    """C2SP tlog-policy; its `log` lines are followed, its other lines are not used."""
+    logs: tuple[str, ...] = ()
+    """Vkeys of further logs."""
+    database: str = "witness.db"
+    host: str = "127.0.0.1"
+    port: int = 8471
+
+
+def serve(  # noqa: PLR0913 - as many options as the file has members
+    *,
+    config: Config = None,
+    key: Annotated[Path | None, Parameter(help="Its key, made by `vitne witness key`.")] = None,
+    mldsa_key: Annotated[Path | None, Parameter(help="A second key, of type 0x06.")] = None,
+    log: Annotated[
+        list[str] | None, Parameter(help="Vkey of a log to follow; may be repeated.", negative="")
+    ] = None,
+    policy: Annotated[
+        Path | None, Parameter(help="C2SP policy file whose `log` lines name logs to follow.")
+    ] = None,
+    database: Database = None,
+    host: Annotated[str | None, Parameter(help="Address to listen on; 127.0.0.1.")] = None,
+    port: Annotated[int | None, Parameter(help="TCP port, 0 for a free one; 8471.")] = None,
+    json: Annotated[
+        bool, Parameter(name="--json", negative="", help="Write the program's log as JSON lines.")
+    ] = False,
+) -> None:
+    """Serve a witness over HTTP until SIGTERM.
+
+    It belongs on a machine that is not the log's. It needs a file of its own and must never lose
+    it: a witness that forgets what it cosigned is none. docs/howto/run-a-witness.md says more.
+    """
+    found = _from_file(config)
+    given: dict[str, Any] = {
+        "key": _path(key),
+        "mldsa_key": _path(mldsa_key),
+        "policy": _path(policy),
+        "logs": (*found.logs, *log) if log else None,
+        "database": _path(database),
+        "host": host,
+        "port": port,
+    }
+    start_log("json" if json else "auto", "info")
+    _serve(
+        msgspec.structs.replace(found, **{k: v for k, v in given.items() if v is not None}),
+    )
+
+
+def _serve(config: WitnessConfig) -> None:
+    if not config.key:
+        raise ConfigurationError(
+            "a witness needs a key", hint="vitne witness key NAME --out FILE, then --key FILE"
+        )
+    signers = [read_signer(Path(name)) for name in (config.key, config.mldsa_key) if name]
+    logs = list(config.logs)
+    if config.policy:
+        logs += [verifier.vkey for verifier in read_policy(Path(config.policy)).logs]
+    settings = Settings(host=config.host, port=config.port, shutdown_grace_s=5)
+    bounds = bounds_of(settings)
+    witness = open_witness(Path(config.database), signers, logs)
+    listener = listen(config.host, config.port)
+    port = listener.getsockname()[1]
+    with ThreadPoolExecutor(_WORKERS, "vitne-witness") as workers, listener:
+
+        def ready() -> None:
+            told = {"host": config.host, "port": port, "logs": len(witness.desk.origins)}
+            LOG.info("listening", extra=told)
+            for vkey in witness.desk.vkeys:
+                LOG.info("cosigning", extra={"vkey": vkey})
+            tell_systemd("READY=1")
+
+        run(WitnessDoor(witness.desk, workers), settings, listener, bounds, ready)
+        tell_systemd("STOPPING=1")
+    witness.close()
+    LOG.info("stopped")
+
+
+def forks(*, config: Config = None, database: Database = None, json: Json = False) -> int:
+    """Show heads that one log signed and that do not agree; exit status 1 if there are any.
+
+    Certain ones, two roots of one size, convict the log. With the others somebody sent a proof
+    that does not hold; the log may be asked for a better one.
+    """
+    path = database or Path(_from_file(config).database)
+    found = open_forks(path)
+    rows = [
+        (one.origin, format_utc(one.at_s * 1_000_000), one.fork.certain, _heads(one))
+        for one in found
+    ]
+    columns = ("log", "came at (UTC)!", "certain", "sizes kept and refused")
+    Output(json).result(
+        {"forks": found},
+        table(f"{len(found)} heads that do not agree", columns, rows),
+        *(plain(f"{one.fork.kept}\n{one.fork.other}", lines=True) for one in found),
+    )
+    return REFUSED if any(one.fork.certain for one in found) else 0
+
+
+def _heads(kept: KeptFork) -> str:
+    return " and ".join(note.split("\n")[1] for note in (kept.fork.kept, kept.fork.other))
+
+
+def _path(given: Path | None) -> str | None:
+    return None if given is None else str(given)
+
+
+def _from_file(path: Path | None) -> WitnessConfig:
+    """The file, with the paths in it seen from its folder. Raises `ConfigurationError`."""
+    if path is None:
+        return WitnessConfig()
+    try:
+        loaded = tomllib.loads(read_text(path, _CONFIG_BYTES_MAX))
+        found = msgspec.convert(loaded, WitnessConfig)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ConfigurationError(
+            f"{path}: {error}", hint="docs/howto/run-a-witness.md shows the file"
+        ) from None
+    names = ("key", "mldsa_key", "policy", "database")
+    kept = {name: getattr(found, name) for name in names}
+    beside = {name: str(path.parent / value) for name, value in kept.items() if value}
+    return msgspec.structs.replace(found, **beside)

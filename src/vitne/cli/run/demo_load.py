@@ -1,0 +1,108 @@
+"""The demo's history: a month of events, sent over HTTP by each source with its own key."""
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import msgspec
+
+from vitne.cli.base.client import to_error
+from vitne.cli.base.output import Advance
+from vitne.errors import IntegrityError, UnavailableError
+from vitne.sdk.delivery.reply import Reply
+from vitne.simulator import Event
+
+__all__ = ["load", "wait_until_proved"]
+
+_WINDOW = 1000
+_BATCH = 500
+_AT_ONCE = 6
+_TRIES = 20
+
+
+def load(url: str, keys: dict[str, str], events: Iterable[Event], advance: Advance) -> int:
+    """Send a history; how many events the logs have of it.
+
+    What was sent before by a start that was stopped is told as a duplicate, and counted.
+
+    Args:
+        url: of the server.
+        keys: source → API key.
+        events: in time order.
+        advance: moves a progress bar.
+
+    Raises:
+        IntegrityError: an event was not taken, though every one is valid.
+        VitneError: the server's problem.
+    """
+    count = 0
+    with httpx.Client(base_url=url, timeout=60) as http, ThreadPoolExecutor(_AT_ONCE) as pool:
+        for window in _windows(events):
+            sent = [pool.submit(_post, http, keys[source], batch) for source, batch in window]
+            for waiting in sent:
+                taken = waiting.result()
+                count += taken
+                advance(taken)
+    return count
+
+
+def _windows(events: Iterable[Event]) -> Iterator[list[tuple[str, list[bytes]]]]:
+    """Windows of time, each as batches of one source; so the logs are nearly in order of time."""
+    encode = msgspec.json.Encoder().encode
+    walk = iter(events)
+    while window := list(itertools.islice(walk, _WINDOW)):
+        by_source: dict[str, list[bytes]] = {}
+        for event in window:
+            by_source.setdefault(_source(event), []).append(encode(event))
+        yield [
+            (source, bodies[at : at + _BATCH])
+            for source, bodies in by_source.items()
+            for at in range(0, len(bodies), _BATCH)
+        ]
+
+
+def _source(event: Event) -> str:
+    source = event["source"]
+    if not isinstance(source, dict):
+        raise TypeError("every simulated event has a source")
+    return f"{source['application']}/{source['service']}"
+
+
+def _post(http: httpx.Client, key: str, batch: list[bytes]) -> int:
+    """Send one batch, again when the server is busy: ids make that safe; how many are in."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    body = b"[" + b",".join(batch) + b"]"
+    for _ in range(_TRIES):
+        answer = http.post("/v1/events", content=body, headers=headers)
+        if answer.is_success:
+            results = msgspec.json.decode(answer.content, type=Reply).results
+            for result in results:
+                if result.status not in ("accepted", "duplicate"):
+                    raise IntegrityError(f"an event of the demo was not taken: {result}")
+            return len(results)
+        if answer.status_code not in (429, 503):
+            raise to_error(answer)
+        time.sleep(float(answer.headers.get("Retry-After", "1")))
+    raise UnavailableError(f"the server was busy {_TRIES} times in a row")
+
+
+def wait_until_proved(url: str, key: str, tenant: str, event_id: str) -> str:
+    """Wait until an event is under a signed checkpoint; the vkey of its log.
+
+    Raises:
+        UnavailableError: that takes longer than a minute.
+    """
+    headers = {"Authorization": f"Bearer {key}", "Audit-Purpose": "demo"}
+    with httpx.Client(base_url=url, headers=headers, timeout=60) as http:
+        for _ in range(120):
+            shown = http.get(f"/v1/events/{event_id}", params={"tenant": tenant})
+            if shown.is_error:
+                raise to_error(shown)
+            proof = shown.json().get("proof")
+            if proof:
+                tenants = http.get("/v1/tenants").json()["tenants"]
+                return next(str(t["log"]["log_key"]) for t in tenants if t["id"] == tenant)
+            time.sleep(0.5)
+    raise UnavailableError("the log did not publish within a minute")

@@ -1,0 +1,142 @@
+"""`vitne init`: a folder for a server, with its keys, its operator's log and a first API key."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from vitne.cli.base.admin import Place, settings_of, shell_user
+from vitne.cli.base.output import Json, Output, plain
+from vitne.core.event.source import SourceRegistration
+from vitne.core.values.types import LogId
+from vitne.errors import ConflictError, StorageError
+from vitne.services.access.audit_events import OPERATOR
+from vitne.services.access.tenants_and_keys import KeyRequest
+from vitne.settings import FILE_NAME, Settings
+from vitne.wiring import House, open_house, refuse_lost_keys
+
+__all__ = ["init"]
+
+PROFILE = "client.toml"
+
+
+def init(
+    *,
+    tenant: Annotated[
+        str, Parameter(help="Id of a first tenant to make, e.g. acme; the key is then for it only.")
+    ] = "",
+    name: Annotated[str, Parameter(help="The tenant's name, for people.")] = "",
+    server_name: Annotated[
+        str | None,
+        Parameter(
+            help="Name of this server in all that its logs sign, e.g. audit.example.com; it can"
+            " never change. Else vitne.local."
+        ),
+    ] = None,
+    port: Annotated[int | None, Parameter(help="TCP port to serve on; else 8470.")] = None,
+    place: Place | None = None,
+    json: Json = False,
+) -> None:
+    """Make a folder for a server: its secret keys, a log of its own, and a first API key.
+
+    The folder is ./vitne-data, or the one named with --folder. The API key may send, read and
+    administer. It is printed once, and kept in client.toml in the folder, which only you may read:
+    there `vitne send`, `search` and `show` find server and key by themselves.
+
+    Each tenant (customer) has a log of its own; `vitne tenant add` makes more of them.
+    """
+    out = Output(json)
+    settings = settings_of(place, server_name=server_name, port=port)
+    folder = Path(settings.folder)
+    refuse_lost_keys(folder)
+    if (folder / PROFILE).exists():
+        raise ConflictError(
+            "this folder is initialised already", where=str(folder), hint="serve it: vitne serve"
+        )
+    _make_folder(folder)
+    _write_settings(folder, settings)
+    with open_house(settings, create=True) as house:
+        key_id, token = _fill(house, tenant, name)
+        origins = [str(house.logs.origin(info.id)) for info in house.state.tenants()]
+    url = f"http://{settings.host}:{settings.port}"
+    profile = {"url": url, "key": token} | ({"tenant": tenant} if tenant else {})
+    _write_private(folder / PROFILE, _as_toml(profile))
+    machine = {
+        "folder": str(folder),
+        "url": url,
+        "key_id": key_id,
+        "key": token,
+        "tenant": tenant,
+        "origins": origins,
+        "profile": str(folder / PROFILE),
+    }
+    options = f" --folder {folder}" if str(folder) != "vitne-data" else ""
+    out.result(
+        machine,
+        plain(f"Made {folder} with the logs {', '.join(origins)}."),
+        plain(f"API key, shown this once: {token}"),
+        plain(f"It is also in {folder / PROFILE}, which only you may read."),
+        plain(f"Next:  vitne serve{options}"),
+    )
+
+
+def _fill(house: House, tenant: str, name: str) -> tuple[str, str]:
+    """The operator's log, the first tenant's, and the first key; the key's id and token."""
+    doer = shell_user()
+    for log, called in ((OPERATOR, "Operator"), (LogId(tenant), name or tenant)):
+        if log and house.state.tenant(log) is None:
+            house.onboard.add_tenant(log, called, doer)
+    request = KeyRequest(
+        name="init",
+        roles=("write", "read", "admin"),
+        tenants=(LogId(tenant),) if tenant else (),
+        source=SourceRegistration(application="cli", service="vitne", may_import=True),
+        person=doer.id,
+    )
+    key, token = house.onboard.add_key(request, doer)
+    return key.id, token.reveal()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"the folder cannot be made: {error.strerror}",
+            where=str(folder),
+            hint="name another with --folder",
+        ) from error
+
+
+def _write_settings(folder: Path, settings: Settings) -> None:
+    """The folder's own settings file, with what must stay; nothing happens if there is one."""
+    path = folder / FILE_NAME
+    if path.exists():
+        return
+    kept = {"server_name": settings.server_name, "host": settings.host, "port": settings.port}
+    head = "# Settings of this server; docs/reference/settings.md lists them all.\n"
+    _write_private(path, head + _as_toml(kept))
+
+
+def _as_toml(values: Mapping[str, object]) -> str:
+    """Flat TOML; a JSON string without its escapes beyond TOML's is a TOML string."""
+    return "".join(
+        f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in values.items()
+    )
+
+
+def _write_private(path: Path, text: str) -> None:
+    """A new file that only its owner may read, durable when the call returns."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise StorageError(
+            f"a file cannot be written: {error.strerror}", where=str(path)
+        ) from error

@@ -1,0 +1,79 @@
+"""`vitne serve`: a folder over HTTP, until a signal."""
+
+import resource
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from vitne import settings as table
+from vitne.api.assemble import build
+from vitne.api.server.program_log import LOG, start_log
+from vitne.api.server.server import bounds_of, listen, tell_systemd
+from vitne.api.server.server import serve as run
+from vitne.settings import Settings
+from vitne.wiring import open_house
+
+__all__ = ["serve"]
+
+_PREPARING, _READING = 2, 8
+_FILES = 65_536
+
+
+def serve(
+    *,
+    folder: Annotated[
+        str | None, Parameter(help="Folder to serve, made by `vitne init`.", negative="")
+    ] = None,
+    config: Annotated[
+        Path | None, Parameter(help="Settings file, in place of the folder's.")
+    ] = None,
+    host: Annotated[str | None, Parameter(help="Address to listen on.")] = None,
+    port: Annotated[int | None, Parameter(help="TCP port; 0 takes a free one.")] = None,
+    json: Annotated[
+        bool, Parameter(name="--json", negative="", help="Write the program's log as JSON lines.")
+    ] = False,
+) -> None:
+    """Serve a folder over HTTP.
+
+    SIGTERM or Ctrl-C ends it: requests in flight are finished, what waits is written and
+    published. A second signal does not wait for requests. docs/reference/settings.md lists what
+    can be set.
+    """
+    form = "json" if json else None
+    options = {"folder": folder, "host": host, "port": port, "log_format": form}
+    settings = table.load(config, options=options)
+    start_log(settings.log_format, settings.log_level)
+    for name in table.strange_variables():
+        LOG.warning("nobody reads this variable", extra={"variable": name})
+    _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
+    _allow_files()
+    bounds = bounds_of(settings)
+    listener = listen(settings.host, settings.port)
+    port = listener.getsockname()[1]
+    preparing = ThreadPoolExecutor(_PREPARING, "vitne-prepare")
+    reading = ThreadPoolExecutor(_READING, "vitne-read")
+    with listener, open_house(settings) as house, preparing, reading:
+        application = build(house, bounds, preparing, reading)
+
+        def ready() -> None:
+            LOG.info("listening", extra={"host": settings.host, "port": port})
+            tell_systemd("READY=1")
+
+        run(application, settings, listener, bounds, ready)
+        tell_systemd("STOPPING=1")
+    LOG.info("stopped", extra={"accepted": house.append.stats.accepted})
+
+
+def _allow_files() -> None:
+    """Raise the soft limit of open files: a connection is one, and each mapped index."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,109 @@
+"""`vitne key source`: keys that sources sign with."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from vitne.cli.base.admin import Place, opened, shell_user
+from vitne.cli.base.output import Json, Output, minute, plain, table
+from vitne.core.values.times import format_utc
+from vitne.core.values.types import LogId
+from vitne.ports import SourceKey
+from vitne.sdk.signing.keyfile import index_key_text, make_signing_key, write_secret
+
+__all__ = ["app"]
+
+app = App(name="source", help="Keys that sources sign their events with.")
+
+_COLUMNS = ("source!", "vkey!", "retired (UTC)!", "added (UTC)!?")
+
+Vkey = Annotated[str, Parameter(help="The public key, as `vitne key source new` prints it.")]
+
+
+@app.command
+def new(
+    file: Annotated[Path, Parameter(help="Where to put the private key; there must be no file.")],
+    /,
+    *,
+    source: Annotated[
+        str, Parameter(help="Who signs with it, as application/service, e.g. crm/crm-bff.")
+    ],
+    json: Json = False,
+) -> None:
+    """Make a private key where the source runs, in a file of mode 0600. Needs no server.
+
+    For example:
+        vitne key source new crm.skey --source crm/crm-bff
+    """
+    out = Output(json)
+    signer = make_signing_key(file, source)
+    out.result(
+        {"source": source, "vkey": signer.vkey, "file": str(file)},
+        plain(f"Made the private key {file} of {source}; keep it there."),
+        plain(f"Its public key: {signer.vkey}"),
+        plain(f"Next, on the server:  vitne key source add '{signer.vkey}'"),
+    )
+
+
+@app.command
+def add(vkey: Vkey, /, *, place: Place | None = None, json: Json = False) -> None:
+    """Register a source's public key. Each log names it before the first stream signed with it."""
+    out = Output(json)
+    with opened(place) as house:
+        key = house.source_keys.add(vkey, shell_user())
+    out.result(_machine(key), plain(f"Registered the key of {key.source}."))
+
+
+@app.command
+def retire(vkey: Vkey, /, *, place: Place | None = None, json: Json = False) -> None:
+    """Retire a key: nothing that it signs is taken from now on; what it signed stays proved."""
+    out = Output(json)
+    with opened(place) as house:
+        key = house.source_keys.retire(vkey, shell_user())
+    out.result(_machine(key), plain(f"Retired the key of {key.source}."))
+
+
+@app.command(name="list")
+def list_(*, place: Place | None = None, json: Json = False) -> None:
+    """List all of them, retired ones included, by source."""
+    out = Output(json)
+    with opened(place) as house:
+        found = [_machine(key) for key in house.source_keys.all()]
+    rows = [
+        (one["source"], one["vkey"], minute(one["retired_at"]), minute(one["added_at"]))
+        for one in found
+    ]
+    out.result({"keys": found}, table(f"{len(found)} keys", _COLUMNS, rows))
+
+
+@app.command(name="index-key")
+def index_key(
+    tenant: Annotated[str, Parameter(help="Id of the tenant.")],
+    file: Annotated[Path, Parameter(help="Where to put it; there must be no file.")],
+    /,
+    *,
+    place: Place | None = None,
+    json: Json = False,
+) -> None:
+    """Write the index key of a tenant's log to a file of mode 0600, for a sender in mode full.
+
+    Whoever has it can recognise any value of the tenant in the tiles. The export is an event.
+    """
+    out = Output(json)
+    with opened(place) as house:
+        key, epoch = house.source_keys.export_index_key(LogId(tenant), shell_user())
+    write_secret(file, index_key_text(key))
+    out.result(
+        {"tenant": tenant, "epoch": epoch, "file": str(file)},
+        plain(f"Wrote the index key of {tenant}, epoch {epoch}, to {file}."),
+    )
+
+
+def _machine(key: SourceKey) -> dict[str, Any]:
+    return {
+        "source": key.source,
+        "vkey": key.vkey,
+        "added_at": format_utc(key.added_us),
+        "retired_at": format_utc(key.retired_us) if key.retired_us else "",
+    }

@@ -1,0 +1,58 @@
+"""`vitne tenant`: add and list tenants."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from vitne.cli.base.admin import Place, opened, shell_user
+from vitne.cli.base.output import Json, Output, minute, plain, table
+from vitne.core.values.times import format_utc
+from vitne.core.values.types import LogId
+
+__all__ = ["app"]
+
+app = App(name="tenant", help="Add and list tenants; each has its own log.")
+
+
+@app.command
+def add(
+    tenant: Annotated[str, Parameter(help="Id: a-z 0-9 . _ -, up to 64; it never changes.")],
+    /,
+    *,
+    name: Annotated[str, Parameter(help="Its name, for people.")] = "",
+    place: Place | None = None,
+    json: Json = False,
+) -> None:
+    """Make a tenant and its log. A running server takes it at once."""
+    out = Output(json)
+    with opened(place) as house:
+        made = house.onboard.add_tenant(LogId(tenant), name or tenant, shell_user())
+        origin = str(house.logs.origin(made.id))
+    out.result(
+        {"id": made.id, "name": made.name, "origin": origin},
+        plain(f"Made the tenant {made.id} with the log {origin}."),
+        plain(f"Next:  vitne key add NAME --tenant {made.id} --role write --source APP/SERVICE"),
+    )
+
+
+@app.command(name="list")
+def list_(*, place: Place | None = None, json: Json = False) -> None:
+    """List all tenants, by id."""
+    out = Output(json)
+    with opened(place) as house:
+        found = [
+            {
+                "id": one.id,
+                "name": one.name,
+                "created_at": format_utc(one.created_us),
+                "entries": house.store.log(one.id).next_index,
+                "origin": str(house.logs.origin(one.id)),
+            }
+            for one in house.onboard.tenants()
+        ]
+    columns = ["id!", "name", "entries#", "created (UTC)!?", "origin!?"]
+    rows = [
+        (one["id"], one["name"], one["entries"], minute(str(one["created_at"])), one["origin"])
+        for one in found
+    ]
+    out.result({"tenants": found}, table(f"{len(found)} tenants", columns, rows))

@@ -1,0 +1,119 @@
+"""The filter language: text to filter and back, and `matches`, the reference of all evaluators.
+
+    parse          what a person types → filter
+    format_filter  filter → its one text, which parses to the same filter
+    matches        whether a record is found: what SQL and DuckDB must agree with
+    predicate      the same, prepared once for many records
+
+The nodes are in `vitne.core.filter.nodes`, the grammar in `vitne.core.filter.syntax`.
+"""
+
+from collections.abc import Callable
+
+from vitne.core.filter.fields import Reading, int_field, text_field
+from vitne.core.filter.nodes import (
+    EVERYTHING,
+    And,
+    Between,
+    Equals,
+    Filter,
+    Like,
+    Not,
+    Or,
+    Text,
+    check,
+    leaves,
+    like,
+    pattern_of,
+    pattern_parts,
+    simplify,
+)
+from vitne.core.filter.search_text import text_found
+from vitne.core.filter.syntax import format_filter, parse
+from vitne.core.values.record import Record
+from vitne.core.values.text import fold
+
+__all__ = [
+    "EVERYTHING",
+    "And",
+    "Between",
+    "Equals",
+    "Filter",
+    "Like",
+    "Not",
+    "Or",
+    "Text",
+    "check",
+    "format_filter",
+    "leaves",
+    "like",
+    "matches",
+    "parse",
+    "pattern_of",
+    "pattern_parts",
+    "predicate",
+    "simplify",
+]
+
+Test = Callable[[Reading], bool]
+
+
+def matches(record: Record, where: Filter | None) -> bool:
+    """Whether a filter finds a record; None finds every event. Control entries are never found.
+
+    Raises:
+        FilterSyntaxError: the filter names an unknown field, or one of the wrong kind.
+    """
+    return predicate(where)(record)
+
+
+def predicate(where: Filter | None) -> Callable[[Record], bool]:
+    """`matches` for many records; same errors."""
+    test = _test(EVERYTHING if where is None else where)
+    return lambda record: bool(record.event_id) and test(Reading(record))
+
+
+def _test(where: Filter) -> Test:  # noqa: PLR0911 - one per kind of node
+    match where:
+        case Equals(name, value):
+            return _equals(name, value)
+        case Like(name, pattern):
+            return _like(name, pattern)
+        case Between(name, low, high):
+            return _between(name, low, high)
+        case Text(needle):
+            folded = fold(needle)
+            return lambda reading: text_found(folded, reading.record.parts)
+        case Not(inner):
+            inside = _test(inner)
+            return lambda reading: not inside(reading)
+        case And(inner):
+            every = [_test(each) for each in inner]
+            return lambda reading: all(test(reading) for test in every)
+        case Or(inner):
+            some = [_test(each) for each in inner]
+            return lambda reading: any(test(reading) for test in some)
+
+
+def _equals(name: str, value: str) -> Test:
+    of = text_field(name)
+    if of.kind == "folded":
+        folded = fold(value)
+        return lambda reading: any(fold(text) == folded for text in reading.texts(of))
+    return lambda reading: value in reading.texts(of)
+
+
+def _like(name: str, pattern: str) -> Test:
+    of = text_field(name)
+    parts = pattern_parts(pattern)
+    if of.kind == "folded":
+        parts = [fold(part) for part in parts]
+        return lambda reading: any(like(fold(text), parts) for text in reading.texts(of))
+    return lambda reading: any(like(text, parts) for text in reading.texts(of))
+
+
+def _between(name: str, low: int | None, high: int | None) -> Test:
+    of = int_field(name)
+    return lambda reading: (
+        (low is None or low <= reading.number(of)) and (high is None or reading.number(of) < high)
+    )

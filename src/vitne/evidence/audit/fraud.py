@@ -1,0 +1,354 @@
+"""A fraud proof: an index that hides an entry of its log, `vitne-fraud/v1` (§5.4).
+
+One JSON document in JCS. Members, all required but `postings`:
+
+    format    "vitne-fraud/v1"
+    origin    of the log
+    key       index key that the entry holds, tagged, 17 bytes
+    log       {checkpoint, index, entry, path}: an entry, and its way to a head of the log
+    index     {checkpoint, records [[position, record]...], path}: as in a bundle
+    gap       {record, leaves [[position, leaf]...], path}: gap leaves of one of these records
+    postings  {leaf, from, items, path}: consecutive postings of one, around where the entry lacks
+
+`verify` applies these rules in order; the first that fails is named in the error:
+
+     1 form           at most 4 MiB of strict JSON, exactly these members, exactly its JCS bytes
+     2 log_head       the log signed its checkpoint, and the quorum of your policy is met
+     3 index_head     the same of the index log, whose origin is `<origin>/index`
+     4 entry          the entry decodes, stands at `index` of the log, and holds the key
+     5 record         the records are those of the index log; that of the gap leaves is of this
+                      origin, and its range holds `index`
+     6 gap            the gap leaves are those of the record's run
+     7 contradiction  one of them hides the entry: its key and `next` skip the key; or it is the
+                      key's, and `first`, `last` or the postings leave the index out
+
+A proof that holds needs nobody's word but the two signatures: both heads cannot be honest.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Annotated, Final, Literal, Protocol
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from vitne.core.entry.entry import decode
+from vitne.core.entry.keys import TAGGED_BYTES
+from vitne.core.index.gap import LEAF_BYTES, GapLeaf, keys_of
+from vitne.core.index.index_record import IndexRecord, parse_record
+from vitne.core.tree.checkpoint import check_origin
+from vitne.core.tree.merkle import leaf_hash, verify_inclusion
+from vitne.core.tree.multiproof import multiproof_root
+from vitne.core.values.strict import HASH_BYTES, MAX_INT
+from vitne.core.values.types import Hash, Origin
+from vitne.errors import BadInputError, DecodeError, VerificationError, VitneError
+from vitne.evidence.policy import Policy
+from vitne.evidence.record.verify import Head, check_head
+
+__all__ = [
+    "FORMAT",
+    "RULES",
+    "Fraud",
+    "FraudProof",
+    "GapMember",
+    "Hidden",
+    "IndexMember",
+    "LogMember",
+    "PostingsMember",
+    "build",
+    "hidden",
+    "hides",
+    "read",
+    "verify",
+]
+
+FORMAT: Final = "vitne-fraud/v1"
+MAX_BYTES: Final = 4 << 20
+RULES: Final = ("form", "log_head", "index_head", "entry", "record", "gap", "contradiction")
+_MOST_ITEMS: Final = 1_000
+
+Int = Annotated[int, Meta(ge=0, le=MAX_INT)]
+Path = Annotated[
+    list[Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]],
+    Meta(max_length=4_096),
+]
+
+
+class _Member(Struct, frozen=True, forbid_unknown_fields=True):
+    """An object of the document: exactly these members."""
+
+
+class LogMember(_Member, frozen=True):
+    """The entry that is hidden."""
+
+    checkpoint: str
+    index: Int
+    entry: bytes
+    path: Path
+
+
+class IndexMember(_Member, frozen=True):
+    """Records of the index log, among them that of the run that hides it."""
+
+    checkpoint: str
+    records: Annotated[list[tuple[Int, bytes]], Meta(min_length=1)]
+    path: Path
+
+
+class GapMember(_Member, frozen=True):
+    """Gap leaves, one of which hides it."""
+
+    record: Int
+    """Position of their record."""
+    leaves: Annotated[
+        list[tuple[Int, Annotated[bytes, Meta(min_length=LEAF_BYTES, max_length=LEAF_BYTES)]]],
+        Meta(min_length=1, max_length=_MOST_ITEMS),
+    ]
+    path: Path
+
+
+class PostingsMember(_Member, frozen=True):
+    """What the key's leaf lists where the entry should be."""
+
+    leaf: Int
+    """Its position."""
+    from_: Int = msgspec.field(name="from")
+    items: Annotated[list[Int], Meta(min_length=1, max_length=_MOST_ITEMS)]
+    path: Path
+
+
+class FraudProof(_Member, frozen=True, kw_only=True):
+    """The document."""
+
+    format: Literal["vitne-fraud/v1"] = FORMAT
+    origin: str
+    key: Annotated[bytes, Meta(min_length=TAGGED_BYTES, max_length=TAGGED_BYTES)]
+    log: LogMember
+    index: IndexMember
+    gap: GapMember
+    postings: PostingsMember | UnsetType = UNSET
+
+
+class Fraud(Struct, frozen=True):
+    """What a proof proves."""
+
+    log: Head
+    index: Head
+    entry: int
+    """Index of the hidden entry."""
+    key: bytes
+    record: IndexRecord
+    position: int
+    """Of the record in the index log."""
+    kind: Literal["skipped", "omitted"]
+    """The index has no such key there; or it has the key, and not this entry."""
+
+
+build = msgspec.json.Encoder(order="sorted").encode
+"""The JCS bytes of a proof."""
+
+_decode = msgspec.json.Decoder(FraudProof).decode
+
+
+def read(data: bytes) -> FraudProof:
+    """The proof of exactly these bytes.
+
+    Raises:
+        DecodeError: too long, not JSON, other members, or another spelling of them.
+    """
+    if len(data) > MAX_BYTES:
+        raise DecodeError(f"a fraud proof has at most {MAX_BYTES:,} bytes")
+    try:
+        proof = _decode(data)
+        same = build(proof) == data and b'"format"' in data
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise DecodeError(f"not the form of a fraud proof: {error}") from error
+    if not same:
+        raise DecodeError("the bytes are not canonical JSON")
+    try:
+        check_origin(proof.origin)
+    except BadInputError as error:
+        raise DecodeError(error.message, where="origin") from error
+    return proof
+
+
+def hides(leaf: GapLeaf, key: bytes, index: int) -> Literal["skipped", "omitted"] | None:
+    """Whether a gap leaf alone denies that the entry at `index` holds a key."""
+    if leaf.key < key < leaf.next:
+        return "skipped"
+    return "omitted" if leaf.key == key and not leaf.first <= index <= leaf.last else None
+
+
+class Hidden(Struct, frozen=True):
+    """An entry that gap leaves hide."""
+
+    index: int
+    key: bytes
+    leaf: int
+    """Position of the gap leaf."""
+
+
+class _Postings(Protocol):
+    """Consecutive postings of a gap leaf, as here or in a bundle."""
+
+    @property
+    def leaf(self) -> int:
+        """Position of the leaf."""
+
+    @property
+    def from_(self) -> int:
+        """Position of the first of them."""
+
+    @property
+    def items(self) -> Sequence[int]:
+        """Log indices, ascending."""
+
+
+def hidden(
+    record: bytes,
+    leaves: Sequence[tuple[int, bytes]],
+    postings: Sequence[_Postings],
+    entries: Callable[[int, int], Sequence[bytes]],
+) -> Hidden | None:
+    """The first entry of a run that some of its gap leaves hide; None if they hide none.
+
+    Args:
+        record: of the run.
+        leaves: (position, bytes), ascending.
+        postings: windows of some of them.
+        entries: (start, end) → the entries of the log there.
+
+    Raises:
+        DecodeError: no record, or no gap leaves.
+    """
+    found = parse_record(record)
+    known = [(at, GapLeaf.decode(leaf)) for at, leaf in leaves]
+    windows = {one.leaf: one for one in postings}
+    for index, entry in enumerate(entries(found.start, found.end), found.start):
+        for key in keys_of(entry):
+            low = bisect_right(known, key, key=lambda one: one[1].key) - 1
+            if low < 0:
+                continue
+            # Leaves that overlap may both speak for the key: the one before too.
+            for at, leaf in known[max(low - 1, 0) : low + 1]:
+                window = windows.get(at)
+                if hides(leaf, key, index) or (
+                    window is not None and leaf.key == key and _lacks(leaf, window, index)
+                ):
+                    return Hidden(index, key, at)
+    return None
+
+
+def _lacks(leaf: GapLeaf, told: _Postings, index: int) -> bool:
+    """Whether consecutive postings leave an index out."""
+    items = told.items
+    before = told.from_ == 0 and index < items[0]
+    behind = told.from_ + len(items) == leaf.count and index > items[-1]
+    return before or behind or any(low < index < high for low, high in pairwise(items))
+
+
+def verify(data: bytes, log: Policy | None, index: Policy | None) -> Fraud:
+    """Check a fraud proof, offline.
+
+    Args:
+        data: the document.
+        log: your policy for the log; None: nobody's key is trusted, so nothing verifies.
+        index: your policy for its index log.
+
+    Raises:
+        VerificationError: a rule fails; the log is not convicted by this.
+    """
+    with _rule("form"):
+        proof = read(data)
+    with _rule("log_head"):
+        log_head = _head(proof.log.checkpoint, log, proof.origin)
+    with _rule("index_head"):
+        index_head = _head(proof.index.checkpoint, index, f"{proof.origin}/index")
+    with _rule("entry"):
+        _check_entry(proof, log_head)
+    with _rule("record"):
+        record = _check_record(proof, index_head, log_head)
+    with _rule("gap"):
+        leaves = _check_gaps(proof, record)
+    with _rule("contradiction"):
+        kind = _contradiction(proof, leaves)
+    return Fraud(log_head, index_head, proof.log.index, proof.key, record, proof.gap.record, kind)
+
+
+def _head(note: str, policy: Policy | None, origin: str) -> Head:
+    if policy is None:
+        raise VerificationError("no policy was given", hint="give yours with --policy")
+    head = check_head(note, policy)
+    if head.origin != origin:
+        raise VerificationError(f"expected a head of {origin}, got one of {head.origin}")
+    return head
+
+
+def _check_entry(proof: FraudProof, head: Head) -> None:
+    told = proof.log
+    decode(told.entry)
+    verify_inclusion(leaf_hash(told.entry), told.index, head.size, told.path, head.root)
+    if proof.key not in keys_of(told.entry):
+        raise VerificationError("the entry does not hold the key")
+
+
+def _check_record(proof: FraudProof, head: Head, log: Head) -> IndexRecord:
+    told = proof.index
+    hashes = [(at, leaf_hash(data)) for at, data in told.records]
+    if multiproof_root(head.size, hashes, [Hash(one) for one in told.path]) != head.root:
+        raise VerificationError("the records are not those of the index log")
+    data = dict(told.records).get(proof.gap.record)
+    if data is None:
+        raise VerificationError("the record of the gap leaves is not given")
+    record = parse_record(data)
+    if record.origin != Origin(proof.origin) or record.end > log.size:
+        raise VerificationError("the record is of another log, or of more than its head")
+    if not record.start <= proof.log.index < record.end:
+        raise VerificationError(f"the record does not speak of entry {proof.log.index}")
+    return record
+
+
+def _check_gaps(proof: FraudProof, record: IndexRecord) -> dict[int, GapLeaf]:
+    told = proof.gap
+    hashes = [(at, leaf_hash(leaf)) for at, leaf in told.leaves]
+    path = [Hash(one) for one in told.path]
+    if multiproof_root(record.gap_count, hashes, path) != record.run_root:
+        raise VerificationError("the gap leaves are not those of the run")
+    return {at: GapLeaf.decode(leaf) for at, leaf in told.leaves}
+
+
+def _contradiction(proof: FraudProof, leaves: dict[int, GapLeaf]) -> Literal["skipped", "omitted"]:
+    index, told = proof.log.index, proof.postings
+    for leaf in leaves.values():
+        kind = hides(leaf, proof.key, index)
+        if kind:
+            return kind
+    if isinstance(told, UnsetType) or told.leaf not in leaves:
+        raise VerificationError("no gap leaf hides the entry")
+    _check_left_out(leaves[told.leaf], told, proof.key, index)
+    return "omitted"
+
+
+def _check_left_out(leaf: GapLeaf, told: PostingsMember, key: bytes, index: int) -> None:
+    """That the postings of the key's own leaf leave the entry out."""
+    if leaf.key != key:
+        raise VerificationError("the postings are those of another key")
+    items: Sequence[int] = told.items
+    tree = [(told.from_ + at, leaf_hash(item.to_bytes(8, "big"))) for at, item in enumerate(items)]
+    if multiproof_root(leaf.count, tree, [Hash(one) for one in told.path]) != leaf.postings_root:
+        raise VerificationError("the postings are not those of the leaf")
+    if not _lacks(leaf, told, index):
+        raise VerificationError("the postings do not leave the entry out")
+
+
+@contextmanager
+def _rule(name: str) -> Iterator[None]:
+    """Whatever fails inside fails this rule."""
+    try:
+        yield
+    except VitneError as error:
+        raise VerificationError(
+            error.message, rule=name, where=error.where, hint=error.hint
+        ) from error

@@ -1,0 +1,145 @@
+"""What a verified bundle says: the result of `bundle.verify`."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from vitne.answers.question import Question
+from vitne.answers.verdict import Reason, Verdict
+from vitne.core.entry.sender import SignedMode
+from vitne.core.index.index_record import Coverage
+from vitne.core.values.record import Parts
+from vitne.core.values.types import Origin, Section
+from vitne.evidence.policy import Policy
+from vitne.evidence.record.verify import Head, Trust
+
+__all__ = ["Answer", "Binding", "Detection", "Hit", "Policies", "Seal", "Stamp", "StreamGap"]
+
+Binding = Literal["key", "sender", "log", "stated"]
+"""On whose word the index key is that of the value: nobody's (K was given, or it follows from the
+value), a sender's signature, the log's, or only the exporter's."""
+
+
+class Policies(Struct, frozen=True):
+    """What the verifier trusts, instead of what the bundle names; trust is *given* if both are."""
+
+    log: Policy | None = None
+    """None: the one that the bundle names."""
+    index: Policy | None = None
+    """Likewise, of the index log."""
+    index_keys: Mapping[int, bytes] = {}
+    """K by epoch, if the verifier has it: 32 bytes each, secret."""
+
+    def __repr__(self) -> str:
+        """Without the keys."""
+        return f"Policies(index_keys of {sorted(self.index_keys)})"
+
+
+class Hit(Struct, frozen=True):
+    """An event that answers the question."""
+
+    index: int
+    recorded_us: int
+    occurred_us: int
+    stream_id: bytes
+    stream_seq: int
+    parts: Parts
+    """Canonical JSON of what is opened; None where withheld or erased."""
+    signed: SignedMode | None
+    """Its sender signed it: `full` with, `body` without its index keys; None: nothing shown."""
+
+    def core(self) -> dict[str, Any]:
+        """The core section as the sender sent it."""
+        return _object(self.parts.core)
+
+    @property
+    def attribution(self) -> str:
+        """How the human was established (event-schema §4.2); empty if the event does not say."""
+        actor = self.core().get("actor")
+        found = actor.get("attribution") if isinstance(actor, dict) else None
+        return found if isinstance(found, str) else ""
+
+
+class StreamGap(Struct, frozen=True):
+    """A stream that is silent, abandoned, or lacks numbers; its times are the exporter's word."""
+
+    stream: bytes
+    source: str
+    silent: int
+    abandoned: int
+    missing: int
+    voided: int
+    from_us: int
+    to_us: int
+
+
+class Stamp(Struct, frozen=True):
+    """A time stamp that came along; its token is not checked here."""
+
+    kind: Literal["rfc3161", "ots"]
+    over: Literal["log", "index", "other"]
+    """Which checkpoint it is over."""
+    token: bytes
+
+
+class Detection(Struct, frozen=True):
+    """What the exporter says about a detection rule."""
+
+    rule: str
+    hash: bytes
+    matches: int
+    runs: tuple[int, ...]
+    shown: bool
+    """Every run is an opened `system.detection.ran` event of this log."""
+
+
+class Seal(Struct, frozen=True):
+    """Who exported the bundle, and nothing more."""
+
+    state: Literal["held", "unknown_key", "none"]
+    """`held`: by a receipt key that the log itself announced; `unknown_key`: no such key came
+    along; `none`: not sealed."""
+    key: str = ""
+    """Vkey, if held."""
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """A verdict and everything that it rests on."""
+
+    verdict: Verdict
+    hits: tuple[Hit, ...]
+    exact: bool
+    """Nothing limits the answer: `exactly these`; else `at least these`."""
+    reasons: tuple[Reason, ...]
+    binding: Binding
+    trust: Trust
+    origin: Origin
+    question: Question
+    log_head: Head
+    index_head: Head
+    range: tuple[int, int]
+    """[a, b): entries that were searched."""
+    window: tuple[int, int]
+    """[lo, hi): recorded times that were searched."""
+    covered: int
+    """c: entries below it are covered by the index log, those of [c, b) were given whole."""
+    runs: int
+    """How many records of the index log were used."""
+    coverage: Coverage | None
+    streams: tuple[StreamGap, ...]
+    limits: tuple[Reason, ...]
+    """Those of `reasons` that the exporter states itself."""
+    withheld: tuple[tuple[int, Section], ...]
+    erased: tuple[tuple[int, Section, int], ...]
+    """(index, section, index of the erase entry)."""
+    basis: Mapping[int, tuple[str, str]]
+    """Index of an erase entry → its basis and reference."""
+    stamps: tuple[Stamp, ...]
+    detections: tuple[Detection, ...]
+    seal: Seal
+
+
+def _object(part: bytes | None) -> dict[str, Any]:
+    return msgspec.json.decode(part, type=dict[str, Any]) if part else {}

@@ -1,0 +1,155 @@
+"""What a server has proven about a question, before it is a bundle: the input of `bundle_build`."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from vitne.answers.question import Question
+from vitne.core.index.index_record import Coverage
+from vitne.core.values.record import Record
+from vitne.core.values.types import Origin, Section
+
+__all__ = [
+    "CoverageFacts",
+    "DetectionFacts",
+    "Facts",
+    "GapFacts",
+    "LimitFacts",
+    "OpenedFacts",
+    "SenderFacts",
+    "StampFacts",
+    "StreamFacts",
+]
+
+
+class GapFacts(Struct, frozen=True):
+    """What one run says about the question's keys."""
+
+    record: int
+    """Position of the run's record in the index log."""
+    leaves: Sequence[tuple[int, bytes]]
+    """(position, 114 bytes) of the gap leaves that answer; ascending, each once."""
+    path: Sequence[bytes]
+    """Their multiproof in the run's tree."""
+    postings: Mapping[int, Sequence[int]]
+    """Position of a leaf whose key is asked about → all log indices that hold it, ascending."""
+
+
+class OpenedFacts(Struct, frozen=True):
+    """The record of one entry, and what of it is shown."""
+
+    record: Record
+    shown: Collection[Section]
+    """Sections to open; of the others only the leaves are given. Erased ones cannot be opened."""
+    erased: Mapping[Section, int] = {}
+    """Erased sections → index of the erase entry that lists them; it must be in `entries`."""
+
+
+class SenderFacts(Struct, frozen=True):
+    """That a batch which a sender signed holds an event."""
+
+    index: int
+    """Of the event."""
+    batch: int
+    """Index of the batch entry; it and the stream's registration must be in `entries`."""
+    path: Sequence[bytes]
+    """Multiproof of the sender view in the batch's tree."""
+
+
+class StreamFacts(Struct, frozen=True):
+    """What is wrong with one stream, and when."""
+
+    stream: bytes
+    """16 bytes."""
+    source: str
+    silent: int
+    """1 if it is silent, else 0."""
+    abandoned: int
+    """1 if it was abandoned, else 0."""
+    missing: int
+    """Numbers that are in no entry."""
+    voided: int
+    """Numbers that were declared lost."""
+    from_us: int
+    to_us: int
+    """[from_us, to_us): when what is wrong with it may hide an event."""
+
+
+class CoverageFacts(Struct, frozen=True):
+    """The counts of the last record, and the streams that make them."""
+
+    record: int
+    """Position of the last record, by its range, in the index log."""
+    counts: Coverage
+    streams: Sequence[StreamFacts]
+    """Streams with any of the four; they sum to the counts."""
+
+
+class LimitFacts(Struct, frozen=True):
+    """A limit that the exporter states itself: it can only weaken a verdict."""
+
+    code: str
+    """Lower-case letters, digits and `_`; at most 64 characters."""
+    source: str
+    """`application/service`, or empty."""
+    from_us: int
+    to_us: int
+    """[from_us, to_us): when it may hide an event."""
+    text: str
+    """A sentence for people."""
+
+
+class DetectionFacts(Struct, frozen=True):
+    """That a detection rule was run over the range."""
+
+    rule: str
+    hash: bytes
+    """32 bytes: of the rule."""
+    matches: int
+    runs: Sequence[int]
+    """Index of each `system.detection.ran` event."""
+
+
+class StampFacts(Struct, frozen=True):
+    """A time stamp by an outside authority over a checkpoint."""
+
+    kind: Literal["rfc3161", "ots"]
+    over: bytes
+    """SHA-256 of the checkpoint note."""
+    token: bytes
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """Everything that goes into a bundle."""
+
+    origin: Origin
+    range: tuple[int, int]
+    """[a, b): the entries that were searched."""
+    question: Question
+    log_policy: str
+    index_policy: str
+    """Texts of the policies (C2SP tlog-policy) under which the exporter took the checkpoints."""
+    log_checkpoint: str
+    index_checkpoint: str
+    """Signed notes."""
+    entries: Mapping[int, bytes]
+    """Results, tail, the four boundaries, key entries, registrations, batches, erase entries, and
+    the receipt key's entry, without which nobody can check the seal."""
+    path: Sequence[bytes]
+    """Multiproof of `entries` in the log."""
+    link: Sequence[bytes]
+    """Consistency proof from the last record's end to the log checkpoint; empty without records."""
+    records: Sequence[tuple[int, bytes]]
+    """(position in the index log, bytes), ascending by position."""
+    index_path: Sequence[bytes]
+    """Multiproof of `records` in the index log."""
+    gaps: Sequence[GapFacts]
+    """One per record, in the same order."""
+    opened: Sequence[OpenedFacts]
+    """Every result, and entries that bind a key to its value; ascending by index."""
+    senders: Sequence[SenderFacts] = ()
+    coverage: CoverageFacts | None = None
+    detections: Sequence[DetectionFacts] = ()
+    stamps: Sequence[StampFacts] = ()
+    limits: Sequence[LimitFacts] = ()

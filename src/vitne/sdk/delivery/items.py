@@ -1,0 +1,94 @@
+"""An event on its way: its bytes, and what the sender must know of them."""
+
+from concurrent.futures import Future
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from vitne.sdk.delivery.frames import RECORD_KEY_BYTES
+
+Kept = Literal["queued", "logged", "spooled", "folded", "lost", "refused"]
+"""Where an event is: waiting in memory; in the log with a receipt; on disk; counted as a repeat
+of an earlier view; lost, because queue and spool were full (counted and reported); or refused
+before it got a number, since it breaks the schema and so cannot be signed."""
+
+
+class Recorded(Struct, frozen=True):
+    """What `record` tells at once."""
+
+    id: str
+    """The event's id; of a folded view, that of the event it repeats."""
+    action_id: str
+    kept: Kept
+
+
+class Item(Struct):
+    """One encoded event; its bytes never change once an attempt to send it was made."""
+
+    ordinal: int
+    """1, 2, 3, … over all streams of a run; 0 for an event of an earlier run."""
+    event_id: str
+    tenant: str
+    body: bytes
+    waiter: "Future[Kept] | None" = None
+    """Resolved once the event is durable: by a receipt, or by a committed spool."""
+    due_at: float = 0.0
+    """Monotonic time at which a waiting event is spooled instead."""
+    seq: int = 0
+    """Its number in its stream."""
+    stream: str = ""
+    """Name of that stream."""
+    record_key: bytes = b""
+    """16 random bytes, if its stream is signed."""
+
+
+class _Tenant(Struct, frozen=True):
+    id: str = ""
+
+
+class _Stream(Struct, frozen=True):
+    id: str = ""
+    seq: int = 0
+
+
+class _Head(Struct, frozen=True):
+    id: str = ""
+    tenant: _Tenant = _Tenant()
+    stream: _Stream = _Stream()
+
+
+_heads = Decoder(_Head)
+
+SPOOLED = b',"spooled":true}}'
+
+
+def mark_spooled(body: bytes) -> bytes:
+    """The event with `stream.spooled`, for one that no attempt was made to send.
+
+    `stream` is the last member of every event that the SDK encodes, so the mark goes before the
+    two closing braces.
+    """
+    return body if body.endswith(SPOOLED) else body[:-2] + SPOOLED
+
+
+def item_from(ordinal: int, body: bytes, *, keyed: bool = False) -> Item:
+    """The item of a spooled event; `keyed` if its record key stands before it.
+
+    Raises:
+        msgspec.DecodeError: the bytes are no JSON object.
+    """
+    record_key = b""
+    if keyed:
+        record_key, body = body[:RECORD_KEY_BYTES], body[RECORD_KEY_BYTES:]
+        record_key = record_key if any(record_key) else b""
+    head = _heads.decode(body)
+    return Item(
+        ordinal,
+        head.id,
+        head.tenant.id,
+        body,
+        seq=head.stream.seq,
+        stream=head.stream.id,
+        record_key=record_key,
+    )

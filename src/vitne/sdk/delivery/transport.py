@@ -1,0 +1,227 @@
+"""The way to the server: one connection, one batch at a time."""
+
+import gzip
+import math
+from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from vitne.errors import VitneError
+from vitne.sdk.delivery.items import Item
+from vitne.sdk.delivery.reply import CheckReceipt, ProblemLine, Reply, Result, read_reply
+
+_COMPRESS_FROM_BYTES = 4096
+_MAX_REPLY_BYTES = 8 * 1024 * 1024
+
+
+class Answered(Struct, frozen=True):
+    """The server read the batch: every event has its result."""
+
+    reply: Reply
+
+
+class Away(Struct, frozen=True):
+    """No usable answer; the same batch is to be sent again, not before `retry_after_s`."""
+
+    reason: str
+    retry_after_s: float = 0.0
+    faulty: bool = False
+    """The server answered, but not as it should: a wrong key, a reply that does not hold."""
+
+
+class Unreadable(Struct, frozen=True):
+    """The server could not read the batch as a whole (400, 413): send it in smaller pieces.
+
+    Only in the words of a Vitne server: a gateway that answers 400 to everything must not make
+    events go away.
+    """
+
+    reason: str
+
+
+class Partly(Struct, frozen=True):
+    """The server refused a signed batch whole, and said which of its events are at fault."""
+
+    faults: dict[int, Result]
+    """By their place in what was sent; the others are to be sent again without them."""
+
+
+Outcome = Answered | Away | Unreadable | Partly
+
+
+class Said(Struct, frozen=True):
+    """Any answer of a server."""
+
+    status: int
+    data: bytes
+    document: dict[str, Any]
+    """The JSON object that it is; empty if it is none."""
+    problems: tuple[ProblemLine, ...] = ()
+    is_problem: bool = False
+    retry_after_s: float = 0.0
+
+    @property
+    def code(self) -> str:
+        """Of a problem."""
+        return str(self.document.get("code", ""))
+
+    @property
+    def stream_prev(self) -> str:
+        """With `stream_conflict`: what the stream stands on."""
+        stream = self.document.get("stream")
+        return str(stream.get("prev", "")) if isinstance(stream, dict) else ""
+
+    @property
+    def faulty(self) -> bool:
+        """The server answered, but neither that it has no time nor that it failed."""
+        known = self.status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
+        return not known and self.status < httpx.codes.INTERNAL_SERVER_ERROR
+
+
+class Transport(Protocol):
+    """Carries one batch to the server."""
+
+    def split(self, items: Sequence[Item]) -> list[list[Item]]:
+        """Cut events into pieces, each a request of its own, in order."""
+
+    def post(self, items: Sequence[Item]) -> Outcome:
+        """Send the events of one piece and read the reply; never raises."""
+
+    def tend_in_s(self) -> float:
+        """Seconds until `tend` has something to do; infinite if never."""
+
+    def tend(self) -> None:
+        """Do what is due by itself; never raises."""
+
+    def finish(self, until: float, *, clean: bool) -> None:
+        """Say the last words, until a monotonic time; no thread uses it any more.
+
+        `clean` if every event was answered.
+        """
+
+    def close(self) -> None:
+        """Let the connection go; a request that is under way fails."""
+
+
+class HttpTransport:
+    """`POST /v1/events` with an API key, over one kept-alive connection."""
+
+    def __init__(
+        self,
+        url: str,
+        headers: dict[str, str],
+        *,
+        timeout_s: float,
+        compress: bool,
+        check_receipt: CheckReceipt | None,
+    ) -> None:
+        self._compress = compress
+        self._timeout_s = timeout_s
+        self._check_receipt = check_receipt
+        self._http = httpx.Client(
+            base_url=url,
+            headers=headers,
+            timeout=httpx.Timeout(timeout_s, connect=min(5.0, timeout_s)),
+            limits=httpx.Limits(max_connections=1),
+        )
+
+    def split(self, items: Sequence[Item]) -> list[list[Item]]:
+        """All in one request."""
+        return [list(items)]
+
+    def tend_in_s(self) -> float:
+        """Infinite: nothing is due."""
+        return math.inf
+
+    def tend(self) -> None:
+        """Nothing is due."""
+
+    def finish(self, until: float, *, clean: bool) -> None:
+        """There are no last words."""
+
+    def hurry(self, left_s: float) -> None:
+        """From now on no request takes longer."""
+        self._http.timeout = httpx.Timeout(min(left_s, self._timeout_s))
+
+    def post(self, items: Sequence[Item]) -> Outcome:
+        """Send the events in order and read the reply; never raises."""
+        body = b"[" + b",".join([item.body for item in items]) + b"]"
+        said = self.exchange("POST", "/v1/events", body, "application/json")
+        return said if isinstance(said, Away) else self.judge(said, items)
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        content_type: str = "",
+        params: dict[str, str] | None = None,
+    ) -> Said | Away:
+        """One request and its answer; `Away` if there is none. Never raises."""
+        headers = {"Content-Type": content_type} if content_type else {}
+        if self._compress and len(body) >= _COMPRESS_FROM_BYTES:
+            body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
+        try:
+            with self._http.stream(
+                method, path, content=body or None, headers=headers, params=params
+            ) as answer:
+                data = _read(answer)
+        except (httpx.HTTPError, OSError, RuntimeError) as error:
+            # RuntimeError: the client was closed while the request was under way.
+            return Away(f"{type(error).__name__}: {error}")
+        return _said(answer, data)
+
+    def judge(self, said: Said, items: Sequence[Item]) -> Outcome:
+        """What an answer means for the events that were sent."""
+        if said.status == httpx.codes.OK:
+            try:
+                return Answered(read_reply(said.data, items, self._check_receipt))
+            except VitneError as error:
+                return Away(str(error), faulty=True)
+        unreadable = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
+        if said.is_problem and said.status in unreadable:
+            return Unreadable(f"HTTP {said.status}")
+        return Away(f"HTTP {said.status}", said.retry_after_s, said.faulty)
+
+    def close(self) -> None:
+        """Let the connection go; a request that is under way fails."""
+        self._http.close()
+
+
+def _said(answer: httpx.Response, data: bytes) -> Said:
+    try:
+        document = msgspec.json.decode(data, type=dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
+        document = {}
+    try:
+        problems = msgspec.convert(document.get("problems", ()), tuple[ProblemLine, ...])
+    except msgspec.ValidationError:
+        problems = ()
+    told = answer.headers.get("Content-Type", "").startswith("application/problem+json")
+    return Said(answer.status_code, data, document, problems, told, _retry_after_s(answer))
+
+
+def _read(answer: httpx.Response) -> bytes:
+    data = bytearray()
+    for piece in answer.iter_bytes():
+        data += piece
+        if len(data) > _MAX_REPLY_BYTES:
+            raise httpx.DecodingError("the reply is larger than any reply can be")
+    return bytes(data)
+
+
+def _retry_after_s(answer: httpx.Response) -> float:
+    """Seconds of `Retry-After` (RFC 9110 §10.2.3: a number, or a date); 0 if there is none."""
+    value = answer.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdecimal():
+        return float(min(int(value), 3600))
+    try:
+        at = parsedate_to_datetime(value)
+        sent = parsedate_to_datetime(answer.headers.get("Date", ""))
+        return min(max((at - sent).total_seconds(), 0.0), 3600.0)
+    except (TypeError, ValueError):
+        return 0.0

@@ -1,0 +1,157 @@
+"""From the fields that a developer writes to a complete event (event-schema §1)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import cast
+
+from vitne.core.event.schema import SCHEMA
+from vitne.core.values.times import format_utc
+from vitne.core.values.verbs import category_of
+from vitne.sdk.events.fields import EventFields, Object
+from vitne.sdk.options import Options
+
+_LINKS = ("action_id", "trace_id", "span_id", "request_id", "causation_id")
+_AS_GIVEN = (
+    "phase",
+    "severity",
+    "summary",
+    "changes",
+    "query",
+    "extra",
+    "on_behalf_of",
+    "repeat",
+    "targets_overflow",
+)
+_SOURCE = (
+    *("application", "service", "version", "environment"),
+    *("deployment", "instance", "region"),
+)
+_KNOWN = frozenset(EventFields.__annotations__)
+
+
+class Builder:
+    """Builds the events of one client: what is the same in all of them is made once."""
+
+    def __init__(self, options: Options) -> None:
+        self._tenant = {"id": options.tenant} if options.tenant else None
+        self._actor = {
+            "type": "user",
+            "issuer": options.issuer,
+            "party": options.party,
+            "attribution": options.attribution,
+        }
+        if not options.issuer:
+            del self._actor["issuer"]
+        values = {name: getattr(options, name) for name in _SOURCE}
+        self._source = {name: value for name, value in values.items() if value}
+        self._observed = {"role": options.role, "layer": options.layer}
+        self._clock = {"sync": options.clock_sync}
+        # What is signed is complete: else a catalog, or intake, may say what a target is.
+        self._target = {"role": "object", "exposure": "full"} if options.signing_key else {}
+
+    def build(
+        self, event_type: str, event_id: str, now_us: int, fields: EventFields, bound: EventFields
+    ) -> dict[str, object]:
+        """The event, without its place in the stream; absent fields are left out, not null.
+
+        Raises:
+            TypeError: a keyword that is no field of an event.
+        """
+        if not _KNOWN.issuperset(fields):
+            unknown = ", ".join(sorted(set(fields) - _KNOWN))
+            raise TypeError(f"record() got fields that no event has: {unknown}")
+        given = cast(dict[str, object], {**bound, **fields})
+        event: dict[str, object] = {
+            "schema": SCHEMA,
+            "id": event_id,
+            "type": event_type,
+            "category": given.get("category") or category_of(event_type) or "execute",
+            "occurred_at": _time(given.get("occurred_at"), now_us),
+            "clock": given.get("clock") or self._clock,
+            "outcome": _outcome(given.get("outcome")),
+            "source": _merged(self._source, given.get("source")),
+            "observed": self._observe(given.get("observed")),
+            "correlation": _correlation(event_id, given),
+        }
+        self._add_parties(event, given)
+        if "ended_at" in given:
+            event["ended_at"] = _time(given["ended_at"], now_us)
+        if "purpose" in given:
+            event["purpose"] = _short(given["purpose"], "code")
+        if "sensitivity" in given:
+            event["sensitivity"] = _short(given["sensitivity"], "level")
+        if bound.get("client") or "client" in given:
+            event["client"] = _merged(bound.get("client"), given.get("client"))
+        for name in _AS_GIVEN:
+            value = given.get(name)
+            if value:
+                event[name] = value
+        return event
+
+    def _add_parties(self, event: dict[str, object], given: Mapping[str, object]) -> None:
+        """Whose data, who, through what, on what."""
+        tenant = _short(given["tenant"], "id") if "tenant" in given else self._tenant
+        if tenant:
+            event["tenant"] = tenant
+        if "actor" in given:
+            event["actor"] = {**self._actor, **_short(given["actor"], "id")}
+        if given.get("chain"):
+            links = cast(Sequence[object], given["chain"])
+            event["chain"] = [
+                {"type": "service", "id": link, "hop": hop} if isinstance(link, str) else link
+                for hop, link in enumerate(links, 1)
+            ]
+        targets = list(cast(Sequence[object], given.get("targets", ())))
+        if "target" in given:
+            targets.insert(0, given["target"])
+        if targets:
+            event["targets"] = [self._whole(_target(target)) for target in targets]
+
+    def _whole(self, target: object) -> object:
+        """A target with everything that a signed event says of it."""
+        if self._target and isinstance(target, Mapping):
+            return {**self._target, **target}
+        return target
+
+    def _observe(self, given: object) -> Mapping[str, object]:
+        observed = _merged(self._observed, given)
+        seen = "shown" if observed["role"] == "primary" else "fetched"
+        return {"seen": seen, **observed}
+
+
+def _short(value: object, name: str) -> Mapping[str, object]:
+    """An object, or its most important member alone."""
+    return {name: value} if isinstance(value, str) else cast(Object, value)
+
+
+def _merged(first: object, second: object) -> Mapping[str, object]:
+    return {**cast(Object, first or {}), **cast(Object, second or {})}
+
+
+def _outcome(value: object) -> Mapping[str, object]:
+    if value is None:
+        return {"result": "succeeded"}
+    if isinstance(value, str):
+        result, _, code = value.partition(":")
+        return {"result": result, "code": code} if code else {"result": result}
+    return cast(Object, value)
+
+
+def _target(value: object) -> object:
+    if isinstance(value, str):
+        kind, _, name = value.partition("/")
+        return {"type": kind, "id": name}
+    return value
+
+
+def _time(value: object, now_us: int) -> str:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise TypeError("a time of an event needs its time zone: datetime.now(UTC)")
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return str(value) if value else format_utc(now_us)
+
+
+def _correlation(event_id: str, given: Mapping[str, object]) -> Mapping[str, object]:
+    links = {name: given[name] for name in _LINKS if given.get(name)}
+    return {"action_id": event_id, **_merged(links, given.get("correlation"))}

@@ -1,0 +1,187 @@
+"""Tenants and API keys: make, list, revoke, and tell whose token this is.
+
+Each act of an administrator is an event: about a tenant in the operator's log, about a key in the
+log of every tenant that it is for (an operator's key: in the operator's). What gives access is told
+before it is done, so that no key exists untold; a revocation is done first.
+"""
+
+import re
+from base64 import b32encode, urlsafe_b64encode
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
+
+from vitne.core.event.source import SourceRegistration
+from vitne.core.values.types import LogId
+from vitne.core.values.verbs import MAX_TYPE_CHARS
+from vitne.errors import BadInputError, ConflictError, NotFoundError
+from vitne.ports import ApiKey, Clock, IdSource, Role, StateStore, Tenant
+from vitne.services.access.audit_events import OPERATOR, Doer, OwnEvents
+from vitne.services.access.doorkeeper import digest_of_token
+
+_TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+_SOURCE_PART: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.ASCII)
+_KEY_NAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_TYPES: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.?\*)?", re.ASCII)
+_TYPES_MAX: Final = 1_000
+
+
+class Token:
+    """An API key in clear. Shown once, to the person who made it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The secret text."""
+        return self._text
+
+    def __repr__(self) -> str:
+        """Never the secret."""
+        return "***"
+
+
+class Logs(Protocol):
+    """What makes a tenant's log."""
+
+    def create(self, log: LogId) -> None:
+        """Make an empty log with its key entries, durably; nothing happens if it exists."""
+
+
+class KeyRequest(Struct, frozen=True):
+    """What a new API key should be."""
+
+    name: str
+    roles: tuple[Role, ...]
+    tenants: tuple[LogId, ...] = ()
+    """Empty: all, an operator's key."""
+    source: SourceRegistration | None = None
+    person: str = ""
+
+
+class Onboard:
+    """Makes tenants and keys."""
+
+    def __init__(
+        self, state: StateStore, logs: Logs, own: OwnEvents, clock: Clock, ids: IdSource
+    ) -> None:
+        self._state = state
+        self._logs = logs
+        self._own = own
+        self._clock = clock
+        self._ids = ids
+
+    def add_tenant(self, tenant: LogId, name: str, doer: Doer) -> Tenant:
+        """Make a tenant and its log.
+
+        The log comes first: killed in between, the call can be made again.
+
+        Raises:
+            BadInputError: the id is not `[a-z0-9][a-z0-9._-]{0,63}`.
+            ConflictError: the id is taken.
+        """
+        if not _TENANT.fullmatch(tenant):
+            raise BadInputError(
+                "a tenant's id is 1 to 64 of a-z 0-9 . _ - and starts with a letter or digit",
+                where=repr(tenant[:80]),
+                hint="for example acme or ten_8421",
+            )
+        if self._state.tenant(tenant) is not None:
+            raise ConflictError("the tenant exists already", where=tenant, hint="vitne tenant list")
+        made = Tenant(id=tenant, name=name, created_us=self._clock.now_us())
+        self._logs.create(tenant)
+        kind = ("audit.tenant.created", "audit")
+        self._own.write(OPERATOR, kind, doer, target=("tenant", tenant))
+        self._state.add_tenant(made)
+        return made
+
+    def tenants(self) -> list[Tenant]:
+        """All, by id."""
+        return self._state.tenants()
+
+    def add_key(self, wanted: KeyRequest, doer: Doer) -> tuple[ApiKey, Token]:
+        """Make a key. Its secret is in the result and nowhere else.
+
+        Raises:
+            BadInputError: a name, role or source that cannot be; says which.
+            NotFoundError: a tenant that does not exist.
+        """
+        self._check(wanted)
+        key_id = b32encode(self._ids.random_bytes(8)).decode("ascii").lower()[:12]
+        secret = urlsafe_b64encode(self._ids.random_bytes(32)).decode("ascii").rstrip("=")
+        token = f"vk_{key_id}_{secret}"
+        key = ApiKey(
+            id=key_id,
+            name=wanted.name,
+            secret_sha256=digest_of_token(token),
+            roles=wanted.roles,
+            tenants=wanted.tenants,
+            source=wanted.source,
+            person=wanted.person,
+            created_us=self._clock.now_us(),
+        )
+        self._tell("audit.key.created", key, doer, roles=list(key.roles))
+        self._state.add_key(key)
+        return key, Token(token)
+
+    def api_keys(self) -> list[ApiKey]:
+        """All, revoked ones included, by creation."""
+        return self._state.keys()
+
+    def revoke_key(self, key_id: str, doer: Doer) -> ApiKey:
+        """Revoke a key; every server on the folder refuses it within two seconds.
+
+        Raises:
+            NotFoundError: no such key.
+        """
+        key = self._state.key(key_id)
+        if key is None:
+            raise NotFoundError("no such key", where=key_id[:20], hint="vitne key list")
+        self._state.revoke_key(key_id, self._clock.now_us())
+        self._tell("audit.key.revoked", key, doer)
+        return self._state.key(key_id) or key
+
+    def _check(self, wanted: KeyRequest) -> None:
+        if not _KEY_NAME.fullmatch(wanted.name):
+            raise BadInputError("a key's name is 1 to 100 characters, none of them control")
+        if not wanted.roles:
+            raise BadInputError("a key needs a role", hint="write, read or admin")
+        if ("write" in wanted.roles) != (wanted.source is not None):
+            raise BadInputError(
+                "a key with the role write names the source that sends with it; another names none",
+                hint="for example --source crm/crm-bff",
+            )
+        for part in (wanted.source.application, wanted.source.service) if wanted.source else ():
+            if not _SOURCE_PART.fullmatch(part):
+                raise BadInputError(
+                    "a source is application/service, each 1 to 64 of a-z 0-9 _ . -",
+                    where=repr(part[:80]),
+                )
+        _check_types(wanted.source.types if wanted.source else ())
+        if wanted.source and wanted.source.application == "vitne":
+            raise BadInputError("the application `vitne` is Vitne itself", hint="name another")
+        for tenant in wanted.tenants:
+            if self._state.tenant(tenant) is None:
+                raise NotFoundError(
+                    "no such tenant", where=tenant[:64], hint=f"vitne tenant add {tenant[:64]}"
+                )
+
+    def _tell(self, kind: str, key: ApiKey, doer: Doer, **extra: Any) -> None:  # noqa: ANN401  # JSON
+        for log in key.tenants or (OPERATOR,):
+            more = {"extra": extra} if extra else None
+            self._own.write(log, (kind, "audit"), doer, target=("api_key", key.id), more=more)
+
+
+def _check_types(types: tuple[str, ...]) -> None:
+    """Declared event types: each whole, or the beginning of some. Raises `BadInputError`."""
+    for one in types:
+        if not _TYPES.fullmatch(one) or len(one) > MAX_TYPE_CHARS:
+            raise BadInputError(
+                "a declared type is an event type, or the beginning of some and a *",
+                where=repr(one[:80]),
+                hint="for example crm.customer.viewed or crm.*",
+            )
+    if len(types) > _TYPES_MAX:
+        raise BadInputError(f"a source declares at most {_TYPES_MAX} types", hint="use crm.*")

@@ -1,0 +1,356 @@
+"""Answers a question with a verdict, and with the bundle that carries its proof.
+
+    logged      the question is an event of the log before anything is looked up
+    published   a checkpoint covers that event, so the window of a question up to now is closed
+    gathered    entries, index, records: `ask_gather`; completeness: `ask_coverage`
+    built       the bundle, sealed with the receipt key
+    verified    those very bytes, by the verifier that everybody has: its verdict is the answer
+    logged      what was answered, and which events are shown
+
+The server decides nothing about the verdict itself: what it knows beyond the proofs is in the
+bundle as a limit, which can only weaken one.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from time import perf_counter
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from vitne.answers.ask import Epoch, plan, text_of
+from vitne.answers.ask_request import Wish
+from vitne.answers.question import Question
+from vitne.core.event.forbidden import is_personal_id
+from vitne.core.index.source_summary import GRADES, Grade
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.note import parse_note, sign
+from vitne.core.values.ids import to_text
+from vitne.core.values.record import Record
+from vitne.core.values.types import LogId, Origin
+from vitne.errors import (
+    AnswerTooLargeError,
+    BadInputError,
+    IntegrityError,
+    NotFoundError,
+    UnavailableError,
+    VerificationError,
+)
+from vitne.evidence.bundle import verify as bundle
+from vitne.evidence.bundle.build import Facts, build
+from vitne.evidence.bundle.document import MAX_BYTES
+from vitne.evidence.bundle.verify import Answer, Policies
+from vitne.evidence.policy import parse_policy
+from vitne.services.access.audit_events import Doer
+from vitne.services.access.logged_reads import Reading
+from vitne.services.answers.assemble import Assembly, Collected, Sought
+from vitne.services.answers.coverage_statement import Statement
+from vitne.services.answers.facts_of_others import Others
+from vitne.services.answers.gather import Gathering, Heads, Reach
+from vitne.services.answers.key_entries import LandmarkService
+from vitne.services.answers.source_summaries import Sources
+from vitne.services.answers.values import Values
+from vitne.services.log.keys import FIRST_EPOCH, LogKeys
+from vitne.services.log.names import Logs
+
+__all__ = ["Answered", "Ask"]
+
+_LOG: Final = logging.getLogger("vitne.ask")
+COVER_WAIT_S: Final = 5.0
+"""How long an answer waits for the checkpoint that covers its question."""
+SEAL_WAIT_S: Final = 10.0
+"""How long it waits for the index to cover the newest entries."""
+_LOOK_EVERY_S: Final = 0.01
+_TRIES: Final = 3
+
+
+class Answered(Struct, frozen=True):
+    """An answer, and everything that is shown of it."""
+
+    log: LogId
+    wish: Wish
+    issuer: str
+    answer: Answer
+    bundle: bytes
+    records: Mapping[int, Record]
+    """Of the hits, whole."""
+    statement: Statement
+    bound: bool
+    """The bundle itself ties the keys to the values; else only whoever has K can."""
+    pseudonyms: tuple[str, ...]
+    """Ids that stand in the log for personal ones that were asked about."""
+    high_water: int
+    """Entries that the log had when the question was logged."""
+    took_ms: Mapping[str, float]
+
+    @property
+    def grade(self) -> Grade | None:
+        """The lowest evidence grade of the answer; None: it rests on no event's attribution."""
+        grades: list[Grade] = [GRADES.get(hit.attribution, "E") for hit in self.answer.hits]
+        return max([*grades, *self.statement.weaker], default=None)
+
+
+class Ask:
+    """Answers questions. Any thread may ask.
+
+    Args:
+        reach: where things are read from.
+        keys: of all logs.
+        logs: their origins.
+        sources: who speaks in a log.
+        others: what other services know.
+        pause: how to wait, in seconds.
+    """
+
+    def __init__(
+        self,
+        reach: Reach,
+        keys: LogKeys,
+        logs: Logs,
+        sources: Sources,
+        others: Others,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._reach = reach
+        self._keys = keys
+        self._logs = logs
+        self._sources = sources
+        self._others = others
+        self._pause = pause
+        self._values = Values(reach.store, reach.archive, reach.gaps, reach.catalog)
+        self._landmarks = LandmarkService(reach.gaps, reach.catalog)
+
+    def answer(self, log: LogId, wish: Wish, doer: Doer, reading: Reading) -> Answered:
+        """Answer a question.
+
+        Args:
+            log: whose.
+            wish: checked.
+            doer: who asks.
+            reading: writes the question and the answer into the log.
+
+        Raises:
+            BadInputError: an actor's issuer cannot be told.
+            AnswerTooLargeError: more events answer it than one answer shows.
+            UnavailableError: no checkpoint, or no index, covers the log yet.
+            IntegrityError: what was gathered does not verify: never an answer.
+        """
+        spans = _Spans()
+        wish, pseudonyms = self._as_logged(log, wish)
+        issuer = self._values.issuer(log, wish.actor, wish.issuer) if wish.actor else ""
+        text = text_of(wish, issuer)
+        reading.asked(doer, log, text)
+        spans.end("log the question")
+        high_water = self._reach.store.log(log).next_index
+        found, collected = self._collected(log, wish, issuer, high_water, spans)
+        data = self._sealed(collected.facts, found.origin)
+        spans.end("build")
+        answer = self._verified(data, found)
+        spans.end("verify")
+        shown = [hit.index for hit in answer.hits]
+        records = {at: collected.records[at] for at in shown}
+        reading.answered(
+            doer,
+            log,
+            text,
+            verdict=answer.verdict,
+            shown=[to_text(record.event_id) for record in records.values()],
+            bundle_sha256=sha256(data).hexdigest(),
+        )
+        spans.end("log the answer")
+        spans.tell(answer, len(data))
+        return Answered(
+            log=log,
+            wish=wish,
+            issuer=issuer,
+            answer=answer,
+            bundle=data,
+            records=records,
+            statement=collected.statement,
+            bound=collected.bound,
+            pseudonyms=pseudonyms,
+            high_water=high_water,
+            took_ms=spans.took_ms,
+        )
+
+    def _as_logged(self, log: LogId, wish: Wish) -> tuple[Wish, tuple[str, ...]]:
+        """The wish with ids as intake keeps them: of a personal one a pseudonym (ADR 24)."""
+        found = []
+        if is_personal_id(wish.actor):
+            found.append(f"h:{self._keys.pseudonym(log, wish.actor)}")
+            wish = replace(wish, actor=found[-1])
+        if wish.target is not None and is_personal_id(wish.target[1]):
+            found.append(f"h:{self._keys.pseudonym(log, wish.target[1])}")
+            wish = replace(wish, target=(wish.target[0], found[-1]))
+        return wish, tuple(found)
+
+    # ------------------------------------------------------------ gather
+
+    def _collected(
+        self, log: LogId, wish: Wish, issuer: str, needed: int, spans: "_Spans"
+    ) -> tuple[Sought, Collected]:
+        """Everything but the verdict.
+
+        Segments may be merged while they are read; then their files are gone, and the newer list
+        is gone by.
+        """
+        missing: NotFoundError | None = None
+        for _ in range(_TRIES):
+            try:
+                found = self._gathered(log, wish, issuer, needed, spans)
+                counts = self._reach.store.counts(log)
+                assembly = Assembly(found, self._values, self._sources, self._others, counts)
+                return found, assembly.collect(spans.end)
+            except NotFoundError as error:
+                missing = error
+        raise IntegrityError(
+            "what the list of segments or a checkpoint names is missing",
+            where=str(missing),
+            hint="vitne fsck tells what is damaged",
+        ) from missing
+
+    def _gathered(
+        self, log: LogId, wish: Wish, issuer: str, needed: int, spans: "_Spans"
+    ) -> Sought:
+        heads = self._heads(log, needed)
+        spans.end("publish")
+        found = self._under(log, wish, issuer, heads)
+        needed_end = found.gathering.needed_end
+        if found.gathering.covered < needed_end and self._seal(log, needed_end):
+            found = self._under(log, wish, issuer, self._heads(log, needed))
+            spans.end("seal")
+        return found
+
+    def _under(self, log: LogId, wish: Wish, issuer: str, heads: Heads) -> Sought:
+        """The question planned and ready to be gathered for, under two checkpoints."""
+        origin = self._logs.origin(log)
+        # The epochs come from the log, and the question has a key for each.
+        first = Gathering(self._reach, log, _nothing(), heads)
+        landmarks = self._landmarks.of(log, first.tiles)
+        listed = [
+            number
+            for number, entries in sorted(landmarks.epochs.items())
+            if entries[0] < first.size
+        ]
+        epochs = [self._epoch(log, number) for number in listed or [FIRST_EPOCH]]
+        question = plan(wish, issuer, epochs, origin)
+        gathering = Gathering(self._reach, log, question, heads, tiles=first.tiles)
+        return Sought(log, origin, wish, question, epochs, landmarks, gathering)
+
+    def _epoch(self, log: LogId, number: int) -> Epoch:
+        """An index key. Raises `BadInputError` if it was destroyed."""
+        try:
+            return Epoch(number, self._keys.known_index_key(log, number))
+        except NotFoundError as error:
+            raise BadInputError(
+                f"the index key of epoch {number} was destroyed: nothing can be looked up any more",
+                where=log,
+            ) from error
+
+    def _heads(self, log: LogId, needed: int) -> Heads:
+        """The newest checkpoints; of the log one that covers the question, if it comes in time."""
+        cosigned, waited = self._others.cosigned, 0.0
+        while True:
+            note = cosigned.log(log)
+            if note and Checkpoint.parse(parse_note(note)[0]).size >= needed:
+                break
+            if waited >= COVER_WAIT_S or self._others.trouble(log):
+                break
+            self._others.nudge()
+            self._pause(_LOOK_EVERY_S)
+            waited += _LOOK_EVERY_S
+        index = cosigned.index(log)
+        if index is None and self._others.seal_on_demand(log, SEAL_WAIT_S):
+            index = cosigned.index(log)
+        if note is None or index is None:
+            raise UnavailableError(
+                "no checkpoint of the log, or none of its index, has been published yet",
+                where=log,
+                hint="ask again in a minute",
+                retry_after_s=60 if note else 1,
+            )
+        newest, lacking = self._others.behind(log)
+        return Heads(note, index, newest, lacking)
+
+    def _seal(self, log: LogId, needed: int) -> bool:
+        """Have the index cover the entries below `needed`; whether it does better now."""
+        if not self._others.seal_on_demand(log, SEAL_WAIT_S):
+            return False
+        segments = self._reach.catalog.segments(log)
+        wanted = next((one.record for one in segments if one.end >= needed), None)
+        waited = 0.0
+        while wanted is not None and waited < SEAL_WAIT_S:
+            note = self._others.cosigned.index(log)
+            if note and Checkpoint.parse(parse_note(note)[0]).size > wanted:
+                break
+            self._others.nudge()
+            self._pause(_LOOK_EVERY_S)
+            waited += _LOOK_EVERY_S
+        return True
+
+    # ------------------------------------------------------------ build and verify
+
+    def _sealed(self, facts: Facts, origin: Origin) -> bytes:
+        signer = self._keys.receipt_signer(origin)
+        data = build(facts, lambda text: sign(text, [signer]))
+        if len(data) > MAX_BYTES:
+            raise AnswerTooLargeError(
+                f"the evidence of {len(facts.opened):,} events has {len(data):,} bytes;"
+                f" a bundle has at most {MAX_BYTES:,}",
+                hint="ask about a shorter period, or narrow it by type, category or outcome",
+            )
+        return data
+
+    def _verified(self, data: bytes, found: Sought) -> Answer:
+        """What the verifier says of the very bytes that are handed out.
+
+        Raises:
+            IntegrityError: they do not verify.
+        """
+        log_text, index_text = self._others.policies.texts(found.log)
+        policies = Policies(
+            parse_policy(log_text),
+            parse_policy(index_text),
+            {epoch.number: epoch.index_key for epoch in found.epochs},
+        )
+        try:
+            return bundle.verify(data, policies)
+        except VerificationError as error:
+            raise IntegrityError(
+                f"the evidence of an answer does not verify: rule {error.rule}: {error.message}",
+                where=found.origin,
+                hint="vitne fsck tells what is damaged",
+            ) from error
+
+
+class _Spans:
+    """How long each step took."""
+
+    def __init__(self) -> None:
+        self.took_ms: dict[str, float] = {}
+        self._at_s = perf_counter()
+
+    def end(self, name: str) -> None:
+        """A step is done."""
+        now_s = perf_counter()
+        took_ms = (now_s - self._at_s) * 1e3
+        self.took_ms[name] = round(self.took_ms.get(name, 0.0) + took_ms, 2)
+        self._at_s = now_s
+
+    def tell(self, answer: Answer, size: int) -> None:
+        """Write them into the program's log; no value of the question stands there."""
+        extra = {
+            "verdict": answer.verdict,
+            "hits": len(answer.hits),
+            "bundle_bytes": size,
+            "took_ms": self.took_ms,
+        }
+        _LOG.debug("answered a question", extra=extra)
+
+
+def _nothing() -> Question:
+    return Question("", "recorded", 0, 1, 0, 0, "", [])

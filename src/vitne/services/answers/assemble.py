@@ -1,0 +1,320 @@
+"""Puts together what was gathered for an answer: the facts of its bundle, and the statement."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Final
+from unicodedata import normalize
+
+from msgspec import Struct
+
+from vitne.answers.ask import Epoch, target_keys
+from vitne.answers.ask_request import Wish
+from vitne.answers.question import Question, QuestionKey
+from vitne.core.entry import keys
+from vitne.core.entry.control import StreamEntry
+from vitne.core.entry.entry import decode
+from vitne.core.entry.keyring import erased_sections
+from vitne.core.index.coverage import CoverageCounter
+from vitne.core.index.source_summary import Grade
+from vitne.core.values.record import Record
+from vitne.core.values.types import SECTIONS, LeafIndex, LogId, Origin, Section
+from vitne.evidence.bundle.facts import (
+    CoverageFacts,
+    Facts,
+    LimitFacts,
+    OpenedFacts,
+    SenderFacts,
+    StampFacts,
+)
+from vitne.ports import Count
+from vitne.services.answers.coverage_statement import Known, Statement, state
+from vitne.services.answers.facts_of_others import Others
+from vitne.services.answers.gather import Gathering, holds
+from vitne.services.answers.key_entries import Landmarks, Stream, stream_of
+from vitne.services.answers.limits import Place, limits_of, stream_facts
+from vitne.services.answers.source_summaries import Sources, weak_of
+from vitne.services.answers.values import Values, binds
+
+__all__ = ["Assembly", "Collected", "Sought"]
+
+_BESIDE: Final[tuple[Grade, ...]] = ("C", "D", "E")
+"""Grades of events by others that weaken an answer about one person."""
+
+
+class Sought(Struct, frozen=True):
+    """A question under two checkpoints."""
+
+    log: LogId
+    origin: Origin
+    wish: Wish
+    question: Question
+    epochs: Sequence[Epoch]
+    landmarks: Landmarks
+    gathering: Gathering
+
+
+class Collected(Struct, frozen=True):
+    """Everything of an answer but its verdict."""
+
+    facts: Facts
+    records: Mapping[int, Record]
+    """Of all candidates."""
+    statement: Statement
+    bound: bool
+    """Each secret of the question has an entry that binds it."""
+
+
+class Assembly:
+    """Of one answer. For one thread.
+
+    Args:
+        sought: the question.
+        values: looks up entries that bind keys.
+        sources: who speaks in the log.
+        others: what other services know.
+        not_taken: what intake dropped and rejected, by source, type and reason.
+    """
+
+    def __init__(
+        self,
+        sought: Sought,
+        values: Values,
+        sources: Sources,
+        others: Others,
+        not_taken: Mapping[Count, int],
+    ) -> None:
+        self._sought = sought
+        self._gathering = sought.gathering
+        self._values = values
+        self._sources = sources
+        self._others = others
+        self._not_taken = not_taken
+        self._place = Place(sought.wish, self._gathering.window_us, self._gathering.range)
+
+    def collect(self, done: Callable[[str], None]) -> Collected:
+        """Everything; `done` is told the name of each step.
+
+        Raises:
+            AnswerTooLargeError, UnavailableError, IntegrityError: as `Gathering`.
+        """
+        gathering = self._gathering
+        _ = gathering.range
+        done("window")
+        candidates = gathering.candidates
+        done("index")
+        records = gathering.fetch(candidates)
+        done("records")
+        bindings, bound = self._bindings(records)
+        done("bindings")
+        coverage, known, limits = self._coverage()
+        done("coverage")
+        facts = self._facts(records, bindings, coverage, limits)
+        done("proofs")
+        return Collected(facts, records, state(self._place, known), bound)
+
+    # ------------------------------------------------------------ facts
+
+    def _facts(
+        self,
+        records: Mapping[int, Record],
+        bindings: Mapping[int, Record],
+        coverage: CoverageFacts | None,
+        limits: Sequence[LimitFacts],
+    ) -> Facts:
+        gathering, sought = self._gathering, self._sought
+        shown = frozenset(set(SECTIONS) - set(sought.wish.withhold))
+        both = sorted({**bindings, **records}.items())
+        core: frozenset[Section] = frozenset({"core"})
+        opened = [self._opened(row, shown if at in records else core) for at, row in both]
+        signed = [self._sender(row) for _, row in both]
+        senders = [one for one in signed if one is not None]
+        known = {at: row.entry for at, row in both} | gathering.tail
+        entries = gathering.entries(self._wanted(opened, senders), known)
+        log_policy, index_policy = self._others.policies.texts(sought.log)
+        runs = sorted(gathering.runs, key=lambda run: run.segment.record)
+        return Facts(
+            origin=sought.origin,
+            range=gathering.range,
+            question=sought.question,
+            log_policy=log_policy,
+            index_policy=index_policy,
+            log_checkpoint=gathering.heads.log_note,
+            index_checkpoint=gathering.heads.index_note,
+            entries=entries,
+            path=gathering.path(entries),
+            link=gathering.link,
+            records=gathering.records,
+            index_path=gathering.index_path,
+            gaps=[run.gap for run in runs],
+            opened=opened,
+            senders=senders,
+            coverage=coverage,
+            stamps=self._stamps(),
+            limits=limits,
+        )
+
+    def _opened(self, record: Record, shown: frozenset[Section]) -> OpenedFacts:
+        gone = erased_sections(record)
+        if not gone:
+            return OpenedFacts(record, shown)
+        by = self._others.erased(self._sought.log, record.index)
+        erased = {
+            section: entry
+            for section, entry in by.items()
+            if section in gone and entry < self._gathering.size
+        }
+        return OpenedFacts(record, shown - set(gone), erased)
+
+    def _wanted(
+        self, opened: Sequence[OpenedFacts], senders: Sequence[SenderFacts]
+    ) -> Iterator[int]:
+        """Every entry that the bundle must hold."""
+        size, landmarks = self._gathering.size, self._sought.landmarks
+        yield from self._gathering.boundaries()
+        yield from self._gathering.tail
+        for one in opened:
+            yield one.record.index
+            yield from one.erased.values()
+        by_index: dict[int, bytes] = {one.record.index: one.record.entry for one in opened}
+        for sender in senders:
+            yield from (sender.batch, *self._registration(by_index[sender.index]))
+        for listed in (*landmarks.epochs.values(), landmarks.receipt):
+            yield from (at for at in listed if at < size)
+        if any(erased_sections(one.record) and not one.erased for one in opened):
+            yield from (at for at in landmarks.prunes if at < size)
+
+    def _sender(self, record: Record) -> SenderFacts | None:
+        """The signed batch of an event, if all that proves it is below the checkpoint."""
+        if not self._registration(record.entry):
+            return None
+        found = self._others.senders(self._sought.log, record.index)
+        return None if found is None or found.batch >= self._gathering.size else found
+
+    def _registration(self, event: bytes) -> tuple[int, ...]:
+        """Where an event's stream was registered, and where its source's key was announced.
+
+        Nothing for a stream that is not signed.
+        """
+        gathering, landmarks = self._gathering, self._sought.landmarks
+        stream = landmarks.streams.get(stream_of(event))
+        if stream is None or not stream.signed or stream.index >= gathering.size:
+            return ()
+        entry = decode(gathering.tiles.entry(stream.index))
+        if not isinstance(entry, StreamEntry):
+            return ()
+        added = landmarks.sources.get((stream.source, entry.key))
+        return () if added is None or added >= gathering.size else (stream.index, added)
+
+    def _stamps(self) -> list[StampFacts]:
+        heads = self._gathering.heads
+        notes = (heads.log_note, heads.index_note)
+        return [one for note in notes for one in self._others.stamps(self._sought.log, note)]
+
+    # ------------------------------------------------------------ bindings
+
+    def _bindings(self, records: Mapping[int, Record]) -> tuple[dict[int, Record], bool]:
+        """Entries beside the candidates that tie secrets to values; whether all are tied."""
+        found: dict[int, Record] = {}
+        bound = True
+        for one in self._sought.question.keys:
+            for kind, parts, secret in _secrets(one):
+                key = keys.key(kind, secret)
+                if any(binds(row, key) for row in (*records.values(), *found.values())):
+                    continue
+                end = LeafIndex(self._gathering.size)
+                row = self._values.binding(self._sought.log, key, parts, end)
+                if row is None:
+                    bound = False
+                else:
+                    found[row.index] = row
+        return found, bound
+
+    # ------------------------------------------------------------ completeness
+
+    def _coverage(self) -> tuple[CoverageFacts | None, Known, list[LimitFacts]]:
+        sought, gathering = self._sought, self._gathering
+        streams = {
+            key: one for key, one in sought.landmarks.streams.items() if one.index < gathering.size
+        }
+        summaries = self._sources.over(sought.log, LeafIndex(gathering.size))
+        spoken = self._sources.spoken(sought.log, summaries)
+        coverage, counter = self._counted(streams)
+        weaker = self._beside
+        unattributed = gathering.times(weaker.get("E", ()))
+        limits = limits_of(self._place, summaries, spoken, streams, unattributed)
+        limits += self._troubled()
+        known = Known(
+            summaries=summaries,
+            spoken=spoken,
+            streams=streams,
+            counter=counter,
+            counts=coverage.counts if coverage else None,
+            facts=coverage.streams if coverage else (),
+            not_taken=self._not_taken,
+            weaker={grade: len(held) for grade, held in weaker.items()},
+            covered_to=gathering.covered,
+            uncosigned=gathering.heads.uncosigned,
+        )
+        return coverage, known, limits
+
+    def _counted(
+        self, streams: Mapping[bytes, Stream]
+    ) -> tuple[CoverageFacts | None, CoverageCounter | None]:
+        """The counts of the last record, and what makes them."""
+        if not self._gathering.runs:
+            return None, None
+        last = self._gathering.runs[-1]
+        counter = self._others.counter(self._sought.log, last.segment.record)
+        if counter is None:
+            return None, None
+        facts = CoverageFacts(
+            last.segment.record, last.record.coverage, stream_facts(counter, streams)
+        )
+        return facts, counter
+
+    def _troubled(self) -> list[LimitFacts]:
+        """That the log is not published any more, or that an auditor objects to its index.
+
+        What was logged since may be lacking; what the index does not tell may be there.
+        """
+        log, (low, high) = self._sought.log, self._place.window_us
+        trouble, objection = self._others.trouble(log), self._others.objection(log)
+        told = {
+            "log_halted": f"the log is not published any more: {trouble}" if trouble else "",
+            "index_disputed": objection,
+        }
+        return [
+            # A bundle takes no other form of Unicode; names of keys may have any.
+            LimitFacts(code, "", low, high, normalize("NFC", text)[:512])
+            for code, text in told.items()
+            if text
+        ]
+
+    @cached_property
+    def _beside(self) -> dict[Grade, list[int]]:
+        """Events on the target in the range, by grade, that are not this actor's and are weak.
+
+        Only where it is asked whether one person did something to one target: what nobody is known
+        to have done may have been done by that person.
+        """
+        if self._sought.wish.kind != "did_touch":
+            return {}
+        gathering, (a, b) = self._gathering, self._gathering.range
+        wanted = [key.key for key in target_keys(self._sought.wish, self._sought.epochs)]
+        found = {at for at in gathering.postings(wanted) if a <= at < b}
+        found |= {at for at, entry in gathering.tail.items() if holds(entry, set(wanted))}
+        others = sorted(found - set(gathering.candidates))
+        weak = weak_of(self._sources.over(self._sought.log, LeafIndex(gathering.size)), others)
+        return {grade: weak[grade] for grade in _BESIDE if weak.get(grade)}
+
+
+def _secrets(key: QuestionKey) -> Iterator[tuple[int, tuple[str, ...], bytes]]:
+    """(kind, parts, secret) of every value that a key is made of; none for pseudo-targets."""
+    if not key.secrets:
+        return
+    if key.kind == keys.ACTOR_TARGET:
+        yield keys.ACTOR, key.parts[:2], key.secrets[0]
+        if key.parts[3] != keys.ANY_TARGET:
+            yield keys.TARGET, key.parts[2:], key.secrets[1]
+    elif key.kind != keys.TARGET or key.parts[1] != keys.ANY_TARGET:
+        yield key.kind, key.parts, key.secrets[0]

@@ -1,0 +1,170 @@
+"""How complete a log is where a question looked: what could hide an act.
+
+Two things come of it: the streams that make the counts of the index, and the limits that the
+exporter states itself. Both stand in the bundle, so that a verifier without a server comes to the
+same verdict.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from vitne.answers.ask_request import Wish
+from vitne.core.index.coverage import CoverageCounter
+from vitne.core.index.source_summary import SourceSummary, Spoken
+from vitne.core.values.times import format_utc
+from vitne.evidence.bundle.facts import LimitFacts, StreamFacts
+from vitne.services.answers.key_entries import Stream
+
+__all__ = ["Place", "limits_of", "relevant", "stream_facts"]
+
+LIMITS_MAX: Final = 500
+"""Limits of one answer; more are told as wider ones."""
+
+
+class Place(Struct, frozen=True):
+    """Where a question looked."""
+
+    wish: Wish
+    window_us: tuple[int, int]
+    range: tuple[int, int]
+
+    def meets(self, from_us: int, to_us: int) -> bool:
+        """Whether times [from_us, to_us) meet the window."""
+        return from_us < self.window_us[1] and self.window_us[0] < to_us
+
+
+# ---------------------------------------------------------------- streams
+
+
+def stream_facts(counter: CoverageCounter, named: Mapping[bytes, Stream]) -> list[StreamFacts]:
+    """What is wrong with each stream, once each, ascending by id, as a bundle lists it."""
+    found = []
+    for stream_id, stream in sorted(counter.streams.items()):
+        troubles = stream.troubles(counter.recorded_us)
+        if not troubles:
+            continue
+        known = named.get(stream_id)
+        one = StreamFacts(
+            stream_id,
+            known.source if known else "",
+            max(one.silent for one in troubles),
+            max(one.abandoned for one in troubles),
+            sum(one.missing for one in troubles),
+            sum(one.voided for one in troubles),
+            min(one.from_us for one in troubles),
+            max(one.to_us for one in troubles),
+        )
+        found.append(one)
+    return found
+
+
+# ---------------------------------------------------------------- limits
+
+
+def relevant(wish: Wish, spoken: Iterable[Spoken]) -> frozenset[str] | None:
+    """Sources whose undeclared or quarantined events could hide what is asked about; None: all."""
+    if wish.kind == "all_of_stream":
+        return frozenset({wish.source, ""})
+    if wish.target is None:
+        return None
+    return frozenset({"", *(one.source for one in spoken if one.target_type == wish.target[0])})
+
+
+def limits_of(
+    place: Place,
+    summaries: Sequence[SourceSummary],
+    spoken: Iterable[Spoken],
+    streams: Mapping[bytes, Stream],
+    unattributed: Sequence[tuple[int, int]],
+) -> list[LimitFacts]:
+    """What could hide an act, beside gaps of streams.
+
+    Args:
+        place: where the question looked.
+        summaries: of all that the log holds.
+        spoken: what they say together.
+        streams: by id.
+        unattributed: (index, recorded_us) of events of others on the target, grade E.
+    """
+    sources = relevant(place.wish, spoken)
+    found = [*_undeclared(place, summaries, sources), *_kept(summaries, streams, sources)]
+    found += [
+        LimitFacts(
+            "not_attributed",
+            "",
+            at_us,
+            at_us + 1,
+            f"entry {index} is on the same target, and nobody knows which person it was",
+        )
+        for index, at_us in unattributed
+    ]
+    return _few([one for one in found if place.meets(one.from_us, one.to_us)])
+
+
+def _undeclared(
+    place: Place, summaries: Iterable[SourceSummary], sources: Collection[str] | None
+) -> list[LimitFacts]:
+    wanted = place.wish.target[0] if place.wish.target else None
+    return [
+        LimitFacts(
+            "undeclared_event",
+            one.source,
+            one.undeclared_us[0],
+            one.undeclared_us[1] + 1,
+            f"{one.source} logged {one.undeclared} events of types that it did not declare:"
+            " what it logs is not known in full",
+        )
+        for part in summaries
+        for one in part.spoken
+        if one.undeclared
+        and (sources is None or one.source in sources)
+        and (wanted is None or one.target_type in {wanted, ""})
+    ]
+
+
+def _kept(
+    summaries: Iterable[SourceSummary],
+    streams: Mapping[bytes, Stream],
+    sources: Collection[str] | None,
+) -> list[LimitFacts]:
+    found = []
+    for part in summaries:
+        for kept in part.kept:
+            known = streams.get(kept.stream_id)
+            source = known.source if known else ""
+            if sources is None or source in sources:
+                text = f"{kept.events} events of {source or 'a source'} are quarantined: they are"
+                limit = LimitFacts(
+                    "quarantined_event",
+                    source,
+                    kept.recorded_us[0],
+                    kept.recorded_us[1] + 1,
+                    f"{text} kept aside, and not searched",
+                )
+                found.append(limit)
+    return found
+
+
+def _few(limits: list[LimitFacts]) -> list[LimitFacts]:
+    """At most `LIMITS_MAX`: those of one code and source joined, if they are more."""
+    if len(limits) <= LIMITS_MAX:
+        return limits
+    joined: dict[tuple[str, str], LimitFacts] = {}
+    for one in limits:
+        old = joined.get((one.code, one.source))
+        joined[one.code, one.source] = (
+            one
+            if old is None
+            else LimitFacts(
+                one.code,
+                one.source,
+                min(old.from_us, one.from_us),
+                max(old.to_us, one.to_us),
+                f"several, from {format_utc(min(old.from_us, one.from_us))} on: {one.text}"
+                if not old.text.startswith("several")
+                else old.text,
+            )
+        )
+    return list(joined.values())[:LIMITS_MAX]

@@ -1,0 +1,175 @@
+"""… its index log: every run computed again from the entries, then records, tiles and signature."""
+
+from collections.abc import Callable, Sequence
+
+from vitne.core.index.coverage import CoverageCounter
+from vitne.core.index.index_record import Coverage, IndexRecord, describe_run, parse_record
+from vitne.core.tree.note import open_checkpoint
+from vitne.core.tree.tile import TILE_WIDTH
+from vitne.core.tree.tile_reader import TileReader
+from vitne.core.values.types import Hash, LeafIndex, LogId, Origin, TreeSize
+from vitne.errors import IntegrityError, VitneError
+from vitne.ports import Archive, CheckpointStore, Head, IndexLogStore, ObjectStore, Segment
+from vitne.services.check.tree import TreeCheck
+from vitne.services.log.keys import LogKeys, index_log_id
+from vitne.services.log.published_files import Published, log_key
+
+Tell = Callable[[str, int | None, str], None]
+"""(file, index of the entry it is about, what is wrong)."""
+
+
+class IndexCheck:
+    """The index log of one log.
+
+    Args:
+        log: whose.
+        origin: of the log.
+        store, heads, objects, archive, keys: where everything lies.
+        damage: told of each fault.
+    """
+
+    def __init__(  # noqa: PLR0913 - where everything lies
+        self,
+        log: LogId,
+        origin: Origin,
+        *,
+        store: IndexLogStore,
+        heads: CheckpointStore,
+        objects: ObjectStore,
+        archive: Archive,
+        keys: LogKeys,
+        database: str,
+        damage: Tell,
+    ) -> None:
+        self._log = log
+        self._origin = origin
+        self._store = store
+        self._archive = archive
+        self._keys = keys
+        self._database = database
+        self._damage = damage
+        self._tree = index_log_id(log)
+        self._head = heads.head(self._tree)
+        self._published = Published(objects, self._tree)
+        self._entries = Published(objects, log)
+
+    def run(self, segments: Sequence[Segment]) -> None:
+        """Check it, and that the catalog's segments are those that it lists."""
+        data = self._store.records(self._log, 0, self._store.size(self._log))
+        self._check_tree(data)
+        records = self._parsed(data)
+        self._check_tiling(records)
+        self._check_segments(segments, records)
+        self._check_runs(records)
+
+    # ---------------------------------------------------------------- the tree
+
+    def _check_tree(self, data: Sequence[bytes]) -> None:
+        size = self._head.size if self._head else 0
+        if len(data) < size:
+            what = f"the index log ends at {len(data)}, but size {size} was signed"
+            self._damage(self._database, None, what)
+            return
+        tree = TreeCheck(self._published, TreeSize(size), self._damage)
+        for start in range(0, size, TILE_WIDTH):
+            tree.feed(start // TILE_WIDTH, list(data[start : min(start + TILE_WIDTH, size)]))
+        if self._head is not None:
+            self._check_head(self._head, tree.finish())
+
+    def _check_head(self, head: Head, found: Hash) -> None:
+        if found != head.root:
+            what = f"the records give another root than was signed for {head.size}"
+            self._damage(self._database, None, what)
+        try:
+            signed, _ = open_checkpoint(head.note, self._keys.index_signer(self._origin).verifier)
+            if (signed.size, signed.root) != (head.size, head.root):
+                self._damage(self._database, None, "the index head is not what was signed")
+        except IntegrityError as error:
+            self._damage(self._database, None, f"the signed index head: {error}")
+        if self._published.checkpoint() != head.note:
+            key = log_key(self._tree, "checkpoint")
+            self._damage(key, None, "the index checkpoint is missing, or not the signed head")
+
+    # ---------------------------------------------------------------- the records
+
+    def _parsed(self, data: Sequence[bytes]) -> list[IndexRecord | None]:
+        found: list[IndexRecord | None] = []
+        for at, record in enumerate(data):
+            try:
+                found.append(parse_record(record))
+            except VitneError as error:
+                found.append(None)
+                self._damage(self._database, None, f"record {at} of the index log: {error}")
+        return found
+
+    def _check_tiling(self, records: Sequence[IndexRecord | None]) -> None:
+        end, seen = 0, set[tuple[int, int, int]]()
+        for at, record in enumerate(records):
+            if record is None:
+                continue
+            key = record.level, record.start, record.end
+            if key in seen or (record.level == 0 and record.start != end):
+                self._damage(self._database, record.start, f"record {at} does not tile the log")
+            seen.add(key)
+            end = record.end if record.level == 0 else end
+
+    def _check_segments(
+        self, segments: Sequence[Segment], records: Sequence[IndexRecord | None]
+    ) -> None:
+        for segment in segments:
+            known = records[segment.record] if 0 <= segment.record < len(records) else None
+            listed = known and (known.start, known.end, known.gap_count, known.run_root)
+            own = segment.start, segment.end, segment.gap_count, segment.run_root
+            if listed != own:
+                self._damage(segment.key, segment.start, "the segment is not what its record lists")
+
+    def _check_runs(self, records: Sequence[IndexRecord | None]) -> None:
+        """Every record against the entries, in one pass for level 0; merged ones after it."""
+        counter = CoverageCounter()
+        counts: dict[LeafIndex, Coverage] = {}
+        for at, record in enumerate(records):
+            if record is None or record.level:
+                continue
+            entries = self._read(record.start, record.end)
+            if entries is None:
+                return
+            for entry in entries:
+                counter.add(entry)
+            counts[record.end] = counter.coverage()
+            self._compare(at, record, entries, counts)
+        for at, record in enumerate(records):
+            if record is not None and record.level and record.end in counts:
+                entries = self._read(record.start, record.end)
+                if entries is not None:
+                    self._compare(at, record, entries, counts)
+
+    def _compare(
+        self,
+        at: int,
+        record: IndexRecord,
+        entries: Sequence[bytes],
+        counts: dict[LeafIndex, Coverage],
+    ) -> None:
+        tiles = TileReader(self._entries.get, record.end)
+        again = describe_run(
+            self._origin,
+            record.start,
+            entries,
+            log_root=tiles.root(),
+            run=self._archive.run_of(record.start, entries),
+            coverage=counts[record.end],
+            level=record.level,
+        )
+        if again == record:
+            return
+        fields = again.__struct_fields__
+        names = [name for name in fields if getattr(again, name) != getattr(record, name)]
+        what = f"record {at} of the index log is not what the entries say: {', '.join(names)}"
+        self._damage(self._database, record.start, what)
+
+    def _read(self, start: LeafIndex, end: LeafIndex) -> list[bytes] | None:
+        try:
+            return self._entries.entries(start, end)
+        except VitneError as error:
+            self._damage(log_key(self._log, "tile/entries"), start, f"not to be read: {error}")
+            return None

@@ -1,0 +1,234 @@
+"""Checking one log whole: rows, segments, tree, signatures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from vitne.core.entry.assemble import Assembler
+from vitne.core.entry.keys import KeyCache
+from vitne.core.tree.note import open_checkpoint
+from vitne.core.tree.tile import TILE_WIDTH
+from vitne.core.values.record import Record
+from vitne.core.values.types import Hash, LeafIndex, LogId, TreeSize
+from vitne.errors import IntegrityError, NotFoundError, VitneError
+from vitne.ports import (
+    Archive,
+    CheckpointStore,
+    Head,
+    IndexLogStore,
+    LogInfo,
+    ObjectStore,
+    RecordStore,
+    SegmentCatalog,
+)
+from vitne.services.check.findings import Findings
+from vitne.services.check.index_log import IndexCheck
+from vitne.services.check.records import RecordCheck
+from vitne.services.check.tree import TreeCheck
+from vitne.services.log.keys import FIRST_EPOCH, LogKeys
+from vitne.services.log.published_files import Published, log_key
+
+_STEP = 8 * TILE_WIDTH
+
+Progress = Callable[[LogId, int, int], None]
+"""(log, entries checked, entries in all)."""
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where everything lies that is checked."""
+
+    store: RecordStore
+    heads: CheckpointStore
+    objects: ObjectStore
+    keys: LogKeys
+    segments: SegmentCatalog
+    archive: Archive
+    index_log: IndexLogStore
+    database: str
+    """What to call the file of the hot rows."""
+    cache: KeyCache = field(default_factory=KeyCache)
+
+
+class LogCheck:
+    """One log. Rows are read as they are; a server may append meanwhile, never change."""
+
+    def __init__(
+        self, stores: Stores, info: LogInfo, found: Findings, progress: Progress | None
+    ) -> None:
+        self._stores = stores
+        # The head first: a log that grows meanwhile then ends at or above it.
+        self._head = stores.heads.head(info.log)
+        self._info = stores.store.log(info.log)
+        self._found = found
+        self._progress = progress
+        self._published = Published(stores.objects, info.log)
+        size = self._head.size if self._head else TreeSize(0)
+        self._tree = TreeCheck(self._published, size, self._damage)
+        self._records = RecordCheck(info.origin, self._assembler())
+        self._segments = stores.segments.segments(info.log)
+        self._size = size
+        self._waiting: list[bytes] = []
+
+    def run(self) -> None:
+        """Check everything, in the order of the module's docstring."""
+        end = self._info.next_index
+        self._check_segments()
+        for start in range(0, end, _STEP):
+            last = min(start + _STEP, end)
+            self._check_range(LeafIndex(start), LeafIndex(last))
+            if self._progress:
+                self._progress(self._info.log, last, end)
+        for index, what in self._records.unexplained():
+            self._damage(self._file_of(index), index, what)
+        if end < self._size:
+            self._damage(self._stores.database, end, f"rows end below the signed size {self._size}")
+        elif self._head is not None:
+            self._check_head(self._head, self._tree.finish())
+        self._index().run(self._segments)
+        # Rows come in while we read; states and asides are compared only if none did.
+        if self._stores.store.log(self._info.log).next_index == end:
+            self._check_asides()
+            for what in self._records.compare_streams(self._stores.store.streams(self._info.log)):
+                self._damage(self._stores.database, None, what)
+        self._found.entries += end
+        self._found.events += self._records.events
+        self._found.published += min(self._size, end)
+        self._found.segments += len(self._segments)
+
+    def _index(self) -> IndexCheck:
+        stores = self._stores
+        return IndexCheck(
+            self._info.log,
+            self._info.origin,
+            store=stores.index_log,
+            heads=stores.heads,
+            objects=stores.objects,
+            archive=stores.archive,
+            keys=stores.keys,
+            database=stores.database,
+            damage=self._damage,
+        )
+
+    def _damage(self, where: str, index: int | None, what: str) -> None:
+        self._found.add(self._info.log, where, index, what)
+
+    def _assembler(self) -> Assembler | None:
+        try:
+            key = self._stores.keys.known_index_key(self._info.log)
+        except NotFoundError:
+            return None
+        return Assembler(self._info.origin, key, FIRST_EPOCH, self._stores.cache)
+
+    # ---------------------------------------------------------------- records
+
+    def _check_segments(self) -> None:
+        """The files of the catalog: there, whole, and one after the other."""
+        before = 0
+        for segment in self._segments:
+            if segment.start != before:
+                self._damage(segment.key, before, f"the segments do not cover index {before}")
+            before = segment.end
+            try:
+                faults = self._stores.archive.faults(self._info.log, segment)
+            except (IntegrityError, NotFoundError) as error:
+                faults = [(segment.key, str(error))]
+            for key, what in faults:
+                self._damage(key, segment.start, what)
+
+    def _file_of(self, index: int) -> str:
+        for segment in self._segments:
+            if segment.start <= index < segment.end:
+                return segment.key
+        return self._stores.database
+
+    def _check_range(self, start: LeafIndex, end: LeafIndex) -> None:
+        hot = {
+            record.index: record
+            for record in self._stores.store.records(self._info.log, start, end)
+        }
+        sealed = self._sealed(start, end)
+        entries: list[bytes | None] = []
+        for at in range(start, end):
+            index = LeafIndex(at)
+            record = sealed.get(index) or hot.get(index)
+            if record is None:
+                self._damage(self._file_of(index), index, "the record is missing")
+                entries.append(None)
+                continue
+            where = self._file_of(index) if index in sealed else self._stores.database
+            for what in self._records.check(record):
+                self._damage(where, index, what)
+            if index in sealed and index in hot and hot[index] != record:
+                self._damage(self._stores.database, index, "the row is not the sealed record")
+            entries.append(record.entry)
+        self._feed(start, entries)
+
+    def _sealed(self, start: LeafIndex, end: LeafIndex) -> dict[LeafIndex, Record]:
+        found: dict[LeafIndex, Record] = {}
+        for segment in self._segments:
+            if segment.start >= end or segment.end <= start:
+                continue
+            try:
+                records = self._stores.archive.records(
+                    self._info.log, max(start, segment.start), min(end, segment.end)
+                )
+            except VitneError as error:
+                self._damage(segment.key, max(start, segment.start), str(error))
+                continue
+            found.update((record.index, record) for record in records)
+        return found
+
+    def _feed(self, start: LeafIndex, entries: Sequence[bytes | None]) -> None:
+        """Hand the published part of a range to the tree, bundle by bundle."""
+        for at in range(0, min(len(entries), max(self._size - start, 0)), TILE_WIDTH):
+            width = min(TILE_WIDTH, len(entries) - at, self._size - start - at)
+            self._tree.feed(
+                (start + at) // TILE_WIDTH, self._whole(start + at, entries[at : at + width])
+            )
+
+    def _whole(self, first: int, entries: Sequence[bytes | None]) -> list[bytes]:
+        """Entries with the gaps of missing records filled from the bundles, if they are there."""
+        whole: list[bytes] = []
+        for index, entry in enumerate(entries, first):
+            if entry is not None:
+                whole.append(entry)
+                continue
+            try:
+                whole += self._published.entries(LeafIndex(index), LeafIndex(index + 1))
+            except VitneError:
+                whole.append(b"")
+        return whole
+
+    def _check_asides(self) -> None:
+        """Bytes of quarantined events against the digests in the tree."""
+        voids = self._records.voids
+        for aside in self._stores.store.asides(self._info.log):
+            gone = not aside.body and aside.digest  # erased: its digest stays in the tree
+            found = aside.digest if gone else sha256(aside.body).digest()
+            if voids.get(aside.index) != found:
+                what = "the bytes kept aside are not those of the void entry"
+                self._damage(self._stores.database, aside.index, what)
+
+    # ---------------------------------------------------------------- signatures
+
+    def _check_head(self, head: Head, root: Hash) -> None:
+        """Root and signature of the head, and that it is the published checkpoint."""
+        where = self._stores.database
+        if root != head.root:
+            self._damage(
+                where, None, f"the entries give another root than was signed for {head.size}"
+            )
+        verifier = self._stores.keys.log_signer(self._info.origin).verifier
+        try:
+            signed, _ = open_checkpoint(head.note, verifier)
+            if (signed.size, signed.root) != (head.size, head.root):
+                self._damage(where, None, "the head is not the checkpoint that was signed")
+        except IntegrityError as error:
+            self._damage(where, None, f"the signed head: {error}")
+        key = log_key(self._info.log, "checkpoint")
+        note = self._published.checkpoint()
+        if note is None:
+            self._damage(key, None, "the checkpoint is missing")
+        elif note != head.note and self._stores.heads.head(self._info.log) == head:
+            self._damage(key, None, "the checkpoint is not the signed head")

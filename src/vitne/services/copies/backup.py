@@ -1,0 +1,168 @@
+"""Backup: a copy of everything as of one moment, taken while the server serves.
+
+The database is copied first, in one transaction; it says how large each tree was then. Tiles and
+segments only ever gain, so they are copied after it, and cut to that size: the copy holds what was
+signed at that moment, and no byte of a later one that going on from it would contradict. A segment
+that was merged or rewritten in between makes the copy fail; it is taken again.
+
+A backup is older than its log as soon as the log goes on. So it carries a manifest, and no server
+serves a folder with one until `restore` has compared it with what was published since.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.note import parse_note
+from vitne.core.tree.tile import ENTRIES, TILE_HEIGHT, TILE_WIDTH, TileId
+from vitne.core.values.types import Hash, LogId, Origin, TreeSize
+from vitne.errors import DecodeError, IntegrityError, NotFoundError
+from vitne.ports import Head, ObjectStore, Segment
+from vitne.services.log.grown_tree import right_edge
+from vitne.services.log.published_files import Published, log_key
+from vitne.services.log.staged_round import ROSTER
+
+__all__ = ["MANIFEST", "Copied", "Manifest", "Tree", "copy_objects", "read_manifest"]
+
+MANIFEST: Final = "backup.json"
+"""Its name in a backup's folder."""
+FORMAT: Final = "vitne-backup/v1"
+_MOST_MANIFEST_BYTES: Final = 64 << 20
+_AT_ONCE: Final = 64
+_BESIDE: Final = ("anchors/",)
+"""Objects that are copied as they are."""
+_COSIGNED: Final = "checkpoint.cosigned"
+
+
+class Tree(Struct, frozen=True):
+    """One published tree as the copied database knows it: a log, or the index log of one."""
+
+    log: LogId
+    """`acme`, or `acme/index`."""
+    origin: Origin
+    head: Head | None
+    """None: it never published."""
+
+
+class Manifest(Struct, frozen=True):
+    """What a backup holds. The newest state that it knows of each tree is in it."""
+
+    format: str
+    made_us: int
+    version: str
+    """Of the program."""
+    trees: dict[LogId, tuple[Origin, TreeSize, Hash]]
+    """Per tree its origin, size and root; of those that published."""
+
+    def encode(self) -> bytes:
+        """JSON, for people to read too."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+
+
+def read_manifest(data: bytes) -> Manifest:
+    """Read a manifest. Raises `DecodeError`."""
+    if len(data) > _MOST_MANIFEST_BYTES:
+        raise DecodeError("a manifest that is too large", where=MANIFEST)
+    try:
+        found = msgspec.json.decode(data, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise DecodeError(f"this is no manifest of a backup: {error}", where=MANIFEST) from None
+    if found.format != FORMAT:
+        raise DecodeError(f"expected {FORMAT}, got {found.format[:80]!r}", where=MANIFEST)
+    return found
+
+
+class Copied(Struct, frozen=True):
+    """How much was copied."""
+
+    objects: int
+    bytes: int
+
+
+def copy_objects(
+    source: ObjectStore, target: ObjectStore, trees: Sequence[Tree], segments: Sequence[Segment]
+) -> Copied:
+    """Copy what the trees signed, and the segments, into an empty store.
+
+    Every tree is read back from the copy and held against its root.
+
+    Raises:
+        NotFoundError: an object went away meanwhile; copy database and objects again.
+        IntegrityError: what was copied does not give the root that was signed.
+    """
+    objects = size = 0
+    for batch in _batches(_all(source, trees, segments)):
+        target.put(batch)
+        objects, size = objects + len(batch), size + sum(map(len, batch.values()))
+    for tree in trees:
+        if tree.head is not None:
+            right_edge(target, tree.log, tree.head)
+            target.replace({log_key(tree.log, "checkpoint"): tree.head.note.encode()})
+    return Copied(objects, size)
+
+
+def _all(
+    source: ObjectStore, trees: Sequence[Tree], segments: Sequence[Segment]
+) -> Iterator[tuple[str, bytes]]:
+    for tree in trees:
+        if tree.head is None:
+            continue
+        published = Published(source, tree.log)
+        for tile in _tiles(tree.head.size):
+            data = published.tile(tile)
+            if data is None:
+                raise NotFoundError("a tile is missing", where=log_key(tree.log, tile.path))
+            yield log_key(tree.log, tile.path), data
+        yield from _cosigned(source, tree.log, tree.head)
+        if "/" not in tree.log:
+            yield ROSTER + tree.log, f"{tree.origin}\n".encode()
+    for segment in segments:
+        for key in filter(None, (segment.key, segment.index_key)):
+            yield key, _read(source, key)
+    for prefix in _BESIDE:
+        for key in source.keys(prefix):
+            yield key, _read(source, key)
+
+
+def _tiles(size: int) -> Iterator[TileId]:
+    """Every tile and bundle of a tree, each as wide as the tree has it."""
+    level = ENTRIES
+    while (count := size >> (TILE_HEIGHT * max(level, 0))) > 0:
+        for index in range(-(-count // TILE_WIDTH)):
+            yield TileId(level, index, min(TILE_WIDTH, count - index * TILE_WIDTH))
+        level += 1
+
+
+def _cosigned(source: ObjectStore, log: LogId, head: Head) -> Iterator[tuple[str, bytes]]:
+    """The cosigned checkpoint, if it is not of a later size."""
+    key = log_key(log, _COSIGNED)
+    note = source.get(key)
+    if note is None:
+        return
+    try:
+        found = Checkpoint.parse(parse_note(note)[0])
+    except DecodeError as error:
+        raise IntegrityError(f"a cosigned checkpoint is damaged: {error}", where=key) from None
+    if found.size <= head.size:
+        yield key, note
+
+
+def _read(source: ObjectStore, key: str) -> bytes:
+    data = source.get(key)
+    if data is None:
+        raise NotFoundError("an object went away while it was being copied", where=key)
+    return data
+
+
+def _batches(found: Iterator[tuple[str, bytes]]) -> Iterator[dict[str, bytes]]:
+    batch: dict[str, bytes] = {}
+    for key, data in found:
+        batch[key] = data
+        if len(batch) == _AT_ONCE:
+            yield batch
+            batch = {}
+    if batch:
+        yield batch

@@ -1,0 +1,80 @@
+"""Legal holds: what matches one is neither erased nor pruned, however old it is."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from vitne.core.filter.matches import parse
+from vitne.core.values.types import LogId
+from vitne.errors import BadInputError
+from vitne.ports import Clock, ErasureStore, Hold, IdSource
+from vitne.services.access.audit_events import Doer, OwnEvents
+
+__all__ = ["Holds"]
+
+_REASON_MAX, _REFERENCE_MAX = 64, 128
+_ID_BYTES: Final = 5
+
+
+class Holds:
+    """Sets, releases and lists holds; each act is an event of the log before it is answered."""
+
+    def __init__(self, store: ErasureStore, own: OwnEvents, clock: Clock, ids: IdSource) -> None:
+        self._store = store
+        self._own = own
+        self._clock = clock
+        self._ids = ids
+
+    def put(self, log: LogId, where: str, reason: str, reference: str, doer: Doer) -> Hold:
+        """Hold what a filter finds, now and later; `""` holds all of the log.
+
+        Args:
+            log: whose.
+            where: filter (search language); it is kept apart, never in the log.
+            reason: a code, as of a purpose; no identity.
+            reference: the case; no identity.
+            doer: who sets it.
+
+        Raises:
+            FilterSyntaxError: the filter does not parse.
+            BadInputError: no reason, or one too long.
+        """
+        now_us = self._clock.now_us()
+        if where.strip():
+            parse(where, now_us)
+        if not 0 < len(reason) <= _REASON_MAX or len(reference) > _REFERENCE_MAX:
+            raise BadInputError(
+                f"a hold has a reason of 1 to {_REASON_MAX} characters, and a reference of at most"
+                f" {_REFERENCE_MAX}",
+                where="reason",
+            )
+        hold_id = f"hold-{self._ids.random_bytes(_ID_BYTES).hex()}"
+        hold = Hold(hold_id, log, where.strip(), reason, reference, now_us)
+        self._tell("audit.log.hold_set", hold, doer)
+        self._store.add_hold(hold)
+        return hold
+
+    def release(self, log: LogId, hold_id: str, doer: Doer) -> None:
+        """End a hold. Raises `NotFoundError`."""
+        known = [hold for hold in self._store.holds(log) if hold.id == hold_id]
+        if known and not known[0].released_us:
+            self._tell("audit.log.hold_released", known[0], doer)
+        self._store.release_hold(log, hold_id, self._clock.now_us())
+
+    def list(self, log: LogId) -> list[Hold]:
+        """All holds of a log, released ones too, oldest first."""
+        return self._store.holds(log)
+
+    def show(self, log: LogId, doer: Doer) -> Sequence[Hold]:
+        """As `list`, for somebody: their filters may name people, so the look is an event too."""
+        self._own.write(log, ("audit.log.holds_viewed", "audit"), doer, target=("log", log))
+        return self._store.holds(log)
+
+    def _tell(self, kind: str, hold: Hold, doer: Doer) -> None:
+        extra = {"reason": hold.reason, "reference": hold.reference}
+        self._own.write(
+            hold.log,
+            (kind, "audit"),
+            doer,
+            target=("hold", hold.id),
+            more={"extra": {name: value for name, value in extra.items() if value}},
+        )

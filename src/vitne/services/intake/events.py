@@ -1,0 +1,314 @@
+"""Preparing one request: each event becomes a draft, a void, or a result that needs no log."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha256
+from typing import NamedTuple
+
+from vitne.actions.worth import not_worthy, retention_class
+from vitne.core.entry.assemble import Assembler
+from vitne.core.entry.commit import KEY_BYTES
+from vitne.core.entry.entry import VOID_QUARANTINED, VOID_REJECTED
+from vitne.core.entry.keys import KeyCache, stream_id
+from vitne.core.event.body import raw_part
+from vitne.core.event.event import Problem, ValidEvent
+from vitne.core.event.source import SourceRegistration
+from vitne.core.event.trust import UNDECLARED
+from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, validate
+from vitne.core.values import canonical
+from vitne.core.values.ids import to_text
+from vitne.core.values.types import LogId
+from vitne.ports import ApiKey, Clock, Count, IdSource, Seen
+from vitne.services.intake.dedupe_window import Find, may_be_forgotten, same_event
+from vitne.services.log.keys import FIRST_EPOCH, LogKeys
+from vitne.services.log.names import Logs
+from vitne.services.writer.pending_request import Ticket
+from vitne.services.writer.prepared import SERVER_STREAM, Draft, Sheaf, StreamRef, VoidDraft
+from vitne.services.writer.reply import Arrival, EventResult
+
+
+class Item(NamedTuple):
+    """One event of a request, and the original it was made from."""
+
+    event: bytes
+    raw: str = ""
+
+
+class _Batch:
+    """One request while it is prepared."""
+
+    def __init__(
+        self, key: ApiKey, source: SourceRegistration, arrival: Arrival, context: IntakeContext
+    ) -> None:
+        self.key = key
+        self.source = source
+        self.arrival = arrival
+        self.context = context
+        self.person_record = person_record(arrival.peer_ip)
+        self.results: list[EventResult | None] = []
+        self.drafts: dict[LogId, list[Draft]] = {}
+        self.voids: dict[LogId, list[VoidDraft]] = {}
+        self.archived: dict[LogId, dict[bytes, Seen]] = {}
+        self.counts: dict[LogId, dict[Count, int]] = {}
+
+    def count(self, log: LogId, event_type: str, reason: str) -> None:
+        """One more that is not in the log as an event."""
+        counts = self.counts.setdefault(log, {})
+        name = (self.source.source_id, event_type, reason)
+        counts[name] = counts.get(name, 0) + 1
+
+
+class Preparer:
+    """Prepares requests. Any thread may call."""
+
+    def __init__(
+        self,
+        *,
+        logs: Logs,
+        keys: LogKeys,
+        clock: Clock,
+        ids: IdSource,
+        sealed: Find,
+        dedupe_us: int,
+    ) -> None:
+        self.logs = logs
+        self._keys = keys
+        self._clock = clock
+        self._ids = ids
+        self._sealed = sealed
+        self._dedupe_us = dedupe_us
+        self._cache = KeyCache()
+        self._assemblers: dict[LogId, Assembler] = {}
+        self.stream = lru_cache(4096)(self._make_stream)
+
+    def prepare(
+        self,
+        items: Sequence[Item],
+        weight_bytes: int,
+        key: ApiKey,
+        source: SourceRegistration,
+        arrival: Arrival,
+    ) -> Ticket:
+        """Prepare one request; nothing is stored yet."""
+        context = self.context(key, source, arrival)
+        batch = _Batch(key, source, arrival, context)
+        batch.results = [None] * len(items)
+        record_keys = self._ids.random_bytes(KEY_BYTES * len(items))
+        for position, item in enumerate(items):
+            found = validate(item.event, context, position)
+            if isinstance(found, ValidEvent):
+                record_key = record_keys[position * KEY_BYTES : (position + 1) * KEY_BYTES]
+                self._take(batch, position, item, found, record_key)
+            elif isinstance(found, Rejected):
+                self._reject(batch, position, item, found)
+            else:
+                self._quarantine(batch, position, item, found)
+        logs = [*batch.drafts, *(log for log in batch.voids if log not in batch.drafts)]
+        sheaves = [
+            Sheaf(
+                log,
+                batch.drafts.get(log, ()),
+                batch.voids.get(log, ()),
+                batch.archived.get(log, {}),
+            )
+            for log in logs
+        ]
+        return Ticket(sheaves, batch.counts, batch.results, weight_bytes)
+
+    def context(self, key: ApiKey, source: SourceRegistration, arrival: Arrival) -> IntakeContext:
+        """What validation is given of a request."""
+        return IntakeContext(
+            now_us=self._clock.now_us(),
+            registration=source,
+            fresh=self._ids.random_bytes,
+            pseudonym=self._keys.pseudonym,
+            tenants=key.tenants,
+            default_tenant=key.tenants[0] if len(key.tenants) == 1 else "",
+            peer_ip=arrival.peer_ip,
+            traceparent=arrival.traceparent,
+            idempotency_key=arrival.idempotency_key,
+        )
+
+    def _take(
+        self, batch: _Batch, position: int, item: Item, event: ValidEvent, record_key: bytes
+    ) -> None:
+        log = LogId(event.tenant)
+        fault = self.fault(log, event.stream_name)
+        if fault:
+            self._reject(batch, position, item, _as_rejected(event, fault))
+            return
+        reason = not_worthy(event)
+        if reason:
+            batch.count(log, event.type, f"dropped.{reason}")
+            event_id = to_text(event.event_id)
+            batch.results[position] = EventResult("dropped", event_id, log, reason=reason)
+            return
+        prepared = self.assembler(log).prepare(
+            event,
+            core_record(
+                event.source_id,
+                batch.arrival.auth,
+                event.filled,
+                event.warnings,
+                retention_class(event),
+            ),
+            raw_part(item.raw),
+            batch.person_record,
+            record_key,
+        )
+        draft = Draft(
+            position,
+            to_text(event.event_id),
+            event.event_id,
+            event.digest,
+            self.stream(log, event.source_id, event.stream_name, _keeper(batch.key)),
+            event.stream_seq,
+            prepared.entry,
+            record_key,
+            prepared.parts,
+            event.facets,
+            item.event,
+            event.warnings,
+        )
+        drafts = batch.drafts.get(log)
+        if drafts is None:
+            drafts = batch.drafts[log] = []
+        drafts.append(draft)
+        if event.warnings and UNDECLARED in event.warnings:
+            batch.count(log, event.type, UNDECLARED)
+        if self.may_be_forgotten(event.event_id, batch.context.now_us):
+            self._look_back(batch, log, draft)
+
+    def _look_back(self, batch: _Batch, log: LogId, draft: Draft) -> None:
+        """Note that an event of an old id is sealed already, and whether it is the same one."""
+        seen = self.sealed_before(log, draft)
+        if seen is not None:
+            batch.archived.setdefault(log, {})[draft.event_id] = seen
+
+    def sealed_before(self, log: LogId, draft: Draft) -> Seen | None:
+        """What a segment holds under the id of an event; None if none does."""
+        record = self._sealed(log, draft.event_id)
+        if record is None:
+            return None
+        digest = draft.digest if same_event(record.parts, draft.parts) else b""
+        return Seen(record.index, digest, record.recorded_us)
+
+    def may_be_forgotten(self, event_id: bytes, now_us: int) -> bool:
+        """Whether the id is old enough for its event to be in segments only."""
+        return may_be_forgotten(event_id, now_us - self._dedupe_us)
+
+    def fault(self, log: LogId, stream_name: str) -> Problem | None:
+        """What validation cannot know: which tenants exist, which stream names are ours."""
+        if not self.logs.exists(log):
+            return Problem(
+                "tenant_not_allowed", "$.tenant.id", "a tenant of this server", "another"
+            )
+        if stream_name.startswith(SERVER_STREAM):
+            return Problem(
+                "bad_format", "$.stream.id", f"no name that starts with {SERVER_STREAM}", "one"
+            )
+        return None
+
+    def _reject(self, batch: _Batch, position: int, item: Item, found: Rejected) -> None:
+        batch.results[position] = EventResult("rejected", found.id, problems=found.problems)
+        log = LogId(found.tenant)
+        if not self.logs.exists(log):
+            return
+        batch.count(log, found.type, f"rejected.{found.problems[0].code}")
+        name = found.stream_name
+        if name and found.stream_seq and not name.startswith(SERVER_STREAM):
+            source_id = batch.source.source_id
+            void = VoidDraft(
+                position,
+                found.id,
+                VOID_REJECTED,
+                sha256(item.event).digest(),
+                self.stream(log, source_id, name, ""),
+                found.stream_seq,
+            )
+            batch.voids.setdefault(log, []).append(void)
+
+    def _quarantine(self, batch: _Batch, position: int, item: Item, found: Quarantined) -> None:
+        log = LogId(found.tenant)
+        event_id = to_text(found.event_id)
+        fault = self.fault(log, found.stream_name)
+        if fault:
+            rejected = Rejected((fault,), event_id, "", found.type)
+            self._reject(batch, position, item, rejected)
+            return
+        void = VoidDraft(
+            position,
+            event_id,
+            VOID_QUARANTINED,
+            sha256(item.event).digest(),
+            self.stream(log, batch.source.source_id, found.stream_name, _keeper(batch.key)),
+            found.stream_seq,
+            found.reason,
+            item.event,
+        )
+        batch.voids.setdefault(log, []).append(void)
+
+    def assembler(self, log: LogId) -> Assembler:
+        """What makes the entries of a log."""
+        found = self._assemblers.get(log)
+        if found is None:
+            key = self._keys.index_key(log)
+            found = Assembler(self.logs.origin(log), key, FIRST_EPOCH, self._cache)
+            self._assemblers[log] = found
+        return found
+
+    def _make_stream(self, log: LogId, source_id: str, name: str, keeper: str) -> StreamRef:
+        """The sender's stream, or the one that the log keeps for a key."""
+        given = name or SERVER_STREAM + keeper
+        return StreamRef(
+            stream_id(self.logs.origin(log), source_id, given), source_id, given, bool(name)
+        )
+
+
+def _keeper(key: ApiKey) -> str:
+    """For whom the server keeps a stream: a key, or a door of Vitne itself."""
+    return key.id or key.name
+
+
+def _as_rejected(event: ValidEvent, fault: Problem) -> Rejected:
+    return Rejected(
+        (fault,),
+        to_text(event.event_id),
+        event.tenant,
+        event.type,
+        event.stream_name,
+        event.stream_seq,
+    )
+
+
+@lru_cache(1024)
+def person_record(peer_ip: str) -> bytes:
+    """The person section's record part; `b""` without an address."""
+    return canonical.encode({"peer_ip": peer_ip}) if peer_ip else b""
+
+
+@lru_cache(1024)
+def core_record(
+    source_id: str,
+    auth: str,
+    filled: tuple[str, ...],
+    warnings: tuple[str, ...],
+    retention: str,
+    signed_by: str = "",
+) -> bytes:
+    """The core section's record part (event-schema §3.1) of an accepted event."""
+    members: dict[str, object] = {
+        "source_id": source_id,
+        "auth": auth,
+        "status": "accepted",
+        "retention_class": retention,
+    }
+    if UNDECLARED in warnings:
+        members["declared"] = False
+    if signed_by:
+        members["signed_by"] = signed_by
+    if filled:
+        members["filled"] = list(filled)
+    if warnings:
+        members["warnings"] = list(warnings)
+    return canonical.encode(members)

@@ -1,0 +1,75 @@
+"""The events that the server writes about what it refused: id conflicts, and refused signatures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from vitne.core.event.source import SourceRegistration
+from vitne.core.values.ids import to_text, uuid8_for_original
+from vitne.core.values.types import LogId
+from vitne.errors import IntegrityError
+from vitne.ports import ApiKey
+from vitne.services.intake.events import Item, Preparer
+from vitne.services.writer.prepared import Draft
+from vitne.services.writer.refusals import Incident
+from vitne.services.writer.reply import Arrival
+
+INCIDENT_TYPE = "system.pipeline.signature_refused"
+
+_SERVER = SourceRegistration(
+    application="vitne", service="server", layer="internal_service", party="vendor"
+)
+_KEY = ApiKey(
+    id="", name=_SERVER.source_id, secret_sha256=b"", roles=("write",), tenants=(), source=_SERVER
+)
+
+
+class SystemEvents:
+    """Makes them, ready for the log. Any thread may call.
+
+    The same refused thing gives the same event id: who sends it again and again leaves one event.
+    All methods raise `IntegrityError` if intake refuses what Vitne itself wrote.
+    """
+
+    def __init__(self, preparer: Preparer) -> None:
+        self._preparer = preparer
+
+    def id_conflict(self, log: LogId, refused: Draft) -> Draft:
+        """Somebody sent another event under an id that is taken."""
+        return self._draft(
+            log,
+            f"{refused.id}/{refused.digest.hex()}",
+            {
+                "type": "system.id.conflict",
+                "category": "system",
+                "actor": {"type": "service", "id": refused.stream.source, "attribution": "none"},
+                "targets": [{"type": "event", "id": refused.id, "role": "object"}],
+                "outcome": {"result": "denied", "code": "id_conflict"},
+                "extra": {"digest": refused.digest.hex()},
+            },
+        )
+
+    def incident(self, log: LogId, incident: Incident) -> Draft:
+        """Something signed was not taken, and somebody should be asked why."""
+        return self._draft(
+            log,
+            f"{log}/{incident.source}/{incident.stream}/{incident.code}/{incident.about}",
+            {
+                "type": INCIDENT_TYPE,
+                "category": "system",
+                "severity": "critical",
+                "actor": {"type": "service", "id": incident.source, "attribution": "none"},
+                "targets": [{"type": "stream", "id": incident.stream or "-", "role": "object"}],
+                "outcome": {"result": "denied", "code": incident.code},
+                "extra": {"about": incident.about},
+            },
+        )
+
+    def _draft(self, log: LogId, about: str, fields: Mapping[str, Any]) -> Draft:
+        identity = {"id": to_text(uuid8_for_original(_SERVER.source_id, about))}
+        body = msgspec.json.encode(identity | {"tenant": {"id": log}} | dict(fields))
+        ticket = self._preparer.prepare([Item(body)], len(body), _KEY, _SERVER, Arrival())
+        if not ticket.sheaves or not ticket.sheaves[0].drafts:
+            raise IntegrityError(f"Vitne's own event {fields['type']} was refused", where=log)
+        return ticket.sheaves[0].drafts[0]

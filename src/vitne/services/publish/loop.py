@@ -1,0 +1,139 @@
+"""The thread that publishes at an interval."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from vitne.core.values.types import LogId
+from vitne.errors import VitneError
+from vitne.services.publish.round import Publish
+
+_LOG = logging.getLogger("vitne.publish")
+
+
+class PublisherStats(Struct, frozen=True):
+    """How publishing goes, since the start."""
+
+    rounds: int
+    """That published something."""
+    entries: int
+    conflicts: int
+    failures: int
+    """Rounds that ended in an error; each is tried again."""
+    last_error: str
+    """Code and sentence of the newest failure; `""` once a round went well again."""
+    last_took_s: float
+    halted: dict[str, str]
+    """Logs that are not published, each with the reason."""
+
+
+class Chore(Struct, frozen=True):
+    """Small work that is done between two rounds."""
+
+    interval_s: float
+    run: Callable[[], object]
+
+
+class Publisher:
+    """Runs `Publish.run_once` every `interval_s`, at once again while more is waiting.
+
+    Args:
+        publish: whose rounds it runs.
+        interval_s: pause between two rounds; may be changed while it runs.
+        chores: each is done first after the start, then at its own interval.
+        grown: told which logs have a new checkpoint; returns at once.
+    """
+
+    def __init__(
+        self,
+        publish: Publish,
+        interval_s: float = 1.0,
+        chores: Sequence[Chore] = (),
+        grown: Callable[[Sequence[LogId]], None] = lambda _logs: None,
+    ) -> None:
+        self._grown = grown
+        self._publish = publish
+        self.interval_s = interval_s
+        self._chores = tuple(chores)
+        self._due_s = [0.0] * len(self._chores)
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="vitne-publisher")
+        self._stats = PublisherStats(0, 0, 0, 0, "", 0.0, {})
+
+    def start(self) -> None:
+        """Begin to publish at the interval."""
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """Publish now rather than at the next interval."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Stop after the round that runs; entries may be left unpublished."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def finish(self) -> None:
+        """After `close`, publish what is left; what cannot be published is after the next start."""
+        try:
+            while self._publish.run_once().more:
+                pass
+        except VitneError as error:
+            _LOG.warning("entries are left unpublished: %s: %s", error.code, error)
+
+    @property
+    def stats(self) -> PublisherStats:
+        """Counters since the start."""
+        return self._stats
+
+    def _run(self) -> None:
+        while not self._stopping:
+            more = self._round()
+            self._do_chores()
+            if not more and not self._stopping:
+                self._wake.wait(self.interval_s)
+                self._wake.clear()
+
+    def _do_chores(self) -> None:
+        for at, chore in enumerate(self._chores):
+            if self._stopping or time.monotonic() < self._due_s[at]:
+                continue
+            self._due_s[at] = time.monotonic() + chore.interval_s
+            try:
+                chore.run()
+            except VitneError as error:
+                _LOG.warning("a chore was left undone: %s: %s", error.code, error)
+
+    def _round(self) -> bool:
+        """One round; whether the next one should follow at once."""
+        old = self._stats
+        try:
+            report = self._publish.run_once()
+        except VitneError as error:
+            # The next round finishes what this one began; readers keep what is published.
+            _LOG.error("publishing failed: %s: %s", error.code, error)
+            self._stats = msgspec.structs.replace(
+                old, failures=old.failures + 1, last_error=f"{error.code}: {error}"
+            )
+            return False
+        if report.grown:
+            self._grown([one.log for one in report.grown])
+        for log in sorted(report.halted.keys() - old.halted.keys()):
+            _LOG.error("log %s is not published any more: %s", log, report.halted[log])
+        self._stats = PublisherStats(
+            rounds=old.rounds + bool(report.grown),
+            entries=old.entries + sum(one.size - one.old_size for one in report.grown),
+            conflicts=old.conflicts + report.conflict,
+            failures=old.failures,
+            last_error="",
+            last_took_s=report.took_s or old.last_took_s,
+            halted={str(log): reason for log, reason in report.halted.items()},
+        )
+        return report.more and not report.conflict

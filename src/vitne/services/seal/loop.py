@@ -1,0 +1,143 @@
+"""The thread that seals at an interval."""
+
+import logging
+import threading
+import time
+from collections import deque
+
+import msgspec
+from msgspec import Struct
+
+from vitne.core.values.types import LogId
+from vitne.errors import VitneError
+from vitne.services.seal.segments import Seal
+from vitne.services.seal.worker import SealRunner
+
+_LOG = logging.getLogger("vitne.seal")
+_ROUNDS_BEFORE_REST = 15
+_DEMAND_PAUSE_S = 60.0
+
+
+class SealerStats(Struct, frozen=True):
+    """How sealing goes, since the start."""
+
+    segments: int = 0
+    entries: int = 0
+    merged: int = 0
+    failures: int = 0
+    last_error: str = ""
+    """Code and sentence of the newest failure; `""` once a round went well again."""
+
+
+class _Demand:
+    """One question's wish that a log be sealed now."""
+
+    def __init__(self, log: LogId) -> None:
+        self.log = log
+        self.done = threading.Event()
+        self.sealed = False
+
+
+class Sealer:
+    """Runs `Seal.run_once` every `interval_s`."""
+
+    def __init__(self, seal: Seal, runner: SealRunner, interval_s: float = 2.0) -> None:
+        self._seal = seal
+        self._runner = runner
+        self._interval_s = interval_s
+        self._wake = threading.Event()
+        self._stopping = False
+        self._idle = 0
+        self._asking = threading.Lock()
+        self._demands: deque[_Demand] = deque()
+        self._last_s: dict[LogId, float] = {}
+        self._thread = threading.Thread(target=self._run, name="vitne-sealer")
+        self.stats = SealerStats()
+
+    def start(self) -> None:
+        """Begin, with what a crash left."""
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """Look now rather than at the next interval."""
+        self._wake.set()
+
+    def seal_on_demand(self, log: LogId, wait_s: float) -> bool:
+        """Seal what is published of a log now, for a question that would have a long tail.
+
+        At most once a minute for each log: in between nothing is done. Any thread may ask.
+
+        Args:
+            log: whose.
+            wait_s: how long to wait for it.
+
+        Returns:
+            Whether all that was published when it was asked has been sealed by this.
+        """
+        demand = _Demand(log)
+        with self._asking:
+            last_s = self._last_s.get(log)
+            if last_s is not None and time.monotonic() < last_s + _DEMAND_PAUSE_S:
+                return False
+            self._last_s[log] = time.monotonic()
+            self._demands.append(demand)
+        self._wake.set()
+        demand.done.wait(wait_s)
+        return demand.sealed
+
+    def _meet(self) -> None:
+        """Do what was asked for."""
+        while self._demands and not self._stopping:
+            demand = self._demands.popleft()
+            try:
+                while self._seal.seal_now(demand.log) is not None:
+                    pass
+                demand.sealed = True
+            except VitneError as error:
+                _LOG.error("log %s is not sealed: %s: %s", demand.log, error.code, error)
+            demand.done.set()
+
+    def close(self) -> None:
+        """Stop; a job that runs is given up, and done again after the next start."""
+        self._stopping = True
+        self._wake.set()
+        self._runner.close()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._seal.recover()
+        except VitneError as error:
+            _LOG.error("leftovers of sealing stay: %s: %s", error.code, error)
+        while not self._stopping:
+            self._meet()
+            self._round()
+            if not self._demands:
+                self._wake.wait(self._interval_s)
+            self._wake.clear()
+
+    def _round(self) -> None:
+        old = self.stats
+        try:
+            report = self._seal.run_once()
+        except VitneError as error:
+            _LOG.error("sealing failed: %s: %s", error.code, error)
+            self.stats = msgspec.structs.replace(
+                old, failures=old.failures + 1, last_error=f"{error.code}: {error}"
+            )
+            return
+        errors = [f"{failed.code}: {failed}" for failed in report.failed.values()]
+        for log, text in zip(report.failed, errors, strict=True):
+            if not self._stopping:
+                _LOG.error("log %s is not sealed: %s", log, text)
+        self._idle = 0 if report.sealed else self._idle + 1
+        if self._idle == _ROUNDS_BEFORE_REST:
+            self._runner.rest()
+        self.stats = SealerStats(
+            segments=old.segments + len(report.sealed),
+            entries=old.entries + sum(s.end - s.start for _, s in report.sealed),
+            merged=old.merged + len(report.merged),
+            failures=old.failures + len(errors),
+            last_error=errors[-1] if errors else "",
+        )

@@ -1,0 +1,350 @@
+"""Seal: published hot rows become segments, and small segments become fewer.
+
+For one range (transparency-log §4.3): a job writes the segment's files, reads them back and
+describes the run (S1 to S3, elsewhere: see `seal_worker`); the index log lists the run and is
+published (S4); the log itself says so in an entry (S5); the catalog lists the segment (S6); the hot
+rows go (S7). A range is listed once for ever, so the first thing to do is to finish what is listed.
+
+| killed after | left behind | repaired by |
+|---|---|---|
+| S3 | files that nobody names | removed at start; the next job may take another range |
+| S4 | a record whose tree is not signed, or without its entry | published, the entry written |
+| S5 | a listed run that the catalog does not know | its files are checked, or made again, equal |
+| S6 | hot rows that nobody reads any more | dropped |
+
+A merge is the same with files of lower runs in the place of rows. Readers go over to it once a
+checkpoint that they can prove by covers its record (`covered`); until then the lower runs stay.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from threading import RLock
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from vitne.core.entry.control import SegmentEntry
+from vitne.core.entry.entry import SEGMENT, ControlEntry, decode
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.merkle import leaf_hash
+from vitne.core.tree.note import parse_note
+from vitne.core.values.types import LeafIndex, LogId, TreeSize
+from vitne.errors import IntegrityError, VitneError
+from vitne.ports import (
+    Archive,
+    Clock,
+    IndexLogStore,
+    LogInfo,
+    ObjectStore,
+    RecordStore,
+    SealedRun,
+    Segment,
+    SegmentCatalog,
+)
+from vitne.services.log.published_files import Published
+from vitne.services.seal.due import USUAL_LIMITS, SealLimits, aged_range, full_range, merge_range
+from vitne.services.seal.index_log import IndexLog
+from vitne.services.seal.worker import Sealed, SealJob, SealRunner
+
+_HOLD_OFF_US = 10_000_000
+_MOST_HOLD_OFF_US = 3_600_000_000
+_SEGMENTS = "segments/"
+_READ_AT_ONCE = 4096
+
+
+class SealReport(Struct, frozen=True):
+    """What one round did."""
+
+    sealed: list[tuple[LogId, Segment]]
+    merged: list[tuple[LogId, Segment]]
+    failed: dict[LogId, VitneError]
+    """Each log is tried again later; its rows stay hot and are searched as ever."""
+
+
+class _Hold(Struct):
+    until_us: int
+    next_us: int = _HOLD_OFF_US
+
+
+class Seal:
+    """Seals what is due. For one thread.
+
+    Args:
+        store: the hot rows.
+        catalog: of the segments.
+        archive: the segments of this process.
+        objects: where their files are, to remove those that nobody lists.
+        runner: runs the jobs.
+        clock: for ages.
+        index_log: lists the runs, and publishes the list.
+        listed: the runs as stored.
+        tell: appends entries of the log's own (`Append.control`).
+        covered: whether the checkpoint by which readers prove covers a record of the index log.
+        limits: what is due.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
+        self,
+        store: RecordStore,
+        catalog: SegmentCatalog,
+        archive: Archive,
+        objects: ObjectStore,
+        runner: SealRunner,
+        clock: Clock,
+        index_log: IndexLog,
+        listed: IndexLogStore,
+        tell: Callable[[LogId, Sequence[ControlEntry]], object],
+        covered: Callable[[LogId, int], bool],
+        limits: SealLimits = USUAL_LIMITS,
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._archive = archive
+        self._objects = objects
+        self._runner = runner
+        self._clock = clock
+        self._index_log = index_log
+        self._listed = listed
+        self._tell = tell
+        self._covered = covered
+        self._limits = limits
+        self._due_us: dict[tuple[LogId, int], int] = {}
+        self._held: dict[LogId, _Hold] = {}
+        self._first_open: dict[LogId, int] = {}
+        """Per log a position below which every run is settled."""
+        self._one_at_a_time = RLock()
+        self._calm: set[LogId] = set()
+        """Logs of which nothing that is listed waits."""
+
+    def recover(self) -> int:
+        """Drop hot rows that are sealed, and files that no catalog lists; how many went."""
+        with self._one_at_a_time:
+            return self._recover()
+
+    def _recover(self) -> int:
+        gone, listed = 0, set()
+        for info in self._store.logs():
+            first = self._store.first_index(info.log)
+            if first is not None and first < info.sealed_end:
+                gone += self._store.drop(info.log, info.sealed_end)
+            for segment in self._catalog.segments(info.log):
+                listed |= {segment.key, segment.index_key}
+            for run in self._unsettled(info.log):
+                listed |= {run.segment.key, run.segment.index_key}
+        orphans = [key for key in self._objects.keys(_SEGMENTS) if key not in listed]
+        self._objects.delete(orphans)
+        return gone + len(orphans)
+
+    def exclusive(self) -> RLock:
+        """Held while something is sealed or merged; whoever holds it sees segments that stay."""
+        return self._one_at_a_time
+
+    def run_once(self) -> SealReport:
+        """Seal every range that is due, and merge where that left too many small segments."""
+        with self._one_at_a_time:
+            return self._run_once()
+
+    def _run_once(self) -> SealReport:
+        report = SealReport([], [], {})
+        for info in self._store.logs():
+            hold = self._held.get(info.log)
+            if hold and self._now() < hold.until_us:
+                continue
+            try:
+                if info.log not in self._calm:
+                    report.merged.extend((info.log, run) for run in self.settle(info.log))
+                if info.head_size <= info.sealed_end:
+                    continue
+                for job in self._due(self._shown(info.log)):
+                    report.sealed.append((info.log, self.seal(job)))
+                    merged = self.merge(info.log)
+                    report.merged.extend([] if merged is None else [(info.log, merged)])
+                self._held.pop(info.log, None)
+            except VitneError as error:
+                report.failed[info.log] = error
+                self._hold_off(info.log)
+        return report
+
+    def seal_now(self, log: LogId) -> Segment | None:
+        """Seal what is published of a log, whatever its size and age; None if that is nothing."""
+        with self._one_at_a_time:
+            self.settle(log)
+            span = aged_range(self._shown(log), self._limits)
+            return None if span is None else self.seal(SealJob("seal", log, *span))
+
+    def seal(self, job: SealJob) -> Segment:
+        """Seal one range that follows on the last segment. Errors as `SealRunner.run`."""
+        sealed = self._runner.run(job)
+        self._check(job, sealed.run.segment)
+        segment = self._list(job.log, sealed)
+        self._take(job.log, segment)
+        return segment
+
+    def merge(self, log: LogId) -> Segment | None:
+        """Put the newest small segments of a log together, if there are too many.
+
+        One at a time: while an earlier one waits to be covered, none is begun.
+        """
+        segments = self._catalog.segments(log)
+        span = merge_range(segments, self._limits.entries)
+        if span is None or self._unsettled(log):
+            return None
+        covered = [one for one in segments if span[0] <= one.start and one.end <= span[1]]
+        level = 1 + max(one.level for one in covered)
+        job = SealJob("merge", log, *span, level)
+        sealed = self._runner.run(job)
+        self._check(job, sealed.run.segment)
+        merged = self._list(log, sealed)
+        return merged if self._swap(log, merged) else None
+
+    def settle(self, log: LogId) -> list[Segment]:
+        """Finish what is listed: runs that the catalog lacks, merges that are covered by now.
+
+        Returns:
+            The merged segments that took the place of others.
+        """
+        self._tell_of(log)
+        swapped = []
+        for run in self._unsettled(log):
+            segment = run.segment
+            if segment.level == 0:
+                self._take(log, self._made_again(log, run))
+            elif self._swap(log, segment):
+                swapped.append(segment)
+        if not self._unsettled(log):
+            self._calm.add(log)
+        return swapped
+
+    # ---------------------------------------------------------------- the steps
+
+    def _list(self, log: LogId, sealed: Sealed) -> Segment:
+        """S4 and S5: the run gets its position, its record is published and told of."""
+        self._calm.discard(log)
+        segment = replace(sealed.run.segment, record=self._listed.size(log))
+        run = replace(sealed.run, segment=segment)
+        told = self._listed.told(log)
+        self._index_log.append(log, run, sealed.counter)
+        if told == segment.record:  # as always, but for what a crash left
+            self._tell_one(log, segment.record)
+            self._listed.set_told(log, segment.record + 1)
+        else:
+            self._tell_of(log)
+        return segment
+
+    def _tell_of(self, log: LogId) -> None:
+        """S5: a segment entry for every record that has none yet; a crash may have hidden one."""
+        told, size = self._listed.told(log), self._listed.size(log)
+        if told == size:
+            return
+        self._index_log.publish(log)
+        written = self._written(log, told)
+        for position in range(max(told, written), size):
+            self._tell_one(log, position)
+        self._listed.set_told(log, size)
+
+    def _tell_one(self, log: LogId, position: int) -> None:
+        (record,) = self._listed.records(log, position, position + 1)
+        self._tell(log, [SegmentEntry(0, position, leaf_hash(record))])
+
+    def _written(self, log: LogId, told: int) -> int:
+        """One more than the newest position that an entry tells of: one may be lost to a crash."""
+        start, end = self._store.first_index(log), self._store.log(log).next_index
+        found = told
+        while start is not None and start < end:
+            stop = LeafIndex(min(start + _READ_AT_ONCE, end))
+            for data in self._store.entries(log, start, stop):
+                if data[4] == SEGMENT:
+                    entry = decode(data)
+                    found = (
+                        max(found, entry.record + 1) if isinstance(entry, SegmentEntry) else found
+                    )
+            start = stop
+        return found
+
+    def _take(self, log: LogId, segment: Segment) -> None:
+        """S6 and S7: readers find the records in the segment; the rows go."""
+        self._catalog.add(log, segment)
+        self._archive.refresh(log)
+        self._store.drop(log, segment.end)
+
+    def _swap(self, log: LogId, merged: Segment) -> bool:
+        """Put a merged segment in the place of those below it, if it is covered."""
+        if not self._covered(log, merged.record):
+            return False
+        replaced = self._catalog.merge(log, merged)
+        self._archive.refresh(log)
+        self._archive.remove(replaced)
+        return True
+
+    def _made_again(self, log: LogId, run: SealedRun) -> Segment:
+        """A listed run whose files a crash may have left half written: equal ones.
+
+        Raises:
+            IntegrityError: the rows give another run than is listed.
+        """
+        old = run.segment
+        again = self._runner.run(SealJob("again", log, old.start, old.end)).run.segment
+        if (again.gap_count, again.run_root) != (old.gap_count, old.run_root):
+            raise IntegrityError("the rows give another run than is listed", where=log)
+        return replace(again, record=old.record)
+
+    def _unsettled(self, log: LogId) -> list[SealedRun]:
+        """Listed runs that the catalog has neither itself nor within a later one."""
+        segments = self._catalog.segments(log)
+
+        def settled(run: SealedRun) -> bool:
+            own = run.segment
+            return any(
+                one.start <= own.start and own.end <= one.end and one.record >= own.record
+                for one in segments
+            )
+
+        runs = self._listed.runs_from(log, self._first_open.get(log, 0))
+        found = [run for run in runs if not settled(run)]
+        known = runs[-1].segment.record + 1 if runs else self._first_open.get(log, 0)
+        self._first_open[log] = found[0].segment.record if found else known
+        return found
+
+    def _due(self, info: LogInfo) -> Iterator[SealJob]:
+        while span := full_range(info, self._limits):
+            yield SealJob("seal", info.log, *span)
+            info = self._shown(info.log)
+        if (span := aged_range(info, self._limits)) and self._is_old(info):
+            yield SealJob("seal", info.log, *span)
+
+    def _shown(self, log: LogId) -> LogInfo:
+        """The log with the head that its readers see: all of that head's tiles are there.
+
+        A head that was just swapped is ahead of its tiles for as long as writing them takes.
+        """
+        info, note = self._store.log(log), Published(self._objects, log).checkpoint()
+        size = Checkpoint.parse(parse_note(note)[0]).size if note else TreeSize(0)
+        return replace(info, head_size=min(info.head_size, size))
+
+    def _is_old(self, info: LogInfo) -> bool:
+        """Whether the oldest hot row is old enough, and there is an event among them."""
+        place = (info.log, info.sealed_end)
+        due_us = self._due_us.get(place)
+        if due_us is None:
+            oldest_us = self._store.oldest_hot_us(info.log)
+            if oldest_us is None:
+                return False
+            self._due_us = {key: at for key, at in self._due_us.items() if key[0] != info.log}
+            self._due_us[place] = due_us = oldest_us + self._limits.age_us
+        if self._now() < due_us:
+            return False
+        end = LeafIndex(info.head_size)
+        return bool(self._store.scan(info.log, None, info.sealed_end, end, 1))
+
+    def _hold_off(self, log: LogId) -> None:
+        hold = self._held.get(log) or _Hold(0)
+        self._held[log] = _Hold(
+            self._now() + hold.next_us, min(hold.next_us * 2, _MOST_HOLD_OFF_US)
+        )
+
+    def _now(self) -> int:
+        return self._clock.now_us()
+
+    @staticmethod
+    def _check(job: SealJob, segment: Segment) -> None:
+        if (segment.start, segment.end) != (job.start, job.end):
+            raise IntegrityError("a job made another segment than asked for", where=job.log)

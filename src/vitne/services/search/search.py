@@ -1,0 +1,290 @@
+"""Search: hot rows and segments as one log, newest first.
+
+Order is that of the log, never of anybody's clock. A page reads the hot rows from the sealed end
+on, and then the segments below it; if a segment was sealed in between, rows may have left the hot
+store unseen, and the hot part is read again. The first page fixes the high-water mark; the cursor
+carries it, so pages neither skip nor repeat an event however many arrive meanwhile.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, TypeVar
+
+from msgspec import Struct
+
+from vitne.core.filter.fields import field
+from vitne.core.filter.matches import Filter, parse
+from vitne.core.values.types import LeafIndex, LogId, TreeSize
+from vitne.errors import BadInputError, CursorError, UnavailableError
+from vitne.ports import Archive, Clock, Histogram, LogInfo, RecordStore, SegmentCatalog
+from vitne.services.search import cursor as search_cursor
+from vitne.services.search.cursor import Cursor
+from vitne.services.search.histogram import edges_for, is_indexed, time_bounds
+from vitne.services.search.row import Row, to_row
+
+PAGE_EVENTS_MAX: Final = 1_000
+COUNT_MOST: Final = 1_000
+"""Up to so many a total is exact."""
+CHEAP_ENTRIES: Final = 262_144
+"""A log with no more entries than this is counted whatever the filter is."""
+FACETS_MAX: Final = 8
+FACET_VALUES: Final = 20
+_FACET_VALUES_READ: Final = 1_000
+_BUCKETS_MAX: Final = 200
+_TRIES: Final = 8
+
+Result = TypeVar("Result")
+Span = tuple[LeafIndex, LeafIndex]
+
+
+class SearchRequest(Struct, frozen=True):
+    """What somebody asks."""
+
+    log: LogId
+    text: str = ""
+    """In the filter language; empty: every event."""
+    limit: int = 50
+    cursor: str = ""
+    """`next` of the page before; empty: the first page."""
+    facets: tuple[str, ...] = ()
+    """Fields whose commonest values are counted."""
+    buckets: int = 0
+    """At most so many bars of a time histogram; 0: none."""
+    count: Literal["cheap", "exact", "none"] = "cheap"
+
+
+class FacetValues(Struct, frozen=True):
+    """The commonest values of one field."""
+
+    values: dict[str, int]
+    """Commonest first."""
+    exact: bool
+    """Whether every value was counted; else the counts are lower bounds."""
+    more: bool
+    """Whether there are other values than these."""
+
+
+class Page(Struct, frozen=True):
+    """One page, newest event first."""
+
+    rows: list[Row]
+    next: str
+    """Cursor of the next page; `""`: there is none."""
+    total: int | None
+    """Events that match, up to the high-water mark; None: not counted."""
+    total_is: Literal["exact", "at least", "not counted"]
+    high_water: LeafIndex
+    """Entries below this index were searched; later ones are not on any page of this search."""
+    published: TreeSize
+    """Entries that a signed checkpoint covers."""
+    lag_ms: int
+    """Age of the oldest entry below the high-water mark that no checkpoint covers; 0: none is."""
+    facets: dict[str, FacetValues] = {}
+    histogram: Histogram | None = None
+
+
+class Search:
+    """Answers searches. Any thread may ask.
+
+    Args:
+        store: the hot rows.
+        archive: the segments.
+        catalog: of the segments, for the times that they span.
+        clock: for relative times and the lag.
+    """
+
+    def __init__(
+        self, store: RecordStore, archive: Archive, catalog: SegmentCatalog, clock: Clock
+    ) -> None:
+        self._store = store
+        self._archive = archive
+        self._catalog = catalog
+        self._clock = clock
+
+    def run(self, request: SearchRequest) -> Page:
+        """One page.
+
+        Raises:
+            NotFoundError: there is no such log.
+            FilterSyntaxError: the text does not parse, or a facet is no field.
+            TooLargeError: the text has too many parts.
+            CursorError: the cursor is of another search.
+            BadInputError: a number is out of its bounds.
+            UnavailableError: segments are sealed faster than the page can be read.
+        """
+        _check(request)
+        info = self._store.log(request.log)
+        cursor = self._cursor(request, info)
+        where = parse(request.text, cursor.now_us) if request.text.strip() else None
+        rows = self._rows(request.log, where, cursor.before, request.limit + 1)
+        more, rows = len(rows) > request.limit, rows[: request.limit]
+        total, total_is = self._total(request, where, cursor, len(rows), more=more)
+        span = (LeafIndex(0), cursor.high_water)
+        return Page(
+            rows=rows,
+            next=self._next(request, cursor, rows[-1].index) if more else "",
+            total=total,
+            total_is=total_is,
+            high_water=cursor.high_water,
+            published=info.head_size,
+            lag_ms=self._lag_ms(info, cursor.high_water),
+            facets=self._facets(request, where, span),
+            histogram=self._histogram(request, where, span, cursor.now_us),
+        )
+
+    def by_id(self, log: LogId, event_id: bytes) -> Row | None:
+        """One event by its id (16 bytes), wherever it is."""
+        for _ in range(_TRIES):
+            sealed = self._store.log(log).sealed_end
+            found = self._store.find(log, event_id) or self._archive.find(log, event_id)
+            if found is not None:
+                return to_row(found)
+            if self._store.log(log).sealed_end == sealed:
+                return None
+        raise _moving(log)
+
+    # ------------------------------------------------------------ pages
+
+    def _cursor(self, request: SearchRequest, info: LogInfo) -> Cursor:
+        if not request.cursor:
+            return Cursor(self._clock.now_us(), info.next_index, info.next_index)
+        cursor = search_cursor.read(request.cursor, request.log, request.text)
+        if cursor.high_water > info.next_index:
+            raise CursorError("this cursor knows more entries than the log has")
+        return cursor
+
+    @staticmethod
+    def _next(request: SearchRequest, cursor: Cursor, last: LeafIndex) -> str:
+        after = Cursor(cursor.now_us, cursor.high_water, last)
+        return search_cursor.write(after, request.log, request.text)
+
+    def _rows(self, log: LogId, where: Filter | None, end: LeafIndex, limit: int) -> list[Row]:
+        def hot(span: Span) -> list[Row]:
+            return [to_row(each) for each in self._store.scan(log, where, *span, limit)]
+
+        none: list[Row] = []
+        rows, sealed = self._hot(log, (LeafIndex(0), end), hot, none)
+        if len(rows) < limit and sealed > 0:
+            older = self._archive.scan(
+                log, where, LeafIndex(0), LeafIndex(min(sealed, end)), limit - len(rows)
+            )
+            rows = [*rows, *map(to_row, older)]
+        return rows
+
+    def _hot(
+        self, log: LogId, span: Span, read: Callable[[Span], Result], nothing: Result
+    ) -> tuple[Result, LeafIndex]:
+        """Read the hot part of a span; with the sealed end that it begins at."""
+        start, end = span
+        for _ in range(_TRIES):
+            sealed = self._store.log(log).sealed_end
+            if sealed >= end:
+                return nothing, sealed
+            found = read((max(sealed, start), end))
+            # Rows leave the hot store only after the sealed end has passed them.
+            if self._store.log(log).sealed_end == sealed:
+                return found, sealed
+        raise _moving(log)
+
+    # ------------------------------------------------------------ around the page
+
+    def _total(
+        self,
+        request: SearchRequest,
+        where: Filter | None,
+        cursor: Cursor,
+        shown: int,
+        *,
+        more: bool,
+    ) -> tuple[int | None, Literal["exact", "at least", "not counted"]]:
+        first = cursor.before == cursor.high_water
+        if first and not more:
+            return shown, "exact"
+        if request.count == "none":
+            return None, "not counted"
+        span = (LeafIndex(0), cursor.high_water)
+        most = cursor.high_water + 1 if request.count == "exact" or where is None else COUNT_MOST
+        if request.count == "cheap" and not (
+            where is None or is_indexed(where) or cursor.high_water <= CHEAP_ENTRIES
+        ):
+            return (shown + 1, "at least") if first else (None, "not counted")
+        count, sealed = self._hot(
+            request.log, span, lambda hot: self._store.count(request.log, where, *hot, most), 0
+        )
+        if count < most and sealed > 0:
+            old = (LeafIndex(0), LeafIndex(min(sealed, span[1])))
+            count += self._archive.count(request.log, where, *old, most - count)
+        return count, "at least" if count >= most else "exact"
+
+    def _facets(
+        self, request: SearchRequest, where: Filter | None, span: Span
+    ) -> dict[str, FacetValues]:
+        if not request.facets:
+            return {}
+        log, names, most = request.log, request.facets, _FACET_VALUES_READ
+        none: dict[str, dict[str, int]] = {name: {} for name in names}
+        hot, sealed = self._hot(
+            log, span, lambda part: self._store.facets(log, where, *part, names, most), none
+        )
+        old = none
+        if sealed > 0:
+            end = LeafIndex(min(sealed, span[1]))
+            old = self._archive.facets(log, where, LeafIndex(0), end, names, most)
+        return {name: _commonest(hot[name], old[name], most) for name in names}
+
+    def _histogram(
+        self, request: SearchRequest, where: Filter | None, span: Span, now_us: int
+    ) -> Histogram | None:
+        if not request.buckets:
+            return None
+        log = request.log
+        segments = self._catalog.segments(log)
+        oldest_us = self._store.oldest_hot_us(log)
+        known = [at for s in segments if s.events for at in s.occurred_us]
+        known += [now_us] if oldest_us is None else [now_us, oldest_us]
+        low, high = time_bounds(where, min(known), max(known) + 1)
+        edges = edges_for(low, high, request.buckets)
+        zero = [0] * (len(edges) - 1)
+        hot, sealed = self._hot(
+            log, span, lambda part: self._store.histogram(log, where, *part, edges), zero
+        )
+        old: Sequence[int] = zero
+        if sealed > 0:
+            end = LeafIndex(min(sealed, span[1]))
+            old = self._archive.histogram(log, where, LeafIndex(0), end, edges)
+        return Histogram(edges, [a + b for a, b in zip(hot, old, strict=True)])
+
+    def _lag_ms(self, info: LogInfo, high_water: LeafIndex) -> int:
+        if info.head_size >= high_water:
+            return 0
+        oldest = self._store.record(info.log, LeafIndex(info.head_size))
+        if oldest is None:  # published and sealed since `info` was read
+            return 0
+        return max(self._clock.now_us() - oldest.recorded_us, 0) // 1000
+
+
+def _check(request: SearchRequest) -> None:
+    if not 1 <= request.limit <= PAGE_EVENTS_MAX:
+        raise BadInputError(f"a page has 1 to {PAGE_EVENTS_MAX} events, not {request.limit}")
+    if not 0 <= request.buckets <= _BUCKETS_MAX:
+        raise BadInputError(f"a histogram has 0 to {_BUCKETS_MAX} buckets, not {request.buckets}")
+    if len(request.facets) > FACETS_MAX:
+        raise BadInputError(f"at most {FACETS_MAX} facets at once, not {len(request.facets)}")
+    for name in request.facets:
+        if not field(name).facet:
+            raise BadInputError(f"values of {name} cannot be counted", where=name)
+
+
+def _commonest(hot: dict[str, int], old: dict[str, int], most: int) -> FacetValues:
+    both = Counter(hot)
+    both.update(old)
+    ordered = sorted(both.items(), key=lambda item: (-item[1], item[0]))
+    return FacetValues(
+        values=dict(ordered[:FACET_VALUES]),
+        exact=len(hot) < most and len(old) < most,
+        more=len(ordered) > FACET_VALUES,
+    )
+
+
+def _moving(log: LogId) -> UnavailableError:
+    return UnavailableError("segments are sealed faster than they can be read past", where=log)

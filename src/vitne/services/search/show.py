@@ -1,0 +1,164 @@
+"""Show one record whole, with the proof that it is in the log and unchanged."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+
+from msgspec import Struct
+
+from vitne.core.entry.keyring import erased_sections
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.merkle import leaf_hash, verify_inclusion
+from vitne.core.tree.note import parse_note
+from vitne.core.tree.tile_reader import TileReader
+from vitne.core.values.ids import to_text
+from vitne.core.values.record import Record
+from vitne.core.values.types import Hash, LeafIndex, LogId, Section
+from vitne.errors import IntegrityError, NotFoundError, UnavailableError, VerificationError
+from vitne.evidence.record import tlog_proof
+from vitne.evidence.record import verify as record_proof
+from vitne.ports import ObjectStore, Searchable
+from vitne.services.log.keys import LogKeys
+from vitne.services.log.published_files import Published
+
+_LOOK_EVERY_S = 0.02
+
+NOT_PUBLISHED = "not_published"
+"""Why a record has no proof yet: no checkpoint covers it."""
+
+
+class Shown(Struct, frozen=True):
+    """A record, and its way to the newest published checkpoint if there is one."""
+
+    record: Record
+    checkpoint: str = ""
+    """The signed note; `""` if the record is not published yet."""
+    path: tuple[Hash, ...] = ()
+    keys: tuple[str, ...] = ()
+    """Vkeys of the log."""
+    erased: Mapping[Section, int] = {}
+    """Section → the erase entry that names it."""
+    reason: str = ""
+    """Why there is no proof: `not_published`; `""` if there is one."""
+
+    def document(self, withhold: Collection[Section] = ()) -> bytes:
+        """The proof as `vitne-record/v1`.
+
+        Args:
+            withhold: sections of which only the hash is given.
+
+        Raises:
+            UnavailableError: the record is not published yet.
+            TooLargeError: the record does not fit into a document.
+        """
+        self._need_proof()
+        return record_proof.build(
+            self.record, self.checkpoint, self.path, self.keys, withhold, self.erased
+        )
+
+    def tlog_proof(self) -> bytes:
+        """The proof of the entry alone, as C2SP tlog-proof.
+
+        Raises:
+            UnavailableError: the record is not published yet.
+        """
+        self._need_proof()
+        return tlog_proof.encode(
+            self.record.index, self.path, self.checkpoint, extra=self.record.entry
+        )
+
+    def _need_proof(self) -> None:
+        if self.reason:
+            raise UnavailableError(
+                f"entry {self.record.index} is stored, but no checkpoint covers it yet",
+                where=to_text(self.record.event_id),
+                hint="ask again in a second",
+            )
+
+
+class Show:
+    """Finds a record in the hot rows or the archive, and its proof in the tiles.
+
+    Any thread may call.
+
+    Args:
+        hot: the hot rows.
+        archive: the sealed segments.
+        objects: where the log is published.
+        keys: of all logs.
+        erased: tells which erase entry names a section.
+        nudge: called when a proof is waited for: publish now rather than at the next interval.
+        pause: how to wait, in seconds.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it reads from, and how it waits
+        self,
+        hot: Searchable,
+        archive: Searchable,
+        objects: ObjectStore,
+        keys: LogKeys,
+        *,
+        nudge: Callable[[], None] = lambda: None,
+        erased: Callable[[LogId, LeafIndex], Mapping[Section, int]] = lambda _log, _index: {},
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._hot = hot
+        self._archive = archive
+        self._objects = objects
+        self._keys = keys
+        self._nudge = nudge
+        self._erased = erased
+        self._pause = pause
+
+    def by_id(self, log: LogId, event_id: bytes, wait_s: float = 0.0) -> Shown:
+        """One event's record.
+
+        Args:
+            log: whose.
+            event_id: 16 bytes of the UUID.
+            wait_s: how long to wait for a checkpoint that covers it; without one in that time the
+                answer has no proof, and says why.
+
+        Raises:
+            NotFoundError: the log holds no such event.
+            IntegrityError: the published tiles contradict the record or the checkpoint.
+        """
+        record = self._find(log, event_id)
+        erased = self._erased(log, record.index) if erased_sections(record) else {}
+        checkpoint = self._covering(log, record, wait_s)
+        if checkpoint is None:
+            return Shown(record, erased=erased, reason=NOT_PUBLISHED)
+        head = Checkpoint.parse(parse_note(checkpoint)[0])
+        tiles = TileReader(Published(self._objects, log).get, head.size)
+        path = tiles.inclusion_proof(record.index)
+        try:
+            verify_inclusion(leaf_hash(record.entry), record.index, head.size, path, head.root)
+        except VerificationError as error:
+            raise IntegrityError(
+                f"entry {record.index} is not what was published: {error.message}",
+                where=head.origin,
+                hint="vitne fsck tells what is damaged",
+            ) from error
+        key = self._keys.log_signer(head.origin).vkey
+        return Shown(record, checkpoint, tuple(path), (key,), erased)
+
+    def _find(self, log: LogId, event_id: bytes) -> Record:
+        # Sealing lists a segment before its rows leave the hot store, so a record that is in
+        # neither at this order of looking was never there.
+        record = self._hot.find(log, event_id) or self._archive.find(log, event_id)
+        if record is None:
+            raise NotFoundError("this log holds no event of that id", where=to_text(event_id))
+        return record
+
+    def _covering(self, log: LogId, record: Record, wait_s: float) -> str | None:
+        """The published checkpoint, once it covers the record."""
+        published = Published(self._objects, log)
+        waited = 0.0
+        while True:
+            checkpoint = published.checkpoint()
+            if checkpoint and Checkpoint.parse(parse_note(checkpoint)[0]).size > record.index:
+                return checkpoint
+            if waited >= wait_s:
+                return None
+            self._nudge()
+            self._pause(_LOOK_EVERY_S)
+            waited += _LOOK_EVERY_S

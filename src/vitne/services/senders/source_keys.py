@@ -1,0 +1,124 @@
+"""Keys that sources sign with: registered, named in each log that they sign for, retired.
+
+A log names a key (an entry of type 6, role source) before the first stream that is signed with it,
+so whoever reads the log finds the key before the signature. Retiring it is told in every log that
+names it; from then on nothing that it signs is taken, while what it signed before stays proved.
+"""
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+from vitne.core.entry.control import SigningKeyEntry
+from vitne.core.event.event import Problem
+from vitne.core.tree.note import Verifier
+from vitne.core.tree.signature import ED25519
+from vitne.core.values.types import LogId
+from vitne.errors import BadInputError, DecodeError, NotFoundError
+from vitne.ports import Clock, RecordStore, SourceKey, StateStore
+from vitne.services.access.audit_events import OPERATOR, Doer, OwnEvents
+from vitne.services.log.keys import FIRST_EPOCH, LogKeys
+from vitne.services.writer.control_entries import untimed
+from vitne.services.writer.prepared import Act
+from vitne.services.writer.refusals import refused
+
+_VKEY_MAX: Final = 300
+
+
+class SourceKeys:
+    """Registers and retires them. Any thread may call."""
+
+    def __init__(
+        self,
+        state: StateStore,
+        store: RecordStore,
+        own: OwnEvents,
+        clock: Clock,
+        keys: LogKeys,
+        act: Callable[[LogId, Act], object],
+    ) -> None:
+        self._state = state
+        self._store = store
+        self._own = own
+        self._clock = clock
+        self._keys = keys
+        self._act = act
+
+    def add(self, vkey: str, doer: Doer) -> SourceKey:
+        """Register a key; its name is the source's, `application/service`.
+
+        Raises:
+            BadInputError: no Ed25519 vkey, an unsafe key, or not the name of a source.
+            ConflictError: a source has the key already.
+        """
+        try:
+            verifier = Verifier(vkey if len(vkey) <= _VKEY_MAX else "")
+        except DecodeError as error:
+            raise BadInputError(f"no verifier key: {error.message}", where="vkey") from error
+        application, slash, service = verifier.name.partition("/")
+        if verifier.kind != ED25519 or not (application and slash and service):
+            raise BadInputError(
+                "a source's key is an Ed25519 key under the name application/service",
+                where=verifier.name[:100],
+                hint="vitne key source new FILE --source crm/crm-bff makes one",
+            )
+        key = SourceKey(verifier.name, vkey, verifier.public_key, self._clock.now_us())
+        self._tell("audit.source_key.added", key, doer)
+        self._state.add_source_key(key)
+        return key
+
+    def all(self) -> list[SourceKey]:
+        """All, retired ones included, by source and time of adding."""
+        return self._state.source_keys()
+
+    def retire(self, vkey: str, doer: Doer) -> SourceKey:
+        """Retire a key, and say so in every log that names it.
+
+        Killed in between, the call can be made again: what is done already changes nothing.
+
+        Raises:
+            NotFoundError: no source has it.
+        """
+        found = next((key for key in self._state.source_keys() if key.vkey == vkey), None)
+        if found is None:
+            raise NotFoundError("no source has this key", hint="vitne key source list")
+        self._state.retire_source_key(found.public_key, self._clock.now_us())
+        for log in self._store.logs_told(found.public_key):
+            self._act(log, Act("retire", untimed(self.entry(found, "retire")), found.public_key))
+        self._tell("audit.source_key.retired", found, doer)
+        return next(key for key in self._state.source_keys() if key.vkey == vkey)
+
+    def find(self, source: str, public_key: bytes) -> SourceKey:
+        """The registered key of a source that is in use.
+
+        Raises:
+            SenderRefusedError: it has no such key, or the key is retired.
+        """
+        for key in self._state.source_keys():
+            if key.public_key == public_key and key.source == source:
+                if key.retired_us:
+                    raise refused(
+                        Problem("retired_source_key", "$.key", "a key in use", "a retired one")
+                    )
+                return key
+        raise refused(
+            Problem("unknown_source_key", "$.key", f"a key registered for {source}", "another")
+        )
+
+    def entry(self, key: SourceKey, state: Literal["add", "retire"]) -> SigningKeyEntry:
+        """What a log says of it."""
+        return SigningKeyEntry(1, "source", key.source, key.vkey, state)
+
+    def export_index_key(self, log: LogId, doer: Doer) -> tuple[bytes, int]:
+        """K of a log and its epoch, for a sender that signs index keys too; told before it leaves.
+
+        Raises:
+            NotFoundError: no such log.
+        """
+        key = self._keys.known_index_key(log)
+        kind = ("audit.index_key.exported", "audit")
+        self._own.write(log, kind, doer, target=("log", log), more={"severity": "critical"})
+        return key, FIRST_EPOCH
+
+    def _tell(self, kind: str, key: SourceKey, doer: Doer) -> None:
+        more = {"extra": {"vkey": key.vkey}}
+        self._own.write(OPERATOR, (kind, "audit"), doer, target=("source", key.source), more=more)

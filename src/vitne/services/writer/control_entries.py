@@ -1,0 +1,69 @@
+"""The entries that the log writes about itself while appending: keys, streams, voids."""
+
+from typing import Final, Literal
+
+from msgspec.structs import replace
+
+from vitne.core.entry import keys as index_keys
+from vitne.core.entry.control import IndexKeyEntry, SigningKeyEntry, StreamEntry
+from vitne.core.entry.entry import BatchEntry, BeatEntry, ControlEntry, VoidEntry, encode
+from vitne.core.values.types import Hash, LogId, Origin
+from vitne.services.log.keys import FIRST_EPOCH, LogKeys
+
+_NO_TIME: Final = 1
+"""Stands for a time that the writer gives; no entry is from 1970."""
+_RECORDED, _OCCURRED = slice(10, 18), slice(18, 26)
+
+
+def untimed(entry: ControlEntry) -> bytes:
+    """An entry on its way to the writer, who gives it its time.
+
+    Args:
+        entry: its `recorded_us` is not looked at; an `occurred_us` of 0 becomes the writer's time.
+    """
+    if isinstance(entry, BatchEntry | BeatEntry | VoidEntry):
+        occurred_us = entry.occurred_us or _NO_TIME
+        return encode(replace(entry, recorded_us=_NO_TIME, occurred_us=occurred_us))
+    return encode(replace(entry, recorded_us=_NO_TIME))
+
+
+def timed(entry: bytes, recorded_us: int) -> bytes:
+    """The entry with its time."""
+    stamp, no_time = recorded_us.to_bytes(8, "big"), _NO_TIME.to_bytes(8, "big")
+    occurred = stamp if entry[_OCCURRED] == no_time else entry[_OCCURRED]
+    return entry[: _RECORDED.start] + stamp + occurred + entry[_OCCURRED.stop :]
+
+
+def untimed_bytes(entry: bytes) -> bytes:
+    """An entry without its time and, where the log gives it, that of its claim: to compare two."""
+    return entry[: _RECORDED.start] + entry[_OCCURRED.stop :]
+
+
+def key_entries(keys: LogKeys, log: LogId, origin: Origin, recorded_us: int) -> list[bytes]:
+    """The first entries of a log: what it signs with, and the commitment to its index key."""
+    commit = index_keys.commit(keys.index_key(log))
+    log_key, receipt_key = keys.log_signer(origin), keys.receipt_signer(origin)
+    index_key = keys.index_signer(origin)
+    return [
+        encode(SigningKeyEntry(recorded_us, "log", log_key.name, log_key.vkey)),
+        encode(SigningKeyEntry(recorded_us, "receipt", receipt_key.name, receipt_key.vkey)),
+        encode(SigningKeyEntry(recorded_us, "index-log", index_key.name, index_key.vkey)),
+        encode(IndexKeyEntry(recorded_us, FIRST_EPOCH, index_keys.STORED_KINDS, commit)),
+    ]
+
+
+def stream_entry(
+    recorded_us: int, stream_id: bytes, source: str, name: str, *, by_sender: bool
+) -> bytes:
+    """A stream of an unsigned sender opens; it promises no heartbeats."""
+    numbers: Literal["sender", "server"] = "sender" if by_sender else "server"
+    return encode(StreamEntry(recorded_us, stream_id, source, name, "none", numbers, beat_s=0))
+
+
+def void_entry(
+    recorded_us: int, stream_id: bytes, number: int, reason: int, digest: bytes
+) -> bytes:
+    """One number of a stream is accounted for by the log, with the digest of what came under it."""
+    return encode(
+        VoidEntry(recorded_us, recorded_us, stream_id, number, number, reason, Hash(digest))
+    )

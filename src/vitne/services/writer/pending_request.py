@@ -1,0 +1,94 @@
+"""A prepared request on its way to the writer, and how its reply is made."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+
+from vitne.core.values.types import LeafIndex, LogId
+from vitne.errors import VitneError
+from vitne.ports import Count
+from vitne.services.writer.prepared import Draft, Placed, Sheaf, VoidDraft
+from vitne.services.writer.reply import EventResult, IntakeReply, Status
+
+
+class Ticket:
+    """One request: what it brings to each log, and the results that are known already.
+
+    Args:
+        sheaves: per log, what is to be stored; at most one per log.
+        counts: per log, what is only counted.
+        results: one place per event; None where the writer decides.
+        weight_bytes: bytes of the request as it arrived.
+        refusal: what the request is answered with once the sheaves are stored.
+    """
+
+    def __init__(
+        self,
+        sheaves: Sequence[Sheaf],
+        counts: Mapping[LogId, Mapping[Count, int]],
+        results: list[EventResult | None],
+        weight_bytes: int,
+        refusal: VitneError | None = None,
+    ) -> None:
+        self.refusal = refusal
+        self.sheaves = sheaves
+        self.counts = counts
+        self.weight_bytes = weight_bytes
+        self.events = max(1, len(results))
+        self.future: Future[IntakeReply] = Future()
+        # Nobody cancels it: what is decided is decided, and the retry finds duplicates.
+        self.future.set_running_or_notify_cancel()
+        self.results = results
+        self.controls: dict[LogId, Sequence[LeafIndex]] = {}
+        """Where the control entries of each log were placed, once `future` is done."""
+        self._receipts: list[str] = []
+
+    def add_receipt(self, note: str) -> int:
+        """Attach a receipt; its place, for `settle`."""
+        self._receipts.append(note)
+        return len(self._receipts) - 1
+
+    def settle_placed(self, log: LogId, placed: Placed, receipt: int) -> None:
+        """Results of what is new in one log."""
+        results, first = self.results, placed.first
+        if placed.controls:
+            self.controls[log] = placed.controls
+        for at, draft in enumerate(placed.accepted, first):
+            results[draft.position] = EventResult(
+                "accepted", draft.id, log, at, receipt, "", draft.warnings
+            )
+        for at, void in enumerate(placed.quarantined, first + len(placed.accepted)):
+            results[void.position] = EventResult(
+                "quarantined", void.id, log, at, receipt, void.code
+            )
+        for position, event_id, problem in placed.refused:
+            results[position] = EventResult(
+                "rejected", event_id, log, reason=problem.code, problems=(problem,)
+            )
+
+    def settle_old(
+        self, log: LogId, item: Draft | VoidDraft, index: LeafIndex, receipt: int
+    ) -> None:
+        """Result of an event that is in the log, or kept aside, already."""
+        if isinstance(item, Draft):
+            result = EventResult("duplicate", item.id, log, index, receipt)
+        else:
+            result = EventResult("quarantined", item.id, log, index, receipt, item.code)
+        self.results[item.position] = result
+
+    def reply(self) -> IntakeReply:
+        """The whole reply, once every result is settled."""
+        results = [result for result in self.results if result is not None]
+        counts: dict[Status, int] = dict.fromkeys(
+            ("accepted", "duplicate", "dropped", "quarantined", "rejected"), 0
+        )
+        for result in results:
+            counts[result.status] += 1
+        return IntakeReply(
+            accepted=counts["accepted"],
+            duplicate=counts["duplicate"],
+            dropped=counts["dropped"],
+            quarantined=counts["quarantined"],
+            rejected=counts["rejected"],
+            receipts=self._receipts,
+            results=results,
+        )

@@ -1,0 +1,133 @@
+"""Receipts of what was just stored, and again of what was stored before."""
+
+from collections.abc import Iterable, Sequence
+
+from vitne.core.entry.entry import times_of
+from vitne.core.entry.receipt import Receipt
+from vitne.core.event.event import Problem
+from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.values.types import LeafIndex, LogId, Origin
+from vitne.errors import IntegrityError, NotFoundError, StreamConflictError
+from vitne.ports import ObjectStore, RecordStore
+from vitne.services.log.keys import LogKeys
+from vitne.services.log.published_files import Published
+from vitne.services.writer.control_entries import untimed_bytes
+from vitne.services.writer.pending_request import Ticket
+from vitne.services.writer.prepared import Draft, Placed, SignedBatch, VoidDraft
+
+
+def entries_of(
+    store: RecordStore, objects: ObjectStore, log: LogId, start: LeafIndex, end: LeafIndex
+) -> list[bytes]:
+    """Entries of [start, end) from the hot rows, or from the published bundles once those left.
+
+    Raises:
+        NotFoundError: they are in neither.
+    """
+    hot = store.entries(log, start, end)
+    if len(hot) == end - start:
+        return hot
+    return Published(objects, log).entries(start, end)
+
+
+def runs(indices: Iterable[LeafIndex]) -> list[tuple[LeafIndex, LeafIndex]]:
+    """Ranges [start, end) that hold exactly these indices, ascending; repeats count once."""
+    found: list[tuple[LeafIndex, LeafIndex]] = []
+    for index in sorted(set(indices)):
+        if found and found[-1][1] == index:
+            found[-1] = (found[-1][0], LeafIndex(index + 1))
+        else:
+            found.append((index, LeafIndex(index + 1)))
+    return found
+
+
+class Receipts:
+    """Signs them. They depend on the entries alone, so a retry gets the same bytes again."""
+
+    def __init__(self, store: RecordStore, objects: ObjectStore, keys: LogKeys) -> None:
+        self._store = store
+        self._objects = objects
+        self._keys = keys
+
+    def settle(self, ticket: Ticket, log: LogId, origin: Origin, placed: Placed) -> None:
+        """Give the ticket its results and receipts for one log.
+
+        Raises:
+            VitneError: entries stored before cannot be read.
+        """
+        receipt = 0
+        if placed.entries:
+            receipt = ticket.add_receipt(self._sign(origin, placed.first, placed.entries))
+        ticket.settle_placed(log, placed, receipt)
+        if placed.again is not None and placed.batch is not None:
+            self._settle_batch(ticket, log, origin, placed.again, placed.batch)
+        if placed.doubles or placed.kept:
+            self._settle_old(ticket, log, origin, placed)
+
+    def of(self, log: LogId, origin: Origin, index: LeafIndex) -> tuple[str, bytes]:
+        """The receipt of one entry alone, and the entry. Raises `NotFoundError`."""
+        [entry] = entries_of(self._store, self._objects, log, index, LeafIndex(index + 1))
+        return self._sign(origin, index, [entry]), entry
+
+    def _settle_batch(
+        self, ticket: Ticket, log: LogId, origin: Origin, first: LeafIndex, batch: SignedBatch
+    ) -> None:
+        """A batch whose events stand next to each other: the same one if its entry follows."""
+        events = batch.last - batch.first + 1
+        end = LeafIndex(first + events + 1)
+        try:
+            entries = entries_of(self._store, self._objects, log, first, end)
+        except NotFoundError:
+            entries = []
+        same = len(entries) == events + 1 and untimed_bytes(entries[-1]) == untimed_bytes(
+            batch.entry
+        )
+        if not same:
+            numbers = f"{batch.first}-{batch.last}"
+            raise StreamConflictError(
+                "the events are in the log already, in another batch",
+                where=batch.stream.name,
+                problems=(Problem("seq_repeat", "$.first", "numbers not used before", numbers),),
+            )
+        receipt = ticket.add_receipt(self._sign(origin, first, entries))
+        for sheaf in ticket.sheaves:
+            if sheaf.batch is batch:
+                for at, draft in enumerate(sheaf.drafts, first):
+                    ticket.settle_old(log, draft, LeafIndex(at), receipt)
+
+    def _settle_old(self, ticket: Ticket, log: LogId, origin: Origin, placed: Placed) -> None:
+        old: list[tuple[Draft | VoidDraft, LeafIndex]] = [
+            *((draft, known.index) for draft, known in placed.doubles),
+            *placed.kept,
+        ]
+        receipt_of: dict[LeafIndex, int] = {}
+        for start, end in runs(index for _, index in old):
+            entries = entries_of(self._store, self._objects, log, start, end)
+            for first, batch in _by_time(start, entries):
+                receipt = ticket.add_receipt(self._sign(origin, first, batch))
+                receipt_of.update(
+                    (LeafIndex(index), receipt) for index in range(first, first + len(batch))
+                )
+        for item, index in old:
+            ticket.settle_old(log, item, index, receipt_of[index])
+
+    def _sign(self, origin: Origin, first: LeafIndex, entries: Sequence[bytes]) -> str:
+        leaves = [leaf_hash(entry) for entry in entries]
+        recorded_us = times_of(entries[0])[0]
+        return self._keys.receipt(Receipt(origin, first, len(entries), root(leaves), recorded_us))
+
+
+def _by_time(start: LeafIndex, entries: Sequence[bytes]) -> list[tuple[LeafIndex, Sequence[bytes]]]:
+    """A run cut where `recorded_us` changes: there another transaction began.
+
+    Two batches of one transaction that touch are one run; each of them sent again alone gets the
+    receipt of its own part.
+    """
+    if not entries:
+        raise IntegrityError("an entry that was stored cannot be read", where=str(start))
+    times = [times_of(entry)[0] for entry in entries]
+    cuts = [at for at in range(1, len(entries)) if times[at] != times[at - 1]]
+    return [
+        (LeafIndex(start + first), entries[first:last])
+        for first, last in zip([0, *cuts], [*cuts, len(entries)], strict=True)
+    ]

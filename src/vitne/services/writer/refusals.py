@@ -1,0 +1,70 @@
+"""What is told, and answered, when something that a sender signed is not taken."""
+
+from msgspec import Struct
+
+from vitne.core.entry.control import StreamEntry
+from vitne.core.entry.entry import BeatEntry, VoidEntry, decode
+from vitne.core.event.event import Problem
+from vitne.errors import SenderRefusedError, StreamConflictError, VitneError
+from vitne.services.writer.prepared import Act, Refusal, Sheaf
+
+_CONFLICTS = frozenset({"wrong_prev", "seq_repeat", "id_conflict", "stream_closed", "replayed"})
+"""Refusals that only say where the stream stands: a sender that looks again can go on."""
+
+
+class Incident(Struct, frozen=True, array_like=True):
+    """Something signed that was refused, and for which somebody should be asked."""
+
+    source: str
+    stream: str
+    code: str
+    """A code of `core.event.event.PROBLEM_CODES`."""
+    about: str
+    """Tells it from others: the same thing sent again is told once."""
+
+
+def incident_of(sheaf: Sheaf, refusal: Refusal) -> Incident:
+    """What is told of a refused batch or act."""
+    batch = sheaf.batch
+    if batch is not None:
+        about = batch.message_hash.hex()
+        return Incident(batch.stream.source, batch.stream.name, refusal.problem.code, about)
+    act = sheaf.acts[0]
+    return Incident("", refusal.stream, refusal.problem.code, act.entry[-64:].hex())
+
+
+def error_of(refusal: Refusal) -> VitneError:
+    """What a refusal is answered with."""
+    problem = refusal.problem
+    if problem.code in _CONFLICTS:
+        return StreamConflictError(
+            f"the stream stands elsewhere: {problem.code}",
+            where=refusal.stream,
+            hint="the reply says where the log has it",
+            problems=(problem,),
+            stand=refusal.stand,
+        )
+    return refused(problem, where=refusal.stream)
+
+
+def refused(*problems: Problem, where: str = "") -> SenderRefusedError:
+    """The error about faults of what was signed."""
+    codes = ", ".join(dict.fromkeys(problem.code for problem in problems))
+    return SenderRefusedError(
+        f"not taken: {codes}",
+        where=where,
+        hint="docs/howto/sign-at-the-source.md says what each code means",
+        problems=problems,
+    )
+
+
+def streams_of(act: Act) -> set[bytes]:
+    """Ids of the streams that an act is about."""
+    entry = decode(act.entry)
+    match entry:
+        case StreamEntry():
+            return {entry.stream_id} | ({entry.prev} if entry.prev else set())
+        case BeatEntry() | VoidEntry():
+            return {entry.stream_id}
+        case _:
+            return set()

@@ -1,0 +1,75 @@
+from collections.abc import Iterator
+
+import pytest
+
+from vitne.api.assemble import checks, gauges, publish_lag_s
+from vitne.api.operate.health import Check, probe
+from vitne.core.values.types import LogId
+from vitne.testing import FixedClock, memory_house
+from vitne.wiring import House
+
+ACME = LogId("acme")
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def house(clock: FixedClock) -> Iterator[House]:
+    """A house that writes, and publishes only when it is told to."""
+    made = memory_house(clock=clock)
+    made.append.start()
+    yield made
+    made.append.close()
+
+
+def test_the_lag_is_the_age_of_the_oldest_entry_that_no_checkpoint_covers(
+    house: House, clock: FixedClock
+) -> None:
+    """A stuck publisher is seen however busy the log is."""
+    house.append.create(ACME)
+    clock.advance(90_000_000)
+    house.append.create(LogId("globex"))
+
+    assert publish_lag_s(house) == 90.0
+    assert "waited 90 s" in probe(checks(house)).checks["publisher"]
+
+    house.publish.run_once()
+    assert publish_lag_s(house) == 0.0
+    assert probe(checks(house)).status == "ready"
+
+
+def test_a_halted_log_is_told_without_its_name(house: House) -> None:
+    house.append.create(ACME)
+    house.publish.halt(ACME, "its bytes disagree")
+
+    found = probe(checks(house))
+
+    assert found.status == "not_ready"
+    assert "1 logs are not published" in found.checks["integrity"]
+    assert "acme" not in str(found)
+
+
+def test_a_writer_that_has_stopped_is_told(house: House) -> None:
+    house.append.close()
+
+    assert probe(checks(house)).checks["writer"] == "the writer has stopped"
+
+
+def test_a_check_that_breaks_has_failed_and_tells_no_text() -> None:
+    def broken() -> str:
+        raise ValueError("Per Support")
+
+    found = probe([Check("odd", broken), Check("good", lambda: "")])
+
+    assert found.status == "not_ready"
+    assert found.checks == {"odd": "the check failed: ValueError", "good": "ok"}
+
+
+def test_every_gauge_of_a_house_can_be_read(house: House) -> None:
+    read = {gauge.name: gauge.read() for gauge in gauges(house)}
+
+    assert len(read) == len(gauges(house))
+    assert all(name.startswith("vitne_") for name in read)

@@ -1,0 +1,120 @@
+"""What lists look like on a terminal of 80 columns, and on wider ones."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from vitne.cli.base.output import Output, table
+from vitne.cli.find import search
+from vitne.cli.run.key import _COLUMNS
+
+KEY = ("Qh3kTz81LmP0", "crm-prod", "write, read, admin", "acme, beta", "2026-11-24 09:15")
+TENANT = "a" * 30
+
+
+def _printed(width: int, *parts: Any) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    for part in parts:
+        console.print(part, markup=False, highlight=False)
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # the StringIO above
+
+
+def _event(number: int, occurred: str, recorded: str) -> dict[str, Any]:
+    return {
+        "id": f"01981f3e-7c1a-7d34-9b0e-5f4c2a9e1b{number:02}",
+        "recorded_at": recorded,
+        "event": {
+            "type": "crm.customer.viewed",
+            "occurred_at": occurred,
+            "actor": {"id": "usr_77"},
+            "targets": [{"type": "customer", "id": f"cus_{number}"}],
+        },
+    }
+
+
+class _Wide(Output):
+    """Output on a terminal of a given width."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self._width = width
+
+    @property
+    def console(self) -> Console:
+        return Console(file=io.StringIO(), width=self._width)
+
+
+def test_ids_and_times_never_fold_in_a_list_of_keys() -> None:
+    """Less important columns are left out, and named."""
+    rows = [(*KEY, "crm/crm-customer-service-bff", "2026-11-23 09:15", "emp_4711")]
+
+    narrow = _printed(80, table("1 keys", _COLUMNS, rows))
+    wide = _printed(200, table("1 keys", _COLUMNS, rows))
+
+    assert any(KEY[0] in line and KEY[4] in line for line in narrow)
+    assert max(map(len, narrow)) <= 80
+    assert any("No room for: source, created (UTC), person" in line for line in narrow)
+    assert any(all(str(cell) in line for cell in rows[0]) for line in wide)
+    assert not any("No room" in line for line in wide)
+
+
+@pytest.mark.parametrize("tenant", [TENANT, "b" * 64])
+def test_ids_never_fold_in_a_list_of_tenants(tenant: str) -> None:
+    columns = ("id!", "name", "entries#", "created (UTC)!?", "origin!?")
+    rows = [(tenant, "Acme", 12, "2026-11-24 09:15", f"audit.example.com/log/{tenant}")]
+
+    printed = _printed(80, table("1 tenants", columns, rows))
+
+    assert any(tenant in line for line in printed)
+    assert any("origin; --json" in line for line in printed)
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_events_show_the_time_of_the_act_and_where_the_log_took_them_later(width: int) -> None:
+    at_once = _event(1, "2026-11-24T09:15:02.113Z", "2026-11-24T09:15:02.900123Z")
+    late = _event(2, "2026-11-24T09:15:02.113Z", "2026-11-25T10:00:00.000000Z")
+
+    printed = _printed(width, *search._events([at_once, late], _Wide(width)))  # noqa: SLF001  # what the verb prints
+
+    assert any("occurred (UTC)" in line and "recorded" in line for line in printed)
+    assert sum("2026-11-24 09:15:02.113" in line for line in printed) == 2
+    assert any("2026-11-25 10:00:00.000" in line for line in printed)
+    assert all(any(row["id"] in line for line in printed) for row in (at_once, late))
+    assert any("2026-11-24 09:15:02.900" in line for line in printed) is (width == 200)
+
+
+def test_an_event_without_its_time_shows_when_it_was_recorded() -> None:
+    """That section may be erased."""
+    row = _event(1, "", "2026-11-25T10:00:00.000000Z") | {"event": {}}
+
+    printed = _printed(80, *search._events([row], _Wide(80)))  # noqa: SLF001  # what the verb prints
+
+    assert any("recorded 2026-11-25 10:00:00.000" in line for line in printed)
+
+
+@pytest.mark.parametrize(
+    ("edges", "labels"),
+    [
+        (
+            ["2026-11-24T09:15:05Z", "2026-11-24T09:15:10Z", "2026-11-24T09:15:15Z"],
+            ["2026-11-24 09:15:05", "2026-11-24 09:15:10"],
+        ),
+        (
+            ["2026-11-24T09:15:00.000000Z", "2026-11-24T09:16:00.000000Z"],
+            ["2026-11-24 09:15 "],
+        ),
+    ],
+)
+def test_bars_of_less_than_a_minute_have_labels_of_their_own(
+    edges: Sequence[str], labels: Sequence[str]
+) -> None:
+    bars = search._bars({"edges": edges, "counts": [3] * len(labels)})  # noqa: SLF001  # likewise
+
+    printed = [line.strip() for line in _printed(80, bars)]
+
+    assert [sum(line.startswith(label) for line in printed) for label in labels] == [1] * len(
+        labels
+    )

@@ -1,0 +1,174 @@
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from vitne.core.event.source import SourceRegistration
+from vitne.core.values.types import LeafIndex, LogId
+from vitne.errors import BadInputError, ConflictError, NotFoundError, UnknownKeyError
+from vitne.ports import ApiKey, Role
+from vitne.services.access.audit_events import OPERATOR, Doer
+from vitne.services.access.doorkeeper import Doorkeeper, readable
+from vitne.services.access.tenants_and_keys import KeyRequest
+from vitne.testing import FixedClock, memory_house
+from vitne.wiring import House
+
+DOER = Doer(id="uid:1000", name="kari", method="shell", tenant=OPERATOR)
+ACME = LogId("acme")
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with memory_house() as made:
+        made.onboard.add_tenant(OPERATOR, "Operator", DOER)
+        made.onboard.add_tenant(ACME, "Acme", DOER)
+        yield made
+
+
+def _events(house: House, log: str) -> list[dict[str, Any]]:
+    end = house.store.log(LogId(log)).next_index
+    records = house.store.records(LogId(log), LeafIndex(0), end)
+    return [msgspec.json.decode(one.parts.core or b"") for one in records if one.event_id]
+
+
+def _reader(name: str = "reader", **more: Any) -> KeyRequest:
+    return KeyRequest(**{"name": name, "roles": ("read",), "tenants": (ACME,), **more})
+
+
+def test_a_tenant_has_a_log_and_the_operator_is_told(house: House) -> None:
+    assert house.logs.origin(ACME) == "vitne.local/log/acme"
+    told = _events(house, OPERATOR)[-1]
+    assert (told["type"], told["category"]) == ("audit.tenant.created", "audit")
+    assert told["targets"][0]["id"] == "acme"
+    assert told["actor"]["id"] == "uid:1000"
+
+
+@pytest.mark.parametrize("tenant", ["", "Acme", "-a", "a/b", "a" * 65, "a b", "..", "å"])
+def test_an_id_that_could_be_no_origin_is_refused(house: House, tenant: str) -> None:
+    with pytest.raises(BadInputError):
+        house.onboard.add_tenant(LogId(tenant), "x", DOER)
+
+
+def test_a_tenant_is_made_once_and_the_second_try_is_not_told(house: House) -> None:
+    before = len(_events(house, OPERATOR))
+
+    with pytest.raises(ConflictError):
+        house.onboard.add_tenant(ACME, "Acme", DOER)
+
+    assert len(_events(house, OPERATOR)) == before
+
+
+def test_a_key_is_kept_as_a_hash_and_its_token_never_shows_by_accident(house: House) -> None:
+    key, token = house.onboard.add_key(_reader(), DOER)
+
+    secret = token.reveal().split("_", 2)[2]
+    assert repr(token) == "***"
+    assert f"{token}" == "***"
+    assert secret not in repr(house.state.keys())
+    assert token.reveal().startswith(f"vk_{key.id}_")
+    assert len(secret) == 43
+
+
+def test_a_key_is_told_in_the_log_of_each_of_its_tenants(house: House) -> None:
+    house.onboard.add_tenant(LogId("globex"), "Globex", DOER)
+
+    key, _ = house.onboard.add_key(_reader(tenants=(ACME, LogId("globex"))), DOER)
+    wide, _ = house.onboard.add_key(_reader(tenants=()), DOER)
+
+    for log, made in (("acme", key), ("globex", key), (OPERATOR, wide)):
+        told = _events(house, log)[-1]
+        assert (told["type"], told["targets"][0]["id"]) == ("audit.key.created", made.id)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kind"),
+    [
+        (_reader(name=""), BadInputError),
+        (_reader(name="a\nb"), BadInputError),
+        (_reader(roles=()), BadInputError),
+        (_reader(roles=("write",)), BadInputError),
+        (_reader(source=SourceRegistration("crm", "bff")), BadInputError),
+        (_reader(roles=("write",), source=SourceRegistration("a b", "bff")), BadInputError),
+        (_reader(roles=("write",), source=SourceRegistration("vitne", "api")), BadInputError),
+        (_reader(tenants=(LogId("nobody"),)), NotFoundError),
+    ],
+)
+def test_a_key_that_makes_no_sense_is_neither_made_nor_told(
+    house: House, wanted: KeyRequest, kind: type[Exception]
+) -> None:
+    before = len(_events(house, "acme")), len(house.state.keys())
+
+    with pytest.raises(kind):
+        house.onboard.add_key(wanted, DOER)
+
+    assert (len(_events(house, "acme")), len(house.state.keys())) == before
+
+
+def test_a_token_opens_as_its_key_and_any_other_as_none(house: House) -> None:
+    doorkeeper = Doorkeeper(house.state, house.clock)
+    key, token = house.onboard.add_key(_reader(), DOER)
+    shown = token.reveal()
+
+    assert doorkeeper.authenticate(shown).id == key.id
+    wrong = [
+        shown[:-1] + ("A" if shown[-1] != "A" else "B"),
+        shown + "A",
+        "vk_",
+        "",
+        "å",
+        f" {shown}",
+    ]
+    for other in wrong:
+        with pytest.raises(UnknownKeyError):
+            doorkeeper.authenticate(other)
+
+
+def test_a_revoked_key_is_refused_within_two_seconds_and_the_revocation_is_told() -> None:
+    clock = FixedClock()
+    with memory_house(clock=clock) as house:
+        house.onboard.add_tenant(OPERATOR, "Operator", DOER)
+        doorkeeper = Doorkeeper(house.state, clock)
+        key, token = house.onboard.add_key(_reader(tenants=()), DOER)
+        doorkeeper.authenticate(token.reveal())
+
+        house.onboard.revoke_key(key.id, DOER)
+        clock.advance(2_000_000)
+
+        with pytest.raises(UnknownKeyError):
+            doorkeeper.authenticate(token.reveal())
+        assert _events(house, OPERATOR)[-1]["type"] == "audit.key.revoked"
+
+
+def test_a_key_that_is_none_cannot_be_revoked(house: House) -> None:
+    with pytest.raises(NotFoundError):
+        house.onboard.revoke_key("nobody", DOER)
+
+
+def test_a_doorkeeper_remembers_no_more_than_its_bound(house: House) -> None:
+    doorkeeper = Doorkeeper(house.state, house.clock)
+    letters = "abcdefghijklmnopqrstuvwxyz234567"
+
+    for number in range(3000):
+        key_id = "aaaaaaaaa" + "".join(letters[number >> shift & 31] for shift in (0, 5, 10))
+        with pytest.raises(UnknownKeyError):
+            doorkeeper.authenticate(f"vk_{key_id}_{'A' * 43}")
+
+    assert len(doorkeeper._known) <= 1024  # noqa: SLF001  # the bound is the claim
+
+
+@pytest.mark.parametrize(
+    ("roles", "tenants", "expected"),
+    [
+        (("read",), (), ["acme", "vitne"]),
+        (("read",), ("acme",), ["acme"]),
+        (("write", "admin"), (), []),
+    ],
+)
+def test_a_key_reads_the_tenants_it_is_for_if_it_may_read(
+    house: House, roles: tuple[Role, ...], tenants: tuple[LogId, ...], expected: list[str]
+) -> None:
+    key = ApiKey("k", "k", b"", roles, tenants, None)
+
+    assert [one.id for one in readable(key, house.state.tenants())] == expected
+    assert key.covers(ACME) == (not tenants or "acme" in tenants)

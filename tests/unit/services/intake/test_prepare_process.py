@@ -1,0 +1,157 @@
+"""Preparing in processes: the same tickets as here, and no request is lost with a process."""
+
+import os
+import signal
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing import Pipe
+from pathlib import Path
+from time import sleep
+
+import msgspec
+import pytest
+
+from vitne.core.event.source import SourceRegistration
+from vitne.core.values.types import LogId
+from vitne.errors import TooLargeError, UnreadableBodyError
+from vitne.ports import ApiKey
+from vitne.services.access.audit_events import OPERATOR, Doer
+from vitne.services.intake.workers import LARGE_BYTES, Job, _Worker
+from vitne.services.writer.reply import Arrival
+from vitne.settings import Settings
+from vitne.wiring import House, open_house
+
+SOURCE = SourceRegistration("crm", "crm-bff")
+KEY = ApiKey("k1", "crm", b"", ("write",), (LogId("acme"),), SOURCE)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    settings = Settings(
+        folder=str(tmp_path / "house"), prepare_processes=1, free_bytes_min=0, seal_process=False
+    )
+    with open_house(settings, create=True) as house:
+        house.onboard.add_tenant(OPERATOR, "Operator", Doer("usr_1"))
+        house.onboard.add_tenant(LogId("acme"), "Acme", Doer("usr_1"))
+        yield house
+
+
+def job(body: bytes) -> Job:
+    return Job(body, "json", KEY, SOURCE, Arrival())
+
+
+def many(count: int) -> bytes:
+    events = [
+        {"type": "crm.customer.viewed", "actor": {"id": f"usr_{at}"}, "target": f"customer/c{at}"}
+        for at in range(count)
+    ]
+    return msgspec.json.encode(events)
+
+
+def pid_of(house: House) -> int:
+    """Of a process that is ready: requests go to it."""
+    for _ in range(600):
+        house.preparation.prepare(job(many(300)))
+        if pid := house.preparation.ready_pids():
+            return pid[0]
+        sleep(0.05)
+    pytest.fail("no preparing process was ready in half a minute")
+
+
+def test_a_large_request_comes_back_as_it_would_be_prepared_here(house: House) -> None:
+    body = many(300) + b" " * LARGE_BYTES
+    pid_of(house)
+    ticket = house.preparation.prepare(job(body))
+
+    assert [len(sheaf.drafts) for sheaf in ticket.sheaves] == [300]
+    assert [draft.facets.actor for draft in ticket.sheaves[0].drafts] == [
+        f"usr_{at}" for at in range(300)
+    ]
+    assert all(draft.entry[:4] == b"vit1" for draft in ticket.sheaves[0].drafts)
+
+
+def test_what_a_process_prepared_is_stored_as_ever(house: House) -> None:
+    pid_of(house)
+    reply = house.ingest.submit(many(400), "json", KEY, Arrival()).result(60)
+
+    assert reply.accepted == 400
+    found = house.store.scan(LogId("acme"), None, 0, house.store.log(LogId("acme")).next_index, 500)  # type: ignore[arg-type]  # a plain index
+    assert len(found) == 400
+
+
+def test_faults_of_single_events_come_back_in_their_places(house: House) -> None:
+    pid_of(house)
+    body = many(300)[:-1] + b',{"type":"x"},{"type":"crm.a.viewed","actor":{"id":5}}]'
+    reply = house.ingest.submit(body, "json", KEY, Arrival()).result(60)
+
+    assert (reply.accepted, reply.rejected) == (300, 2)
+    assert [result.status for result in reply.results[-2:]] == ["rejected", "rejected"]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [(b"[" + b" " * LARGE_BYTES, UnreadableBodyError), (many(1_001), TooLargeError)],
+)
+def test_a_body_that_cannot_be_read_is_the_same_error_as_here(
+    house: House, body: bytes, error: type[Exception]
+) -> None:
+    pid_of(house)
+    with pytest.raises(error):
+        house.preparation.prepare(job(body))
+
+
+def test_a_request_is_prepared_here_when_its_process_is_killed(house: House) -> None:
+    body = many(300)
+    for _ in range(3):
+        before = pid_of(house)
+        os.kill(before, signal.SIGKILL)
+        ticket = house.preparation.prepare(job(body))
+        assert sum(len(sheaf.drafts) for sheaf in ticket.sheaves) == 300
+
+
+def test_a_killed_process_is_replaced(house: House) -> None:
+    before = pid_of(house)
+    os.kill(before, signal.SIGKILL)
+    while before in house.preparation.ready_pids():
+        house.preparation.prepare(job(many(300)))
+
+    assert pid_of(house) != before
+
+
+def test_no_request_gets_the_answer_to_another_while_processes_are_killed(house: House) -> None:
+    """An answer of a killed process could be handed to the first question of the next one."""
+    pid_of(house)
+
+    def ask(at: int) -> bool:
+        name = f"usr_{at}"
+        body = msgspec.json.encode(
+            [{"type": "crm.customer.viewed", "actor": {"id": name}, "target": f"order/{at}"}] * 300
+        )
+        drafts = house.preparation.prepare(job(body)).sheaves[0].drafts
+        return len(drafts) == 300 and {draft.facets.actor for draft in drafts} == {name}
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = []
+        for _ in range(4):
+            answers += [pool.submit(ask, at) for at in range(len(answers), len(answers) + 12)]
+            for pid in house.preparation.ready_pids():
+                os.kill(pid, signal.SIGKILL)
+            pid_of(house)
+        assert all(answer.result(60) for answer in answers)
+
+
+def test_a_late_answer_of_one_process_is_none_to_a_question_of_the_next() -> None:
+    """Each process has a queue of its own."""
+    worker = _Worker(lambda: pytest.fail("no process is started"), 0)
+    pipe, theirs = Pipe()
+    of_the_old, of_the_next = Future[bytes](), Future[bytes]()
+    worker._asked = deque([of_the_next])  # noqa: SLF001 - as if the next one had been started
+
+    for message in (b"!", b"+late"):
+        theirs.send_bytes(message)
+    theirs.close()
+    worker._read(pipe, deque([of_the_old]))  # noqa: SLF001 - the thread of the old one
+
+    assert of_the_old.result(1) == b"+late"
+    assert not of_the_next.done()

@@ -1,0 +1,177 @@
+import json
+from collections.abc import Iterator
+from time import sleep
+from typing import Any
+
+import msgspec
+import pytest
+
+from vitne.core.values.types import LeafIndex, LogId
+from vitne.errors import StorageError
+from vitne.services.access.audit_events import OwnEvents
+from vitne.services.intake.refusal_counts import LISTED_MAX, STATS_TYPE, Stats, summary
+from vitne.services.writer.reply import Arrival
+from vitne.settings import Settings
+from vitne.testing import memory_house, sample_event, sample_key
+from vitne.wiring import House, open_house
+
+ACME, BETA = LogId("acme"), LogId("beta")
+POLLED = {"type": "crm.customer.polled", "actor": {"id": "u"}, "target": "customer/c"}
+BAD = {"type": "crm.customer.viewed", "actor": {"id": 7}}
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    """With its writer only: the publisher would tell the counts by itself."""
+    made = memory_house()
+    made.append.start()
+    made.append.create(ACME)
+    made.append.create(BETA)
+    yield made
+    made.append.close()
+
+
+def _send(house: House, tenant: str, *events: dict[str, Any]) -> None:
+    body = json.dumps(events).encode()
+    house.ingest.submit(body, "json", sample_key(tenant), Arrival()).result(60)
+
+
+def _told(house: House, log: LogId) -> list[dict[str, Any]]:
+    """The events of that type in a log: core and payload together."""
+    found = []
+    for record in house.store.records(log, LeafIndex(0), house.store.log(log).next_index):
+        if record.facets.type == STATS_TYPE:
+            core = msgspec.json.decode(record.parts.core or b"{}")
+            found.append(core | msgspec.json.decode(record.parts.payload or b"{}"))
+    return found
+
+
+def test_what_was_not_taken_is_told_once_in_its_own_log(house: House) -> None:
+    _send(house, "acme", POLLED, POLLED, BAD, sample_event(1))
+    _send(house, "beta", sample_event(1, tenant="beta"))
+
+    logs = house.stats.run_once()
+    again = house.stats.run_once()
+
+    assert (logs, again) == (1, 0)
+    (told,) = _told(house, ACME)
+    assert _told(house, BETA) == []
+    assert told["/extra"] == {
+        "dropped": 2,
+        "rejected": 1,
+        "counts": [
+            "crm.customer.polled dropped.not_log_worthy 2",
+            "crm.customer.viewed rejected.wrong_type 1",
+        ],
+        "other": 0,
+    }
+    assert (told["category"], told["actor"]["type"]) == ("system", "system")
+    assert told["source"] | {"application": "vitne", "service": "api"} == told["source"]
+
+
+def test_the_next_event_tells_only_what_came_since(house: House) -> None:
+    _send(house, "acme", POLLED, BAD)
+    house.stats.run_once()
+    _send(house, "acme", POLLED, POLLED, POLLED)
+    house.stats.run_once()
+
+    assert [one["/extra"]["dropped"] for one in _told(house, ACME)] == [1, 3]
+    assert [one["/extra"]["rejected"] for one in _told(house, ACME)] == [1, 0]
+
+
+class _CutOff(OwnEvents):
+    """Intake that takes the event, but whose caller dies before it hears so."""
+
+    def __init__(self, real: OwnEvents) -> None:
+        self._real = real
+
+    def send(self, events: Any) -> None:
+        self._real.send(events)
+        if events:
+            raise StorageError("cut off")
+
+
+def test_a_crash_between_event_and_mark_tells_nothing_twice(house: House) -> None:
+    """What comes in between is told by the next event."""
+    own = OwnEvents(house.ingest, "api")
+    dying = Stats(house.store, _CutOff(own), house.clock, house.adapters.ids)
+    _send(house, "acme", POLLED, POLLED)
+    with pytest.raises(StorageError):
+        dying.run_once()
+    _send(house, "acme", POLLED)
+
+    house.stats.run_once()
+
+    assert [one["/extra"]["dropped"] for one in _told(house, ACME)] == [2, 1]
+    assert house.store.untold() == {}
+
+
+class _Deaf(OwnEvents):
+    """Intake that takes nothing."""
+
+    def __init__(self) -> None:
+        pass
+
+    def send(self, events: Any) -> None:
+        if events:
+            raise StorageError("full")
+
+
+def test_what_could_not_be_told_is_told_the_next_time(house: House) -> None:
+    failing = Stats(house.store, _Deaf(), house.clock, house.adapters.ids)
+    _send(house, "acme", POLLED, POLLED)
+    for _ in range(2):
+        with pytest.raises(StorageError):
+            failing.run_once()
+
+    house.stats.run_once()
+
+    assert [one["/extra"]["dropped"] for one in _told(house, ACME)] == [2]
+
+
+def test_a_clean_stop_tells_what_is_left_and_a_start_tells_nothing_again(tmp_path: Any) -> None:
+    settings = Settings(folder=str(tmp_path / "house"), free_bytes_min=0, seal_process=False)
+    with open_house(settings, create=True) as house:
+        house.append.create(ACME)
+        _send(house, "acme", POLLED)
+    with open_house(settings) as house:
+        _send(house, "acme", BAD)
+    with open_house(settings) as house:
+        told = _told(house, ACME)
+
+    assert [(one["/extra"]["dropped"], one["/extra"]["rejected"]) for one in told] == [
+        (1, 0),
+        (0, 1),
+    ]
+
+
+def test_what_a_crash_left_untold_is_told_after_the_next_start(house: House) -> None:
+    """By the publisher's thread, between two rounds; an hour later again."""
+    _send(house, "acme", POLLED)
+
+    house.publisher.start()
+    for _ in range(1200):
+        if not house.store.untold():
+            break
+        sleep(0.05)
+    house.publisher.close()
+
+    assert [one["/extra"]["dropped"] for one in _told(house, ACME)] == [1]
+
+
+def test_the_rest_of_many_types_is_summed() -> None:
+    kind = "crm.{}.viewed".format("x" * 80)
+    counts = {("a/b", f"{kind}{at:03}", "rejected.missing"): at + 1 for at in range(100)}
+
+    told = summary(counts | {("c/d", f"{kind}099", "rejected.missing"): 5})
+
+    assert len(told["counts"]) == LISTED_MAX
+    assert told["counts"][0] == f"{kind}099 rejected.missing 105"
+    assert told["rejected"] == sum(range(1, 101)) + 5
+    listed = sum(int(line.rpartition(" ")[2]) for line in told["counts"])
+    assert listed + told["other"] == told["rejected"]
+    assert len(msgspec.json.encode(told)) < 8 * 1024
+
+
+def test_a_type_that_could_not_be_read_is_told_as_a_dash() -> None:
+    assert summary({("a/b", "", "rejected.missing"): 2})["counts"] == ["- rejected.missing 2"]
