@@ -23,7 +23,13 @@ from vitne.core.values.record import Facets, Parts
 from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.ports import Tail
 from vitne.services.writer.plan import LogPlanner
-from vitne.services.writer.prepared import Draft, Placed, Sheaf, StreamRef, VoidDraft
+from vitne.services.writer.prepared import (
+    LogBatch,
+    PlannedBatch,
+    PreparedEvent,
+    PreparedVoid,
+    StreamRef,
+)
 from vitne.services.writer.receipts import runs
 
 ACME = LogId("acme")
@@ -63,9 +69,9 @@ SENT = st.builds(
 REQUESTS = st.lists(st.lists(SENT, max_size=8), max_size=6)
 
 
-def sheaf_of(request: Sequence[Sent]) -> Sheaf:
-    drafts: list[Draft] = []
-    voids: list[VoidDraft] = []
+def batch_of(request: Sequence[Sent]) -> LogBatch:
+    events: list[PreparedEvent] = []
+    voids: list[PreparedVoid] = []
     for position, sent in enumerate(request):
         stream = STREAMS[sent.stream]
         if sent.kind == "rejected" and not stream.by_sender:
@@ -73,8 +79,8 @@ def sheaf_of(request: Sequence[Sent]) -> Sheaf:
         seq = sent.seq if stream.by_sender else 0
         body = f"{sent.id}/{sent.content}".encode()
         if sent.kind == "event":
-            drafts.append(
-                Draft(
+            events.append(
+                PreparedEvent(
                     position, str(sent.id), sent.id.to_bytes(16, "big"), sha256(body).digest()[:16],
                     stream, seq, ENTRY, bytes(16), Parts(), Facets(), body,
                 )
@@ -83,17 +89,21 @@ def sheaf_of(request: Sequence[Sent]) -> Sheaf:
             quarantined = sent.kind == "quarantined"
             reason = VOID_QUARANTINED if quarantined else VOID_REJECTED
             digest = sha256(body).digest()
-            voids.append(VoidDraft(position, str(sent.id), reason, digest, stream, seq, "", body))
-    return Sheaf(ACME, drafts, voids)
+            voids.append(
+                PreparedVoid(position, str(sent.id), reason, digest, stream, seq, "", body)
+            )
+    return LogBatch(ACME, events, voids)
 
 
 def planner() -> LogPlanner:
     return LogPlanner(Tail(LeafIndex(START), NOW_US - 1), NOW_US, {}, {}, {})
 
 
-def planned(requests: Sequence[Sequence[Sent]]) -> tuple[LogPlanner, list[Sheaf], list[Placed]]:
-    made, sheaves = planner(), [sheaf_of(request) for request in requests]
-    return made, sheaves, [made.add(sheaf) for sheaf in sheaves]
+def plan_all(
+    requests: Sequence[Sequence[Sent]],
+) -> tuple[LogPlanner, list[LogBatch], list[PlannedBatch]]:
+    made, batches = planner(), [batch_of(request) for request in requests]
+    return made, batches, [made.add(batch) for batch in batches]
 
 
 class Rules:
@@ -109,19 +119,19 @@ class Rules:
         self._used.add((stream.name, seq))
         return new
 
-    def of_draft(self, draft: Draft) -> str:
+    def of_event(self, event: PreparedEvent) -> str:
         """`accepted`, `double` or `refused`."""
-        if draft.event_id not in self._known:
-            if not self._take(draft.stream, draft.seq):
+        if event.event_id not in self._known:
+            if not self._take(event.stream, event.seq):
                 return "refused"
-            self._known[draft.event_id] = draft.digest
+            self._known[event.event_id] = event.digest
             return "accepted"
-        if self._known[draft.event_id] == draft.digest:
+        if self._known[event.event_id] == event.digest:
             return "double"
-        self._take(draft.stream, draft.seq)
+        self._take(event.stream, event.seq)
         return "refused"
 
-    def of_void(self, void: VoidDraft) -> str:
+    def of_void(self, void: PreparedVoid) -> str:
         """`quarantined`, `kept` or `refused`; `""` for what is only accounted for."""
         if void.reason == VOID_REJECTED:
             self._take(void.stream, void.seq)
@@ -138,14 +148,14 @@ class Rules:
 def test_each_event_becomes_what_the_rules_say_one_by_one(
     requests: Sequence[Sequence[Sent]],
 ) -> None:
-    _, sheaves, placed = planned(requests)
+    _, batches, planned = plan_all(requests)
     rules = Rules()
 
-    for sheaf, one in zip(sheaves, placed, strict=True):
-        expected = {draft.position: rules.of_draft(draft) for draft in sheaf.drafts}
-        expected |= {void.position: rules.of_void(void) for void in sheaf.voids}
-        found = {draft.position: "accepted" for draft in one.accepted}
-        found |= {draft.position: "double" for draft, _ in one.doubles}
+    for batch, one in zip(batches, planned, strict=True):
+        expected = {event.position: rules.of_event(event) for event in batch.events}
+        expected |= {void.position: rules.of_void(void) for void in batch.voids}
+        found = {event.position: "accepted" for event in one.accepted}
+        found |= {event.position: "double" for event, _ in one.doubles}
         found |= {position: "refused" for position, _, _ in one.refused}
         found |= {void.position: "quarantined" for void in one.quarantined}
         found |= {void.position: "kept" for void, _ in one.kept}
@@ -156,7 +166,7 @@ def test_each_event_becomes_what_the_rules_say_one_by_one(
 def test_records_follow_on_with_one_time_and_a_stream_opens_before_its_first_number(
     requests: Sequence[Sequence[Sent]],
 ) -> None:
-    plan = planned(requests)[0].plan()
+    plan = plan_all(requests)[0].plan()
     opened: set[bytes] = set()
     numbers: list[tuple[bytes, int]] = []
 
@@ -185,10 +195,10 @@ def test_records_follow_on_with_one_time_and_a_stream_opens_before_its_first_num
 def test_what_a_receipt_promises_is_one_run_of_a_request(
     requests: Sequence[Sequence[Sent]],
 ) -> None:
-    made, _, placed = planned(requests)
+    made, _, planned = plan_all(requests)
     entries = {record.index: record.entry for record in made.plan().records}
 
-    for one in placed:
+    for one in planned:
         run = range(one.first, one.first + len(one.entries))
         assert [entries[LeafIndex(index)] for index in run] == list(one.entries)
         assert len(one.entries) == len(one.accepted) + len(one.quarantined)
@@ -198,10 +208,10 @@ def test_what_a_receipt_promises_is_one_run_of_a_request(
 def test_a_whole_retry_in_the_same_group_stores_nothing_new(
     requests: Sequence[Sequence[Sent]],
 ) -> None:
-    made, sheaves, _ = planned(requests)
+    made, batches, _ = plan_all(requests)
     before = len(made.plan().records)
 
-    again = [made.add(sheaf) for sheaf in sheaves]
+    again = [made.add(batch) for batch in batches]
 
     assert len(made.plan().records) == before
     assert not any(one.accepted or one.quarantined for one in again)
@@ -209,12 +219,12 @@ def test_a_whole_retry_in_the_same_group_stores_nothing_new(
 
 @given(REQUESTS)
 def test_a_double_points_at_the_event_it_repeats(requests: Sequence[Sequence[Sent]]) -> None:
-    made, _, placed = planned(requests)
+    made, _, planned = plan_all(requests)
     where = {record.event_id: record.index for record in made.plan().records if record.event_id}
 
-    for one in placed:
-        for draft, seen in one.doubles:
-            assert seen.index == where[draft.event_id]
+    for one in planned:
+        for event, seen in one.doubles:
+            assert seen.index == where[event.event_id]
 
 
 @given(st.lists(st.integers(0, 30)))

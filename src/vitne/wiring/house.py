@@ -131,7 +131,12 @@ class House:
         forget = Forget(adapters.store, adapters.clock, settings.dedupe_days * _DAY_US)
         self.stats = Stats(adapters.store, own, adapters.clock, adapters.ids)
         self.source_keys = SourceKeys(
-            adapters.state, adapters.store, own, adapters.clock, self.keys, self.append.act
+            adapters.state,
+            adapters.store,
+            own,
+            adapters.clock,
+            self.keys,
+            self.append.place_stream_act,
         )
         self.batches = Batches(adapters.store, adapters.archive)
         self.streams = streams_of(adapters, self.append, self.logs, self.keys, self.source_keys)

@@ -19,7 +19,7 @@ from vitne.services.senders.source_keys import SourceKeys
 from vitne.services.senders.streams import Streams
 from vitne.services.trust.cosigned_heads import Cosigned
 from vitne.services.writer.receipts import Receipts
-from vitne.services.writer.writer import Append, AppendLimits
+from vitne.services.writer.writer import Writer, WriterLimits
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
 
@@ -30,10 +30,10 @@ _DAY_US = 86_400 * _SECOND_US
 
 def writer_of(
     adapters: Adapters, settings: Settings, logs: Logs, keys: LogKeys, preparer: Preparer
-) -> Append:
+) -> Writer:
     """The writer."""
     events = SystemEvents(preparer)
-    return Append(
+    return Writer(
         store=adapters.store,
         objects=adapters.objects,
         keys=keys,
@@ -41,7 +41,7 @@ def writer_of(
         logs=logs,
         conflict=events.id_conflict,
         incident=events.incident,
-        limits=AppendLimits(
+        limits=WriterLimits(
             queue_events=settings.queue_events_max,
             queue_bytes=settings.queue_bytes_max,
             commit_events=settings.commit_events_max,
@@ -70,7 +70,7 @@ def seal_of(
     settings: Settings,
     runner: SealRunner,
     index_log: IndexLog,
-    append: Append,
+    append: Writer,
     cosigned: Cosigned,
 ) -> Seal:
     """What seals. Readers prove by cosigned heads, so merged runs wait for those."""
@@ -89,7 +89,7 @@ def seal_of(
     )
 
 
-def erase_of(adapters: Adapters, append: Append, seal: Seal) -> Erase:
+def erase_of(adapters: Adapters, append: Writer, seal: Seal) -> Erase:
     """What erases."""
     return Erase(
         adapters.store,
@@ -131,7 +131,7 @@ def preparer_of(
 
 
 def streams_of(
-    adapters: Adapters, append: Append, logs: Logs, keys: LogKeys, source_keys: SourceKeys
+    adapters: Adapters, append: Writer, logs: Logs, keys: LogKeys, source_keys: SourceKeys
 ) -> Streams:
     """What takes the words of senders about their streams."""
     receipts = Receipts(adapters.store, adapters.objects, keys)

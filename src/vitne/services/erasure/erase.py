@@ -45,7 +45,7 @@ _ITEMS_PER_ENTRY: Final = 2_000
 _BASIS_MAX, _REF_MAX = 64, 128
 
 Tell = Callable[[LogId, Sequence[ControlEntry]], Sequence[LeafIndex]]
-"""Appends control entries; where they stand (`Append.control`)."""
+"""Appends control entries; where they stand (`Writer.control`)."""
 
 
 class EraseWish(Struct, frozen=True):

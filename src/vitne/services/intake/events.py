@@ -1,4 +1,4 @@
-"""Preparing one request: each event becomes a draft, a void, or a result that needs no log."""
+"""Preparing one request: each event becomes one to place, a void, or a result that needs no log."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -22,8 +22,14 @@ from vitne.ports import ApiKey, Clock, Count, IdSource, Seen
 from vitne.services.intake.dedupe_window import Find, may_be_forgotten, same_event
 from vitne.services.log.keys import FIRST_EPOCH, LogKeys
 from vitne.services.log.names import Logs
-from vitne.services.writer.pending_request import Ticket
-from vitne.services.writer.prepared import SERVER_STREAM, Draft, Sheaf, StreamRef, VoidDraft
+from vitne.services.writer.pending_request import PendingRequest
+from vitne.services.writer.prepared import (
+    SERVER_STREAM,
+    LogBatch,
+    PreparedEvent,
+    PreparedVoid,
+    StreamRef,
+)
 from vitne.services.writer.reply import Arrival, EventResult
 
 
@@ -34,7 +40,7 @@ class Item(NamedTuple):
     raw: str = ""
 
 
-class _Batch:
+class _Request:
     """One request while it is prepared."""
 
     def __init__(
@@ -46,8 +52,8 @@ class _Batch:
         self.context = context
         self.person_record = person_record(arrival.peer_ip)
         self.results: list[EventResult | None] = []
-        self.drafts: dict[LogId, list[Draft]] = {}
-        self.voids: dict[LogId, list[VoidDraft]] = {}
+        self.events: dict[LogId, list[PreparedEvent]] = {}
+        self.voids: dict[LogId, list[PreparedVoid]] = {}
         self.archived: dict[LogId, dict[bytes, Seen]] = {}
         self.counts: dict[LogId, dict[Count, int]] = {}
 
@@ -88,32 +94,32 @@ class Preparer:
         key: ApiKey,
         source: SourceRegistration,
         arrival: Arrival,
-    ) -> Ticket:
+    ) -> PendingRequest:
         """Prepare one request; nothing is stored yet."""
         context = self.context(key, source, arrival)
-        batch = _Batch(key, source, arrival, context)
-        batch.results = [None] * len(items)
+        request = _Request(key, source, arrival, context)
+        request.results = [None] * len(items)
         record_keys = self._ids.random_bytes(KEY_BYTES * len(items))
         for position, item in enumerate(items):
             found = validate(item.event, context, position)
             if isinstance(found, ValidEvent):
                 record_key = record_keys[position * KEY_BYTES : (position + 1) * KEY_BYTES]
-                self._take(batch, position, item, found, record_key)
+                self._take(request, position, item, found, record_key)
             elif isinstance(found, Rejected):
-                self._reject(batch, position, item, found)
+                self._reject(request, position, item, found)
             else:
-                self._quarantine(batch, position, item, found)
-        logs = [*batch.drafts, *(log for log in batch.voids if log not in batch.drafts)]
-        sheaves = [
-            Sheaf(
+                self._quarantine(request, position, item, found)
+        logs = [*request.events, *(log for log in request.voids if log not in request.events)]
+        batches = [
+            LogBatch(
                 log,
-                batch.drafts.get(log, ()),
-                batch.voids.get(log, ()),
-                batch.archived.get(log, {}),
+                request.events.get(log, ()),
+                request.voids.get(log, ()),
+                request.archived.get(log, {}),
             )
             for log in logs
         ]
-        return Ticket(sheaves, batch.counts, batch.results, weight_bytes)
+        return PendingRequest(batches, request.counts, request.results, weight_bytes)
 
     def context(self, key: ApiKey, source: SourceRegistration, arrival: Arrival) -> IntakeContext:
         """What validation is given of a request."""
@@ -130,67 +136,67 @@ class Preparer:
         )
 
     def _take(
-        self, batch: _Batch, position: int, item: Item, event: ValidEvent, record_key: bytes
+        self, request: _Request, position: int, item: Item, event: ValidEvent, record_key: bytes
     ) -> None:
         log = LogId(event.tenant)
         fault = self.fault(log, event.stream_name)
         if fault:
-            self._reject(batch, position, item, _as_rejected(event, fault))
+            self._reject(request, position, item, _as_rejected(event, fault))
             return
         reason = not_worthy(event)
         if reason:
-            batch.count(log, event.type, f"dropped.{reason}")
+            request.count(log, event.type, f"dropped.{reason}")
             event_id = to_text(event.event_id)
-            batch.results[position] = EventResult("dropped", event_id, log, reason=reason)
+            request.results[position] = EventResult("dropped", event_id, log, reason=reason)
             return
-        prepared = self.assembler(log).prepare(
+        assembled = self.assembler(log).prepare(
             event,
             core_record(
                 event.source_id,
-                batch.arrival.auth,
+                request.arrival.auth,
                 event.filled,
                 event.warnings,
                 retention_class(event),
             ),
             raw_part(item.raw),
-            batch.person_record,
+            request.person_record,
             record_key,
         )
-        draft = Draft(
+        prepared = PreparedEvent(
             position,
             to_text(event.event_id),
             event.event_id,
             event.digest,
-            self.stream(log, event.source_id, event.stream_name, _keeper(batch.key)),
+            self.stream(log, event.source_id, event.stream_name, _keeper(request.key)),
             event.stream_seq,
-            prepared.entry,
+            assembled.entry,
             record_key,
-            prepared.parts,
+            assembled.parts,
             event.facets,
             item.event,
             event.warnings,
         )
-        drafts = batch.drafts.get(log)
-        if drafts is None:
-            drafts = batch.drafts[log] = []
-        drafts.append(draft)
+        events = request.events.get(log)
+        if events is None:
+            events = request.events[log] = []
+        events.append(prepared)
         if event.warnings and UNDECLARED in event.warnings:
-            batch.count(log, event.type, UNDECLARED)
-        if self.may_be_forgotten(event.event_id, batch.context.now_us):
-            self._look_back(batch, log, draft)
+            request.count(log, event.type, UNDECLARED)
+        if self.may_be_forgotten(event.event_id, request.context.now_us):
+            self._look_back(request, log, prepared)
 
-    def _look_back(self, batch: _Batch, log: LogId, draft: Draft) -> None:
+    def _look_back(self, request: _Request, log: LogId, event: PreparedEvent) -> None:
         """Note that an event of an old id is sealed already, and whether it is the same one."""
-        seen = self.sealed_before(log, draft)
+        seen = self.sealed_before(log, event)
         if seen is not None:
-            batch.archived.setdefault(log, {})[draft.event_id] = seen
+            request.archived.setdefault(log, {})[event.event_id] = seen
 
-    def sealed_before(self, log: LogId, draft: Draft) -> Seen | None:
+    def sealed_before(self, log: LogId, event: PreparedEvent) -> Seen | None:
         """What a segment holds under the id of an event; None if none does."""
-        record = self._sealed(log, draft.event_id)
+        record = self._sealed(log, event.event_id)
         if record is None:
             return None
-        digest = draft.digest if same_event(record.parts, draft.parts) else b""
+        digest = event.digest if same_event(record.parts, event.parts) else b""
         return Seen(record.index, digest, record.recorded_us)
 
     def may_be_forgotten(self, event_id: bytes, now_us: int) -> bool:
@@ -209,16 +215,16 @@ class Preparer:
             )
         return None
 
-    def _reject(self, batch: _Batch, position: int, item: Item, found: Rejected) -> None:
-        batch.results[position] = EventResult("rejected", found.id, problems=found.problems)
+    def _reject(self, request: _Request, position: int, item: Item, found: Rejected) -> None:
+        request.results[position] = EventResult("rejected", found.id, problems=found.problems)
         log = LogId(found.tenant)
         if not self.logs.exists(log):
             return
-        batch.count(log, found.type, f"rejected.{found.problems[0].code}")
+        request.count(log, found.type, f"rejected.{found.problems[0].code}")
         name = found.stream_name
         if name and found.stream_seq and not name.startswith(SERVER_STREAM):
-            source_id = batch.source.source_id
-            void = VoidDraft(
+            source_id = request.source.source_id
+            void = PreparedVoid(
                 position,
                 found.id,
                 VOID_REJECTED,
@@ -226,27 +232,27 @@ class Preparer:
                 self.stream(log, source_id, name, ""),
                 found.stream_seq,
             )
-            batch.voids.setdefault(log, []).append(void)
+            request.voids.setdefault(log, []).append(void)
 
-    def _quarantine(self, batch: _Batch, position: int, item: Item, found: Quarantined) -> None:
+    def _quarantine(self, request: _Request, position: int, item: Item, found: Quarantined) -> None:
         log = LogId(found.tenant)
         event_id = to_text(found.event_id)
         fault = self.fault(log, found.stream_name)
         if fault:
             rejected = Rejected((fault,), event_id, "", found.type)
-            self._reject(batch, position, item, rejected)
+            self._reject(request, position, item, rejected)
             return
-        void = VoidDraft(
+        void = PreparedVoid(
             position,
             event_id,
             VOID_QUARANTINED,
             sha256(item.event).digest(),
-            self.stream(log, batch.source.source_id, found.stream_name, _keeper(batch.key)),
+            self.stream(log, request.source.source_id, found.stream_name, _keeper(request.key)),
             found.stream_seq,
             found.reason,
             item.event,
         )
-        batch.voids.setdefault(log, []).append(void)
+        request.voids.setdefault(log, []).append(void)
 
     def assembler(self, log: LogId) -> Assembler:
         """What makes the entries of a log."""

@@ -1,4 +1,4 @@
-"""Ingest: from the bytes of a request to a prepared ticket that waits for the writer.
+"""From the bytes of a request to a prepared request that waits for the writer.
 
 Everything that needs no transaction happens before the writer, in the caller's thread or in a
 process beside: decode, validate, the policy, sections, commitments, entries. The writer only places
@@ -11,7 +11,7 @@ from vitne.errors import NotAllowedError
 from vitne.ports import ApiKey
 from vitne.services.intake.workers import Job, Preparation
 from vitne.services.writer.reply import Arrival, Form, IntakeReply
-from vitne.services.writer.writer import Append
+from vitne.services.writer.writer import Writer
 
 __all__ = ["Form", "Ingest"]
 
@@ -19,7 +19,7 @@ __all__ = ["Form", "Ingest"]
 class Ingest:
     """The way in. Any thread may call."""
 
-    def __init__(self, preparation: Preparation, append: Append) -> None:
+    def __init__(self, preparation: Preparation, append: Writer) -> None:
         self._preparation = preparation
         self._append = append
 
@@ -51,6 +51,6 @@ class Ingest:
                 "the key's source may not import", hint="vitne key add --may-import …"
             )
         self._append.waiting.check(len(body))
-        ticket = self._preparation.prepare(Job(body, form, key, key.source, arrival))
-        self._append.waiting.put(ticket)
-        return ticket.future
+        request = self._preparation.prepare(Job(body, form, key, key.source, arrival))
+        self._append.waiting.put(request)
+        return request.future

@@ -3,7 +3,7 @@
 Everything is computed anew from what was sent: the leaves of the events, in mode full their index
 keys too, and the root over them. Whatever differs, the batch is refused whole; nothing is repaired.
 What only the stream's state can tell (is it open, is this its key, what came before) is decided in
-the transaction (`services/plan`).
+the transaction (`services/writer/plan`).
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,14 @@ from vitne.services.intake.events import Preparer, core_record, person_record
 from vitne.services.intake.system_events import SystemEvents
 from vitne.services.log.keys import FIRST_EPOCH
 from vitne.services.writer.control_entries import untimed
-from vitne.services.writer.pending_request import Ticket
-from vitne.services.writer.prepared import Draft, Sheaf, SignedBatch, StreamRef, VoidDraft
+from vitne.services.writer.pending_request import PendingRequest
+from vitne.services.writer.prepared import (
+    LogBatch,
+    PreparedEvent,
+    PreparedVoid,
+    SignedBatch,
+    StreamRef,
+)
 from vitne.services.writer.refusals import Incident, refused
 from vitne.services.writer.reply import Arrival
 
@@ -61,8 +67,8 @@ class BatchPreparer:
 
     def prepare(
         self, body: bytes, key: ApiKey, source: SourceRegistration, arrival: Arrival
-    ) -> Ticket:
-        """Prepare one batch. The ticket may be one that stores why it is refused.
+    ) -> PendingRequest:
+        """Prepare one batch. It may be one that stores why it is refused.
 
         Raises:
             UnreadableBodyError: the body is no batch.
@@ -108,7 +114,7 @@ class BatchPreparer:
         key: ApiKey,
         source: SourceRegistration,
         arrival: Arrival,
-    ) -> Ticket:
+    ) -> PendingRequest:
         """Every event by the rules, then the root over all."""
         # The server fills nothing in, so what the registration would fill is not asked for.
         context = replace(
@@ -119,12 +125,12 @@ class BatchPreparer:
         )
         events: list[ValidEvent] = []
         problems: list[Problem] = []
-        voids: list[VoidDraft] = []
+        voids: list[PreparedVoid] = []
         for position, item in enumerate(items):
             found = validate(item, context, position)
             faults = _faults(found, work.head, position)
             if faults or not isinstance(found, ValidEvent):
-                problems += (_placed(fault, position) for fault in faults)
+                problems += (_in_batch(fault, position) for fault in faults)
                 voids.append(_void(work, position, item, found))
             else:
                 events.append(found)
@@ -139,9 +145,9 @@ class BatchPreparer:
         items: Sequence[bytes],
         arrival: Arrival,
         now_us: int,
-    ) -> Ticket:
-        """Build the drafts, and hold the root over the sender's views against the signed one."""
-        head, leaves, drafts = work.head, list[bytes](), list[Draft]()
+    ) -> PendingRequest:
+        """Prepare the events; the root over the sender's views must be the signed one."""
+        head, leaves, prepared_events = work.head, list[bytes](), list[PreparedEvent]()
         assembler = self._preparer.assembler(work.log)
         beside = person_record(arrival.peer_ip)
         signed_by = key_id_of(work.signed.stream.source, ED25519, head.key).hex()
@@ -156,56 +162,56 @@ class BatchPreparer:
                 retention_class(event),
                 signed_by,
             )
-            prepared = assembler.prepare(event, core, b"", beside, record_key)
-            view = view_of(prepared.entry, event_root(event, record_key), head.mode)
+            assembled = assembler.prepare(event, core, b"", beside, record_key)
+            view = view_of(assembled.entry, event_root(event, record_key), head.mode)
             leaves.append(leaf_hash(view))
-            draft = Draft(
+            prepared = PreparedEvent(
                 position,
                 to_text(event.event_id),
                 event.event_id,
                 event.digest,
                 work.signed.stream,
                 event.stream_seq,
-                prepared.entry,
+                assembled.entry,
                 record_key,
-                prepared.parts,
+                assembled.parts,
                 event.facets,
                 items[position],
                 event.warnings,
             )
-            drafts.append(draft)
+            prepared_events.append(prepared)
             if self._preparer.may_be_forgotten(event.event_id, now_us):
-                seen = self._preparer.sealed_before(work.log, draft)
+                seen = self._preparer.sealed_before(work.log, prepared)
                 if seen is not None:
                     archived[event.event_id] = seen
         if root(leaves) != head.root:
             return self._incident(work, Problem("wrong_root", "$.root", "of these events", "other"))
-        sheaf = Sheaf(work.log, drafts, archived=archived, batch=work.signed)
+        batch = LogBatch(work.log, prepared_events, archived=archived, signed=work.signed)
         counts = _undeclared(work, events)
-        return Ticket([sheaf], counts, [None] * len(items), work.body_bytes)
+        return PendingRequest([batch], counts, [None] * len(items), work.body_bytes)
 
     # ------------------------------------------------------------ refusals
 
     def _refuse(
-        self, work: _Work, problems: tuple[Problem, ...], voids: Sequence[VoidDraft]
-    ) -> Ticket:
+        self, work: _Work, problems: tuple[Problem, ...], voids: Sequence[PreparedVoid]
+    ) -> PendingRequest:
         """Store nothing but that the numbers of faulty events are accounted for."""
-        sheaves = [Sheaf(work.log, [], voids, batch=work.signed)] if voids else []
+        batches = [LogBatch(work.log, [], voids, signed=work.signed)] if voids else []
         reason = f"rejected.{problems[0].code}"
         counts = {work.log: {(work.signed.stream.source, "", reason): work.head.count}}
         error = refused(*problems, where=work.head.stream)
-        return Ticket(sheaves, counts, [None] * work.head.count, work.body_bytes, error)
+        return PendingRequest(batches, counts, [None] * work.head.count, work.body_bytes, error)
 
-    def _incident(self, work: _Work, problem: Problem) -> Ticket:
+    def _incident(self, work: _Work, problem: Problem) -> PendingRequest:
         """Store that it was refused."""
         stream = work.signed.stream
         about = work.signed.message_hash.hex()
-        draft = self._events.incident(
+        event = self._events.incident(
             work.log, Incident(stream.source, stream.name, problem.code, about)
         )
         counts = {work.log: {(stream.source, "", f"rejected.{problem.code}"): work.head.count}}
         error = refused(problem, where=stream.name)
-        return Ticket([Sheaf(work.log, [draft])], counts, [None], work.body_bytes, error)
+        return PendingRequest([LogBatch(work.log, [event])], counts, [None], work.body_bytes, error)
 
 
 def _faults(
@@ -233,24 +239,24 @@ def _faults(
     return tuple(problems)
 
 
-def _placed(problem: Problem, position: int) -> Problem:
+def _in_batch(problem: Problem, position: int) -> Problem:
     """The problem with its path inside the batch: `$[3].actor.id`."""
     return replace(problem, path=f"$[{position}]{problem.path.removeprefix('$')}")
 
 
 def _void(
     work: _Work, position: int, item: bytes, found: ValidEvent | Rejected | Quarantined
-) -> VoidDraft:
+) -> PreparedVoid:
     """What accounts for the number of a faulty event: its digest, and its bytes if not trusted."""
     stream: StreamRef = work.signed.stream
     number, digest = work.head.first + position, sha256(item).digest()
     if isinstance(found, Quarantined):
         event_id = to_text(found.event_id)
-        return VoidDraft(
+        return PreparedVoid(
             position, event_id, VOID_QUARANTINED, digest, stream, number, found.reason, item
         )
     event_id = found.id if isinstance(found, Rejected) else to_text(found.event_id)
-    return VoidDraft(position, event_id, VOID_REJECTED, digest, stream, number)
+    return PreparedVoid(position, event_id, VOID_REJECTED, digest, stream, number)
 
 
 def _undeclared(

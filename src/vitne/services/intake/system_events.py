@@ -11,7 +11,7 @@ from vitne.core.values.types import LogId
 from vitne.errors import IntegrityError
 from vitne.ports import ApiKey
 from vitne.services.intake.events import Item, Preparer
-from vitne.services.writer.prepared import Draft
+from vitne.services.writer.prepared import PreparedEvent
 from vitne.services.writer.refusals import Incident
 from vitne.services.writer.reply import Arrival
 
@@ -35,9 +35,9 @@ class SystemEvents:
     def __init__(self, preparer: Preparer) -> None:
         self._preparer = preparer
 
-    def id_conflict(self, log: LogId, refused: Draft) -> Draft:
+    def id_conflict(self, log: LogId, refused: PreparedEvent) -> PreparedEvent:
         """Somebody sent another event under an id that is taken."""
-        return self._draft(
+        return self._prepared(
             log,
             f"{refused.id}/{refused.digest.hex()}",
             {
@@ -50,9 +50,9 @@ class SystemEvents:
             },
         )
 
-    def incident(self, log: LogId, incident: Incident) -> Draft:
+    def incident(self, log: LogId, incident: Incident) -> PreparedEvent:
         """Something signed was not taken, and somebody should be asked why."""
-        return self._draft(
+        return self._prepared(
             log,
             f"{log}/{incident.source}/{incident.stream}/{incident.code}/{incident.about}",
             {
@@ -66,10 +66,10 @@ class SystemEvents:
             },
         )
 
-    def _draft(self, log: LogId, about: str, fields: Mapping[str, Any]) -> Draft:
+    def _prepared(self, log: LogId, about: str, fields: Mapping[str, Any]) -> PreparedEvent:
         identity = {"id": to_text(uuid8_for_original(_SERVER.source_id, about))}
         body = msgspec.json.encode(identity | {"tenant": {"id": log}} | dict(fields))
-        ticket = self._preparer.prepare([Item(body)], len(body), _KEY, _SERVER, Arrival())
-        if not ticket.sheaves or not ticket.sheaves[0].drafts:
+        request = self._preparer.prepare([Item(body)], len(body), _KEY, _SERVER, Arrival())
+        if not request.batches or not request.batches[0].events:
             raise IntegrityError(f"Vitne's own event {fields['type']} was refused", where=log)
-        return ticket.sheaves[0].drafts[0]
+        return request.batches[0].events[0]

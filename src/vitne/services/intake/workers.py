@@ -34,8 +34,8 @@ from vitne.ports import ApiKey, Count
 from vitne.services.intake.events import Item, Preparer
 from vitne.services.intake.signed_batch import BatchPreparer
 from vitne.services.processes.exit import run_to_the_end
-from vitne.services.writer.pending_request import Ticket
-from vitne.services.writer.prepared import Sheaf
+from vitne.services.writer.pending_request import PendingRequest
+from vitne.services.writer.prepared import LogBatch
 from vitne.services.writer.reply import Arrival, EventResult, Form
 
 _LOG = logging.getLogger("vitne.prepare")
@@ -63,7 +63,7 @@ class Job(Struct, frozen=True, array_like=True):
 class Prepared(Struct, frozen=True, array_like=True):
     """What is to be placed, on its way back."""
 
-    sheaves: list[Sheaf]
+    batches: list[LogBatch]
     counts: list[tuple[LogId, list[tuple[Count, int]]]]
     results: list[EventResult | None]
     refusal: "_Fault | None" = None
@@ -85,9 +85,9 @@ class _GoneError(Exception):
 
 
 class Preparation(Protocol):
-    """From the bytes of a request to a ticket for the writer."""
+    """From the bytes of a request to what the writer is given."""
 
-    def prepare(self, job: Job) -> Ticket:
+    def prepare(self, job: Job) -> PendingRequest:
         """Prepare one request. Raises `BadInputError` if the body is none of the form."""
 
 
@@ -97,7 +97,7 @@ class PrepareHere(Preparation):
     def __init__(self, preparer: Preparer) -> None:
         self._preparer = preparer
 
-    def prepare(self, job: Job) -> Ticket:
+    def prepare(self, job: Job) -> PendingRequest:
         """See the protocol."""
         return prepared(self._preparer, job)
 
@@ -133,7 +133,7 @@ class PreparePool(Preparation):
         """Of the processes that requests go to now."""
         return [worker.pid for worker in self._workers if worker.pid is not None]
 
-    def prepare(self, job: Job) -> Ticket:
+    def prepare(self, job: Job) -> PendingRequest:
         """See the protocol."""
         if len(job.body) < LARGE_BYTES or not self._workers or self._closed:
             return self._here.prepare(job)
@@ -144,7 +144,7 @@ class PreparePool(Preparation):
             return self._here.prepare(job)
         counts = {log: dict(found) for log, found in done.counts}
         refusal = None if done.refusal is None else _from_fault(done.refusal)
-        return Ticket(done.sheaves, counts, done.results, len(job.body), refusal)
+        return PendingRequest(done.batches, counts, done.results, len(job.body), refusal)
 
 
 class _Worker:
@@ -291,14 +291,14 @@ def _work(pipe: Connection, open_preparer: Callable[[], Preparer]) -> None:
 
 
 def _prepared(preparer: Preparer, job: Job) -> Prepared:
-    ticket = prepared(preparer, job)
-    counts = [(log, list(found.items())) for log, found in ticket.counts.items()]
-    refusal = None if ticket.refusal is None else _to_fault(ticket.refusal)
-    return Prepared(list(ticket.sheaves), counts, ticket.results, refusal)
+    request = prepared(preparer, job)
+    counts = [(log, list(found.items())) for log, found in request.counts.items()]
+    refusal = None if request.refusal is None else _to_fault(request.refusal)
+    return Prepared(list(request.batches), counts, request.results, refusal)
 
 
-def prepared(preparer: Preparer, job: Job) -> Ticket:
-    """The ticket of one request. Raises `BadInputError` if the body is none of the form."""
+def prepared(preparer: Preparer, job: Job) -> PendingRequest:
+    """What one request comes to. Raises `BadInputError` if the body is none of the form."""
     if job.form == "batch":
         return BatchPreparer(preparer).prepare(job.body, job.key, job.source, job.arrival)
     items = read_items(job.body, job.form)

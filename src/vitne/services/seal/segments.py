@@ -77,7 +77,7 @@ class Seal:
         clock: for ages.
         index_log: lists the runs, and publishes the list.
         listed: the runs as stored.
-        tell: appends entries of the log's own (`Append.control`).
+        tell: appends entries of the log's own (`Writer.control`).
         covered: whether the checkpoint by which readers prove covers a record of the index log.
         limits: what is due.
     """

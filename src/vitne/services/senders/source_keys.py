@@ -18,7 +18,7 @@ from vitne.ports import Clock, RecordStore, SourceKey, StateStore
 from vitne.services.access.audit_events import OPERATOR, Doer, OwnEvents
 from vitne.services.log.keys import FIRST_EPOCH, LogKeys
 from vitne.services.writer.control_entries import untimed
-from vitne.services.writer.prepared import Act
+from vitne.services.writer.prepared import StreamAct
 from vitne.services.writer.refusals import refused
 
 _VKEY_MAX: Final = 300
@@ -34,7 +34,7 @@ class SourceKeys:
         own: OwnEvents,
         clock: Clock,
         keys: LogKeys,
-        act: Callable[[LogId, Act], object],
+        act: Callable[[LogId, StreamAct], object],
     ) -> None:
         self._state = state
         self._store = store
@@ -83,7 +83,9 @@ class SourceKeys:
             raise NotFoundError("no source has this key", hint="vitne key source list")
         self._state.retire_source_key(found.public_key, self._clock.now_us())
         for log in self._store.logs_told(found.public_key):
-            self._act(log, Act("retire", untimed(self.entry(found, "retire")), found.public_key))
+            self._act(
+                log, StreamAct("retire", untimed(self.entry(found, "retire")), found.public_key)
+            )
         self._tell("audit.source_key.retired", found, doer)
         return next(key for key in self._state.source_keys() if key.vkey == vkey)
 

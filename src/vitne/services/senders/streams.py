@@ -2,7 +2,7 @@
 
 What a sender says here is a control entry of the log (transparency-log §3.2, types 3 to 5), signed
 like its batches. The signature is checked here, where the stream stands in the transaction
-(`services/acting`). The same message again is answered with the same receipt.
+(`services/writer/stream_acts`). The same message again is answered with the same receipt.
 """
 
 from collections.abc import Sequence
@@ -30,10 +30,10 @@ from vitne.ports import ApiKey, Clock, RecordStore, Standing, StreamState
 from vitne.services.log.names import Logs
 from vitne.services.senders.source_keys import SourceKeys
 from vitne.services.writer.control_entries import untimed, untimed_bytes
-from vitne.services.writer.prepared import SERVER_STREAM, Act
+from vitne.services.writer.prepared import SERVER_STREAM, StreamAct
 from vitne.services.writer.receipts import Receipts
 from vitne.services.writer.refusals import Incident, refused
-from vitne.services.writer.writer import Append
+from vitne.services.writer.writer import Writer
 
 MISSING_MAX: Final = 100
 """Ranges that a report names of one stream."""
@@ -114,7 +114,7 @@ class Streams:
     def __init__(
         self,
         store: RecordStore,
-        append: Append,
+        append: Writer,
         receipts: Receipts,
         logs: Logs,
         keys: SourceKeys,
@@ -178,7 +178,7 @@ class Streams:
         )
         self._check(log, origin, entry, said.key, said.name, source)
         key_entry = untimed(self._keys.entry(known, "add"))
-        act = Act("open", untimed(entry), said.key, key_entry)
+        act = StreamAct("open", untimed(entry), said.key, key_entry)
         return self._done(log, origin, entry.stream_id, act, said.name)
 
     def beat(self, key: ApiKey, said: Beat) -> Told:
@@ -194,7 +194,9 @@ class Streams:
         )
         public_key = self._key_of(log, stream, said.name)
         self._check(log, origin, entry, public_key, said.name, _source(key))
-        return self._done(log, origin, stream, Act("beat", untimed(entry), public_key), said.name)
+        return self._done(
+            log, origin, stream, StreamAct("beat", untimed(entry), public_key), said.name
+        )
 
     def void(self, key: ApiKey, said: Void) -> Told:
         """Take a void. Errors as `open`, and `StreamConflictError` if a number was used."""
@@ -212,7 +214,9 @@ class Streams:
         )
         public_key = self._key_of(log, stream, said.name)
         self._check(log, origin, entry, public_key, said.name, _source(key))
-        return self._done(log, origin, stream, Act("void", untimed(entry), public_key), said.name)
+        return self._done(
+            log, origin, stream, StreamAct("void", untimed(entry), public_key), said.name
+        )
 
     def _key_of(self, log: LogId, stream: bytes, name: str) -> bytes:
         state = self._store.stream(log, stream)
@@ -234,13 +238,15 @@ class Streams:
         try:
             verify_sender(origin, entry, public_key)
         except (VerificationError, DecodeError):
-            self._append.tell(log, Incident(source, name, "bad_signature", entry.sig.hex()))
+            self._append.record_incident(
+                log, Incident(source, name, "bad_signature", entry.sig.hex())
+            )
             problem = Problem("bad_signature", "$.sig", "the sender's", "another")
             raise refused(problem, where=name) from None
 
-    def _done(self, log: LogId, origin: str, stream: bytes, act: Act, name: str) -> Told:
+    def _done(self, log: LogId, origin: str, stream: bytes, act: StreamAct, name: str) -> Told:
         """Place an act; if it is no new one, make sure that it is the same one."""
-        index = self._append.act(log, act)
+        index = self._append.place_stream_act(log, act)
         receipt, entry = self._receipts.of(log, self._logs.origin(log), index)
         same = untimed_bytes(entry) == untimed_bytes(act.entry)
         state = self._store.stream(log, stream)
@@ -279,9 +285,9 @@ class Streams:
                 Hash(sender.chain),
                 NO_SIGNATURE,
             )
-            act = Act("abandon", untimed(entry), before_us=before_us)
+            act = StreamAct("abandon", untimed(entry), before_us=before_us)
             try:
-                self._append.act(log, act)
+                self._append.place_stream_act(log, act)
             except SenderRefusedError:
                 continue
             done += 1

@@ -6,31 +6,31 @@ from concurrent.futures import Future
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import VitneError
 from vitne.ports import Count
-from vitne.services.writer.prepared import Draft, Placed, Sheaf, VoidDraft
+from vitne.services.writer.prepared import LogBatch, PlannedBatch, PreparedEvent, PreparedVoid
 from vitne.services.writer.reply import EventResult, IntakeReply, Status
 
 
-class Ticket:
+class PendingRequest:
     """One request: what it brings to each log, and the results that are known already.
 
     Args:
-        sheaves: per log, what is to be stored; at most one per log.
+        batches: per log, what is to be stored; at most one per log.
         counts: per log, what is only counted.
         results: one place per event; None where the writer decides.
         weight_bytes: bytes of the request as it arrived.
-        refusal: what the request is answered with once the sheaves are stored.
+        refusal: what the request is answered with once its batches are stored.
     """
 
     def __init__(
         self,
-        sheaves: Sequence[Sheaf],
+        batches: Sequence[LogBatch],
         counts: Mapping[LogId, Mapping[Count, int]],
         results: list[EventResult | None],
         weight_bytes: int,
         refusal: VitneError | None = None,
     ) -> None:
         self.refusal = refusal
-        self.sheaves = sheaves
+        self.batches = batches
         self.counts = counts
         self.weight_bytes = weight_bytes
         self.events = max(1, len(results))
@@ -39,7 +39,7 @@ class Ticket:
         self.future.set_running_or_notify_cancel()
         self.results = results
         self.controls: dict[LogId, Sequence[LeafIndex]] = {}
-        """Where the control entries of each log were placed, once `future` is done."""
+        """Where the control entries of each log stand, once `future` is done."""
         self._receipts: list[str] = []
 
     def add_receipt(self, note: str) -> int:
@@ -47,29 +47,29 @@ class Ticket:
         self._receipts.append(note)
         return len(self._receipts) - 1
 
-    def settle_placed(self, log: LogId, placed: Placed, receipt: int) -> None:
+    def settle_planned(self, log: LogId, planned: PlannedBatch, receipt: int) -> None:
         """Results of what is new in one log."""
-        results, first = self.results, placed.first
-        if placed.controls:
-            self.controls[log] = placed.controls
-        for at, draft in enumerate(placed.accepted, first):
-            results[draft.position] = EventResult(
-                "accepted", draft.id, log, at, receipt, "", draft.warnings
+        results, first = self.results, planned.first
+        if planned.controls:
+            self.controls[log] = planned.controls
+        for at, event in enumerate(planned.accepted, first):
+            results[event.position] = EventResult(
+                "accepted", event.id, log, at, receipt, "", event.warnings
             )
-        for at, void in enumerate(placed.quarantined, first + len(placed.accepted)):
+        for at, void in enumerate(planned.quarantined, first + len(planned.accepted)):
             results[void.position] = EventResult(
                 "quarantined", void.id, log, at, receipt, void.code
             )
-        for position, event_id, problem in placed.refused:
+        for position, event_id, problem in planned.refused:
             results[position] = EventResult(
                 "rejected", event_id, log, reason=problem.code, problems=(problem,)
             )
 
     def settle_old(
-        self, log: LogId, item: Draft | VoidDraft, index: LeafIndex, receipt: int
+        self, log: LogId, item: PreparedEvent | PreparedVoid, index: LeafIndex, receipt: int
     ) -> None:
         """Result of an event that is in the log, or kept aside, already."""
-        if isinstance(item, Draft):
+        if isinstance(item, PreparedEvent):
             result = EventResult("duplicate", item.id, log, index, receipt)
         else:
             result = EventResult("quarantined", item.id, log, index, receipt, item.code)

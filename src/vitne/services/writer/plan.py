@@ -23,13 +23,13 @@ from vitne.core.values.types import LeafIndex
 from vitne.ports import ERASED_DIGEST, Aside, Seen, StreamState, Tail, ToldKey
 from vitne.services.writer.control_entries import stream_entry, timed, void_entry
 from vitne.services.writer.prepared import (
-    Draft,
-    Placed,
+    LogBatch,
+    PlannedBatch,
+    PreparedEvent,
+    PreparedVoid,
     Refusal,
-    Sheaf,
     SignedBatch,
     StreamRef,
-    VoidDraft,
 )
 from vitne.services.writer.stream_acts import Acting, standing
 from vitne.services.writer.stream_numbers import StreamCursor
@@ -48,44 +48,44 @@ STREAM_SIGNED = Problem("stream_signed", "$.stream.id", "a signed batch", "an un
 ID_CONFLICT = Problem("id_conflict", "$.id", "an id of its own", "the id of another event")
 
 
-def void_of(draft: Draft) -> VoidDraft:
+def void_of(event: PreparedEvent) -> PreparedVoid:
     """Accounts for the number of an event that is refused."""
-    return VoidDraft(
-        position=draft.position,
-        id=draft.id,
+    return PreparedVoid(
+        position=event.position,
+        id=event.id,
         reason=VOID_REJECTED,
-        digest=sha256(draft.raw).digest(),
-        stream=draft.stream,
-        seq=draft.seq,
+        digest=sha256(event.raw).digest(),
+        stream=event.stream,
+        seq=event.seq,
     )
 
 
-class _Tally:
-    """What one sheaf comes to, before indices are given."""
+class _Outcome:
+    """What one batch comes to, before indices are given."""
 
     def __init__(self) -> None:
-        self.fresh: list[Draft] = []
+        self.fresh: list[PreparedEvent] = []
         self.numbers: list[int] = []
-        self.again: list[tuple[Draft, int]] = []
-        """Repeats within the sheaf, each with the place of its first in `fresh`."""
-        self.voids: list[tuple[VoidDraft, int]] = []
-        self.lost: list[tuple[VoidDraft, int]] = []
-        self.doubles: list[tuple[Draft, Seen]] = []
-        self.kept: list[tuple[VoidDraft, LeafIndex]] = []
-        self.kept_here: list[tuple[VoidDraft, int]] = []
-        """Bytes twice within the sheaf, each with the place of its first in `voids`."""
+        self.again: list[tuple[PreparedEvent, int]] = []
+        """Repeats within the batch, each with the place of its first in `fresh`."""
+        self.voids: list[tuple[PreparedVoid, int]] = []
+        self.lost: list[tuple[PreparedVoid, int]] = []
+        self.doubles: list[tuple[PreparedEvent, Seen]] = []
+        self.kept: list[tuple[PreparedVoid, LeafIndex]] = []
+        self.kept_here: list[tuple[PreparedVoid, int]] = []
+        """Bytes twice within the batch, each with the place of its first in `voids`."""
         self.refused: list[tuple[int, str, Problem]] = []
-        self.conflicts: list[Draft] = []
+        self.conflicts: list[PreparedEvent] = []
 
 
 class LogPlanner(Acting):
-    """Plans the sheaves of one log, one after the other, from what the store knows of it.
+    """Plans the batches of one log, one after the other, from what the store knows of it.
 
     Args:
         tail: where the log ends.
         recorded_us: time of everything that is planned; not below the tail's.
-        seen: those of the sheaves' event ids that the log remembers.
-        streams: those of the sheaves' streams that the log knows.
+        seen: those of the batches' event ids that the log remembers.
+        streams: those of the batches' streams that the log knows.
         kept: indices of the voids of bytes that are kept aside, by digest.
         told: source keys that the log names.
         late_us: an event recorded longer than this after it happened is counted as late.
@@ -107,123 +107,123 @@ class LogPlanner(Acting):
         self._late_us = late_us
 
     def learn(self, seen: Mapping[bytes, Seen], streams: Mapping[bytes, StreamState]) -> None:
-        """What the store knows of a sheaf that comes on top; what is planned already wins."""
+        """What the store knows of a batch that comes on top; what is planned already wins."""
         self._seen = {**seen, **self._seen}
         for key, state in streams.items():
             self._cursors.setdefault(key, StreamCursor(state))
 
-    def add(self, sheaf: Sheaf) -> Placed:
-        """Place one sheaf at the end of the log."""
-        if sheaf.acts:
-            return self._add_acts(sheaf)
-        if sheaf.archived:
-            self._seen = {**sheaf.archived, **self._seen}
-        if sheaf.batch is not None:
-            return self._add_batch(sheaf, sheaf.batch)
-        return self._add_plain(sheaf)
+    def add(self, batch: LogBatch) -> PlannedBatch:
+        """Place one batch at the end of the log."""
+        if batch.acts:
+            return self._add_acts(batch)
+        if batch.archived:
+            self._seen = {**batch.archived, **self._seen}
+        if batch.signed is not None:
+            return self._add_batch(batch, batch.signed)
+        return self._add_plain(batch)
 
-    def _add_plain(self, sheaf: Sheaf) -> Placed:
-        tally = _Tally()
-        controls = [self.control(timed(entry, self._recorded_us)) for entry in sheaf.controls]
-        self._decide_drafts(sheaf.drafts, tally)
-        if sheaf.voids:
-            self._decide_voids(sheaf.voids, tally)
-        return self._finish(tally, controls)
+    def _add_plain(self, batch: LogBatch) -> PlannedBatch:
+        outcome = _Outcome()
+        controls = [self.control(timed(entry, self._recorded_us)) for entry in batch.controls]
+        self._decide_events(batch.events, outcome)
+        if batch.voids:
+            self._decide_voids(batch.voids, outcome)
+        return self._finish(outcome, controls)
 
-    def _finish(self, tally: _Tally, controls: Sequence[LeafIndex]) -> Placed:
+    def _finish(self, outcome: _Outcome, controls: Sequence[LeafIndex]) -> PlannedBatch:
         """Give everything its place."""
         first = LeafIndex(self._next)
-        for draft, at in tally.again:
-            known = Seen(LeafIndex(first + at), draft.digest, self._recorded_us)
-            tally.doubles.append((draft, known))
-        entries = self._place(tally)
-        for void, number in tally.voids:
+        for event, at in outcome.again:
+            known = Seen(LeafIndex(first + at), event.digest, self._recorded_us)
+            outcome.doubles.append((event, known))
+        entries = self._place(outcome)
+        for void, number in outcome.voids:
             entry = self._void(void, number)
             self._keep(void, self.control(entry))
             entries.append(entry)
-        for void, at in tally.kept_here:
-            tally.kept.append((void, LeafIndex(first + len(tally.fresh) + at)))
-        for void, number in tally.lost:
+        for void, at in outcome.kept_here:
+            outcome.kept.append((void, LeafIndex(first + len(outcome.fresh) + at)))
+        for void, number in outcome.lost:
             self.control(self._void(void, number))
-        return Placed(
-            accepted=tally.fresh,
-            quarantined=[void for void, _ in tally.voids],
+        return PlannedBatch(
+            accepted=outcome.fresh,
+            quarantined=[void for void, _ in outcome.voids],
             first=first,
             entries=entries,
-            doubles=tally.doubles,
-            kept=tally.kept,
-            refused=tally.refused,
-            conflicts=tally.conflicts,
+            doubles=outcome.doubles,
+            kept=outcome.kept,
+            refused=outcome.refused,
+            conflicts=outcome.conflicts,
             controls=controls,
         )
 
-    def _decide_drafts(self, drafts: Sequence[Draft], tally: _Tally) -> None:
+    def _decide_events(self, events: Sequence[PreparedEvent], outcome: _Outcome) -> None:
         seen, mine = self._seen, dict[bytes, tuple[bytes, int]]()
-        fresh, numbers = tally.fresh, tally.numbers
+        fresh, numbers = outcome.fresh, outcome.numbers
         stream: StreamRef | None = None
         cursor: StreamCursor | None = None
-        for draft in drafts:
-            event_id = draft.event_id
+        for event in events:
+            event_id = event.event_id
             if event_id in seen or event_id in mine:
-                self._meet_again(draft, mine, tally)
+                self._meet_again(event, mine, outcome)
                 continue
-            number = draft.seq
+            number = event.seq
             # Nearly always the next number of the stream of the event before.
-            if cursor is not None and draft.stream is stream and number == cursor.last + 1:
+            if cursor is not None and event.stream is stream and number == cursor.last + 1:
                 cursor.last = number
             else:
-                number = self._number(draft.stream, number)
-                stream, cursor = draft.stream, self._cursors.get(draft.stream.stream_id)
+                number = self._number(event.stream, number)
+                stream, cursor = event.stream, self._cursors.get(event.stream.stream_id)
             if number > 0:
-                mine[event_id] = draft.digest, len(fresh)
-                fresh.append(draft)
+                mine[event_id] = event.digest, len(fresh)
+                fresh.append(event)
                 numbers.append(number)
             else:
-                problem = seq_repeat(draft.seq) if number == 0 else STREAM_SIGNED
-                tally.refused.append((draft.position, draft.id, problem))
+                problem = seq_repeat(event.seq) if number == 0 else STREAM_SIGNED
+                outcome.refused.append((event.position, event.id, problem))
 
     def _meet_again(
-        self, draft: Draft, mine: Mapping[bytes, tuple[bytes, int]], tally: _Tally
+        self, event: PreparedEvent, mine: Mapping[bytes, tuple[bytes, int]], outcome: _Outcome
     ) -> None:
-        """An id that is in the log, or stands earlier in the sheaf (`mine`)."""
-        known = self._seen.get(draft.event_id)
-        digest = known.digest if known is not None else mine[draft.event_id][0]
+        """An id that is in the log, or stands earlier in the batch (`mine`)."""
+        known = self._seen.get(event.event_id)
+        digest = known.digest if known is not None else mine[event.event_id][0]
         # Of an erased event no digest is left: it counts as the same, so a retry adds nothing.
-        if digest not in {draft.digest, ERASED_DIGEST}:
-            self._conflict(draft, tally)
+        if digest not in {event.digest, ERASED_DIGEST}:
+            self._conflict(event, outcome)
         elif known is not None:
-            tally.doubles.append((draft, known))
+            outcome.doubles.append((event, known))
         else:
-            tally.again.append((draft, mine[draft.event_id][1]))
+            outcome.again.append((event, mine[event.event_id][1]))
 
-    def _conflict(self, draft: Draft, tally: _Tally) -> None:
+    def _conflict(self, event: PreparedEvent, outcome: _Outcome) -> None:
         """Refuse an event under another's id; its number, if it is new, is accounted for."""
-        tally.refused.append((draft.position, draft.id, ID_CONFLICT))
-        tally.conflicts.append(draft)
-        if draft.seq and (number := self._number(draft.stream, draft.seq)) > 0:
-            tally.lost.append((void_of(draft), number))
+        outcome.refused.append((event.position, event.id, ID_CONFLICT))
+        outcome.conflicts.append(event)
+        if event.seq and (number := self._number(event.stream, event.seq)) > 0:
+            outcome.lost.append((void_of(event), number))
 
     def _decide_voids(
-        self, voids: Sequence[VoidDraft], tally: _Tally, *, signed: bool = False
+        self, voids: Sequence[PreparedVoid], outcome: _Outcome, *, of_signed: bool = False
     ) -> None:
         mine: dict[bytes, int] = {}
         for void in voids:
             if void.reason != VOID_QUARANTINED:
                 # Refused again with the same faults when it is sent again; its number is used
                 # up the first time.
-                if (number := self._number(void.stream, void.seq, signed=signed)) > 0:
-                    tally.lost.append((void, number))
+                if (number := self._number(void.stream, void.seq, of_signed=of_signed)) > 0:
+                    outcome.lost.append((void, number))
             elif void.digest in self._kept:
-                tally.kept.append((void, self._kept[void.digest]))
+                outcome.kept.append((void, self._kept[void.digest]))
             elif void.digest in mine:
-                tally.kept_here.append((void, mine[void.digest]))
-            elif (number := self._number(void.stream, void.seq, signed=signed)) > 0:
-                mine[void.digest] = len(tally.voids)
-                tally.voids.append((void, number))
+                outcome.kept_here.append((void, mine[void.digest]))
+            elif (number := self._number(void.stream, void.seq, of_signed=of_signed)) > 0:
+                mine[void.digest] = len(outcome.voids)
+                outcome.voids.append((void, number))
             else:
-                tally.refused.append((void.position, void.id, seq_repeat(void.seq)))
+                outcome.refused.append((void.position, void.id, seq_repeat(void.seq)))
 
-    def _number(self, stream: StreamRef, seq: int, *, signed: bool = False) -> int:
+    def _number(self, stream: StreamRef, seq: int, *, of_signed: bool = False) -> int:
         """The number that an event bears. Opens the stream.
 
         0 if the sender's was used before; -1 if the stream is signed and the event is not: whoever
@@ -239,7 +239,7 @@ class LogPlanner(Acting):
                 self._recorded_us, key, stream.source, stream.name, by_sender=stream.by_sender
             )
             self.control(entry)
-        elif cursor.sender is not None and not signed:
+        elif cursor.sender is not None and not of_signed:
             return -1
         if not seq:
             self._used.add(key)
@@ -249,125 +249,129 @@ class LogPlanner(Acting):
         self._used.add(key)
         return seq
 
-    def _place(self, tally: _Tally) -> list[bytes]:
+    def _place(self, outcome: _Outcome) -> list[bytes]:
         """Give the accepted events their indices; returns their entries."""
-        self._note_late(tally.fresh)
+        self._note_late(outcome.fresh)
         stamp, recorded_us, first = self._stamp, self._recorded_us, self._next
         entries = [
-            draft.entry[:10] + stamp + draft.entry[18:]
-            if draft.seq
-            else draft.entry[:10]
+            event.entry[:10] + stamp + event.entry[18:]
+            if event.seq
+            else event.entry[:10]
             + stamp
-            + draft.entry[18:26]
-            + draft.stream.stream_id
+            + event.entry[18:26]
+            + event.stream.stream_id
             + number.to_bytes(8, "big")
-            + draft.entry[50:]
-            for draft, number in zip(tally.fresh, tally.numbers, strict=True)
+            + event.entry[50:]
+            for event, number in zip(outcome.fresh, outcome.numbers, strict=True)
         ]
         self._records += [
-            Record(at, recorded_us, entry, draft.event_id, draft.keyring, draft.parts, draft.facets)  # type: ignore[arg-type]  # NewType over int: a call per event would cost
-            for at, (draft, entry) in enumerate(zip(tally.fresh, entries, strict=True), first)
+            Record(at, recorded_us, entry, event.event_id, event.keyring, event.parts, event.facets)  # type: ignore[arg-type]  # NewType over int: a call per event would cost
+            for at, (event, entry) in enumerate(zip(outcome.fresh, entries, strict=True), first)
         ]
-        self._digests += [draft.digest for draft in tally.fresh]
+        self._digests += [event.digest for event in outcome.fresh]
         self._seen.update(
-            (draft.event_id, Seen(at, draft.digest, recorded_us))  # type: ignore[arg-type]  # as above
-            for at, draft in enumerate(tally.fresh, first)
+            (event.event_id, Seen(at, event.digest, recorded_us))  # type: ignore[arg-type]  # as above
+            for at, event in enumerate(outcome.fresh, first)
         )
         self._next = first + len(entries)
         return entries
 
-    def _note_late(self, fresh: Sequence[Draft]) -> None:
+    def _note_late(self, fresh: Sequence[PreparedEvent]) -> None:
         """Count what was recorded long after it happened; imports are late by nature."""
         bound_us = self._recorded_us - self._late_us
         if not fresh or min(map(_claimed, fresh)) >= bound_us:
             return
-        for draft in fresh:
-            occurred_us = draft.facets.occurred_us
-            if occurred_us < bound_us and not draft.parts.payload_record:
-                cursor = self._cursors[draft.stream.stream_id]
+        for event in fresh:
+            occurred_us = event.facets.occurred_us
+            if occurred_us < bound_us and not event.parts.payload_record:
+                cursor = self._cursors[event.stream.stream_id]
                 cursor.late += 1
                 cursor.late_max_us = max(cursor.late_max_us, self._recorded_us - occurred_us)
 
     # ------------------------------------------------------------ what senders sign
 
-    def _add_acts(self, sheaf: Sheaf) -> Placed:
+    def _add_acts(self, batch: LogBatch) -> PlannedBatch:
         """Place acts up to the first that is refused."""
         controls: list[LeafIndex] = []
         refusal = None
-        for act in sheaf.acts:
+        for act in batch.acts:
             found = self._act(act)
             if isinstance(found, Refusal):
                 refusal = found
                 break
             controls.append(found)
-        return Placed([], [], LeafIndex(self._next), [], controls=controls, refusal=refusal)
+        return PlannedBatch([], [], LeafIndex(self._next), [], controls=controls, refusal=refusal)
 
-    def _add_batch(self, sheaf: Sheaf, batch: SignedBatch) -> Placed:
+    def _add_batch(self, batch: LogBatch, signed: SignedBatch) -> PlannedBatch:
         """Place a whole signed batch with its entry behind it, or nothing of it."""
-        found = self._signed(batch.stream.stream_id, batch.key)
+        found = self._signed(signed.stream.stream_id, signed.key)
         if isinstance(found, Refusal):
             return self._refused(found)
         cursor, sender = found
-        if sender.mode != batch.mode:
-            problem = Problem("wrong_stream", "$.mode", sender.mode, batch.mode)
+        if sender.mode != signed.mode:
+            problem = Problem("wrong_stream", "$.mode", sender.mode, signed.mode)
             return self._refused(Refusal(problem, cursor.name, incident=True))
-        tally = _Tally()
-        if sheaf.voids:
-            self._decide_voids(sheaf.voids, tally, signed=True)
-            return self._finish(tally, [])
-        again = self._again(sheaf.drafts)
+        outcome = _Outcome()
+        if batch.voids:
+            self._decide_voids(batch.voids, outcome, of_signed=True)
+            return self._finish(outcome, [])
+        again = self._again(batch.events)
         if again is not None:
-            return replace(self._finish(tally, []), again=again, batch=batch)
-        fault = self._batch_problem(sheaf.drafts, batch, cursor, sender.chain)
+            return replace(self._finish(outcome, []), again=again, signed=signed)
+        fault = self._batch_problem(batch.events, signed, cursor, sender.chain)
         if fault is not None:
             return self._refused(Refusal(fault, cursor.name, standing(cursor)))
-        cursor.take_all(batch.first, batch.last)
-        cursor.sender = replace(sender, chain=batch.message_hash)
-        self._used.add(batch.stream.stream_id)
-        tally.fresh = list(sheaf.drafts)
-        tally.numbers = [draft.seq for draft in tally.fresh]
-        placed = self._finish(tally, [])
-        entry = timed(batch.entry, self._recorded_us)
+        cursor.take_all(signed.first, signed.last)
+        cursor.sender = replace(sender, chain=signed.message_hash)
+        self._used.add(signed.stream.stream_id)
+        outcome.fresh = list(batch.events)
+        outcome.numbers = [event.seq for event in outcome.fresh]
+        planned = self._finish(outcome, [])
+        entry = timed(signed.entry, self._recorded_us)
         self.control(entry)
-        return replace(placed, batch=batch, entries=[*placed.entries, entry])
+        return replace(planned, signed=signed, entries=[*planned.entries, entry])
 
-    def _refused(self, refusal: Refusal) -> Placed:
-        return Placed([], [], LeafIndex(self._next), [], refusal=refusal)
+    def _refused(self, refusal: Refusal) -> PlannedBatch:
+        return PlannedBatch([], [], LeafIndex(self._next), [], refusal=refusal)
 
-    def _again(self, drafts: Sequence[Draft]) -> LeafIndex | None:
+    def _again(self, events: Sequence[PreparedEvent]) -> LeafIndex | None:
         """Where the batch stands if it was stored before: the same events next to each other."""
-        first = self._seen.get(drafts[0].event_id)
+        first = self._seen.get(events[0].event_id)
         if first is None:
             return None
-        for at, draft in enumerate(drafts, first.index):
-            known = self._seen.get(draft.event_id)
-            if known is None or known.index != at or known.digest != draft.digest:
+        for at, event in enumerate(events, first.index):
+            known = self._seen.get(event.event_id)
+            if known is None or known.index != at or known.digest != event.digest:
                 return None
         return first.index
 
     def _batch_problem(
-        self, drafts: Sequence[Draft], batch: SignedBatch, cursor: StreamCursor, chain: bytes
+        self,
+        events: Sequence[PreparedEvent],
+        signed: SignedBatch,
+        cursor: StreamCursor,
+        chain: bytes,
     ) -> Problem | None:
         """Why a batch that is new cannot follow on what the log has."""
-        if batch.prev != chain:
+        if signed.prev != chain:
             return Problem("wrong_prev", "$.prev", "the newest batch of the stream", "another")
-        ids = {draft.event_id for draft in drafts}
-        if len(ids) != len(drafts) or any(one in self._seen for one in ids):
+        ids = {event.event_id for event in events}
+        if len(ids) != len(events) or any(one in self._seen for one in ids):
             return ID_CONFLICT
-        if not cursor.are_new(batch.first, batch.last):
-            numbers = f"{batch.first}-{batch.last}"
+        if not cursor.are_new(signed.first, signed.last):
+            numbers = f"{signed.first}-{signed.last}"
             return Problem("seq_repeat", "$.first", "numbers not used before", numbers)
-        if cursor.closed and not cursor.abandoned and batch.last > cursor.last:
+        if cursor.closed and not cursor.abandoned and signed.last > cursor.last:
             return Problem("stream_closed", "$.stream", f"numbers up to {cursor.last}", "more")
         return None
 
-    def _void(self, void: VoidDraft, number: int) -> bytes:
+    def _void(self, void: PreparedVoid, number: int) -> bytes:
         stream_id = void.stream.stream_id
         if void.reason != VOID_DROPPED:
             self._cursors[stream_id].voided += 1
         return void_entry(self._recorded_us, stream_id, number, void.reason, void.digest)
 
-    def _keep(self, void: VoidDraft, index: LeafIndex) -> None:
+    def _keep(self, void: PreparedVoid, index: LeafIndex) -> None:
         self._kept[void.digest] = index
         self._asides.append(
             Aside(index, void.stream.source, void.code, void.body, self._recorded_us, void.digest)

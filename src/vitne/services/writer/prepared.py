@@ -25,7 +25,7 @@ class StreamRef(Struct, frozen=True, array_like=True):
     """Whether the sender numbers it."""
 
 
-class Draft(Struct, frozen=True, array_like=True, gc=False):
+class PreparedEvent(Struct, frozen=True, array_like=True, gc=False):
     """One event, ready for the log but for its index, its time and a server-kept number."""
 
     position: int
@@ -46,7 +46,7 @@ class Draft(Struct, frozen=True, array_like=True, gc=False):
     warnings: tuple[str, ...] = ()
 
 
-class VoidDraft(Struct, frozen=True, array_like=True):
+class PreparedVoid(Struct, frozen=True, array_like=True):
     """One event that is not stored as such: its number, if it has one, is accounted for."""
 
     position: int
@@ -65,7 +65,7 @@ class VoidDraft(Struct, frozen=True, array_like=True):
 
 
 class SignedBatch(Struct, frozen=True, array_like=True):
-    """What a sender signed of the drafts of a sheaf; its signature and root have been checked."""
+    """What a sender signed of a `LogBatch`; its signature and root have been checked."""
 
     stream: StreamRef
     mode: SignedMode
@@ -80,7 +80,7 @@ class SignedBatch(Struct, frozen=True, array_like=True):
     """`prev` of the batch that follows."""
 
 
-class Act(Struct, frozen=True, array_like=True):
+class StreamAct(Struct, frozen=True, array_like=True):
     """A control entry about one stream; its signature, if it bears one, has been checked."""
 
     kind: Literal["open", "beat", "void", "abandon", "retire"]
@@ -105,43 +105,43 @@ class Refusal(Struct, frozen=True, array_like=True):
     """It is told in the log."""
 
 
-class Sheaf(Struct, frozen=True, array_like=True):
+class LogBatch(Struct, frozen=True, array_like=True):
     """What one request brings to one log."""
 
     log: LogId
-    drafts: Sequence[Draft]
-    voids: Sequence[VoidDraft] = ()
+    events: Sequence[PreparedEvent]
+    voids: Sequence[PreparedVoid] = ()
     archived: Mapping[bytes, Seen] = {}
-    """Those of the drafts' ids that the log has forgotten, but that are sealed in a segment."""
+    """Those of the events' ids that the log has forgotten, but that are sealed in a segment."""
     controls: Sequence[bytes] = ()
     """Entries of the log's own as `control_entries.untimed`, placed first, in order."""
-    acts: Sequence[Act] = ()
+    acts: Sequence[StreamAct] = ()
     """About streams whose senders sign."""
-    batch: SignedBatch | None = None
-    """The drafts are exactly its events, in order; without drafts, the voids are faults in it."""
+    signed: SignedBatch | None = None
+    """The events are exactly those of it, in order; without events, the voids are faults in it."""
 
 
-class Placed(Struct, frozen=True):
-    """What became of one sheaf."""
+class PlannedBatch(Struct, frozen=True):
+    """What became of one `LogBatch`."""
 
-    accepted: Sequence[Draft]
-    quarantined: Sequence[VoidDraft]
+    accepted: Sequence[PreparedEvent]
+    quarantined: Sequence[PreparedVoid]
     """Those not kept aside before."""
     first: LeafIndex
     """Index of the first accepted event; the others follow, then the quarantined ones' voids."""
     entries: Sequence[bytes]
     """Of that whole run."""
-    doubles: Sequence[tuple[Draft, Seen]] = ()
+    doubles: Sequence[tuple[PreparedEvent, Seen]] = ()
     """Events that are in the log already."""
-    kept: Sequence[tuple[VoidDraft, LeafIndex]] = ()
+    kept: Sequence[tuple[PreparedVoid, LeafIndex]] = ()
     """Quarantined before: a retry of bytes that are kept aside already."""
     refused: Sequence[tuple[int, str, Problem]] = ()
     """(position, id, why): repeats and conflicts."""
-    conflicts: Sequence[Draft] = ()
+    conflicts: Sequence[PreparedEvent] = ()
     """Those of `refused` that came under the id of another event."""
     controls: Sequence[LeafIndex] = ()
-    """Where the sheaf's control entries and acts stand; what is done already, where it stood."""
-    batch: SignedBatch | None = None
+    """Where the batch's control entries and acts stand; what is done already, where it stood."""
+    signed: SignedBatch | None = None
     """It was stored: its entry follows on the accepted events, and is the last of `entries`."""
     again: LeafIndex | None = None
     """The batch may be stored already, from this index on: whoever reads entries finds out."""

@@ -1,4 +1,4 @@
-"""The bounded room where prepared requests wait for the writer."""
+"""The bounded queue in which prepared requests wait for the writer."""
 
 import threading
 from collections import deque
@@ -24,10 +24,10 @@ class Sized(Protocol):
 T = TypeVar("T", bound=Sized)
 
 
-class WaitingRoom(Generic[T]):
+class RequestQueue(Generic[T]):
     """First in, first out, bounded by events and by bytes; refuses instead of growing.
 
-    Any thread may `put`; one thread takes. An empty room takes any request, however large, so
+    Any thread may `put`; one thread takes. An empty queue takes any request, however large, so
     that a bound that is smaller than one request never locks it out.
     """
 
@@ -56,7 +56,7 @@ class WaitingRoom(Generic[T]):
 
         Raises:
             OverloadedError: as `put` would.
-            UnavailableError: the room is closed.
+            UnavailableError: the queue is closed.
         """
         with self._changed:
             self._check(1, weight_bytes)
@@ -66,7 +66,7 @@ class WaitingRoom(Generic[T]):
 
         Raises:
             OverloadedError: it does not fit; nothing of it waits. Says when to try again.
-            UnavailableError: the room is closed: the server is going down.
+            UnavailableError: the queue is closed: the server is going down.
         """
         with self._changed:
             self._check(item.events, item.weight_bytes)
@@ -94,7 +94,7 @@ class WaitingRoom(Generic[T]):
         """Wait for requests and take up to `most_events` of them, at least one request.
 
         Returns:
-            The oldest requests in order; empty once the room is closed and empty.
+            The oldest requests in order; empty once the queue is closed and empty.
         """
         with self._changed:
             while not self._waiting and not self._closed:

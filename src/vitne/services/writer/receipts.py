@@ -12,8 +12,8 @@ from vitne.ports import ObjectStore, RecordStore
 from vitne.services.log.keys import LogKeys
 from vitne.services.log.published_files import Published
 from vitne.services.writer.control_entries import untimed_bytes
-from vitne.services.writer.pending_request import Ticket
-from vitne.services.writer.prepared import Draft, Placed, SignedBatch, VoidDraft
+from vitne.services.writer.pending_request import PendingRequest
+from vitne.services.writer.prepared import PlannedBatch, PreparedEvent, PreparedVoid, SignedBatch
 
 
 def entries_of(
@@ -49,20 +49,22 @@ class Receipts:
         self._objects = objects
         self._keys = keys
 
-    def settle(self, ticket: Ticket, log: LogId, origin: Origin, placed: Placed) -> None:
-        """Give the ticket its results and receipts for one log.
+    def settle(
+        self, request: PendingRequest, log: LogId, origin: Origin, planned: PlannedBatch
+    ) -> None:
+        """Give the request its results and receipts for one log.
 
         Raises:
             VitneError: entries stored before cannot be read.
         """
         receipt = 0
-        if placed.entries:
-            receipt = ticket.add_receipt(self._sign(origin, placed.first, placed.entries))
-        ticket.settle_placed(log, placed, receipt)
-        if placed.again is not None and placed.batch is not None:
-            self._settle_batch(ticket, log, origin, placed.again, placed.batch)
-        if placed.doubles or placed.kept:
-            self._settle_old(ticket, log, origin, placed)
+        if planned.entries:
+            receipt = request.add_receipt(self._sign(origin, planned.first, planned.entries))
+        request.settle_planned(log, planned, receipt)
+        if planned.again is not None and planned.signed is not None:
+            self._settle_batch(request, log, origin, planned.again, planned.signed)
+        if planned.doubles or planned.kept:
+            self._settle_old(request, log, origin, planned)
 
     def of(self, log: LogId, origin: Origin, index: LeafIndex) -> tuple[str, bytes]:
         """The receipt of one entry alone, and the entry. Raises `NotFoundError`."""
@@ -70,46 +72,53 @@ class Receipts:
         return self._sign(origin, index, [entry]), entry
 
     def _settle_batch(
-        self, ticket: Ticket, log: LogId, origin: Origin, first: LeafIndex, batch: SignedBatch
+        self,
+        request: PendingRequest,
+        log: LogId,
+        origin: Origin,
+        first: LeafIndex,
+        signed: SignedBatch,
     ) -> None:
         """A batch whose events stand next to each other: the same one if its entry follows."""
-        events = batch.last - batch.first + 1
+        events = signed.last - signed.first + 1
         end = LeafIndex(first + events + 1)
         try:
             entries = entries_of(self._store, self._objects, log, first, end)
         except NotFoundError:
             entries = []
         same = len(entries) == events + 1 and untimed_bytes(entries[-1]) == untimed_bytes(
-            batch.entry
+            signed.entry
         )
         if not same:
-            numbers = f"{batch.first}-{batch.last}"
+            numbers = f"{signed.first}-{signed.last}"
             raise StreamConflictError(
                 "the events are in the log already, in another batch",
-                where=batch.stream.name,
+                where=signed.stream.name,
                 problems=(Problem("seq_repeat", "$.first", "numbers not used before", numbers),),
             )
-        receipt = ticket.add_receipt(self._sign(origin, first, entries))
-        for sheaf in ticket.sheaves:
-            if sheaf.batch is batch:
-                for at, draft in enumerate(sheaf.drafts, first):
-                    ticket.settle_old(log, draft, LeafIndex(at), receipt)
+        receipt = request.add_receipt(self._sign(origin, first, entries))
+        for batch in request.batches:
+            if batch.signed is signed:
+                for at, event in enumerate(batch.events, first):
+                    request.settle_old(log, event, LeafIndex(at), receipt)
 
-    def _settle_old(self, ticket: Ticket, log: LogId, origin: Origin, placed: Placed) -> None:
-        old: list[tuple[Draft | VoidDraft, LeafIndex]] = [
-            *((draft, known.index) for draft, known in placed.doubles),
-            *placed.kept,
+    def _settle_old(
+        self, request: PendingRequest, log: LogId, origin: Origin, planned: PlannedBatch
+    ) -> None:
+        old: list[tuple[PreparedEvent | PreparedVoid, LeafIndex]] = [
+            *((event, known.index) for event, known in planned.doubles),
+            *planned.kept,
         ]
         receipt_of: dict[LeafIndex, int] = {}
         for start, end in runs(index for _, index in old):
             entries = entries_of(self._store, self._objects, log, start, end)
-            for first, batch in _by_time(start, entries):
-                receipt = ticket.add_receipt(self._sign(origin, first, batch))
+            for first, part in _by_time(start, entries):
+                receipt = request.add_receipt(self._sign(origin, first, part))
                 receipt_of.update(
-                    (LeafIndex(index), receipt) for index in range(first, first + len(batch))
+                    (LeafIndex(index), receipt) for index in range(first, first + len(part))
                 )
         for item, index in old:
-            ticket.settle_old(log, item, index, receipt_of[index])
+            request.settle_old(log, item, index, receipt_of[index])
 
     def _sign(self, origin: Origin, first: LeafIndex, entries: Sequence[bytes]) -> str:
         leaves = [leaf_hash(entry) for entry in entries]

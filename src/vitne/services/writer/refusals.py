@@ -6,7 +6,7 @@ from vitne.core.entry.control import StreamEntry
 from vitne.core.entry.entry import BeatEntry, VoidEntry, decode
 from vitne.core.event.event import Problem
 from vitne.errors import SenderRefusedError, StreamConflictError, VitneError
-from vitne.services.writer.prepared import Act, Refusal, Sheaf
+from vitne.services.writer.prepared import LogBatch, Refusal, StreamAct
 
 _CONFLICTS = frozenset({"wrong_prev", "seq_repeat", "id_conflict", "stream_closed", "replayed"})
 """Refusals that only say where the stream stands: a sender that looks again can go on."""
@@ -23,13 +23,13 @@ class Incident(Struct, frozen=True, array_like=True):
     """Tells it from others: the same thing sent again is told once."""
 
 
-def incident_of(sheaf: Sheaf, refusal: Refusal) -> Incident:
+def incident_of(batch: LogBatch, refusal: Refusal) -> Incident:
     """What is told of a refused batch or act."""
-    batch = sheaf.batch
-    if batch is not None:
-        about = batch.message_hash.hex()
-        return Incident(batch.stream.source, batch.stream.name, refusal.problem.code, about)
-    act = sheaf.acts[0]
+    signed = batch.signed
+    if signed is not None:
+        about = signed.message_hash.hex()
+        return Incident(signed.stream.source, signed.stream.name, refusal.problem.code, about)
+    act = batch.acts[0]
     return Incident("", refusal.stream, refusal.problem.code, act.entry[-64:].hex())
 
 
@@ -58,7 +58,7 @@ def refused(*problems: Problem, where: str = "") -> SenderRefusedError:
     )
 
 
-def streams_of(act: Act) -> set[bytes]:
+def streams_of(act: StreamAct) -> set[bytes]:
     """Ids of the streams that an act is about."""
     entry = decode(act.entry)
     match entry:

@@ -25,7 +25,7 @@ from vitne.core.values.types import LeafIndex
 from vitne.ports import SenderState, Standing, StreamState
 from vitne.services.writer.control_entries import timed
 from vitne.services.writer.planned_log import Growing
-from vitne.services.writer.prepared import Act, Refusal
+from vitne.services.writer.prepared import Refusal, StreamAct
 from vitne.services.writer.stream_numbers import StreamCursor
 
 UNKNOWN: Final = Problem(
@@ -43,7 +43,7 @@ def standing(cursor: StreamCursor) -> Standing:
 class Acting(Growing):
     """The part of the planner that places acts."""
 
-    def _act(self, act: Act) -> LeafIndex | Refusal:
+    def _act(self, act: StreamAct) -> LeafIndex | Refusal:
         """Place one; where it stands, or why it is not taken."""
         entry = decode(timed(act.entry, self._recorded_us))
         match entry:
@@ -64,7 +64,7 @@ class Acting(Growing):
 
     # ------------------------------------------------------------ opening
 
-    def _open_signed(self, act: Act, entry: StreamEntry) -> LeafIndex | Refusal:
+    def _open_signed(self, act: StreamAct, entry: StreamEntry) -> LeafIndex | Refusal:
         cursor = self._cursors.get(entry.stream_id)
         if cursor is not None:
             return _opened_before(cursor, entry)
@@ -95,7 +95,7 @@ class Acting(Growing):
 
     # ------------------------------------------------------------ beats
 
-    def _beat(self, act: Act, entry: BeatEntry) -> LeafIndex | Refusal:
+    def _beat(self, act: StreamAct, entry: BeatEntry) -> LeafIndex | Refusal:
         found = self._signed(entry.stream_id, act.key)
         if isinstance(found, Refusal):
             return found
@@ -119,7 +119,7 @@ class Acting(Growing):
         self._used.add(entry.stream_id)
         return index
 
-    def _abandon(self, act: Act, entry: BeatEntry) -> LeafIndex | Refusal:
+    def _abandon(self, act: StreamAct, entry: BeatEntry) -> LeafIndex | Refusal:
         cursor = self._cursors.get(entry.stream_id)
         silent = cursor is not None and not (
             cursor.closed or cursor.followed or cursor.named_us >= act.before_us
@@ -132,7 +132,7 @@ class Acting(Growing):
 
     # ------------------------------------------------------------ voids
 
-    def _void_by_sender(self, act: Act, entry: VoidEntry) -> LeafIndex | Refusal:
+    def _void_by_sender(self, act: StreamAct, entry: VoidEntry) -> LeafIndex | Refusal:
         found = self._signed(entry.stream_id, act.key)
         if isinstance(found, Refusal):
             return found

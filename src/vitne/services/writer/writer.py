@@ -29,10 +29,10 @@ from vitne.ports import (
 from vitne.services.log.keys import LogKeys
 from vitne.services.log.names import Logs
 from vitne.services.writer.control_entries import key_entries, untimed
-from vitne.services.writer.pending_request import Ticket
+from vitne.services.writer.pending_request import PendingRequest
 from vitne.services.writer.plan import LATE_US, LogPlanner
-from vitne.services.writer.prepared import Act, Draft, Placed, Sheaf
-from vitne.services.writer.queue import WaitingRoom
+from vitne.services.writer.prepared import LogBatch, PlannedBatch, PreparedEvent, StreamAct
+from vitne.services.writer.queue import RequestQueue
 from vitne.services.writer.receipts import Receipts
 from vitne.services.writer.refusals import Incident, error_of, incident_of, streams_of
 
@@ -43,13 +43,13 @@ CLAMP_ALARM_US = 1_000_000
 
 _CONTROL_WAIT_S = 30.0
 
-ConflictDraft = Callable[[LogId, Draft], Draft]
+ConflictEvent = Callable[[LogId, PreparedEvent], PreparedEvent]
 """Makes the `system.id.conflict` event about a refused one."""
-IncidentDraft = Callable[[LogId, Incident], Draft]
+IncidentEvent = Callable[[LogId, Incident], PreparedEvent]
 """Makes the event about something that a sender signed and the log did not take."""
 
 
-class AppendLimits(Struct, frozen=True):
+class WriterLimits(Struct, frozen=True):
     """Bounds of the writer."""
 
     queue_events: int = 50_000
@@ -82,14 +82,14 @@ class WriterStats(Struct, frozen=True):
 
 
 class _Part(NamedTuple):
-    """One request's sheaf of a log, and what became of it."""
+    """One request's batch of a log, and what became of it."""
 
-    ticket: Ticket
+    request: PendingRequest
     log: LogId
-    placed: Placed
+    planned: PlannedBatch
 
 
-class Append:
+class Writer:
     """The writer. `put` from any thread; `write` belongs to the writer thread."""
 
     def __init__(  # noqa: PLR0913 - its parts, given by name in wiring
@@ -100,9 +100,9 @@ class Append:
         keys: LogKeys,
         clock: Clock,
         logs: Logs,
-        conflict: ConflictDraft,
-        incident: IncidentDraft,
-        limits: AppendLimits = AppendLimits(),  # noqa: B008 - frozen
+        conflict: ConflictEvent,
+        incident: IncidentEvent,
+        limits: WriterLimits = WriterLimits(),  # noqa: B008 - frozen
     ) -> None:
         self._store = store
         self._objects = objects
@@ -113,12 +113,12 @@ class Append:
         self._incident = incident
         self._limits = limits
         self._receipts = Receipts(store, objects, keys)
-        self._waiting = WaitingRoom[Ticket](limits.queue_events, limits.queue_bytes)
+        self._waiting = RequestQueue[PendingRequest](limits.queue_events, limits.queue_bytes)
         self._thread = threading.Thread(target=self._run, name="vitne-writer")
         self.stats = WriterStats()
 
     @property
-    def waiting(self) -> WaitingRoom[Ticket]:
+    def waiting(self) -> RequestQueue[PendingRequest]:
         """Where requests wait."""
         return self._waiting
 
@@ -159,38 +159,38 @@ class Append:
             NotFoundError: no such log.
         """
         made = [untimed(entry) for entry in entries]
-        return self._wait(log, Sheaf(log, [], controls=made), sum(map(len, made)))
+        return self._wait(log, LogBatch(log, [], controls=made), sum(map(len, made)))
 
-    def act(self, log: LogId, act: Act) -> LeafIndex:
+    def place_stream_act(self, log: LogId, act: StreamAct) -> LeafIndex:
         """Place one act about a stream or a source's key, durably; where it stands.
 
         Raises:
             SenderRefusedError, StreamConflictError: it cannot stand in the log.
             UnavailableError, NotFoundError: as `control`.
         """
-        return self._wait(log, Sheaf(log, [], acts=[act]), len(act.entry))[0]
+        return self._wait(log, LogBatch(log, [], acts=[act]), len(act.entry))[0]
 
-    def tell(self, log: LogId, incident: Incident) -> None:
+    def record_incident(self, log: LogId, incident: Incident) -> None:
         """Append the event about an incident, durably. Errors as `control`."""
-        draft = self._incident(log, incident)
-        self._wait(log, Sheaf(log, [draft]), len(draft.entry))
+        event = self._incident(log, incident)
+        self._wait(log, LogBatch(log, [event]), len(event.entry))
 
-    def _wait(self, log: LogId, sheaf: Sheaf, weight_bytes: int) -> Sequence[LeafIndex]:
-        """Store a sheaf of the house's own, and return where its control entries stand."""
-        ticket = Ticket([sheaf], {}, [None] * len(sheaf.drafts), weight_bytes)
+    def _wait(self, log: LogId, batch: LogBatch, weight_bytes: int) -> Sequence[LeafIndex]:
+        """Store a batch of the house's own, and return where its control entries stand."""
+        request = PendingRequest([batch], {}, [None] * len(batch.events), weight_bytes)
         if self._thread.is_alive():
-            self._waiting.put(ticket)
+            self._waiting.put(request)
         else:  # nobody writes: a house that is not started
-            self.write([ticket])
+            self.write([request])
         try:
-            ticket.future.result(timeout=_CONTROL_WAIT_S)
+            request.future.result(timeout=_CONTROL_WAIT_S)
         except TimeoutError:
             raise UnavailableError(
                 "the writer did not answer in time", where=log, hint="look, then try again"
             ) from None
-        return ticket.controls.get(log, ())
+        return request.controls.get(log, ())
 
-    def write(self, group: Sequence[Ticket]) -> None:
+    def write(self, group: Sequence[PendingRequest]) -> None:
         """Store a group of requests in one transaction, and settle their futures.
 
         A request that fails by itself does not take the others with it.
@@ -206,20 +206,20 @@ class Append:
                 _LOG.exception("a request could not be stored")
                 self._fail(group, error)
                 return
-            for ticket in group:
-                self.write([ticket])
+            for request in group:
+                self.write([request])
             return
         self._settle(group, parts)
         busy_s = time.perf_counter() - started
-        events = sum(ticket.events for ticket in group)
+        events = sum(request.events for request in group)
         self._waiting.note_rate(events / max(busy_s, 1e-6))
         old = self.stats
         self.stats = replace(
             old,
             groups=old.groups + 1,
             requests=old.requests + len(group),
-            accepted=old.accepted + sum(len(part.placed.accepted) for part in parts),
-            duplicate=old.duplicate + sum(len(part.placed.doubles) for part in parts),
+            accepted=old.accepted + sum(len(part.planned.accepted) for part in parts),
+            duplicate=old.duplicate + sum(len(part.planned.doubles) for part in parts),
             last_error="",
             busy_s=old.busy_s + busy_s,
         )
@@ -228,26 +228,26 @@ class Append:
         while group := self._waiting.take(self._limits.commit_events):
             self.write(group)
 
-    def _store_group(self, group: Sequence[Ticket]) -> list[_Part]:
+    def _store_group(self, group: Sequence[PendingRequest]) -> list[_Part]:
         self._check_room()
-        by_log: dict[LogId, list[tuple[Ticket, Sheaf | None]]] = {}
-        for ticket in group:
-            for sheaf in ticket.sheaves:
-                by_log.setdefault(sheaf.log, []).append((ticket, sheaf))
-            for log in ticket.counts:
-                by_log.setdefault(log, []).append((ticket, None))
+        by_log: dict[LogId, list[tuple[PendingRequest, LogBatch | None]]] = {}
+        for request in group:
+            for batch in request.batches:
+                by_log.setdefault(batch.log, []).append((request, batch))
+            for log in request.counts:
+                by_log.setdefault(log, []).append((request, None))
         parts: list[_Part] = []
         with self._store.append() as tx:
             now_us = self._clock.now_us()
             for log, brought in by_log.items():
-                sheaves = [(ticket, sheaf) for ticket, sheaf in brought if sheaf is not None]
-                placed = self._write_log(tx, log, [sheaf for _, sheaf in sheaves], now_us)
+                batches = [(request, batch) for request, batch in brought if batch is not None]
+                planned = self._write_log(tx, log, [batch for _, batch in batches], now_us)
                 parts += [
-                    _Part(ticket, log, one)
-                    for (ticket, _), one in zip(sheaves, placed, strict=True)
+                    _Part(request, log, one)
+                    for (request, _), one in zip(batches, planned, strict=True)
                 ]
-                for ticket in (ticket for ticket, sheaf in brought if sheaf is None):
-                    tx.add_counts(log, ticket.counts[log])
+                for request in (request for request, batch in brought if batch is None):
+                    tx.add_counts(log, request.counts[log])
         return parts
 
     def _check_room(self) -> None:
@@ -260,9 +260,9 @@ class Append:
             )
 
     def _write_log(
-        self, tx: AppendTransaction, log: LogId, sheaves: Sequence[Sheaf], now_us: int
-    ) -> list[Placed]:
-        """A1 to A3 for one log; what became of each sheaf."""
+        self, tx: AppendTransaction, log: LogId, batches: Sequence[LogBatch], now_us: int
+    ) -> list[PlannedBatch]:
+        """A1 to A3 for one log; what became of each batch."""
         tail = tx.tail(log)
         recorded_us = max(now_us, tail.last_recorded_us)
         if recorded_us > now_us:
@@ -270,23 +270,23 @@ class Append:
         planner = LogPlanner(
             tail,
             recorded_us,
-            *_known(tx, log, sheaves),
-            tx.told_keys(log) if any(one.batch or one.acts for one in sheaves) else {},
+            *_known(tx, log, batches),
+            tx.told_keys(log) if any(one.signed or one.acts for one in batches) else {},
             self._limits.late_us,
         )
         if tail.next_index == 0:
             keys, origin = self._keys, self._logs.origin(log)
             for entry in key_entries(keys, log, origin, recorded_us):
                 planner.control(entry)
-        placed = [planner.add(sheaf) for sheaf in sheaves]
-        refused = [self._conflict(log, draft) for one in placed for draft in one.conflicts]
+        planned = [planner.add(batch) for batch in batches]
+        refused = [self._conflict(log, event) for one in planned for event in one.conflicts]
         refused += [
-            self._incident(log, incident_of(sheaf, one.refusal))
-            for one, sheaf in zip(placed, sheaves, strict=True)
+            self._incident(log, incident_of(batch, one.refusal))
+            for one, batch in zip(planned, batches, strict=True)
             if one.refusal is not None and one.refusal.incident
         ]
         if refused:
-            about = Sheaf(log, refused)
+            about = LogBatch(log, refused)
             seen, streams, _ = _known(tx, log, [about])
             planner.learn(seen, streams)
             planner.add(about)
@@ -298,38 +298,38 @@ class Append:
             tx.tell_keys(log, plan.told_keys)
         if plan.asides:
             tx.keep_aside(log, plan.asides)
-        counts = _refusals(placed, sheaves)
+        counts = _refusals(planned, batches)
         if counts:
             tx.add_counts(log, counts)
-        return placed
+        return planned
 
-    def _settle(self, group: Sequence[Ticket], parts: Sequence[_Part]) -> None:
+    def _settle(self, group: Sequence[PendingRequest], parts: Sequence[_Part]) -> None:
         """A4: sign the receipts, then resolve every future of the group."""
         failed: dict[int, Exception] = {}
-        for ticket, log, placed in parts:
-            if placed.refusal is not None:
-                failed[id(ticket)] = error_of(placed.refusal)
+        for request, log, planned in parts:
+            if planned.refusal is not None:
+                failed[id(request)] = error_of(planned.refusal)
                 continue
             try:
-                self._receipts.settle(ticket, log, self._logs.origin(log), placed)
+                self._receipts.settle(request, log, self._logs.origin(log), planned)
             except StreamConflictError as found:
-                failed[id(ticket)] = found
+                failed[id(request)] = found
             except VitneError as found:
                 # It is stored, but cannot be told; the sender's retry finds duplicates.
                 _LOG.exception("a receipt could not be made")
-                failed[id(ticket)] = found
-        for ticket in group:
-            if error := failed.get(id(ticket)) or ticket.refusal:
-                ticket.future.set_exception(error)
+                failed[id(request)] = found
+        for request in group:
+            if error := failed.get(id(request)) or request.refusal:
+                request.future.set_exception(error)
             else:
-                ticket.future.set_result(ticket.reply())
+                request.future.set_result(request.reply())
 
-    def _fail(self, group: Sequence[Ticket], error: Exception) -> None:
+    def _fail(self, group: Sequence[PendingRequest], error: Exception) -> None:
         old = self.stats
         said = f"{error.code}: {error}" if isinstance(error, VitneError) else repr(error)
         self.stats = replace(old, failures=old.failures + 1, last_error=said)
-        for ticket in group:
-            ticket.future.set_exception(error)
+        for request in group:
+            request.future.set_exception(error)
 
     def _count_clamp(self, log: LogId, by_us: int) -> None:
         old = self.stats
@@ -347,16 +347,16 @@ class Append:
 _Known = tuple[dict[bytes, Seen], dict[bytes, StreamState], dict[bytes, LeafIndex]]
 
 
-def _known(tx: AppendTransaction, log: LogId, sheaves: Sequence[Sheaf]) -> _Known:
-    """What the store knows of the ids, streams and digests in the sheaves."""
-    ids = [draft.event_id for sheaf in sheaves for draft in sheaf.drafts]
-    streams = {draft.stream.stream_id for sheaf in sheaves for draft in sheaf.drafts}
-    voids = [void for sheaf in sheaves for void in sheaf.voids]
+def _known(tx: AppendTransaction, log: LogId, batches: Sequence[LogBatch]) -> _Known:
+    """What the store knows of the ids, streams and digests in the batches."""
+    ids = [event.event_id for batch in batches for event in batch.events]
+    streams = {event.stream.stream_id for batch in batches for event in batch.events}
+    voids = [void for batch in batches for void in batch.voids]
     streams.update(void.stream.stream_id for void in voids)
-    for sheaf in sheaves:
-        if sheaf.batch is not None:
-            streams.add(sheaf.batch.stream.stream_id)
-        for act in sheaf.acts:
+    for batch in batches:
+        if batch.signed is not None:
+            streams.add(batch.signed.stream.stream_id)
+        for act in batch.acts:
             streams.update(streams_of(act))
     digests = [void.digest for void in voids if void.reason == VOID_QUARANTINED]
     return (
@@ -366,19 +366,19 @@ def _known(tx: AppendTransaction, log: LogId, sheaves: Sequence[Sheaf]) -> _Know
     )
 
 
-def _refusals(placed: Sequence[Placed], sheaves: Sequence[Sheaf]) -> dict[Count, int]:
+def _refusals(planned: Sequence[PlannedBatch], batches: Sequence[LogBatch]) -> dict[Count, int]:
     """Counts of what the plan refused: repeats and conflicts."""
     counts: dict[Count, int] = {}
-    for one, sheaf in zip(placed, sheaves, strict=True):
-        if one.refusal is not None and sheaf.batch is not None:
-            key = (sheaf.batch.stream.source, "", f"rejected.{one.refusal.problem.code}")
-            counts[key] = counts.get(key, 0) + max(1, len(sheaf.drafts))
+    for one, batch in zip(planned, batches, strict=True):
+        if one.refusal is not None and batch.signed is not None:
+            key = (batch.signed.stream.source, "", f"rejected.{one.refusal.problem.code}")
+            counts[key] = counts.get(key, 0) + max(1, len(batch.events))
         if not one.refused:
             continue
-        about = {draft.position: draft for draft in sheaf.drafts}
+        about = {event.position: event for event in batch.events}
         for position, _, problem in one.refused:
-            draft = about.get(position)
-            source = draft.stream.source if draft else ""
-            key = (source, draft.facets.type if draft else "", f"rejected.{problem.code}")
+            event = about.get(position)
+            source = event.stream.source if event else ""
+            key = (source, event.facets.type if event else "", f"rejected.{problem.code}")
             counts[key] = counts.get(key, 0) + 1
     return counts

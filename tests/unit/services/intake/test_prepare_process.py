@@ -1,4 +1,4 @@
-"""Preparing in processes: the same tickets as here, and no request is lost with a process."""
+"""Preparing in processes: the same as here, and no request is lost with a process."""
 
 import os
 import signal
@@ -62,13 +62,13 @@ def pid_of(house: House) -> int:
 def test_a_large_request_comes_back_as_it_would_be_prepared_here(house: House) -> None:
     body = many(300) + b" " * LARGE_BYTES
     pid_of(house)
-    ticket = house.preparation.prepare(job(body))
+    request = house.preparation.prepare(job(body))
 
-    assert [len(sheaf.drafts) for sheaf in ticket.sheaves] == [300]
-    assert [draft.facets.actor for draft in ticket.sheaves[0].drafts] == [
+    assert [len(batch.events) for batch in request.batches] == [300]
+    assert [event.facets.actor for event in request.batches[0].events] == [
         f"usr_{at}" for at in range(300)
     ]
-    assert all(draft.entry[:4] == b"vit1" for draft in ticket.sheaves[0].drafts)
+    assert all(event.entry[:4] == b"vit1" for event in request.batches[0].events)
 
 
 def test_what_a_process_prepared_is_stored_as_ever(house: House) -> None:
@@ -106,8 +106,8 @@ def test_a_request_is_prepared_here_when_its_process_is_killed(house: House) -> 
     for _ in range(3):
         before = pid_of(house)
         os.kill(before, signal.SIGKILL)
-        ticket = house.preparation.prepare(job(body))
-        assert sum(len(sheaf.drafts) for sheaf in ticket.sheaves) == 300
+        request = house.preparation.prepare(job(body))
+        assert sum(len(batch.events) for batch in request.batches) == 300
 
 
 def test_a_killed_process_is_replaced(house: House) -> None:
@@ -128,8 +128,8 @@ def test_no_request_gets_the_answer_to_another_while_processes_are_killed(house:
         body = msgspec.json.encode(
             [{"type": "crm.customer.viewed", "actor": {"id": name}, "target": f"order/{at}"}] * 300
         )
-        drafts = house.preparation.prepare(job(body)).sheaves[0].drafts
-        return len(drafts) == 300 and {draft.facets.actor for draft in drafts} == {name}
+        events = house.preparation.prepare(job(body)).batches[0].events
+        return len(events) == 300 and {event.facets.actor for event in events} == {name}
 
     with ThreadPoolExecutor(4) as pool:
         answers = []
