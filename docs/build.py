@@ -64,9 +64,9 @@ def cli_page() -> str:
     lines += [
         "Every verb takes `--json`: one JSON document on standard output, for programs. Sentences,",
         "progress and hints go to standard error. An error says what is wrong, where, and what to",
-        "try; `VITNE_DEBUG=1` adds the traceback. Clients find the server by `--url` and `--key`,",
-        "`VITNE_URL`, `VITNE_API_KEY` and `VITNE_TENANT`, or a profile `client.toml` in",
-        "`$VITNE_FOLDER`, `./vitne-data` or `~/.config/vitne`.",
+        "try; `VITNE_DEBUG=1` adds the traceback. Clients find the server by `--url`, `--api-key`",
+        "and `--tenant`, by `VITNE_URL`, `VITNE_API_KEY` and `VITNE_TENANT`, or by a profile",
+        "`client.toml` in `$VITNE_FOLDER`, `./vitne-data` or `~/.config/vitne`.",
         "",
         "## Exit statuses",
         "",

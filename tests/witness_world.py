@@ -128,9 +128,9 @@ class WitnessProcess(Process):
 
     def follow(self, *vkeys: str) -> Self:
         """Start, or start again on the same port, as a witness of these logs."""
-        logs = [word for vkey in vkeys for word in ("--log", vkey)]
+        logs = [word for vkey in vkeys for word in ("--trust", vkey)]
         where = ("--database", str(self.folder / "witness.db"), "--port", self.port)
-        self.run("witness", "serve", "--key", str(self.folder / "key"), *where, *logs)
+        self.run("witness", "serve", "--signing-key", str(self.folder / "key"), *where, *logs)
         self.port = self.url.rpartition(":")[2]
         return self
 

@@ -71,7 +71,7 @@ class Audited:
             "audit-index",
             f"{url or self.server.url}/log/acme",
             *("--policy", str(self.folder / "log.policy")),
-            *("--key", str(self.folder / "a.key")),
+            *("--signing-key", str(self.folder / "a.key")),
             status=status,
             VITNE_API_KEY=self.server.key,
         )

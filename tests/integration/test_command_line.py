@@ -123,7 +123,7 @@ def test_an_event_sent_from_its_flags_is_shown_proved_and_verified(place: Place)
 
     shown = place.json("show", event_id)
     proved = place.json("prove", event_id, "-o", "proof.json")
-    verified = place.json("verify", "proof.json", "--key", proved["key"])
+    verified = place.json("verify", "proof.json", "--trust", proved["key"])
 
     assert shown["shown"]["event"]["actor"]["name"] == "Kari Nordmann"
     assert shown["checked"].startswith("verified: ")
@@ -141,7 +141,7 @@ def test_a_proof_verifies_after_the_server_has_gone(fresh: Place) -> None:
     assert place.run("prove", event_id, "-o", "-").stdout.startswith('{"checkpoint":')
     place.stop()
 
-    assert place.json("verify", "proof.json", "--key", key)["trust"] == "given"
+    assert place.json("verify", "proof.json", "--trust", key)["trust"] == "given"
     assert place.json("fsck")["clean"] is True
 
 
@@ -164,7 +164,7 @@ def test_a_tlog_proof_verifies_with_the_key_of_the_log(place: Place) -> None:
 
     place.json("prove", event_id, "--tlog-proof", "-o", "entry.tlog-proof")
 
-    assert place.json("verify", "entry.tlog-proof", "--key", _log_key(place))["verified"]
+    assert place.json("verify", "entry.tlog-proof", "--trust", _log_key(place))["verified"]
 
 
 def test_one_changed_letter_is_told_by_its_rule(place: Place) -> None:
@@ -301,7 +301,7 @@ def test_a_rejected_event_is_told_with_every_fault(place: Place) -> None:
     [
         (("show", "0190a000-0000-7000-8000-000000000000"), 3, "no event of that id"),
         (("show", "nonsense"), 2, "expected a UUID"),
-        (("show", "0190a000-0000-7000-8000-000000000000", "--key", "vk_no"), 4, "key"),
+        (("show", "0190a000-0000-7000-8000-000000000000", "--api-key", "vk_no"), 4, "key"),
         (("show", "x", "--url", "http://127.0.0.1:1"), 6, "does not answer"),
         (("show", "x", "--url", "nonsense://x"), 6, "does not answer"),
         (("send",), 2, "nothing to send"),

@@ -177,7 +177,7 @@ def test_retention_is_planned_and_run_over_http(house: Any) -> None:
 
 def test_the_command_line_erases_holds_and_retains(house: Any, run_vitne: Any) -> None:
     event_id = _send(house, "cus_1")
-    at = ("--url", house.url, "--key", house.admin)
+    at = ("--url", house.url, "--api-key", house.admin)
     plan = run_vitne(
         *(
             "erase",

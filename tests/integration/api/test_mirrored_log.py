@@ -42,14 +42,14 @@ def test_a_mirror_copies_both_logs_and_an_auditor_reads_the_copy(
     assert told["index-log"]["size"] >= 1
     assert run(["mirror", "verify", str(copy)]) == 0
     vkey = (copy / ".mirror/log-key").read_text().strip()
-    assert run(["audit-index", str(copy), "--log", vkey, "--json"]) == 0
+    assert run(["audit-index", str(copy), "--trust", vkey, "--json"]) == 0
     receipts = tmp_path / "receipts.jsonl"
     lines = [json.dumps({"receipt": note}) for note in reply.json()["receipts"]]
     receipts.write_text("\n".join(lines) + "\n")
-    words = ["--receipts", str(receipts), "--mirror", str(copy), "--log-key", vkey]
+    words = ["--receipts", str(receipts), "--mirror", str(copy), "--trust", vkey]
     with served.client() as client:
         words += [
-            "--receipt-key",
+            "--trust",
             client.get("/v1/tenants").json()["tenants"][0]["log"]["receipt_key"],
         ]
     assert run(["receipts", "check", *words, "--json"]) == 0

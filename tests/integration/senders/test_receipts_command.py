@@ -51,11 +51,11 @@ def check(*words: str, env: dict[str, str] | None = None) -> tuple[int, Any]:
 
 def keys(served: Any) -> list[str]:
     log = served.get("/v1/tenants")["tenants"][0]["log"]
-    return ["--log-key", log["log_key"], "--receipt-key", log["receipt_key"]]
+    return ["--trust", log["log_key"], "--trust", log["receipt_key"]]
 
 
 def test_every_receipt_holds_against_the_server(served: Any, kept: Path) -> None:
-    where = ["--url", served.url, "--key", served.reader]
+    where = ["--url", served.url, "--api-key", served.reader]
 
     named = check("--receipts", str(kept), *where)
     pinned = check("--receipts", str(kept), *where, *keys(served))
@@ -118,7 +118,7 @@ def test_a_changed_receipt_is_told_and_the_others_are_checked(
     changed = tmp_path / "changed.jsonl"
     changed.write_text("".join(f"{json.dumps(line)}\n" for line in lines) + '{"half')
 
-    where = ["--url", served.url, "--key", served.reader, "--evidence", str(tmp_path / "e")]
+    where = ["--url", served.url, "--api-key", served.reader, "--evidence", str(tmp_path / "e")]
     status, told = check("--receipts", str(changed), *where)
 
     assert status == 1

@@ -187,6 +187,6 @@ def test_the_command_lists_gaps_and_silences(door: Door, served: Any, run_verb: 
     door.open()
     door.send(door.batch(3, 4))
 
-    page = run_verb("streams", "--url", served.url, "--key", served.reader)
+    page = run_verb("streams", "--url", served.url, "--api-key", served.reader)
 
     assert [(s["name"], s["missing"]) for s in page["streams"]] == [(NAME, 2)]

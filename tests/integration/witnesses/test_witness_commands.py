@@ -31,7 +31,8 @@ def test_a_witness_reads_its_file_and_signs_with_both_keys(
     ]
     (folder / "logs.policy").write_text(f"log {LOG.vkey}\nquorum none\n")
     (folder / "witness.toml").write_text(
-        'key = "witness.key"\nmldsa_key = "mldsa.key"\npolicy = "logs.policy"\nport = 0\n'
+        'signing_key = "witness.key"\nmldsa_signing_key = "mldsa.key"\n'
+        'policy = "logs.policy"\nport = 0\n'
     )
     witness = world.Process(tmp_path / "witness.log")
     witness.run("witness", "serve", "--config", str(folder / "witness.toml"))
@@ -53,7 +54,9 @@ def test_a_key_is_never_written_over_and_never_read_where_others_can(
 
     world.vitne("witness", "key", "w.example", "--out", str(path), status=2)
     path.chmod(0o644)
-    told = world.vitne("witness", "serve", "--key", str(path), "--log", LOG.vkey, status=7)
+    told = world.vitne(
+        "witness", "serve", "--signing-key", str(path), "--trust", LOG.vkey, status=7
+    )
 
     assert told["error"]["hint"].startswith("chmod 600")
 
@@ -88,7 +91,7 @@ def test_an_auditor_follows_a_server_and_its_word_makes_the_quorum(
         seal_check_ms=20,
     )
     audit = ("audit-index", f"{server.url}/log/acme", "--policy", str(tmp_path / "mine"))
-    mine = ("--key", str(tmp_path / "a.key"), "--state", str(tmp_path / "state"))
+    mine = ("--signing-key", str(tmp_path / "a.key"), "--state", str(tmp_path / "state"))
 
     server.send(50)
     records = int(server.await_size("index/checkpoint", 2).split("\n")[1])

@@ -114,7 +114,7 @@ def application(called: str = "") -> App:
         help_format="plaintext",
         result_action="return_value",
         suppress_keyboard_interrupt=False,
-        default_parameter=Parameter(show_default=_shown),
+        default_parameter=Parameter(show_default=_shown, negative=()),
     )
     made["--help"].group = made["--version"].group = Group("Help", sort_key=len(_GROUPS))
     for order, verb in enumerate(VERBS):

@@ -1,6 +1,6 @@
 """The command line as a client of a server: where it is, with which key, and its errors.
 
-Address and key come from, in this order: `--url` and `--key`; `VITNE_URL` and `VITNE_API_KEY`;
+Address and key come from, in this order: `--url` and `--api-key`; `VITNE_URL` and `VITNE_API_KEY`;
 a profile `client.toml` in `$VITNE_FOLDER`, `./vitne-data` or `~/.config/vitne` (the first that
 exists). A profile is TOML with `url`, `key` and optionally `tenant`; `vitne init` writes one.
 """
@@ -20,13 +20,26 @@ from cyclopts import Group, Parameter
 from vitne import errors
 from vitne.errors import ConfigurationError, DecodeError, UnavailableError, VitneError
 
-__all__ = ["DEFAULT_URL", "Client", "Purpose", "Server", "fault_line", "profile", "to_error"]
+__all__ = [
+    "API_KEY_HELP",
+    "DEFAULT_URL",
+    "Client",
+    "Purpose",
+    "Server",
+    "fault_line",
+    "profile",
+    "to_error",
+]
 
 DEFAULT_URL = "http://127.0.0.1:8470"
 """Where `vitne serve` listens when it is told nothing."""
 
 _LOCAL_FOLDER = "vitne-data"
 _CONNECTION = Group("Server", sort_key=90)
+
+API_KEY_HELP = (
+    "API key [$VITNE_API_KEY, client.toml]. Other users of this machine can see what is typed here."
+)
 
 
 Purpose = Annotated[
@@ -53,14 +66,7 @@ class Server:
             help="Its address; else VITNE_URL, a client.toml, http://127.0.0.1:8470.",
         ),
     ] = ""
-    key: Annotated[
-        str,
-        Parameter(
-            name="--key",
-            group=_CONNECTION,
-            help="API key; else VITNE_API_KEY (others cannot see that one), a client.toml.",
-        ),
-    ] = ""
+    api_key: Annotated[str, Parameter(name="--api-key", group=_CONNECTION, help=API_KEY_HELP)] = ""
     tenant: Annotated[
         str,
         Parameter(
@@ -72,7 +78,7 @@ class Server:
 
     def __repr__(self) -> str:
         """The address; the key is a secret."""
-        return f"Server(url={self.url!r}, key=***, tenant={self.tenant!r})"
+        return f"Server(url={self.url!r}, api_key=***, tenant={self.tenant!r})"
 
 
 def profile(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -113,7 +119,7 @@ class Client:
             server.url or os.environ.get("VITNE_URL") or kept.get("url") or DEFAULT_URL
         ).rstrip("/")
         self.tenant = server.tenant or os.environ.get("VITNE_TENANT") or kept.get("tenant", "")
-        key = server.key or os.environ.get("VITNE_API_KEY") or kept.get("key", "")
+        key = server.api_key or os.environ.get("VITNE_API_KEY") or kept.get("key", "")
         if not key:
             raise ConfigurationError(
                 "no API key is given",

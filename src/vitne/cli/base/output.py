@@ -23,9 +23,7 @@ __all__ = ["Advance", "Json", "Listing", "Output", "debugging", "minute", "plain
 
 Json = Annotated[
     bool,
-    Parameter(
-        name="--json", negative="", help="Print one JSON document on standard output, for programs."
-    ),
+    Parameter(name="--json", help="Print one JSON document on standard output, for programs."),
 ]
 """The type of every verb's `json` parameter."""
 

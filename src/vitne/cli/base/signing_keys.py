@@ -1,13 +1,26 @@
-"""Files with one private key in Go's form (`PRIVATE+KEY+…`), and files with policies."""
+"""Keys on the command line: trusted verifier keys, files with a private key or with a policy."""
 
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from vitne.core.tree.note import Signer
 from vitne.errors import BadInputError, ConfigurationError, DecodeError, StorageError, VitneError
 from vitne.evidence.policy import MAX_POLICY_BYTES, Policy, parse_policy
 
-__all__ = ["read_policy", "read_signer", "read_text", "write_signer"]
+__all__ = ["Trust", "read_policy", "read_signer", "read_text", "trusted_keys", "write_signer"]
+
+Trust = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--trust",
+        help="Verifier key (vkey) to trust, or @FILE with one key a line. May be repeated.",
+    ),
+]
+"""The type of the `trust` parameter of every command that checks what a log has signed."""
 
 _SKEY_BYTES_MAX = 4096
 _SHARED = 0o077
@@ -49,6 +62,20 @@ def read_signer(path: Path) -> Signer:
         return Signer.from_skey(text.strip())
     except (DecodeError, BadInputError) as error:
         raise ConfigurationError(error.message, where=str(path)) from None
+
+
+def trusted_keys(given: Sequence[str] | None) -> list[str]:
+    """The verifier keys that `--trust` names; those of a file in its order.
+
+    Raises:
+        ConfigurationError: a file is not readable.
+    """
+    return [key for word in given or () for key in _keys_of(word)]
+
+
+def _keys_of(word: str) -> Iterator[str]:
+    lines = read_text(Path(word[1:]), MAX_POLICY_BYTES) if word.startswith("@") else word
+    yield from filter(None, map(str.strip, lines.split("\n")))
 
 
 def read_policy(path: Path) -> Policy:

@@ -17,7 +17,6 @@ Sections = Annotated[
     list[Section] | None,
     Parameter(
         name="--section",
-        negative="",
         help="Which goes, may be repeated; else person and payload. Who did what to whom is core.",
     ),
 ]
@@ -25,12 +24,11 @@ Basis = Annotated[
     str, Parameter(help="Why, as a code, e.g. gdpr-17; it stands in the log for good.")
 ]
 Ref = Annotated[str, Parameter(help="The case; it stands in the log for good: no name.")]
-DryRun = Annotated[bool, Parameter(negative="", help="Say what would go, and change nothing.")]
+DryRun = Annotated[bool, Parameter(help="Say what would go, and change nothing.")]
 Mentions = Annotated[
     list[str] | None,
     Parameter(
         name="--mention",
-        negative="",
         help="A text, e.g. a mail address: quarantined events that hold it lose their bytes.",
     ),
 ]

@@ -25,7 +25,7 @@ def set_(  # noqa: PLR0913 - what one can say on the command line
     *,
     reason: Annotated[str, Parameter(help="Why, as a code; it stands in the log for good.")],
     ref: Annotated[str, Parameter(help="The case; it stands in the log for good.")] = "",
-    everything: Annotated[bool, Parameter(negative="", help="Hold all of the log.")] = False,
+    everything: Annotated[bool, Parameter(help="Hold all of the log.")] = False,
     purpose: Purpose = "",
     server: Server | None = None,
     json: Json = False,

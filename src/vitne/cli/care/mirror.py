@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from vitne.cli.base.client import API_KEY_HELP
 from vitne.cli.base.output import Json, Output, plain
 from vitne.cli.base.published_files import FolderFiles, HttpFiles
 from vitne.cli.base.signing_keys import read_policy
@@ -42,9 +43,7 @@ def mirror(  # noqa: PLR0913 - the options of a verb
     follow: Annotated[
         int, Parameter(help="Copy again so many seconds after each time; 0: once.")
     ] = 0,
-    api_key: Annotated[
-        str, Parameter(help="For a log that is not public; else VITNE_API_KEY.")
-    ] = "",
+    api_key: Annotated[str, Parameter(help=API_KEY_HELP)] = "",
     json: Json = False,
 ) -> int:
     """Copy what is new of a log and of its index log, and verify it before it is kept.

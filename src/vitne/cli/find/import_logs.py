@@ -57,13 +57,11 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
     delimiter: Annotated[str, Parameter(help="For csv: what stands between two cells.")] = ",",
     dry_run: Annotated[
         bool,
-        Parameter(negative="", help="Only map and check all records and report; needs no server."),
+        Parameter(help="Only map and check all records and report; needs no server."),
     ] = False,
     restart: Annotated[
         bool,
-        Parameter(
-            negative="", help="Begin at the file's start, even if an import of it was cut off."
-        ),
+        Parameter(help="Begin at the file's start, even if an import of it was cut off."),
     ] = False,
     server: Server | None = None,
     json: Json = False,

@@ -33,16 +33,16 @@ def search(  # noqa: PLR0913  # the options of a verb
     until: Annotated[str, Parameter(help="The same, as until: in it.")] = "",
     limit: Annotated[int, Parameter(help="How many events at most.")] = 20,
     all: Annotated[  # noqa: A002  # what people call it
-        bool, Parameter(help="All of them; with --json one event a line.", negative="")
+        bool, Parameter(help="All of them; with --json one event a line.")
     ] = False,
     cursor: Annotated[str, Parameter(help="Where an earlier page ended.")] = "",
     facets: Annotated[
         list[str] | None,
-        Parameter(group=_MORE, help="A field to count, e.g. type; may be repeated.", negative=""),
+        Parameter(group=_MORE, help="A field to count, e.g. type; may be repeated."),
     ] = None,
     histogram: Annotated[int, Parameter(group=_MORE, help="Bars over time, at most so many.")] = 0,
     exact: Annotated[
-        bool, Parameter(group=_MORE, help="Count all, even where it takes long.", negative="")
+        bool, Parameter(group=_MORE, help="Count all, even where it takes long.")
     ] = False,
     purpose: Purpose = "",
     server: Server | None = None,

@@ -42,7 +42,6 @@ class Event:
         list[str],
         Parameter(
             group=_EVENT,
-            negative="",
             help="On what, as type/id, e.g. customer/cus_1; may be given again.",
         ),
     ] = field(default_factory=list)
@@ -65,7 +64,7 @@ class Event:
     ] = ""
     set: Annotated[
         list[str],
-        Parameter(group=_EVENT, negative="", help="Any other field, e.g. actor.name=Ola."),
+        Parameter(group=_EVENT, help="Any other field, e.g. actor.name=Ola."),
     ] = field(default_factory=list)
 
     def document(self, tenant: str) -> dict[str, Any]:

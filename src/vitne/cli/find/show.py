@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from vitne.cli.base.client import Client, Purpose, Server
 from vitne.cli.base.output import Json, Output, plain
+from vitne.cli.base.signing_keys import Trust, trusted_keys
 from vitne.errors import VerificationError
 from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import verify as record_proof
@@ -18,9 +19,7 @@ def show(
     event_id: Annotated[str, Parameter(help="The event's UUID.")],
     /,
     *,
-    log_key: Annotated[
-        list[str] | None, Parameter(help="Vkey of the log that you trust.", negative="")
-    ] = None,
+    trust: Trust = None,
     purpose: Purpose = "",
     server: Server | None = None,
     json: Json = False,
@@ -34,17 +33,17 @@ def show(
     with Client(server or Server(), purpose) as client:
         page = client.get(f"/v1/events/{event_id}", tenant=client.tenant)
     proof = page.get("proof")
-    checked = _check(proof, log_key) if proof else f"no proof yet: {page.get('reason')}"
+    checked = _check(proof, trusted_keys(trust)) if proof else f"no proof yet: {page.get('reason')}"
     out.result(page | {"checked": checked}, *_lines(page["shown"]), "", plain(checked))
 
 
-def _check(proof: dict[str, Any], log_key: list[str] | None) -> str:
+def _check(proof: dict[str, Any], trusted: list[str]) -> str:
     """Verify the proof as it was sent; a sentence that says on what trust it holds.
 
     Raises:
         VerificationError: it does not hold.
     """
-    policy = policy_of_keys(log_key) if log_key else None
+    policy = policy_of_keys(trusted) if trusted else None
     data = msgspec.json.encode(proof, order="sorted")
     try:
         head = record_proof.verify(data, policy).head

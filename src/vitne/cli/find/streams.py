@@ -20,7 +20,7 @@ def streams(
     *,
     every: Annotated[
         bool,
-        Parameter(name="--all", negative="", help="Also those with nothing to explain."),
+        Parameter(name="--all", help="Also those with nothing to explain."),
     ] = False,
     purpose: Purpose = "",
     server: Server | None = None,

@@ -108,9 +108,7 @@ class Asking:
     ] = None
     withhold: Annotated[
         list[Literal["payload", "person"]] | None,
-        Parameter(
-            name="--withhold", group=_ANSWER, help="Leave a section out of both.", negative=""
-        ),
+        Parameter(name="--withhold", group=_ANSWER, help="Leave a section out of both."),
     ] = None
     purpose: Purpose = ""
     server: Server | None = None

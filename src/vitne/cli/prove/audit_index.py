@@ -10,9 +10,10 @@ import msgspec
 from cyclopts import Parameter
 
 from vitne.cli.base.app import REFUSED
+from vitne.cli.base.client import API_KEY_HELP
 from vitne.cli.base.output import Json, Output, plain
 from vitne.cli.base.published_files import FolderFiles, HttpFiles, open_files
-from vitne.cli.base.signing_keys import read_policy, read_signer
+from vitne.cli.base.signing_keys import Trust, read_policy, read_signer, trusted_keys
 from vitne.core.tree.note import Signer
 from vitne.core.tree.objection import Objection
 from vitne.core.tree.signature import COSIGNATURE, ED25519
@@ -47,11 +48,13 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
     index_policy: Annotated[
         Path | None, Parameter(help="Policy with the key of its index log; else the log names it.")
     ] = None,
-    log: Annotated[
-        list[str] | None, Parameter(help="Vkey to trust, in place of a policy.", negative="")
-    ] = None,
-    key: Annotated[
-        Path | None, Parameter(help="Your key (`vitne witness key`): cosign, and tell the log.")
+    trust: Trust = None,
+    signing_key: Annotated[
+        Path | None,
+        Parameter(
+            help="File with your private key (`vitne witness key`), to cosign with and to sign"
+            " objections."
+        ),
     ] = None,
     state: Annotated[
         Path | None, Parameter(help="Folder that remembers what was audited: next time goes on.")
@@ -69,9 +72,7 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
     check_proof: Annotated[
         Path | None, Parameter(help="Check a fraud proof, offline; nothing else is done.")
     ] = None,
-    api_key: Annotated[
-        str, Parameter(help="For a log that is not public; else VITNE_API_KEY.")
-    ] = "",
+    api_key: Annotated[str, Parameter(help=API_KEY_HELP)] = "",
     json: Json = False,
 ) -> int:
     """Recompute an index log from the entries of its log, and cosign it if nothing is wrong.
@@ -80,7 +81,7 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
     names the record and the rule. docs/howto/audit-the-index.md says more.
     """
     out = Output(json)
-    trusted, index = _policies(policy, index_policy, log or [])
+    trusted, index = _policies(policy, index_policy, trusted_keys(trust))
     if check_proof is not None:
         return _check(out, check_proof, trusted, index)
     if not where:
@@ -88,7 +89,7 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
     files = open_files(where, api_key or os.environ.get("VITNE_API_KEY", ""))
     if bundle is not None:
         return _search(out, files, trusted, bundle, proof)
-    signer = _signer(key)
+    signer = _signer(signing_key)
     auditor = _Auditor(out, files, trusted, index, signer, state)
     while True:
         try:
@@ -173,7 +174,7 @@ def _policies(
     """Whose word counts. One file may hold the keys of both trees if it asks for no witness."""
     if policy is None and not vkeys:
         raise ConfigurationError(
-            "whose key is that of the log?", hint="give --policy FILE or --log VKEY"
+            "whose key is that of the log?", hint="give --policy FILE or --trust VKEY"
         )
     found = policy_of_keys(vkeys) if policy is None else read_policy(policy)
     if index_policy is not None:

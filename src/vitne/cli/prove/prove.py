@@ -32,10 +32,10 @@ def prove(  # noqa: PLR0913  # the options of a verb
     ] = None,
     withhold: Annotated[
         list[Section] | None,
-        Parameter(help="Leave a section out: core, payload or person.", negative=""),
+        Parameter(help="Leave a section out: core, payload or person."),
     ] = None,
     tlog_proof: Annotated[
-        bool, Parameter(help="Write a C2SP tlog-proof of the entry alone.", negative="")
+        bool, Parameter(help="Write a C2SP tlog-proof of the entry alone.")
     ] = False,
     purpose: Purpose = "",
     server: Server | None = None,
@@ -72,7 +72,7 @@ def prove(  # noqa: PLR0913  # the options of a verb
     out.result(
         machine,
         plain(f"{file}: entry {index:,} in the tree of {head.size:,} of {head.origin}"),
-        plain(f"verify it anywhere with:  vitne verify {file} --key '{head.key}'"),
+        plain(f"verify it anywhere with:  vitne verify {file} --trust '{head.key}'"),
     )
 
 

@@ -15,6 +15,7 @@ from cyclopts import App, Parameter
 
 from vitne.cli.base.client import Client, Server
 from vitne.cli.base.output import Json, Output, plain, table
+from vitne.cli.base.signing_keys import Trust, trusted_keys
 from vitne.core.entry.receipt import Receipt, receipt_name
 from vitne.core.tree.note import Verifier, open_checkpoint, parse_note
 from vitne.core.tree.tile import parse_path
@@ -48,21 +49,13 @@ def check(  # noqa: PLR0913  # the options of a verb
         list[Path] | None,
         Parameter(
             help="File of receipts (receipts.jsonl of the SDK); else all in the spool folder.",
-            negative="",
         ),
     ] = None,
     mirror: Annotated[
         Path | None,
         Parameter(help="Read the log from this folder instead of a server: a mirror, a backup."),
     ] = None,
-    log_key: Annotated[
-        list[str] | None,
-        Parameter(help="Vkey of the log that you trust; else the server names it.", negative=""),
-    ] = None,
-    receipt_key: Annotated[
-        list[str] | None,
-        Parameter(help="Vkey of its receipts; else the server names it.", negative=""),
-    ] = None,
+    trust: Trust = None,
     max_delay: Annotated[
         int, Parameter(help="Seconds within which the log promises to publish.")
     ] = 60,
@@ -76,14 +69,16 @@ def check(  # noqa: PLR0913  # the options of a verb
 
     Checked are the signature of each receipt and of the checkpoint, that the promised entries
     stand at their indices in its tree, and that none is missing which is older than the delay.
+    Log and receipts have a key each. Keys that are not given with --trust are those that the server
+    names.
 
     For example:
-        vitne receipts check --url https://audit.example --log-key "$LOG" --receipt-key "$RECEIPT"
-        vitne receipts check --mirror ./mirror --log-key "$LOG" --receipt-key "$RECEIPT"
+        vitne receipts check --url https://audit.example --trust "$LOG" --trust "$RECEIPTS"
+        vitne receipts check --mirror ./mirror --trust "$LOG" --trust "$RECEIPTS"
     """
     out = Output(json)
     by_origin = _by_origin(_notes(receipts))
-    keys = _Keys(log_key or [], receipt_key or [])
+    keys = _Keys(trusted_keys(trust))
     found: list[tuple[Checked, Head]] = []
     if mirror is not None:
         for origin, notes in by_origin.items():
@@ -155,9 +150,9 @@ def _by_origin(notes: Iterable[str]) -> dict[str, list[str]]:
 class _Keys:
     """The verifier keys: given, or else named by the server."""
 
-    def __init__(self, log_keys: list[str], receipt_keys: list[str]) -> None:
+    def __init__(self, trusted: list[str]) -> None:
         try:
-            given = [Verifier(vkey) for vkey in (*log_keys, *receipt_keys)]
+            given = [Verifier(vkey) for vkey in trusted]
         except DecodeError as error:
             raise BadInputError(f"no verifier key: {error.message}") from None
         self._by_name = {verifier.name: verifier for verifier in given}
@@ -175,7 +170,7 @@ class _Keys:
         found = self._by_name.get(name)
         if found is None:
             raise BadInputError(
-                "no key is given to check this with", where=name, hint="--log-key, --receipt-key"
+                "no key is given to check this with", where=name, hint="give it with --trust VKEY"
             )
         return found
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from vitne.cli.base.output import Json, Output, plain
+from vitne.cli.base.signing_keys import Trust, trusted_keys
 from vitne.cli.prove.verifier_page import write_page
 from vitne.cli.prove.verify_bundle import index_keys, verify_bundle
 from vitne.core.values.times import format_utc
@@ -30,35 +31,28 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
     file: Annotated[Path | None, Parameter(help="A bundle, a record proof or .tlog-proof.")] = None,
     /,
     *,
-    key: Annotated[
-        list[str] | None, Parameter(help="Vkey of the log that you trust.", negative="")
-    ] = None,
-    key_file: Annotated[
-        Path | None, Parameter(help="File with such a key, one a line.", negative="")
-    ] = None,
+    trust: Trust = None,
     policy: Annotated[
-        Path | None, Parameter(help="C2SP tlog-policy: logs, witnesses, quorum.", negative="")
+        Path | None, Parameter(help="C2SP tlog-policy: logs, witnesses, quorum.")
     ] = None,
     index_policy: Annotated[
-        Path | None, Parameter(help="The same for the index log of a bundle.", negative="")
+        Path | None, Parameter(help="The same for the index log of a bundle.")
     ] = None,
     index_key: Annotated[
         list[str] | None,
-        Parameter(help="EPOCH:HEX or EPOCH:@FILE, an index key for a bundle.", negative=""),
+        Parameter(help="EPOCH:HEX or EPOCH:@FILE, an index key for a bundle."),
     ] = None,
     entry: Annotated[
-        Path | None, Parameter(help="The entry of a .tlog-proof that carries none.", negative="")
+        Path | None, Parameter(help="The entry of a .tlog-proof that carries none.")
     ] = None,
-    html: Annotated[
-        Path | None, Parameter(help="Write the verifier for browsers here.", negative="")
-    ] = None,
+    html: Annotated[Path | None, Parameter(help="Write the verifier for browsers here.")] = None,
     json: Json = False,
 ) -> None:
     """Check an answer or a record, offline: that it follows from the log, unchanged.
 
-    Prints what is proved, on whose word, what was withheld, and what is not proved. Without --key,
-    --key-file or --policy the key in the file itself is used: then the proof is only as good as the
-    file's origin.
+    Prints what is proved, on whose word, what was withheld, and what is not proved. Without --trust
+    or --policy the key in the file itself is used: then the proof is only as good as the file's
+    origin.
 
     Exit status 0 if every rule holds, whatever a bundle's verdict is: proved, disproved or
     undecidable. Exit status 1 if a rule fails; its name is told, and there is no verdict.
@@ -73,7 +67,7 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
     if file is None or html is not None:
         raise BadInputError("give either a file to verify or --html")
     data = _bytes(file)
-    trusted = _policy(key or [], key_file, policy)
+    trusted = _policy(trusted_keys(trust), policy)
     try:
         if tlog_proof.is_tlog_proof(data):
             _tell_entry(out, _verified_entry(data, trusted, entry))
@@ -106,19 +100,17 @@ def _index_keys(texts: list[str]) -> dict[int, bytes]:
 def _verified_entry(data: bytes, trusted: Policy | None, entry: Path | None) -> VerifiedEntry:
     if trusted is None:
         raise BadInputError(
-            "a .tlog-proof names no key", hint="give the log's key with --key or --policy"
+            "a .tlog-proof names no key", hint="give the log's key with --trust or --policy"
         )
     return tlog_proof.verify(data, trusted, None if entry is None else _bytes(entry))
 
 
-def _policy(keys: list[str], key_file: Path | None, policy_file: Path | None) -> Policy | None:
-    if key_file is not None:
-        keys = keys + [line for line in _text(key_file).split("\n") if line.strip()]
+def _policy(keys: list[str], policy_file: Path | None) -> Policy | None:
     if policy_file is not None:
         if keys:
             raise BadInputError("give keys or a policy, not both")
         return parse_policy(_text(policy_file))
-    return policy.policy_of_keys([line.strip() for line in keys]) if keys else None
+    return policy.policy_of_keys(keys) if keys else None
 
 
 def _tell_record(out: Output, found: Verified) -> None:

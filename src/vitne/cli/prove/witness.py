@@ -35,7 +35,7 @@ def key(
     *,
     out: Annotated[Path, Parameter(help="File for the private key; made with mode 0600.")],
     mldsa: Annotated[
-        bool, Parameter(negative="", help="Make a key of type 0x06 (ML-DSA-44), not Ed25519.")
+        bool, Parameter(help="Make a key of type 0x06 (ML-DSA-44), not Ed25519.")
     ] = False,
     json: Json = False,
 ) -> None:

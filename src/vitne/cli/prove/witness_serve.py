@@ -15,7 +15,7 @@ from vitne.api.server.server import bounds_of, listen, tell_systemd
 from vitne.api.server.server import serve as run
 from vitne.cli.base.app import REFUSED
 from vitne.cli.base.output import Json, Output, plain, table
-from vitne.cli.base.signing_keys import read_policy, read_signer, read_text
+from vitne.cli.base.signing_keys import read_policy, read_signer, read_text, trusted_keys
 from vitne.core.values.times import format_utc
 from vitne.errors import ConfigurationError
 from vitne.ports import KeptFork
@@ -34,14 +34,14 @@ Database = Annotated[Path | None, Parameter(help="What it remembers; witness.db.
 class WitnessConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The file of `vitne witness serve`; paths are seen from its folder."""
 
-    key: str = ""
+    signing_key: str = ""
     """File with the private key of type 0x04, as `vitne witness key` makes it."""
-    mldsa_key: str = ""
+    mldsa_signing_key: str = ""
     """File with a second one, of type 0x06; `""`: none."""
     policy: str = ""
     """C2SP tlog-policy; its `log` lines are followed, its other lines are not used."""
-    logs: tuple[str, ...] = ()
-    """Vkeys of further logs."""
+    trust: tuple[str, ...] = ()
+    """Verifier keys of further logs."""
     database: str = "witness.db"
     host: str = "127.0.0.1"
     port: int = 8471
@@ -50,10 +50,19 @@ class WitnessConfig(Struct, frozen=True, forbid_unknown_fields=True):
 def serve(  # noqa: PLR0913 - as many options as the file has members
     *,
     config: Config = None,
-    key: Annotated[Path | None, Parameter(help="Its key, made by `vitne witness key`.")] = None,
-    mldsa_key: Annotated[Path | None, Parameter(help="A second key, of type 0x06.")] = None,
-    log: Annotated[
-        list[str] | None, Parameter(help="Vkey of a log to follow; may be repeated.", negative="")
+    signing_key: Annotated[
+        Path | None,
+        Parameter(help="File with the witness's private key, made by `vitne witness key`."),
+    ] = None,
+    mldsa_signing_key: Annotated[
+        Path | None, Parameter(help="File with a second private key, of type 0x06 (ML-DSA-44).")
+    ] = None,
+    trust: Annotated[
+        list[str] | None,
+        Parameter(
+            help="Verifier key (vkey) of a log to follow, or @FILE with one key a line. May be"
+            " repeated."
+        ),
     ] = None,
     policy: Annotated[
         Path | None, Parameter(help="C2SP policy file whose `log` lines name logs to follow.")
@@ -62,7 +71,7 @@ def serve(  # noqa: PLR0913 - as many options as the file has members
     host: Annotated[str | None, Parameter(help="Address to listen on; 127.0.0.1.")] = None,
     port: Annotated[int | None, Parameter(help="TCP port, 0 for a free one; 8471.")] = None,
     json: Annotated[
-        bool, Parameter(name="--json", negative="", help="Write the program's log as JSON lines.")
+        bool, Parameter(name="--json", help="Write the program's log as JSON lines.")
     ] = False,
 ) -> None:
     """Serve a witness over HTTP until SIGTERM.
@@ -72,10 +81,10 @@ def serve(  # noqa: PLR0913 - as many options as the file has members
     """
     found = _from_file(config)
     given: dict[str, Any] = {
-        "key": _path(key),
-        "mldsa_key": _path(mldsa_key),
+        "signing_key": _path(signing_key),
+        "mldsa_signing_key": _path(mldsa_signing_key),
         "policy": _path(policy),
-        "logs": (*found.logs, *log) if log else None,
+        "trust": (*found.trust, *trusted_keys(trust)) if trust else None,
         "database": _path(database),
         "host": host,
         "port": port,
@@ -87,12 +96,15 @@ def serve(  # noqa: PLR0913 - as many options as the file has members
 
 
 def _serve(config: WitnessConfig) -> None:
-    if not config.key:
+    if not config.signing_key:
         raise ConfigurationError(
-            "a witness needs a key", hint="vitne witness key NAME --out FILE, then --key FILE"
+            "a witness needs a key",
+            hint="vitne witness key NAME --out FILE, then --signing-key FILE",
         )
-    signers = [read_signer(Path(name)) for name in (config.key, config.mldsa_key) if name]
-    logs = list(config.logs)
+    signers = [
+        read_signer(Path(name)) for name in (config.signing_key, config.mldsa_signing_key) if name
+    ]
+    logs = list(config.trust)
     if config.policy:
         logs += [verifier.vkey for verifier in read_policy(Path(config.policy)).logs]
     settings = Settings(host=config.host, port=config.port, shutdown_grace_s=5)
@@ -155,7 +167,7 @@ def _from_file(path: Path | None) -> WitnessConfig:
         raise ConfigurationError(
             f"{path}: {error}", hint="docs/howto/run-a-witness.md shows the file"
         ) from None
-    names = ("key", "mldsa_key", "policy", "database")
+    names = ("signing_key", "mldsa_signing_key", "policy", "database")
     kept = {name: getattr(found, name) for name in names}
     beside = {name: str(path.parent / value) for name, value in kept.items() if value}
     return msgspec.structs.replace(found, **beside)

@@ -45,9 +45,7 @@ def demo(  # noqa: PLR0913  # the options of a verb
     events: Annotated[int, Parameter(help="How many the 30 days have, roughly.")] = 20_000,
     seed: Annotated[int, Parameter(help="Another seed is another history.")] = 7,
     pace: Annotated[float, Parameter(help="Events a second, live, after that.")] = 2.0,
-    once: Annotated[
-        bool, Parameter(help="Fill the folder, say what to try, and stop.", negative="")
-    ] = False,
+    once: Annotated[bool, Parameter(help="Fill the folder, say what to try, and stop.")] = False,
     json: Json = False,
 ) -> None:
     """Fill a folder with a small vendor's 30 days, serve it, and say what to try.
@@ -185,7 +183,7 @@ def _commands(story: Story, vkey: str, folder: Path) -> dict[str, str]:
         "search": f"{reader} search {shlex.quote(unexplained)} --facets actor --facets site {why}",
         "ask": f"{reader} ask did {story.culprit} touch {story.target} --bundle {bundle} {why}",
         "prove": f"{reader} prove {story.exported[-1]} --output {proof} {why}",
-        "verify": f"{program} verify {proof} --key {shlex.quote(vkey)}",
+        "verify": f"{program} verify {proof} --trust {shlex.quote(vkey)}",
         "clear": f"{reader} search {shlex.quote(explained)} --facets actor {why}",
     }
 

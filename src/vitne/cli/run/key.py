@@ -65,14 +65,16 @@ class Source:
     may_assert: Annotated[
         bool,
         Parameter(
-            name="--may-assert", group=_SOURCE, help="Its word on who acted is taken, unsigned."
+            name="--may-assert",
+            negative="--no-may-assert",
+            group=_SOURCE,
+            help="Accept who acted as this application states it, without a signature.",
         ),
     ] = True
     may_import: Annotated[
         bool,
         Parameter(
             name="--may-import",
-            negative="",
             group=_SOURCE,
             help="It may import: send old events with their originals.",
         ),
@@ -81,7 +83,6 @@ class Source:
         bool,
         Parameter(
             name="--faces-user",
-            negative="",
             group=_SOURCE,
             help="Users send with it themselves: the address it comes from is theirs.",
         ),
@@ -91,7 +92,6 @@ class Source:
         list[str] | None,
         Parameter(
             name="--types",
-            negative="",
             group=_SOURCE,
             help="An event type that it declares, or several as crm.*; give it again for more."
             " Others are taken, and marked as undeclared.",
@@ -132,14 +132,12 @@ def add(  # noqa: PLR0913  # the options of a verb
         Parameter(
             help="What it may do: write (send events), read (search, show, prove), admin (figures"
             " of the server). Give it again for more.",
-            negative="",
         ),
     ],
     tenant: Annotated[
         list[str] | None,
         Parameter(
             help="Id of a tenant that it is for; give it again for more, not at all for every one.",
-            negative="",
         ),
     ] = None,
     person: Annotated[

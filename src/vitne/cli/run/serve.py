@@ -24,16 +24,14 @@ _FILES = 65_536
 
 def serve(
     *,
-    folder: Annotated[
-        str | None, Parameter(help="Folder to serve, made by `vitne init`.", negative="")
-    ] = None,
+    folder: Annotated[str | None, Parameter(help="Folder to serve, made by `vitne init`.")] = None,
     config: Annotated[
         Path | None, Parameter(help="Settings file, in place of the folder's.")
     ] = None,
     host: Annotated[str | None, Parameter(help="Address to listen on.")] = None,
     port: Annotated[int | None, Parameter(help="TCP port; 0 takes a free one.")] = None,
     json: Annotated[
-        bool, Parameter(name="--json", negative="", help="Write the program's log as JSON lines.")
+        bool, Parameter(name="--json", help="Write the program's log as JSON lines.")
     ] = False,
 ) -> None:
     """Serve a folder over HTTP.

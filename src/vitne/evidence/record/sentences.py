@@ -87,7 +87,7 @@ def _trust(head: Head) -> tuple[str, ...]:
         key = (
             f"Trust as bundled: the key {head.key} came with the file itself. Whoever made the"
             " file could have made the key too; compare it with the one that the log's owner"
-            " publishes, or give that one with --key."
+            " publishes, or give that one with --trust."
         )
     else:
         key = f"The log's key {head.key} is one that you gave."

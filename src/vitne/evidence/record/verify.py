@@ -235,7 +235,7 @@ def check_head(note: str, policy: Policy | None, bundled: tuple[Verifier, ...] =
             raise VerificationError(
                 "no trusted key is that of this log",
                 where=head.origin,
-                hint="give its key with --key; its owner publishes it",
+                hint="give its key with --trust; its owner publishes it",
             )
     witnesses = () if policy is None else tuple(policy.witnesses.values())
     with _rule("signature"):

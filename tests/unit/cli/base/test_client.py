@@ -64,7 +64,7 @@ def test_without_a_key_the_next_step_is_told(
 
 def test_a_key_is_never_shown() -> None:
     """Wherever the options are printed."""
-    assert "secret" not in repr(Server(key="vk_secret"))
+    assert "secret" not in repr(Server(api_key="vk_secret"))
 
 
 def _reply(status: int, body: object, headers: Mapping[str, str] | None = None) -> httpx.Response:

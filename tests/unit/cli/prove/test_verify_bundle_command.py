@@ -73,8 +73,8 @@ def test_with_policies_and_the_index_key_nobodys_word_is_needed(
 
 
 def test_a_key_of_each_log_will_do_in_place_of_policies(bundle: Path, log: Any) -> None:
-    both = _verify(bundle, "--key", log.log.vkey, "--key", log.index.vkey, "--json")
-    one = _verify(bundle, "--key", log.log.vkey, "--json")
+    both = _verify(bundle, "--trust", log.log.vkey, "--trust", log.index.vkey, "--json")
+    one = _verify(bundle, "--trust", log.log.vkey, "--json")
 
     assert json.loads(both.stdout)["trust"] == "given"
     assert json.loads(one.stdout)["error"]["rule"] == "index_checkpoint"

@@ -33,7 +33,7 @@ def test_a_good_proof_says_what_is_proved_on_whose_word_and_what_is_not(
     proof: Path, small_log: Any
 ) -> None:
     """With the key given."""
-    done = _verify(proof, "--key", small_log.signer.vkey)
+    done = _verify(proof, "--trust", small_log.signer.vkey)
 
     assert (done.returncode, done.stderr) == (0, "")
     for expected in (
@@ -67,7 +67,7 @@ def test_a_changed_proof_fails_with_the_rule_and_status_1(proof: Path) -> None:
 
 def test_a_program_gets_everything_in_one_document(proof: Path, small_log: Any) -> None:
     """The event whole, and the claims beside it."""
-    told = json.loads(_verify(proof, "--json", "--key", small_log.signer.vkey).stdout)
+    told = json.loads(_verify(proof, "--json", "--trust", small_log.signer.vkey).stdout)
 
     assert told["verified"] is True
     assert (told["index"], told["size"], told["trust"]) == (3, 11, "given")
@@ -81,7 +81,7 @@ def test_keys_come_from_a_file_too(proof: Path, small_log: Any, tmp_path: Path) 
     keys = tmp_path / "keys"
     keys.write_text(f"{small_log.signer.vkey}\n")
 
-    assert "is one that you gave" in _verify(proof, "--key-file", keys).stdout
+    assert "is one that you gave" in _verify(proof, "--trust", f"@{keys}").stdout
 
 
 def test_a_policy_with_a_quorum_that_is_not_met_fails(
@@ -105,6 +105,6 @@ def test_a_tlog_proof_needs_a_key_and_then_verifies(small_log: Any, tmp_path: Pa
     file.write_bytes(small_log.prove_entry(3))
 
     assert _verify(file).returncode == 2
-    done = _verify(file, "--key", small_log.signer.vkey)
+    done = _verify(file, "--trust", small_log.signer.vkey)
     assert (done.returncode, done.stderr) == (0, "")
     assert "bytes are entry 3 of vitne.test/log/acme" in done.stdout
