@@ -3,16 +3,20 @@
     python docs/build.py            write what has changed
     python docs/build.py --check    write nothing; exit status 1 if a page is stale
 
-A block that begins with ```text vitne --help (any verb may stand there) holds what that command
-prints. A block whose first line ends in ` run` is run by tests/house.
+A block that begins with ```text vitne --help (or the help of another verb) contains what that
+command prints. A block whose first line ends in ` run` is run by tests/house. A map of rooms or
+chapters, in a page or in the docstring of a package, consists of the first sentences of their own
+docstrings, in the order of the import contracts.
 """
 
+import ast
 import inspect
 import io
 import json
 import re
 import sys
 import textwrap
+import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -42,6 +46,11 @@ REFERENCE = ROOT / "docs" / "reference"
 NOTE = "<!-- Written by `make docs` from the code; a test fails when it is stale. -->"
 WIDTH = 88
 
+MAPPED = ("vitne", "vitne.core", "vitne.services")
+"""Packages whose docstring contains the map of what is in them."""
+
+_MAP_IN_PAGE = re.compile(r"(<!-- map of ([\w.]+) -->\n).*?(<!-- end of map -->)", re.DOTALL)
+_MAP_IN_CODE = re.compile(r"(from the ground up; imports only go down:\n\n)(?: {4}.*\n)+")
 _OUTPUT = re.compile(r"^```text (vitne[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -268,13 +277,64 @@ def outputs(text: str) -> str:
     return _OUTPUT.sub(again, text)
 
 
+@cache
+def _floors(package: str) -> list[str]:
+    """What is in a package, from the ground up, as its import contract orders it."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    (layers,) = (
+        contract["layers"]
+        for contract in contracts["contracts"]
+        if contract.get("containers") == [package]
+    )
+    return [name for layer in reversed(layers) for name in layer.split(" | ")]
+
+
+def _place(package: str) -> Path:
+    return ROOT / "src" / Path(*package.split("."))
+
+
+def map_of(package: str) -> dict[str, str]:
+    """Each room or chapter of a package, with the first sentence of its own docstring."""
+    found = {}
+    for name in _floors(package):
+        place = _place(f"{package}.{name}")
+        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        about = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
+        found[name] = " ".join(about.partition("\n\n")[0].split())
+    return found
+
+
+def _page_with_maps(text: str) -> str:
+    def again(match: re.Match[str]) -> str:
+        rows = "".join(f"| `{name}` | {about} |\n" for name, about in map_of(match[2]).items())
+        return f"{match[1]}| room | contains |\n|---|---|\n{rows}{match[3]}"
+
+    return _MAP_IN_PAGE.sub(again, text)
+
+
+def map_in(text: str) -> bool:
+    """Whether the docstring at the top of a package contains a map."""
+    return _MAP_IN_CODE.search(text) is not None
+
+
+def _code_with_map(package: str, text: str) -> str:
+    lines = (
+        textwrap.fill(about, 96, initial_indent=f"    {name:<12}", subsequent_indent=" " * 16)
+        for name, about in map_of(package).items()
+    )
+    return _MAP_IN_CODE.sub(lambda match: match[1] + "\n".join(lines) + "\n", text, count=1)
+
+
 def stale() -> dict[Path, str]:
-    """Every page that is not as it should be, with what it should hold."""
+    """Every page that is not as it should be, with what it should contain."""
     wanted: dict[Path, str] = {REFERENCE / name: make() for name, make in PAGES.items()}
-    pages: list[Path] = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    pages: list[Path] = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
     for path in pages:
         if path not in wanted:
-            wanted[path] = outputs(path.read_text("utf-8"))
+            wanted[path] = _page_with_maps(outputs(path.read_text("utf-8")))
+    for package in MAPPED:
+        path = _place(package) / "__init__.py"
+        wanted[path] = _code_with_map(package, path.read_text("utf-8"))
     return {
         path: text
         for path, text in wanted.items()

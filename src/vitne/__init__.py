@@ -14,19 +14,34 @@ For whoever was handed a proof:
     found = verify_record(document, policy_of_keys([vkey_of_the_log]))
     print(found.event(), claims_of_record(found).not_proved)
 
-The map of the house, from the ground up; imports only go down:
+The rooms, from the ground up; imports only go down:
 
-    errors                  every error on one page
-    core                    the rules of the log: bytes and structs in, bytes and structs out
-    actions, formats        what is worth logging; other systems' logs
-    evidence                proofs that leave the house, and their offline verifier
-    ports                   what the services need of the world, as promises in prose
-    services                one verb per file: ingest, append, publish, seal, search, show, fsck
-    adapters                SQLite, folders, Parquet, keys, and all of it in memory
-    sdk                     what applications embed
-    settings, wiring        one table of settings; the one place that picks adapters
-    api, cli                HTTP; the command line
-    testing                 a log in memory, a fixed clock
+    version     The version of Vitne, in one place; below everything that shows it.
+    errors      Every error that Vitne raises, on one page.
+    core        The rules of the log: bytes and structs in, bytes and structs out; no I/O, clock
+                or chance.
+    actions     From events to actions: what is worth logging (`worth`).
+    answers     Questions about who did what, and what an answer may say: pure, the same for
+                server and court.
+    formats     Other systems' logs and formats: pure functions, text in and events out, and
+                back.
+    simulator   A small vendor of kitchen, bath and retail software, simulated: pure, and
+                repeatable by seed.
+    evidence    Evidence in files, for outsiders, and how they verify it offline.
+    ports       What the services need of the world, as promises in prose.
+    services    What the server does, one chapter a folder; each decides with the pure rooms.
+    adapters    One folder for each thing outside: they do what a port promises, and decide
+                nothing.
+    sdk         What applications embed: record audit events without holding up the application.
+    settings    Every setting of a server, in one table: the class `Settings`.
+    wiring      The only place that picks adapters for services: settings in, a running server
+                out.
+    api         The HTTP interface: requests in, problems and documents out; services decide,
+                and nothing here.
+    cli         The command line: one file per verb, each loaded only when it is called.
+    __main__    `python -m vitne`: the command line.
+    testing     For tests of applications and of Vitne itself: a whole server in memory, and a
+                clock to set.
 
 docs/tour.md names every module. Names below are loaded when they are first used, so that
 `import vitne` costs nothing.

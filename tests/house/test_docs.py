@@ -72,6 +72,17 @@ def test_every_setting_route_verb_code_and_field_is_in_the_reference(build: Modu
     assert [name for name in names if name not in told] == []
 
 
+def test_the_maps_of_rooms_are_made_from_the_folders(build: ModuleType) -> None:
+    """`test_no_page_is_stale` compares them: here, that there is something to compare."""
+    for package in build.MAPPED:
+        rooms = build.map_of(package)
+        path = SOURCE.parent / Path(*package.split(".")) / "__init__.py"
+        assert build.map_in(path.read_text("utf-8"))
+        assert len(rooms) > 5
+        assert all(rooms.values())
+    assert "<!-- map of vitne -->\n| room |" in (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+
+
 def _codes(tree: ast.AST) -> Iterator[str]:
     """Codes that a module gives to problems: `Problem("…")`, `Fault("…")`, `report("…")`."""
     for node in ast.walk(tree):

@@ -1,5 +1,5 @@
-"""The HTTP door: requests in, problems and documents out; it decides nothing that a service could.
+"""The HTTP interface: requests in, problems and documents out; services decide, and nothing here.
 
-`app` puts the routes together, `server` runs them; `events`, `log`, `tenants`, `health` and
-`metrics` are the resources; `bodies`, `problems`, `replies` and `access` what they share.
+`assemble` puts the routes together, `server` runs them. The other chapters have the resources,
+named after the chapters of `services` that they call.
 """

@@ -1,8 +1,8 @@
 """The command line: one file per verb, each loaded only when it is called.
 
-`app` registers the verbs, runs one and turns every error into a sentence, a place and a next step;
-`output` prints for people or for programs; `client` finds the server and speaks to it. A verb holds
-no logic that a service lacks. `vitne --help` and `vitne verify` import nothing of the server.
+Chapters are the groups of `vitne --help`. `base` registers the verbs, runs one and turns every
+error into a sentence, a place and a next step. A verb contains no logic that a service lacks.
+`vitne --help` and `vitne verify` import nothing of the server.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The only place that picks adapters for services: settings in, a running house out."""
+"""The only place that picks adapters for services: settings in, a running server out."""
 
 from vitne.services.copies.restore import Compared
 from vitne.wiring.adapters import Adapters
