@@ -19,13 +19,13 @@ from msgspec import Struct
 from bench.answer_world import DAY_US, Asked, World, scan, target_id
 from bench.measure import percentile
 from bench.scenarios import SEGMENT, Figures
-from vitne.answers.ask_request import Wish, read_wish
+from vitne.answers.ask_request import QuestionRequest, read_question
 from vitne.core.event.source import SourceRegistration
 from vitne.core.values.types import LogId
 from vitne.evidence.bundle import verify as bundle
 from vitne.ports import ApiKey
-from vitne.services.access.audit_events import Doer, OwnEvents, Purpose
-from vitne.services.access.logged_reads import Reading
+from vitne.services.access.audit_events import AuditPurpose, Caller, OwnEvents
+from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock
@@ -34,7 +34,7 @@ from vitne.wiring import House, folder_adapters
 LOG: Final = LogId("bench")
 QUESTIONS: Final = 100
 _BATCH: Final = 1_000
-_DOER: Final = Doer("usr_auditor", purpose=Purpose("benchmark"))
+_CALLER: Final = Caller("usr_auditor", purpose=AuditPurpose("benchmark"))
 _WAIT_S: Final = 1_800
 DEDUPE_DAYS: Final = 3_660
 """The clock leaps over weeks: what would be forgotten little by little would go at once."""
@@ -130,7 +130,7 @@ def _settle(house: House) -> float:
 def _ask_all(house: House, clock: FixedClock, world: World, seed: int) -> Iterator[Timed]:
     chance = random.Random(seed)  # noqa: S311 - a repeatable choice
     table, pairs = world.table(), world.pairs()
-    reading = Reading(OwnEvents(house.ingest, "api"))
+    reading = LoggedReads(OwnEvents(house.ingest, "api"))
     # The first question after the load has the rest of it sealed; later ones do not wait for that.
     answer(house, clock, reading, {"ask": "what_did", "actor": "usr_0"})
     gc.collect()
@@ -143,7 +143,7 @@ def _ask_all(house: House, clock: FixedClock, world: World, seed: int) -> Iterat
 def _timed(  # noqa: PLR0913, PLR0917 - one question with all that judges it
     house: House,
     clock: FixedClock,
-    reading: Reading,
+    reading: LoggedReads,
     world: World,
     tables: tuple[pa.Table, pa.Table],
     members: dict[str, Any],
@@ -153,7 +153,7 @@ def _timed(  # noqa: PLR0913, PLR0917 - one question with all that judges it
     found = answer(house, clock, reading, members)
     seconds = time.perf_counter() - started
     started = time.perf_counter()
-    offline = bundle.verify(found.bundle)
+    offline = bundle.verify_bundle(found.bundle)
     verify_s = time.perf_counter() - started
     expected = scan(world, *tables, asked)
     said = found.answer
@@ -194,12 +194,12 @@ def asked_kind(members: dict[str, Any]) -> str:
     return str(members["ask"])
 
 
-def answer(house: House, clock: FixedClock, reading: Reading, members: dict[str, Any]) -> Any:  # noqa: ANN401 - Answered, of a service that bench reads by its members
+def answer(house: House, clock: FixedClock, reading: LoggedReads, members: dict[str, Any]) -> Any:  # noqa: ANN401 - Answered, of a service that bench reads by its members
     """Have a question answered. Raises `SystemExit` if it is none."""
-    wish = read_wish(members, clock.now_us())
-    if not isinstance(wish, Wish):
-        raise SystemExit(f"bench: {members}: {wish}")
-    return house.ask.answer(LOG, wish, _DOER, reading)
+    request = read_question(members, clock.now_us())
+    if not isinstance(request, QuestionRequest):
+        raise SystemExit(f"bench: {members}: {request}")
+    return house.ask.answer(LOG, request, _CALLER, reading)
 
 
 # ---------------------------------------------------------------- questions

@@ -21,7 +21,7 @@ from bench.scenarios import SEGMENT, Figures
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex
 from vitne.services.access.audit_events import OwnEvents
-from vitne.services.access.logged_reads import Reading
+from vitne.services.access.logged_reads import LoggedReads
 from vitne.settings import Settings
 from vitne.testing import FixedClock
 from vitne.wiring import House, folder_adapters
@@ -48,7 +48,7 @@ def measure(root: Path, seed: int = 1) -> Figures:
     clock = FixedClock()
     with House(folder_adapters(settings, clock=clock), settings) as house:
         clock.set(house.store.log(LOG).last_recorded_us + 1_000_000)
-        reading = Reading(OwnEvents(house.ingest, "api"))
+        reading = LoggedReads(OwnEvents(house.ingest, "api"))
         asked = list(_questions(house, random.Random(seed)))  # noqa: S311 - a repeatable choice
         # The first question may have the newest entries sealed.
         answer(house, clock, reading, {"ask": "what_did", "actor": "usr_0"})
@@ -73,7 +73,7 @@ def _forget_files() -> bool:
 
 
 def _ask(
-    house: House, clock: FixedClock, reading: Reading, name: str, members: dict[str, Any]
+    house: House, clock: FixedClock, reading: LoggedReads, name: str, members: dict[str, Any]
 ) -> dict[str, float]:
     """Seconds that a question took, and milliseconds of each step."""
     if name == "cold":

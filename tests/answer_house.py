@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 import msgspec
 from msgspec import Struct
 
-from vitne.answers.ask_request import Wish, read_wish
+from vitne.answers.ask_request import QuestionRequest, read_question
 from vitne.core.entry.control import StreamEntry
 from vitne.core.entry.keys import stream_id
 from vitne.core.index.coverage import CoverageCounter
@@ -29,12 +29,12 @@ from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import Hash, LogId, Origin
 from vitne.ports import ApiKey, Segment
-from vitne.services.access.audit_events import Doer, OwnEvents, Purpose
-from vitne.services.access.logged_reads import Reading
-from vitne.services.answers.answer import Answered, Ask
-from vitne.services.answers.facts_of_others import Others
-from vitne.services.answers.gather import Reach
-from vitne.services.answers.source_summaries import Sources
+from vitne.services.access.audit_events import AuditPurpose, Caller, OwnEvents
+from vitne.services.access.logged_reads import LoggedReads
+from vitne.services.answers.answer import AnsweredQuestion, Answers
+from vitne.services.answers.facts_of_others import FactSources
+from vitne.services.answers.gather import LogStores
+from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.log.published_files import Published
 from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
@@ -43,7 +43,7 @@ from vitne.wiring import House, folder_adapters
 
 ACME = LogId("acme")
 HOUR_US = 3_600_000_000
-DOER = Doer("usr_auditor", purpose=Purpose("complaint", "CASE-1"))
+CALLER = Caller("usr_auditor", purpose=AuditPurpose("complaint", "CASE-1"))
 
 
 class Found(Struct):
@@ -109,10 +109,10 @@ class AnswerHouse:
         self._counters: dict[int, CoverageCounter] = {}
         self._index_note = ""
         self._signer = Signer(f"{self.origin}/index", bytes(range(32)))
-        self.sources = Sources(
+        self.sources = SourceSummaries(
             adapters.store, adapters.archive, adapters.segments, adapters.objects
         )
-        self._ask = Ask(
+        self._ask = Answers(
             self._reach(),
             self.house.keys,
             self.house.logs,
@@ -120,16 +120,16 @@ class AnswerHouse:
             self._others(),
             pause=lambda _s: None,
         )
-        self.reading = Reading(OwnEvents(self.house.ingest, "api"))
+        self.reading = LoggedReads(OwnEvents(self.house.ingest, "api"))
 
-    def _reach(self) -> Reach:
+    def _reach(self) -> LogStores:
         adapters = self.house.adapters
         made = adapters.archive, adapters.segments
         gaps, catalog = (self, self) if self.by_definition else made
-        return Reach(adapters.store, adapters.archive, gaps, catalog, adapters.objects)
+        return LogStores(adapters.store, adapters.archive, gaps, catalog, adapters.objects)
 
-    def _others(self) -> Others:
-        return Others(
+    def _others(self) -> FactSources:
+        return FactSources(
             cosigned=_Notes(self) if self.by_definition else self.house.cosigned,
             policies=_Policies(self) if self.by_definition else self.house.policies,
             counter=self._counter,
@@ -312,19 +312,19 @@ class AnswerHouse:
 
     # ------------------------------------------------------------ asking
 
-    def wish(self, members: Mapping[str, Any]) -> Wish:
+    def request(self, members: Mapping[str, Any]) -> QuestionRequest:
         """A question that is well formed."""
-        found = read_wish(members, self.clock.now_us())
-        assert isinstance(found, Wish), found
+        found = read_question(members, self.clock.now_us())
+        assert isinstance(found, QuestionRequest), found
         return found
 
-    def ask(self, ask: str, **members: Any) -> Answered:
+    def ask(self, ask: str, **members: Any) -> AnsweredQuestion:
         """Ask; moments may be given in microseconds, as `from_` and `to`."""
         for name, member in (("from_", "from"), ("to", "to")):
             if name in members:
                 value = members.pop(name)
                 members[member] = f"@{value}" if isinstance(value, int) else value
-        return self._ask.answer(ACME, self.wish({"ask": ask, **members}), DOER, self.reading)
+        return self._ask.answer(ACME, self.request({"ask": ask, **members}), CALLER, self.reading)
 
     def events(self, *types: str) -> list[dict[str, Any]]:
         """The core and payload of every event of some types, in the log's order."""

@@ -64,9 +64,8 @@ if TYPE_CHECKING:
     )
     from vitne.evidence.policy import Policy, parse_policy, policy_of_keys
     from vitne.evidence.record.sentences import Claims, claims_of_record
-    from vitne.evidence.record.verify import Verified
-    from vitne.evidence.record.verify import redact as redact_record
-    from vitne.evidence.record.verify import verify as verify_record
+    from vitne.evidence.record.verify import VerifiedRecord as Verified
+    from vitne.evidence.record.verify import redact_record, verify_record
     from vitne.sdk import AsgiMiddleware, Client, ClientOptions, WsgiMiddleware, action, bind
 
 __all__ = [
@@ -119,8 +118,7 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'vitne' has no attribute {name!r}")
     home = _HOME.get(name, "vitne.errors")
-    here = name.removesuffix("_record") if home == _PROOF else name
-    found = getattr(import_module(home), here)
+    found = getattr(import_module(home), "VerifiedRecord" if name == "Verified" else name)
     globals()[name] = found
     return found
 

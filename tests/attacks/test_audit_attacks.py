@@ -17,7 +17,7 @@ from vitne.core.entry import keys
 from vitne.core.tree.grow import Edge, grow
 from vitne.core.tree.merkle import leaf_hash, root
 from vitne.errors import VerificationError
-from vitne.evidence.audit.fraud import RULES, verify
+from vitne.evidence.audit.fraud import RULES, verify_fraud_proof
 from vitne.evidence.policy import parse_policy
 
 CULPRIT = ("https://id.example", "usr_1")
@@ -345,7 +345,7 @@ def test_a_false_answer_convicts_the_log(
 
     data = proven(mirror, log, tmp_path)
 
-    found = verify(data, *policies(log))
+    found = verify_fraud_proof(data, *policies(log))
     assert found.entry in {*hidden, first}
     assert found.kind == ("omitted" if lie == "omitted posting" else "skipped")
     assert found.key == key
@@ -365,7 +365,7 @@ def test_overlapping_gaps_convict_the_log_whichever_leaf_it_shows(
 
     data = proven(mirror, log, tmp_path, replaced(facts, gaps=[shown, *facts.gaps[1:]]))
 
-    assert verify(data, *policies(log)).kind == "skipped"
+    assert verify_fraud_proof(data, *policies(log)).kind == "skipped"
 
 
 def test_an_honest_bundle_gives_no_fraud_proof(mirror: Mirror, log: Any, tmp_path: Path) -> None:
@@ -389,7 +389,7 @@ def test_a_posting_left_out_in_the_middle_is_proved_by_its_neighbours(
 
     data = proven(mirror, log, tmp_path)
 
-    assert verify(data, *policies(log)).entry == before[2]
+    assert verify_fraud_proof(data, *policies(log)).entry == before[2]
 
 
 def test_a_fraud_proof_against_an_honest_log_does_not_verify(
@@ -422,7 +422,7 @@ def encoded(value: dict[str, Any]) -> bytes:
 
 def rule_of(data: bytes, log: Any) -> str:
     with pytest.raises(VerificationError) as failure:
-        verify(data, *policies(log))
+        verify_fraud_proof(data, *policies(log))
     return failure.value.rule
 
 

@@ -19,7 +19,7 @@ from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
 from vitne.evidence.bundle.build import LimitFacts
 from vitne.evidence.bundle.rules_attached import seal_text
-from vitne.evidence.bundle.verify import verify
+from vitne.evidence.bundle.verify import verify_bundle
 
 ISSUER = "https://id.example"
 CULPRIT = (ISSUER, "usr_1")
@@ -36,7 +36,7 @@ def period(log: Any) -> tuple[int, int]:
 
 def rule_of(data: bytes, *policies: Any) -> str:
     with pytest.raises(VerificationError) as failure:
-        verify(data, *policies)
+        verify_bundle(data, *policies)
     return failure.value.rule
 
 
@@ -157,7 +157,7 @@ def test_a_record_left_out_leaves_a_hole(log: Any) -> None:
 
 
 def test_a_last_record_left_out_makes_a_tail_that_must_be_given_whole(log: Any) -> None:
-    found = verify(log.bundle(keys.ACTOR, CULPRIT, *period(log), runs=[0]))
+    found = verify_bundle(log.bundle(keys.ACTOR, CULPRIT, *period(log), runs=[0]))
 
     assert [hit.index for hit in found.hits] == log.expected(keys.ACTOR, CULPRIT, *period(log))
     assert [reason.code for reason in found.reasons] == ["tail_uncovered"]
@@ -196,7 +196,7 @@ def test_the_secret_of_a_second_target_does_not_pass_as_that_of_the_first(log: A
     ]
     lie = log.sealed(replaced(facts, question=replaced(facts.question, keys=named)))
 
-    found = verify(lie, log.policies())
+    found = verify_bundle(lie, log.policies())
 
     assert (found.verdict, found.binding) == ("undecidable", "stated")
     assert rule_of(lie, log.policies(log.index_keys)) == "binding"
@@ -208,7 +208,7 @@ def test_an_event_filed_under_another_actor_is_seen_once_it_is_opened(log: Any) 
     log.event("none-1")
     low, high = log.recorded(log.runs[-1][0]), log.recorded(log.covered - 1) + 1
 
-    found = verify(log.bundle(keys.ACTOR, CULPRIT, low, high), log.policies(log.index_keys))
+    found = verify_bundle(log.bundle(keys.ACTOR, CULPRIT, low, high), log.policies(log.index_keys))
 
     assert (found.verdict, [reason.code for reason in found.reasons]) == (
         "undecidable",
@@ -319,7 +319,7 @@ def test_numbers_one_two_two_four_do_not_hide_the_missing_three(bundle_log: Any)
     facts = log.ask(keys.STREAM, ("crm/bff", "none-1"), *window)
     leaf = GapLeaf.decode(facts.gaps[0].leaves[0][1])
 
-    found = verify(
+    found = verify_bundle(
         log.bundle(keys.ACTOR, (ISSUER, "nobody"), *window), log.policies(log.index_keys)
     )
 
@@ -339,7 +339,7 @@ def test_a_log_that_voids_a_number_it_got_is_counted(bundle_log: Any) -> None:
     log.event("none-1")
     window = log.recorded(0), log.recorded(log.covered - 1) + 1
 
-    found = verify(
+    found = verify_bundle(
         log.bundle(keys.ACTOR, (ISSUER, "nobody"), *window), log.policies(log.index_keys)
     )
 
@@ -360,7 +360,7 @@ def test_an_event_held_back_past_the_window_is_found_only_if_late_us_says_so(
 
     def asked(late_us: int) -> Any:
         data = log.bundle(keys.ACTOR, CULPRIT, at, at + 1, clock="occurred", late_us=late_us)
-        return verify(data, log.policies(log.index_keys))
+        return verify_bundle(data, log.policies(log.index_keys))
 
     assert [hit.index for hit in asked(3_600_000_001).hits] == [held]
     early = asked(60_000_000)
@@ -395,5 +395,5 @@ def test_a_forged_bundle_with_its_own_keys_is_trusted_only_as_bundled(
         setattr(liar, name, type(signer)(signer.name, name.encode().ljust(32), signer.kind))
     data = liar.bundle(keys.ACTOR, CULPRIT, *period(liar))
 
-    assert verify(data).trust == "bundled"
+    assert verify_bundle(data).trust == "bundled"
     assert rule_of(data, log.policies()) == "log_checkpoint"

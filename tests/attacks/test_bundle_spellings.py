@@ -13,7 +13,7 @@ from vitne.core.tree.note import sign
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
 from vitne.evidence.bundle.rules_attached import seal_text
-from vitne.evidence.bundle.verify import verify
+from vitne.evidence.bundle.verify import verify_bundle
 
 CULPRIT = ("https://id.example", "usr_1")
 
@@ -29,7 +29,7 @@ def period(log: Any) -> tuple[int, int]:
 
 def rule_of(data: bytes) -> str:
     with pytest.raises(VerificationError) as failure:
-        verify(data)
+        verify_bundle(data)
     return failure.value.rule
 
 

@@ -16,9 +16,9 @@ from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import BadInputError, HeldError, NotFoundError
 from vitne.evidence.record import verify as record_proof
-from vitne.services.access.audit_events import Doer, OwnEvents
-from vitne.services.access.logged_reads import Reading
-from vitne.services.erasure.erase import EraseWish
+from vitne.services.access.audit_events import Caller, OwnEvents
+from vitne.services.access.logged_reads import LoggedReads
+from vitne.services.erasure.erase import ErasureRequest
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
@@ -28,7 +28,7 @@ ACME = LogId("acme")
 FULL = 64
 VICTIM = "cus_5"
 NAME, MAIL = "Zebedeus Quirk-Østby", "zebedeus.quirk@private.example"
-DOER = Doer("uid:0")
+CALLER = Caller("uid:0")
 
 
 def _event(number: int) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield opened
 
 
-def _wish(**changes: Any) -> EraseWish:
+def _request(**changes: Any) -> ErasureRequest:
     values: dict[str, Any] = {
         "log": ACME,
         "sections": ("person", "payload"),
@@ -84,7 +84,7 @@ def _wish(**changes: Any) -> EraseWish:
         "where": f"target:customer/{VICTIM}",
         "mentions": (NAME, MAIL),
     }
-    return EraseWish(**values | changes)
+    return ErasureRequest(**values | changes)
 
 
 def _everywhere(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -128,7 +128,7 @@ def test_no_byte_of_a_persons_data_is_left_and_every_older_proof_holds(
     assert len([where for where in _left(folder) if "rows" in where]) >= 3
     assert any("vitne.db" in where for where in _left(folder))
 
-    done = house.erase.run(_wish())
+    done = house.erase.run(_request())
     while house.publish.run_once().more:
         pass
 
@@ -136,10 +136,10 @@ def test_no_byte_of_a_persons_data_is_left_and_every_older_proof_holds(
     assert set(done.plan.records) == {one.index for one in about}
     assert len(done.plan.asides) == 1
     for proof in proofs:
-        assert record_proof.verify(proof).event()["targets"][0]["id"] == VICTIM
+        assert record_proof.verify_record(proof).event()["targets"][0]["id"] == VICTIM
     assert house.fsck.run().clean
     shown = house.show.by_id(ACME, about[0].event_id)
-    told = record_proof.verify(shown.document())
+    told = record_proof.verify_record(shown.document())
     assert told.erased == {"person": done.entries[0], "payload": done.entries[0]}
     assert told.withheld == ()
     assert told.event()["targets"][0]["id"] == VICTIM
@@ -153,7 +153,7 @@ def test_an_answer_before_and_after_counts_the_same_and_the_old_bundle_verifies(
     segments = house.adapters.segments.segments(ACME)
     before = [house.adapters.archive.gaps(ACME, one, sorted(keys)) for one in segments]
 
-    house.erase.run(_wish(sections=("core", "person", "payload")))
+    house.erase.run(_request(sections=("core", "person", "payload")))
 
     after = house.adapters.segments.segments(ACME)
     assert [house.adapters.archive.gaps(ACME, one, sorted(keys)) for one in after] == before
@@ -164,7 +164,7 @@ def test_an_answer_before_and_after_counts_the_same_and_the_old_bundle_verifies(
 
 
 def test_a_retry_of_an_erased_event_brings_nothing_back(house: House) -> None:
-    house.erase.run(_wish(sections=("core", "person", "payload")))
+    house.erase.run(_request(sections=("core", "person", "payload")))
 
     reply = _send(house, 1, 220)
 
@@ -173,24 +173,24 @@ def test_a_retry_of_an_erased_event_brings_nothing_back(house: House) -> None:
 
 
 def test_a_hold_beats_an_erasure(house: House) -> None:
-    hold = house.holds.put(ACME, f"target:customer/{VICTIM}", "litigation", "CASE-1", DOER)
+    hold = house.holds.put(ACME, f"target:customer/{VICTIM}", "litigation", "CASE-1", CALLER)
 
-    assert [one.id for one in house.erase.plan(_wish()).holds] == [hold.id]
+    assert [one.id for one in house.erase.plan(_request()).holds] == [hold.id]
     with pytest.raises(HeldError, match="legal hold"):
-        house.erase.run(_wish())
+        house.erase.run(_request())
     assert len(_left(Path(house.settings.folder))) > 2
 
-    house.holds.release(ACME, hold.id, DOER)
-    house.erase.run(_wish())
+    house.holds.release(ACME, hold.id, CALLER)
+    house.erase.run(_request())
     assert _left(Path(house.settings.folder)) == []
 
 
 def test_a_hold_on_everything_keeps_quarantined_bytes_too(house: House) -> None:
-    house.erase.run(_wish(mentions=()))
-    house.holds.put(ACME, "", "litigation", "CASE-1", DOER)
+    house.erase.run(_request(mentions=()))
+    house.holds.put(ACME, "", "litigation", "CASE-1", CALLER)
 
     with pytest.raises(HeldError):
-        house.erase.run(_wish())
+        house.erase.run(_request())
 
     assert _left(Path(house.settings.folder)) != []
 
@@ -199,7 +199,7 @@ def test_a_dry_run_changes_nothing(house: House) -> None:
     folder = Path(house.settings.folder)
     before = {where: data for where, data in _everywhere(folder) if "vitne.db" not in where}
 
-    plan = house.erase.plan(_wish())
+    plan = house.erase.plan(_request())
 
     assert plan.segments == 3
     assert {w: d for w, d in _everywhere(folder) if "vitne.db" not in w} == before
@@ -232,14 +232,14 @@ def test_a_wish_that_names_nobody_is_refused(house: House) -> None:
         {"mentions": ("abc",)},
     ):
         with pytest.raises(BadInputError):
-            house.erase.run(_wish(**changes))
+            house.erase.run(_request(**changes))
     with pytest.raises(NotFoundError):
-        house.erase.run(_wish(where="", events=(sample_event(5000)["id"],)))
+        house.erase.run(_request(where="", events=(sample_event(5000)["id"],)))
 
 
 def test_one_event_can_be_erased_by_its_id(house: House) -> None:
     event = sample_event(5)
-    done = house.erase.run(_wish(where="", events=(event["id"],), mentions=()))
+    done = house.erase.run(_request(where="", events=(event["id"],), mentions=()))
 
     record = house.search.by_id(ACME, from_text(event["id"]))
     assert len(done.plan.records) == 1
@@ -254,7 +254,7 @@ def test_what_a_restored_older_file_brings_back_is_erased_again(
     folder = Path(house.settings.folder)
     shutil.copytree(folder / "objects" / "segments", tmp_path / "old")
     old = house.adapters.segments.segments(ACME)
-    house.erase.run(_wish())
+    house.erase.run(_request())
     settings = house.settings
     new = house.adapters.segments.segments(ACME)
     house.close()
@@ -274,13 +274,13 @@ def test_what_a_restored_older_file_brings_back_is_erased_again(
 
 def test_what_tells_of_an_erasure_is_not_erased_with_it(house: House) -> None:
     """It matched the filter too: the log said that the erasure succeeded, and it was refused."""
-    wish = _wish(sections=("core", "payload", "person"), where="-type:zzz", mentions=())
+    request = _request(sections=("core", "payload", "person"), where="-type:zzz", mentions=())
 
-    done = house.erasing.run(wish, DOER)
+    done = house.erasing.run(request, CALLER)
 
     assert len(done.plan.records) == 219
     with pytest.raises(BadInputError, match="keep their core"):
-        house.erasing.run(wish, DOER)
+        house.erasing.run(request, CALLER)
     told = [row for row in _rows(house) if row.facets.type == "audit.log.erased"]
     assert [row.facets.outcome for row in told] == ["succeeded"]
 
@@ -295,12 +295,12 @@ def _rows(house: House) -> list[Record]:
 
 def test_nobody_erases_that_they_looked(house: House) -> None:
     """Whoever has an admin key could else read, and have the event of it emptied."""
-    Reading(OwnEvents(house.ingest, "cli")).asked(DOER, ACME, "who accessed customer/cus_5?")
+    LoggedReads(OwnEvents(house.ingest, "cli")).asked(CALLER, ACME, "who accessed customer/cus_5?")
     own = {"where": "type:audit.log.*", "mentions": ()}
 
     with pytest.raises(BadInputError, match="keep their core"):
-        house.erase.run(_wish(sections=("core", "person"), **own))
-    done = house.erase.run(_wish(sections=("person", "payload"), **own))
+        house.erase.run(_request(sections=("core", "person"), **own))
+    done = house.erase.run(_request(sections=("person", "payload"), **own))
 
     assert len(done.plan.records) == 1
-    assert house.erase.plan(_wish(sections=("core",), where="-type:audit.log.*")).records
+    assert house.erase.plan(_request(sections=("core",), where="-type:audit.log.*")).records

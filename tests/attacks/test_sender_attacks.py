@@ -21,7 +21,7 @@ from vitne.core.tree.merkle import leaf_hash, root
 from vitne.core.tree.note import Signer
 from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.errors import SenderRefusedError, StreamConflictError
-from vitne.services.access.audit_events import Doer
+from vitne.services.access.audit_events import Caller
 from vitne.services.senders.streams import Beat, Opening, Void
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
@@ -51,7 +51,7 @@ def house() -> Iterator[House]:
     with House(memory_adapters(FixedClock()), settings) as made:
         for log in (ACME, GLOBEX, LogId("vitne")):
             made.append.create(log)
-        made.source_keys.add(source_signer().vkey, Doer(id="uid:0"))
+        made.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
         yield made
 
 

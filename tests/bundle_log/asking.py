@@ -13,14 +13,14 @@ from vitne.core.tree.merkle import consistency_proof, leaf_hash
 from vitne.core.tree.note import sign
 from vitne.core.values.types import Section
 from vitne.evidence.bundle.build import (
+    BundleFacts,
     CoverageFacts,
-    Facts,
     GapFacts,
     OpenedFacts,
     SenderFacts,
     StreamFacts,
-    build,
-    seal,
+    build_bundle,
+    sign_bundle,
 )
 
 from .growing import SOURCE, Event, GrowingLog, path_of
@@ -84,7 +84,7 @@ class BundleLog(GrowingLog):
         size: int | None = None,
         binding: Collection[int] = (),
         wrong: Callable[[StreamFacts], StreamFacts] | None = None,
-    ) -> Facts:
+    ) -> BundleFacts:
         """The facts about a question, complete and honest."""
         size = len(self.entries) if size is None else size
         times = [self.recorded(index) for index in range(size)]
@@ -108,7 +108,7 @@ class BundleLog(GrowingLog):
         given = sorted({*self.landmarks, *opened, *needed} & set(range(size)))
         heads, policies = self.heads(size), self.policy_texts()
         positions = sorted(chosen)
-        return Facts(
+        return BundleFacts(
             origin=self.origin,
             range=(a, b),
             question=question,
@@ -193,11 +193,11 @@ class BundleLog(GrowingLog):
 
     def bundle(self, *args: Any, **more: Any) -> bytes:
         """The sealed bytes of `ask`."""
-        return seal(build(self.ask(*args, **more)), self.sign_seal)
+        return sign_bundle(build_bundle(self.ask(*args, **more)), self.sign_seal)
 
-    def sealed(self, facts: Facts) -> bytes:
+    def sealed(self, facts: BundleFacts) -> bytes:
         """The sealed bytes of facts, honest or not."""
-        return seal(build(facts), self.sign_seal)
+        return sign_bundle(build_bundle(facts), self.sign_seal)
 
     def expected(self, kind: int, parts: tuple[str, ...], low: int, high: int) -> list[int]:
         """Events about a value that were recorded in [low, high): by looking at each."""

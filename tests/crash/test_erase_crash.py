@@ -15,7 +15,7 @@ import pytest
 
 from vitne.core.values.types import LogId
 from vitne.evidence.record import verify as record_proof
-from vitne.services.erasure.erase import Erase, EraseWish
+from vitne.services.erasure.erase import Erase, ErasureRequest
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
@@ -25,7 +25,7 @@ ACME = LogId("acme")
 FULL, LAST = 16, 110
 VICTIM = "cus_5"
 MAIL = "zebedeus.quirk@private.example"
-WISH = EraseWish(
+WISH = ErasureRequest(
     ACME, ("person", "payload"), "gdpr-17", "REQ-12", where=f"target:customer/{VICTIM}"
 )
 
@@ -140,7 +140,7 @@ def _check(settings: Settings) -> None:
         gone = [n for n in range(1, LAST) if _event(n)["targets"][0]["id"] == VICTIM]
         for number in (gone[0], gone[-1]):
             event_id = bytes.fromhex(sample_event(number)["id"].replace("-", ""))
-            told = record_proof.verify(house.show.by_id(ACME, event_id).document())
+            told = record_proof.verify_record(house.show.by_id(ACME, event_id).document())
             assert set(told.erased) == {"person", "payload"}
             assert told.event()["targets"][0]["id"] == VICTIM
         segments = house.adapters.segments.segments(ACME)

@@ -17,9 +17,9 @@ from vitne.core.tree.note import Signer, sign
 from vitne.core.tree.signature import MLDSA_COSIGNATURE
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
-from vitne.evidence.bundle.build import LimitFacts, StampFacts, build
+from vitne.evidence.bundle.build import LimitFacts, StampFacts, build_bundle
 from vitne.evidence.bundle.rules_attached import seal_text
-from vitne.evidence.bundle.verify import Answer, Policies, verify
+from vitne.evidence.bundle.verify import Answer, Policies, verify_bundle
 from vitne.evidence.policy import parse_policy
 
 Texts = Mapping[str, Any] | None
@@ -55,7 +55,7 @@ def by_python(data: bytes, texts: Texts) -> dict[str, Any]:
     log, index = (parse_policy(texts[name]) if name in texts else None for name in ("log", "index"))
     keys = {int(epoch): bytes.fromhex(key) for epoch, key in texts.get("indexKeys", {}).items()}
     try:
-        found = verify(data, Policies(log, index, keys))
+        found = verify_bundle(data, Policies(log, index, keys))
     except VerificationError as error:
         return {"verdict": "invalid", "rule": error.rule}
     return told(found)
@@ -179,7 +179,11 @@ def asked(log: Any, dice: random.Random) -> bytes:
     if dice.random() < 0.2:
         limit = LimitFacts("quarantined", "crm/bff", low, high + 1, "set aside")
         facts = replace(facts, limits=[limit], stamps=[StampFacts("ots", bytes(32), b"stamp")])
-    return resealed(log, json.loads(build(facts))) if dice.random() < 0.9 else build(facts)
+    return (
+        resealed(log, json.loads(build_bundle(facts)))
+        if dice.random() < 0.9
+        else build_bundle(facts)
+    )
 
 
 def resealed(log: Any, value: dict[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 
 from vitne.core.tree.note import sign
 from vitne.core.values.canonical import encode_trusted
-from vitne.evidence.bundle.build import build
+from vitne.evidence.bundle.build import build_bundle
 from vitne.evidence.bundle.rules_attached import seal_text
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
@@ -168,7 +168,7 @@ def test_text_of_a_bundle_never_becomes_part_of_the_page(page: Any, bundle_log: 
     log.seal()
     log.event("s")
     parts = (bundle_log.ISSUER, HOSTILE)
-    data = build(log.ask(1, parts, log.recorded(0), log.now_us, filter=""))
+    data = build_bundle(log.ask(1, parts, log.recorded(0), log.now_us, filter=""))
 
     said = choose(page, as_file(data, f"{HOSTILE}.vitne"))
 

@@ -113,8 +113,8 @@ def test_whatever_intake_accepts_proves_and_verifies(event: dict[str, Any], raw:
     record = _record(found, raw)
     text = Checkpoint(ORIGIN, TreeSize(1), root([leaf_hash(record.entry)])).text()
 
-    document = record_proof.build(record, sign(text, [SIGNER]), [], [SIGNER.vkey])
-    verified = record_proof.verify(document, policy_of_keys([SIGNER.vkey]))
+    document = record_proof.build_document(record, sign(text, [SIGNER]), [], [SIGNER.vkey])
+    verified = record_proof.verify_record(document, policy_of_keys([SIGNER.vkey]))
 
     assert verified.parts == record.parts
     assert verified.event()["actor"]["id"] == "usr_7"

@@ -158,6 +158,6 @@ def test_every_answer_is_what_a_scan_of_the_events_says(
             assert [hit.index for hit in found.answer.hits] == expected
             assert found.answer.verdict == ("proved" if expected else "disproved")
             assert found.answer.exact
-            alone = bundle.verify(found.bundle)
+            alone = bundle.verify_bundle(found.bundle)
             assert alone.hits == found.answer.hits
             assert {one.code for one in alone.reasons} <= {"unbound_key"}

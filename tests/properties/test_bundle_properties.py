@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
-from vitne.evidence.bundle.verify import RULES, Answer, verify
+from vitne.evidence.bundle.verify import RULES, Answer, verify_bundle
 
 ISSUER = "https://id.example"
 STREAMS = (("full-1", "full"), ("body-1", "body"), ("none-1", "none"))
@@ -94,7 +94,9 @@ def test_a_bundle_says_what_a_scan_of_the_whole_log_says(
     if merged is not None and log.recorded(log.covered - 1) >= from_us and log.recorded(0) < to_us:
         runs = [merged]
 
-    found = verify(log.bundle(kind, parts, from_us, to_us, runs=runs), log.policies(log.index_keys))
+    found = verify_bundle(
+        log.bundle(kind, parts, from_us, to_us, runs=runs), log.policies(log.index_keys)
+    )
 
     expected = log.expected(kind, parts, from_us, to_us)
     erased = {index for index, section in log.erased if section == "core"}
@@ -120,7 +122,7 @@ def honest(bundle_log: Any) -> tuple[bytes, Answer, Any]:
     """A log with a bit of everything, and a question about it."""
     log = bundle_log.example()
     data = log.bundle(2, ("customer", "cus_1"), log.recorded(5), log.recorded(log.covered - 1) + 1)
-    return data, verify(data), log
+    return data, verify_bundle(data), log
 
 
 @settings(max_examples=400)
@@ -134,7 +136,7 @@ def test_a_byte_that_is_flipped_is_refused_by_a_named_rule(
     bad[at] ^= data.draw(st.integers(1, 255))
 
     with pytest.raises(VerificationError) as failure:
-        verify(bytes(bad))
+        verify_bundle(bytes(bad))
 
     assert failure.value.rule in RULES
 
@@ -185,7 +187,7 @@ def test_an_unsealed_bundle_with_one_value_changed_says_nothing_stronger(
         case _:
             place[path[-1]] = data.draw(hostile)
     try:
-        found = verify(encode_trusted(value))
+        found = verify_bundle(encode_trusted(value))
     except VerificationError as error:
         assert error.rule in RULES  # noqa: PT017 - it may verify as well
     else:
@@ -197,7 +199,7 @@ def test_an_unsealed_bundle_with_one_value_changed_says_nothing_stronger(
 @given(st.binary(max_size=200) | hostile.map(encode_trusted))
 def test_any_bytes_are_refused_as_no_bundle(data: bytes) -> None:
     with pytest.raises(VerificationError) as failure:
-        verify(data)
+        verify_bundle(data)
 
     assert failure.value.rule == "form"
 
@@ -212,4 +214,4 @@ def test_a_bundle_cut_short_or_stretched_is_no_bundle(
     other = data.draw(st.sampled_from([original[:at], original[:at] + b" " + original[at:]]))
 
     with pytest.raises(VerificationError):
-        verify(other)
+        verify_bundle(other)

@@ -37,7 +37,7 @@ class SmallLog:
         self, index: int, withhold: Sequence[Section] = (), note: str = "", key: str = ""
     ) -> bytes:
         """The record proof of one record."""
-        return record_proof.build(
+        return record_proof.build_document(
             self.records[index],
             note or self.note,
             inclusion_proof(self.leaves, index),
@@ -48,7 +48,7 @@ class SmallLog:
     def prove_entry(self, index: int) -> bytes:
         """The tlog-proof of one entry."""
         path = inclusion_proof(self.leaves, index)
-        return tlog_proof.encode(index, path, self.note, self.records[index].entry)
+        return tlog_proof.encode_tlog_proof(index, path, self.note, self.records[index].entry)
 
 
 def _record(index: int) -> Record:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from vitne.errors import VerificationError
-from vitne.evidence.bundle.verify import Policies, verify
+from vitne.evidence.bundle.verify import Policies, verify_bundle
 from vitne.evidence.policy import parse_policy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -231,7 +231,7 @@ def test_every_proof_of_the_example_bundles(
 def _verify(made: Any, data: bytes) -> Any:
     texts = made.policies
     own = (parse_policy(texts["log"]), parse_policy(texts["index"])) if texts else (None, None)
-    return verify(data, Policies(*own, index_keys=made.index_keys))
+    return verify_bundle(data, Policies(*own, index_keys=made.index_keys))
 
 
 @pytest.mark.parametrize("first", range(0, 200, 50))

@@ -8,7 +8,7 @@ import pytest
 
 from vitne.errors import VerificationError
 from vitne.evidence.audit import fraud
-from vitne.evidence.bundle.verify import RULES, Policies, verify
+from vitne.evidence.bundle.verify import RULES, Policies, verify_bundle
 from vitne.evidence.policy import parse_policy
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs/spec/vectors"
@@ -24,10 +24,10 @@ def test_a_bundle_gives_what_a_scan_of_its_log_gives(expected: JSON) -> None:
 
     if expected["verdict"] == "invalid":
         with pytest.raises(VerificationError) as caught:
-            verify(data, policies)
+            verify_bundle(data, policies)
         assert caught.value.rule == expected["rule"]
         return
-    answer = verify(data, policies)
+    answer = verify_bundle(data, policies)
 
     assert answer.verdict == expected["verdict"]
     assert [hit.index for hit in answer.hits] == expected["hits"]
@@ -64,7 +64,7 @@ def test_the_published_bundles_break_every_rule_and_give_every_verdict() -> None
 
 def _convict(proof: str) -> fraud.Fraud:
     log, index = (parse_policy(FRAUD["policies"][name]) for name in ("log", "index"))
-    return fraud.verify(proof.encode(), log, index)
+    return fraud.verify_fraud_proof(proof.encode(), log, index)
 
 
 @pytest.mark.parametrize("case", FRAUD["proofs"], ids=lambda case: str(case["why"]))

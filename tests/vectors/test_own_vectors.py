@@ -339,13 +339,13 @@ def test_proofs_of_one_entry() -> None:
     file = published("notes.json")["tlog_proofs"]
     policy, entry = parse_policy(file["policy"]), bytes.fromhex(file["entry"])
 
-    alone = tlog_proof.verify(file["with_entry"].encode(), policy)
-    beside = tlog_proof.verify(file["proof"].encode(), policy, entry)
+    alone = tlog_proof.verify_tlog_proof(file["with_entry"].encode(), policy)
+    beside = tlog_proof.verify_tlog_proof(file["proof"].encode(), policy, entry)
 
     assert alone.entry == beside.entry == entry
     assert alone.index == beside.index == file["index"]
     bad = file["bad"]
-    assert refused(lambda t: tlog_proof.verify(t.encode(), policy), bad, "proof") == []
+    assert refused(lambda t: tlog_proof.verify_tlog_proof(t.encode(), policy), bad, "proof") == []
 
 
 def test_policies_and_their_quorum_times() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from vitne.evidence.bundle.document import encode, read
-from vitne.evidence.bundle.verify import Policies, verify
+from vitne.evidence.bundle.document import encode_bundle, read_bundle
+from vitne.evidence.bundle.verify import Policies, verify_bundle
 from vitne.evidence.policy import parse_policy
 
 NAMES = ("absent", "present", "tail")
@@ -35,7 +35,7 @@ def test_an_example_bundle_gives_exactly_what_is_expected(
 ) -> None:
     expected = example["bundles"][name]
 
-    found = verify((vectors / f"vitne_example_{name}.vitne").read_bytes())
+    found = verify_bundle((vectors / f"vitne_example_{name}.vitne").read_bytes())
 
     assert found.verdict == expected["verdict"]
     assert list(found.range) == expected["range"]
@@ -52,7 +52,7 @@ def test_whoever_has_the_index_key_needs_nobodys_word_for_it(
 ) -> None:
     data = (vectors / f"vitne_example_{name}.vitne").read_bytes()
 
-    found = verify(data, policies(example, with_key=True))
+    found = verify_bundle(data, policies(example, with_key=True))
 
     assert (found.binding, found.trust) == ("key", "given")
     assert found.verdict == example["bundles"][name]["verdict"]
@@ -63,14 +63,14 @@ def test_with_policies_but_without_the_key_the_binding_stays(
 ) -> None:
     data = (vectors / "vitne_example_present.vitne").read_bytes()
 
-    found = verify(data, policies(example, with_key=False))
+    found = verify_bundle(data, policies(example, with_key=False))
 
     assert (found.binding, found.trust) == ("sender", "given")
     assert [hit.signed for hit in found.hits] == ["full"]
 
 
 def test_the_erased_section_of_the_example_is_told_with_its_entry(vectors: Path) -> None:
-    found = verify((vectors / "vitne_example_present.vitne").read_bytes())
+    found = verify_bundle((vectors / "vitne_example_present.vitne").read_bytes())
 
     assert found.erased == ((9, "person", 41),)
     assert found.basis == {41: ("gdpr-17", "REQ-12")}
@@ -83,4 +83,4 @@ def test_reading_and_writing_an_example_bundle_gives_its_own_bytes(
 ) -> None:
     data = (vectors / f"vitne_example_{name}.vitne").read_bytes()
 
-    assert encode(read(data)) == data
+    assert encode_bundle(read_bundle(data)) == data

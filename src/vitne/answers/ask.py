@@ -1,4 +1,4 @@
-"""From a wish to the question of a bundle: its text, its filter, and the keys to look up (pure).
+"""From a request to the question of a bundle: its text, its filter, and the keys to look up (pure).
 
 A key stands for one value in one epoch of index keys. Kinds 2 and 3 also ask for the pseudo-target
 of the type: an event on a very long list of targets holds that key and not each target's own.
@@ -9,13 +9,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from vitne.answers.ask_request import Kind, Wish
+from vitne.answers.ask_request import Kind, QuestionRequest
 from vitne.answers.question import Question, QuestionKey
 from vitne.core.entry import keys
 from vitne.core.filter.values import moment_text
 from vitne.errors import BadInputError
 
-__all__ = ["Epoch", "actor_keys", "filter_of", "plan", "target_keys", "text_of"]
+__all__ = ["Epoch", "actor_keys", "filter_of", "plan_question", "target_keys", "text_of"]
 
 _TEXT_MAX: Final = 512
 
@@ -31,11 +31,13 @@ class Epoch(Struct, frozen=True):
         return f"Epoch({self.number}, ***)"
 
 
-def plan(wish: Wish, issuer: str, epochs: Sequence[Epoch], origin: str) -> Question:
-    """The question that a wish comes to.
+def plan_question(
+    request: QuestionRequest, issuer: str, epochs: Sequence[Epoch], origin: str
+) -> Question:
+    """The question of a request.
 
     Args:
-        wish: checked.
+        request: checked.
         issuer: who vouches for the actor's id; not looked at where no actor is asked about.
         epochs: every epoch of index keys that entries of the log may have, ascending.
         origin: of the log; a stream's id depends on it.
@@ -46,32 +48,34 @@ def plan(wish: Wish, issuer: str, epochs: Sequence[Epoch], origin: str) -> Quest
     if not epochs:
         raise BadInputError("the log has no index key", where=origin)
     return Question(
-        text=text_of(wish, issuer),
-        clock=wish.clock,
-        from_us=wish.from_us,
-        to_us=wish.to_us,
-        early_us=wish.early_us,
-        late_us=wish.late_us,
-        filter=filter_of(wish),
-        keys=_keys(wish, issuer, epochs, origin),
+        text=text_of(request, issuer),
+        clock=request.clock,
+        from_us=request.from_us,
+        to_us=request.to_us,
+        early_us=request.early_us,
+        late_us=request.late_us,
+        filter=filter_of(request),
+        keys=_keys(request, issuer, epochs, origin),
     )
 
 
-def _keys(wish: Wish, issuer: str, epochs: Sequence[Epoch], origin: str) -> list[QuestionKey]:
-    match wish.kind:
+def _keys(
+    request: QuestionRequest, issuer: str, epochs: Sequence[Epoch], origin: str
+) -> list[QuestionKey]:
+    match request.kind:
         case "who_accessed" | "did_anyone":
-            return target_keys(wish, epochs)
+            return target_keys(request, epochs)
         case "what_did":
-            return actor_keys(wish.actor, issuer, epochs)
+            return actor_keys(request.actor, issuer, epochs)
         case "did_touch":
-            return _pair_keys(wish, issuer, epochs)
+            return _pair_keys(request, issuer, epochs)
         case "all_of_type":
-            return [_one(keys.EVENT_TYPE, (wish.type,), epoch) for epoch in epochs]
+            return [_one(keys.EVENT_TYPE, (request.type,), epoch) for epoch in epochs]
         case "all_of_action":
-            return [_one(keys.ACTION, (wish.action,), epoch) for epoch in epochs]
+            return [_one(keys.ACTION, (request.action,), epoch) for epoch in epochs]
         case "all_of_stream":
-            key = bytes((keys.STREAM,)) + keys.stream_id(origin, wish.source, wish.stream)
-            return [QuestionKey(keys.STREAM, 0, (wish.source, wish.stream), key)]
+            key = bytes((keys.STREAM,)) + keys.stream_id(origin, request.source, request.stream)
+            return [QuestionKey(keys.STREAM, 0, (request.source, request.stream), key)]
 
 
 def actor_keys(actor: str, issuer: str, epochs: Sequence[Epoch]) -> list[QuestionKey]:
@@ -79,28 +83,28 @@ def actor_keys(actor: str, issuer: str, epochs: Sequence[Epoch]) -> list[Questio
     return [_one(keys.ACTOR, (issuer, actor), epoch) for epoch in epochs]
 
 
-def target_keys(wish: Wish, epochs: Sequence[Epoch]) -> list[QuestionKey]:
+def target_keys(request: QuestionRequest, epochs: Sequence[Epoch]) -> list[QuestionKey]:
     """The keys of one target, each followed by that of its type's pseudo-target."""
-    assert wish.target is not None  # noqa: S101  # the kinds that come here have one
+    assert request.target is not None  # noqa: S101  # the kinds that come here have one
     found = []
     for epoch in epochs:
-        found.append(_one(keys.TARGET, wish.target, epoch))
-        secret = keys.overflow_secret(wish.target[0])
-        parts = (wish.target[0], keys.ANY_TARGET)
+        found.append(_one(keys.TARGET, request.target, epoch))
+        secret = keys.overflow_secret(request.target[0])
+        parts = (request.target[0], keys.ANY_TARGET)
         key = keys.key(keys.TARGET, secret)
         found.append(QuestionKey(keys.TARGET, epoch.number, parts, key, (secret,)))
     return found
 
 
-def _pair_keys(wish: Wish, issuer: str, epochs: Sequence[Epoch]) -> list[QuestionKey]:
-    assert wish.target is not None  # noqa: S101  # likewise
+def _pair_keys(request: QuestionRequest, issuer: str, epochs: Sequence[Epoch]) -> list[QuestionKey]:
+    assert request.target is not None  # noqa: S101  # likewise
     found = []
     for epoch in epochs:
-        actor = keys.secret(epoch.index_key, keys.ACTOR, issuer, wish.actor)
-        target = keys.secret(epoch.index_key, keys.TARGET, *wish.target)
-        every = keys.overflow_secret(wish.target[0])
-        for name, secret in ((wish.target[1], target), (keys.ANY_TARGET, every)):
-            parts = (issuer, wish.actor, wish.target[0], name)
+        actor = keys.secret(epoch.index_key, keys.ACTOR, issuer, request.actor)
+        target = keys.secret(epoch.index_key, keys.TARGET, *request.target)
+        every = keys.overflow_secret(request.target[0])
+        for name, secret in ((request.target[1], target), (keys.ANY_TARGET, every)):
+            parts = (issuer, request.actor, request.target[0], name)
             key = keys.pair_key(actor, secret)
             made = QuestionKey(keys.ACTOR_TARGET, epoch.number, parts, key, (actor, secret))
             found.append(made)
@@ -112,45 +116,50 @@ def _one(kind: int, parts: tuple[str, ...], epoch: Epoch) -> QuestionKey:
     return QuestionKey(kind, epoch.number, parts, keys.key(kind, secret), (secret,))
 
 
-def filter_of(wish: Wish) -> str:
+def filter_of(request: QuestionRequest) -> str:
     """What the core of an event must say beside the key, in the small filter language of bundles.
 
     The values are of closed forms, so none of them needs quotes.
     """
     terms = []
-    if wish.type and wish.kind != "all_of_type":
-        terms.append(f"type:{wish.type}")
-    if wish.category:
-        terms.append(f"category:{wish.category}")
-    if wish.outcome:
-        terms.append(f"outcome:{wish.outcome}")
-    if wish.action and wish.kind != "all_of_action":
-        terms.append(f"action:{wish.action}")
+    if request.type and request.kind != "all_of_type":
+        terms.append(f"type:{request.type}")
+    if request.category:
+        terms.append(f"category:{request.category}")
+    if request.outcome:
+        terms.append(f"outcome:{request.outcome}")
+    if request.action and request.kind != "all_of_action":
+        terms.append(f"action:{request.action}")
     return " ".join(terms)
 
 
-def text_of(wish: Wish, issuer: str) -> str:
+def text_of(request: QuestionRequest, issuer: str) -> str:
     """The question as a sentence; cut with `…` if values are very long."""
-    how = [f"of category {wish.category}"] if wish.category else []
-    how += [f"of type {wish.type}"] if wish.type and wish.kind != "all_of_type" else []
-    how += [f"in action {wish.action}"] if wish.action and wish.kind != "all_of_action" else []
-    how += [f"with outcome {wish.outcome}"] if wish.outcome else []
+    how = [f"of category {request.category}"] if request.category else []
+    how += [f"of type {request.type}"] if request.type and request.kind != "all_of_type" else []
+    how += (
+        [f"in action {request.action}"]
+        if request.action and request.kind != "all_of_action"
+        else []
+    )
+    how += [f"with outcome {request.outcome}"] if request.outcome else []
     narrowed = f" ({', '.join(how)})" if how else ""
-    times = f"{wish.clock} from {moment_text(wish.from_us)} to before {moment_text(wish.to_us)}"
-    text = f"{_what(wish, issuer)}{narrowed}, {times}?"
+    low, high = moment_text(request.from_us), moment_text(request.to_us)
+    times = f"{request.clock} from {low} to before {high}"
+    text = f"{_what(request, issuer)}{narrowed}, {times}?"
     return text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 1] + "…"
 
 
-def _what(wish: Wish, issuer: str) -> str:
-    target = "/".join(wish.target or ())
-    actor = f"{wish.actor} of {issuer}" if issuer else wish.actor
+def _what(request: QuestionRequest, issuer: str) -> str:
+    target = "/".join(request.target or ())
+    actor = f"{request.actor} of {issuer}" if issuer else request.actor
     sentences: dict[Kind, str] = {
         "who_accessed": f"Who accessed {target}",
         "what_did": f"What did {actor} do",
         "did_touch": f"Did {actor} touch {target}",
         "did_anyone": f"Did anyone do this to {target}",
-        "all_of_type": f"Every event of type {wish.type}",
-        "all_of_action": f"Every event of action {wish.action}",
-        "all_of_stream": f"Every event of stream {wish.stream} of {wish.source}",
+        "all_of_type": f"Every event of type {request.type}",
+        "all_of_action": f"Every event of action {request.action}",
+        "all_of_stream": f"Every event of stream {request.stream} of {request.source}",
     }
-    return sentences[wish.kind]
+    return sentences[request.kind]

@@ -1,4 +1,4 @@
-"""What somebody asks, checked: from the members of a request to a wish, or to all of its faults.
+"""What somebody asks, checked: from the members of a request to its values, or to all faults.
 
 The kinds of questions, and what each takes:
 
@@ -28,7 +28,7 @@ from vitne.core.values.times import MAX_TIME_US
 from vitne.core.values.types import Section
 from vitne.errors import BadInputError
 
-__all__ = ["KINDS", "LATE_US", "Kind", "Wish", "read_wish"]
+__all__ = ["KINDS", "LATE_US", "Kind", "QuestionRequest", "read_question"]
 
 Kind = Literal[
     "who_accessed",
@@ -82,7 +82,7 @@ _UNITS_US: Final = {
 }
 
 
-class Wish(Struct, frozen=True):
+class QuestionRequest(Struct, frozen=True):
     """A question that is well formed; what it does not name is `""` or None."""
 
     kind: Kind
@@ -161,7 +161,7 @@ class _Reader:
         return value
 
 
-def read_wish(members: Mapping[str, Any], now_us: int) -> Wish | tuple[Problem, ...]:
+def read_question(members: Mapping[str, Any], now_us: int) -> QuestionRequest | tuple[Problem, ...]:
     """Check a request.
 
     Args:
@@ -169,7 +169,7 @@ def read_wish(members: Mapping[str, Any], now_us: int) -> Wish | tuple[Problem, 
         now_us: for ages such as `7d`, and for a period without an end.
 
     Returns:
-        The wish; or every fault, with its JSON path.
+        The request; or every fault, with its JSON path.
     """
     reader = _Reader(members, now_us)
     for name in sorted(members.keys() - _MEMBERS):
@@ -196,7 +196,7 @@ def read_wish(members: Mapping[str, Any], now_us: int) -> Wish | tuple[Problem, 
         _check_kind(reader, kind)
     if reader.problems or kind is None:
         return tuple(reader.problems)
-    return Wish(kind=kind, **period, **made)
+    return QuestionRequest(kind=kind, **period, **made)
 
 
 def _kind(reader: _Reader) -> Kind | None:

@@ -19,7 +19,7 @@ from vitne.answers.core_values import targets_of, text_at
 from vitne.core.values.canonical import Json
 from vitne.errors import BadInputError
 
-__all__ = ["MAX_BYTES", "MAX_TERMS", "BundleFilter", "Term", "parse"]
+__all__ = ["MAX_BYTES", "MAX_TERMS", "BundleFilter", "Term", "parse_bundle_filter"]
 
 MAX_BYTES: Final = 4_096
 MAX_TERMS: Final = 32
@@ -63,7 +63,7 @@ class BundleFilter(Struct, frozen=True):
         return all(term.holds(core) for term in self.terms)
 
 
-def parse(text: str) -> BundleFilter:
+def parse_bundle_filter(text: str) -> BundleFilter:
     """Read a filter.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-__all__ = ["LIMIT", "REASONS", "Reason", "Verdict", "decide", "reason"]
+__all__ = ["LIMIT", "REASONS", "Reason", "Verdict", "decide_verdict", "reason"]
 
 Verdict = Literal["proved", "disproved", "undecidable"]
 
@@ -54,7 +54,7 @@ def reason(code: str, where: str = "") -> Reason:
     return Reason(code, REASONS[code], where)
 
 
-def decide(hits: int, reasons: Sequence[Reason]) -> Verdict:
+def decide_verdict(hits: int, reasons: Sequence[Reason]) -> Verdict:
     """The verdict from the number of hits and what limits the answer."""
     if hits:
         return "proved"

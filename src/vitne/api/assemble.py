@@ -25,8 +25,8 @@ from vitne.api.server.protocol import Bounds
 from vitne.api.server.responses import Reads
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.services.access.audit_events import OwnEvents
-from vitne.services.access.doorkeeper import Doorkeeper
-from vitne.services.access.logged_reads import Reading
+from vitne.services.access.doorkeeper import KeyAuthenticator
+from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.intake.quota import Quota
 from vitne.wiring import House
 
@@ -44,8 +44,8 @@ def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) 
     """
     settings = house.settings
     meters = Meters()
-    told = Reading(OwnEvents(house.ingest, "api"))
-    access = Access(Doorkeeper(house.state, house.clock), house.state, told)
+    told = LoggedReads(OwnEvents(house.ingest, "api"))
+    access = Access(KeyAuthenticator(house.state, house.clock), house.state, told)
     quota = Quota(
         house.clock,
         events_per_s=settings.quota_events_per_s,

@@ -5,10 +5,10 @@ from hashlib import sha256
 
 from vitne.core.values.types import LeafIndex, LogId, Section
 from vitne.evidence.bundle.facts import StampFacts
-from vitne.services.answers.answer import Ask
-from vitne.services.answers.facts_of_others import Others
-from vitne.services.answers.gather import Reach
-from vitne.services.answers.source_summaries import Sources
+from vitne.services.answers.answer import Answers
+from vitne.services.answers.facts_of_others import FactSources
+from vitne.services.answers.gather import LogStores
+from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.log.keys import LogKeys, index_log_id
 from vitne.services.log.names import Logs
 from vitne.services.publish.loop import Publisher
@@ -16,7 +16,7 @@ from vitne.services.publish.round import Publish
 from vitne.services.seal.index_log import IndexLog
 from vitne.services.seal.loop import Sealer
 from vitne.services.senders.signed_batches import Batches
-from vitne.services.trust.cosigned_heads import Cosigned
+from vitne.services.trust.cosigned_heads import CosignedHeads
 from vitne.services.trust.heads_to_cosign import WitnessedHeads
 from vitne.services.trust.policies import PolicyTexts
 from vitne.services.trust.time_stamps import Anchor
@@ -30,9 +30,9 @@ def ask_of(  # noqa: PLR0913 - what it stands on
     adapters: Adapters,
     keys: LogKeys,
     logs: Logs,
-    sources: Sources,
+    sources: SourceSummaries,
     *,
-    cosigned: Cosigned,
+    cosigned: CosignedHeads,
     policies: PolicyTexts,
     erased: Erased,
     witnessed: WitnessedHeads,
@@ -42,7 +42,7 @@ def ask_of(  # noqa: PLR0913 - what it stands on
     publisher: Publisher,
     sealer: Sealer,
     anchor: Anchor,
-) -> Ask:
+) -> Answers:
     """What answers questions."""
 
     def stamps(log: LogId, note: str) -> Sequence[StampFacts]:
@@ -55,14 +55,14 @@ def ask_of(  # noqa: PLR0913 - what it stands on
         told = (publish.halted.get(log), index_log.halted.get(log), cosigned.incident(log))
         return next(filter(None, told), "")
 
-    reach = Reach(
+    reach = LogStores(
         store=adapters.store,
         archive=adapters.archive,
         gaps=adapters.archive,
         catalog=adapters.segments,
         objects=adapters.objects,
     )
-    others = Others(
+    others = FactSources(
         cosigned=cosigned,
         policies=policies,
         counter=index_log.troubles,
@@ -75,4 +75,4 @@ def ask_of(  # noqa: PLR0913 - what it stands on
         behind=lambda log: witnessed.behind(index_log_id(log)),
         nudge=publisher.nudge,
     )
-    return Ask(reach, keys, logs, sources, others)
+    return Answers(reach, keys, logs, sources, others)

@@ -21,9 +21,9 @@ from vitne.ports import Segment
 from vitne.services.copies.backup import (
     FORMAT,
     MANIFEST,
-    Copied,
+    CopyCount,
     Manifest,
-    Tree,
+    PublishedTree,
     copy_objects,
     read_manifest,
 )
@@ -43,7 +43,7 @@ class Backed(Struct, frozen=True):
     """A backup that was made."""
 
     manifest: Manifest
-    copied: Copied
+    copied: CopyCount
     keys: bool
     """Whether the keys are in it."""
 
@@ -77,7 +77,7 @@ def make_backup(settings: Settings, target: Path, *, with_keys: bool) -> Backed:
     return Backed(manifest, copied, with_keys)
 
 
-def _copy_patiently(folder: Path, target: Path) -> tuple[Manifest, Copied]:
+def _copy_patiently(folder: Path, target: Path) -> tuple[Manifest, CopyCount]:
     """Again from the start if a segment was merged or rewritten while it was being copied."""
     for _ in range(_TRIES - 1):
         try:
@@ -87,7 +87,7 @@ def _copy_patiently(folder: Path, target: Path) -> tuple[Manifest, Copied]:
     return _copy(folder, target)
 
 
-def _copy(folder: Path, target: Path) -> tuple[Manifest, Copied]:
+def _copy(folder: Path, target: Path) -> tuple[Manifest, CopyCount]:
     copy_database(folder / DATABASE, target / DATABASE)
     with ExitStack() as stack:
         rows = stack.enter_context(SqliteHouse.open(target / DATABASE))
@@ -101,10 +101,10 @@ def _copy(folder: Path, target: Path) -> tuple[Manifest, Copied]:
     return Manifest(FORMAT, SystemClock().now_us(), __version__, signed), copied
 
 
-def _trees(rows: SqliteHouse) -> list[Tree]:
+def _trees(rows: SqliteHouse) -> list[PublishedTree]:
     """Every tree that the database knows."""
     return [
-        Tree(tree, origin, rows.checkpoints.head(tree))
+        PublishedTree(tree, origin, rows.checkpoints.head(tree))
         for info in rows.records.logs()
         for tree, origin in (
             (info.log, info.origin),
@@ -167,7 +167,7 @@ def accept_backup(settings: Settings) -> None:
     (Path(settings.folder) / MANIFEST).unlink()
 
 
-def _verifier(keys: LogKeys, tree: Tree) -> Verifier:
+def _verifier(keys: LogKeys, tree: PublishedTree) -> Verifier:
     return keys.tree_signer(tree.origin).verifier
 
 

@@ -9,7 +9,7 @@ from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, ConfigurationError
 from vitne.services.access.audit_events import OwnEvents
 from vitne.services.access.tenants_and_keys import Onboard
-from vitne.services.answers.source_summaries import Sources
+from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.check.fsck import Fsck
 from vitne.services.erasure.expiry import Retain, parse_rules
 from vitne.services.erasure.holds import Holds
@@ -33,7 +33,7 @@ from vitne.services.search.show import Show
 from vitne.services.senders.signed_batches import Batches
 from vitne.services.senders.source_keys import SourceKeys
 from vitne.services.trust.contradictions import WitnessIncidents
-from vitne.services.trust.cosigned_heads import Cosigned
+from vitne.services.trust.cosigned_heads import CosignedHeads
 from vitne.services.trust.heads_to_cosign import WitnessedHeads
 from vitne.services.trust.time_stamps import Anchor
 from vitne.settings import Settings
@@ -100,7 +100,7 @@ class House:
         adapters, settings = self.adapters, self.settings
         self.policies = policies_of(adapters, self.keys, self.logs)
         self.incidents = WitnessIncidents(adapters.objects)
-        self.cosigned = Cosigned(adapters.objects, self.policies, self.incidents)
+        self.cosigned = CosignedHeads(adapters.objects, self.policies, self.incidents)
         self.witnessed = WitnessedHeads(self.policies, adapters.heads, adapters.objects)
         self.own = OwnEvents(self.ingest, "api" if serving else "cli")
         self.auditors = auditors_of(
@@ -210,7 +210,7 @@ class House:
             clock=adapters.clock,
             interval_s=settings.stamp_interval_s,
         )
-        self.sources = Sources(
+        self.sources = SourceSummaries(
             adapters.store, adapters.archive, adapters.segments, adapters.objects
         )
         self._summing = Repeating("summaries", _SUMMARY_LOOK_S, self.sources.run_once)

@@ -17,7 +17,7 @@ from vitne.services.seal.segments import Seal
 from vitne.services.seal.worker import SealHere, SealPorts, SealProcess, SealRunner
 from vitne.services.senders.source_keys import SourceKeys
 from vitne.services.senders.streams import Streams
-from vitne.services.trust.cosigned_heads import Cosigned
+from vitne.services.trust.cosigned_heads import CosignedHeads
 from vitne.services.writer.receipts import Receipts
 from vitne.services.writer.writer import Writer, WriterLimits
 from vitne.settings import Settings
@@ -71,7 +71,7 @@ def seal_of(
     runner: SealRunner,
     index_log: IndexLog,
     append: Writer,
-    cosigned: Cosigned,
+    cosigned: CosignedHeads,
 ) -> Seal:
     """What seals. Readers prove by cosigned heads, so merged runs wait for those."""
     return Seal(

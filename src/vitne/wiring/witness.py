@@ -10,7 +10,7 @@ from vitne.adapters.sqlite.witness import SqliteWitness
 from vitne.core.tree.note import Signer
 from vitne.errors import ConfigurationError
 from vitne.ports import KeptFork
-from vitne.services.trust.witness_service import WitnessDesk
+from vitne.services.trust.witness_service import WitnessService
 
 __all__ = ["OpenWitness", "open_forks", "open_witness"]
 
@@ -19,7 +19,7 @@ __all__ = ["OpenWitness", "open_forks", "open_witness"]
 class OpenWitness:
     """A running witness without its door."""
 
-    desk: WitnessDesk
+    desk: WitnessService
     store: SqliteWitness
     close: Callable[[], None]
 
@@ -34,7 +34,7 @@ def open_witness(database: Path, signers: Sequence[Signer], logs: Sequence[str])
     with ExitStack() as stack:
         store = SqliteWitness.open(database)
         stack.callback(store.close)
-        desk = WitnessDesk(store, signers, logs, SystemClock())
+        desk = WitnessService(store, signers, logs, SystemClock())
         return OpenWitness(desk, store, stack.pop_all().close)
     raise AssertionError  # pragma: no cover - the stack never swallows an error
 

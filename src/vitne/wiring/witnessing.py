@@ -14,7 +14,7 @@ from vitne.errors import ConfigurationError, VitneError
 from vitne.services.access.audit_events import OPERATOR, OwnEvents
 from vitne.services.log.keys import LogKeys
 from vitne.services.log.names import Logs
-from vitne.services.trust.ask_witnesses import Place, Witnessing
+from vitne.services.trust.ask_witnesses import WitnessEndpoint, Witnessing
 from vitne.services.trust.auditor_reports import Auditors
 from vitne.services.trust.contradictions import WitnessIncident, WitnessIncidents
 from vitne.services.trust.heads_to_cosign import WitnessedHeads
@@ -78,7 +78,7 @@ def auditors_of(
     )
 
 
-def _places(adapters: Adapters, policies: PolicyTexts) -> Sequence[Place]:
+def _places(adapters: Adapters, policies: PolicyTexts) -> Sequence[WitnessEndpoint]:
     """Every address that a policy names, once."""
     log, index = policies.base(LogId("a")), policies.base(LogId("a/index"))
     by_url: dict[str, dict[str, Verifier]] = {}
@@ -91,7 +91,7 @@ def _places(adapters: Adapters, policies: PolicyTexts) -> Sequence[Place]:
     if open_ is None:
         return ()
     return [
-        Place(
+        WitnessEndpoint(
             open_(url),
             tuple(found.values()),
             for_logs=url in _addresses(log),

@@ -35,7 +35,7 @@ def test_the_issuer_of_somebody_who_never_came_is_the_only_one_known(story: Any)
 
     assert (found.issuer, found.answer.verdict) == (ISSUER, "disproved")
     assert not found.bound
-    alone = bundle.verify(found.bundle)
+    alone = bundle.verify_bundle(found.bundle)
     assert (alone.verdict, [one.code for one in alone.reasons]) == ("undecidable", ["unbound_key"])
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from vitne.core.values.types import LogId
 from vitne.evidence.bundle import verify as bundle
-from vitne.services.access.audit_events import Doer
+from vitne.services.access.audit_events import Caller
 from vitne.testing import SigningSender, source_signer
 
 DAY_US = 86_400_000_000
@@ -16,7 +16,7 @@ DAY_US = 86_400_000_000
 def signing_house(house: Any) -> Any:
     """A house with a source key."""
     house.house.append.create(LogId("vitne"))
-    house.house.source_keys.add(source_signer().vkey, Doer(id="uid:0", method="shell"))
+    house.house.source_keys.add(source_signer().vkey, Caller(id="uid:0", method="shell"))
     return house
 
 
@@ -38,7 +38,7 @@ def test_who_signed_stands_beside_each_event(signing_house: Any, full: bool) -> 
 
     (hit,) = found.answer.hits
     assert hit.signed == ("full" if full else "body")
-    alone = bundle.verify(found.bundle)
+    alone = bundle.verify_bundle(found.bundle)
     assert alone.hits[0].signed == hit.signed
     assert alone.binding == ("sender" if full else "log")
 

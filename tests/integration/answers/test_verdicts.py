@@ -7,7 +7,7 @@ import pytest
 from vitne.core.values.types import LogId, Section
 from vitne.errors import UnavailableError
 from vitne.evidence.bundle import verify as bundle
-from vitne.services.erasure.erase import EraseWish
+from vitne.services.erasure.erase import ErasureRequest
 from vitne.testing import sample_key
 
 ACME = LogId("acme")
@@ -21,7 +21,7 @@ def codes(answered: Any) -> list[str]:
 
 def offline(answered: Any) -> Any:
     """What somebody finds who has the file and nothing else."""
-    return bundle.verify(answered.bundle)
+    return bundle.verify_bundle(answered.bundle)
 
 
 # ---------------------------------------------------------------- verdicts
@@ -275,8 +275,10 @@ def test_an_erased_section_is_told_with_its_entry(story: Any, section: Section) 
     """Without its core nobody can say any more whether the event was the asked one."""
     before = story.ask("who_accessed", target=CUSTOMER)
     first = before.answer.hits[0]
-    wish = EraseWish(ACME, (section,), "gdpr-17", "REQ-1", events=(str(first.core()["id"]),))
-    story.house.erase.run(wish)
+    request = ErasureRequest(
+        ACME, (section,), "gdpr-17", "REQ-1", events=(str(first.core()["id"]),)
+    )
+    story.house.erase.run(request)
     story.later()
 
     found = story.ask("who_accessed", target=CUSTOMER)

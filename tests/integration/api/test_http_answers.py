@@ -56,7 +56,7 @@ def test_the_bundle_verifies_offline_with_the_keys_of_the_log(asked: Any) -> Non
     assert ".vitne" in reply.headers["content-disposition"]
     texts = json.loads(reply.content)["policy"]
     own = bundle.Policies(parse_policy(texts["log"]), parse_policy(texts["index"]))
-    answer = bundle.verify(reply.content, own)
+    answer = bundle.verify_bundle(reply.content, own)
     assert answer.verdict == "proved"
     assert answer.trust == "given"
     with asked.client() as client:
@@ -71,7 +71,7 @@ def test_answer_and_bundle_come_together_if_that_is_asked(asked: Any) -> None:
     answer = reply.json()
     start = reply.content.index(b'"bundle":') + len(b'"bundle":')
     data = reply.content[start : start + answer["bundle_bytes"]]
-    assert bundle.verify(data).verdict == answer["verdict"] == "proved"
+    assert bundle.verify_bundle(data).verdict == answer["verdict"] == "proved"
 
 
 def test_a_withheld_section_is_in_neither(asked: Any) -> None:

@@ -48,11 +48,11 @@ def test_an_erasure_is_planned_done_and_told_without_a_name(house: Any) -> None:
     assert _left(house.folder, MAIL)
 
     with house.client(house.admin) as client:
-        wish = WISH | {"where": "target:customer/cus_1", "mentions": [MAIL]}
-        plan = client.post("/v1/erasures", json=wish | {"dry_run": True}).json()
+        request = WISH | {"where": "target:customer/cus_1", "mentions": [MAIL]}
+        plan = client.post("/v1/erasures", json=request | {"dry_run": True}).json()
         assert _left(house.folder, MAIL)
-        done = client.post("/v1/erasures", json=wish).json()
-        again = client.post("/v1/erasures", json=wish).json()
+        done = client.post("/v1/erasures", json=request).json()
+        again = client.post("/v1/erasures", json=request).json()
 
     assert (plan["records"], plan["dry_run"], plan["entries"]) == (1, True, [])
     assert (done["records"], done["dry_run"], len(done["entries"])) == (1, False, 1)
@@ -61,7 +61,7 @@ def test_an_erasure_is_planned_done_and_told_without_a_name(house: Any) -> None:
     with house.client() as client:
         shown = client.get(f"/v1/events/{gone}").json()
         assert shown["shown"]["withheld"] == ["payload", "person"]
-        proof = record_proof.verify(client.get(f"/v1/events/{gone}/proof").content)
+        proof = record_proof.verify_record(client.get(f"/v1/events/{gone}/proof").content)
         assert set(proof.erased.values()) == set(done["entries"])
         assert client.get(f"/v1/events/{kept}").json()["shown"]["withheld"] == []
     assert len(_told(house, "audit.log.erasure_planned")) == 1
@@ -165,9 +165,9 @@ def test_a_wish_that_is_not_well_formed_is_refused(served: Any, path: str, body:
 def test_retention_is_planned_and_run_over_http(house: Any) -> None:
     _send(house, "cus_1")
     with house.client(house.admin) as client:
-        wish = {"rules": "access-24m, security-13m=500"}
-        plan = client.post("/v1/retention", json=wish | {"dry_run": True}).json()
-        done = client.post("/v1/retention", json=wish).json()
+        request = {"rules": "access-24m, security-13m=500"}
+        plan = client.post("/v1/retention", json=request | {"dry_run": True}).json()
+        done = client.post("/v1/retention", json=request).json()
 
     assert plan == {"tenant": "acme", "dry_run": True, "classes": []}
     assert done == {"tenant": "acme", "dry_run": False, "classes": []}

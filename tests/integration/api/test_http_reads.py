@@ -48,7 +48,7 @@ def test_an_event_is_shown_whole_with_a_proof_that_verifies_offline(served: Any,
 
     assert page["shown"]["event"]["actor"]["name"] == "Per Support"
     assert page["shown"]["record"]["source_id"] == "cli/vitne"
-    proved = record_proof.verify(msgspec.json.encode(page["proof"], order="sorted"))
+    proved = record_proof.verify_record(msgspec.json.encode(page["proof"], order="sorted"))
     assert proved.index == page["shown"]["index"]
     assert page["reason"] == ""
 
@@ -58,7 +58,7 @@ def test_the_proof_is_served_byte_for_byte_as_a_file(served: Any, sent: str) -> 
         reply = client.get(f"/v1/events/{sent}/proof")
         plain = client.get(f"/v1/events/{sent}/proof", params={"form": "tlog"})
 
-    assert record_proof.verify(reply.content).index >= 0
+    assert record_proof.verify_record(reply.content).index >= 0
     assert sent in reply.headers["content-disposition"]
     assert plain.text.startswith("c2sp.org/tlog-proof@v1\n")
 

@@ -16,13 +16,13 @@ import pytest
 
 from vitne.core.values.types import LogId
 from vitne.sdk import Client
-from vitne.services.access.audit_events import Doer
+from vitne.services.access.audit_events import Caller
 from vitne.settings import Settings
 from vitne.testing import FixedClock, SeededIds, SigningSender, memory_adapters, source_signer
 from vitne.wiring import House, folder_adapters
 
 ACME, GLOBEX = LogId("acme"), LogId("globex")
-DOER = Doer(id="uid:0", method="shell")
+CALLER = Caller(id="uid:0", method="shell")
 
 
 @pytest.fixture(params=["memory", "folder"])
@@ -41,7 +41,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     with House(adapters, settings) as made:
         for log in (ACME, GLOBEX, LogId("vitne")):
             made.append.create(log)
-        made.source_keys.add(source_signer().vkey, DOER)
+        made.source_keys.add(source_signer().vkey, CALLER)
         yield made
 
 

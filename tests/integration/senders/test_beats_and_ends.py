@@ -9,12 +9,12 @@ from vitne.core.index.coverage import CoverageCounter
 from vitne.core.tree.note import Signer
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import BadInputError, ConflictError, SenderRefusedError, StreamConflictError
-from vitne.services.access.audit_events import Doer
+from vitne.services.access.audit_events import Caller
 from vitne.testing import TEST_START_US, sample_key
 from vitne.wiring import House
 
 ACME = LogId("acme")
-DOER = Doer(id="uid:0", method="shell")
+CALLER = Caller(id="uid:0", method="shell")
 SECOND_US = 1_000_000
 
 
@@ -129,7 +129,7 @@ def test_a_stream_cannot_follow_itself_or_that_of_another_source(
 ) -> None:
     sender = new_sender(house)
     pos = Signer("pos/till", b"\x09" * 32)
-    house.source_keys.add(pos.vkey, DOER)
+    house.source_keys.add(pos.vkey, CALLER)
     key = sample_key("acme", application="pos", service="till")
     other = new_sender(house, "till-1", signer=pos, key=key)
     other.open()
@@ -195,7 +195,7 @@ def test_a_retired_key_signs_nothing_any_more_and_each_log_says_so(
     sender.send(1)
     other = new_sender(house, tenant="globex")
 
-    house.source_keys.retire(sender.signer.vkey, DOER)
+    house.source_keys.retire(sender.signer.vkey, CALLER)
 
     for act in (lambda: sender.send(2), new_sender(house, "pod-2").open, other.open):
         with pytest.raises(SenderRefusedError) as refused:
@@ -208,7 +208,7 @@ def test_a_retired_key_signs_nothing_any_more_and_each_log_says_so(
 
 def test_the_keys_of_sources_are_checked_when_they_are_registered(house: House) -> None:
     with pytest.raises(ConflictError):
-        house.source_keys.add(Signer("crm/crm-bff", b"\x07" * 32).vkey, DOER)
+        house.source_keys.add(Signer("crm/crm-bff", b"\x07" * 32).vkey, CALLER)
     for vkey in (
         "nonsense",
         Signer("crm", b"\x08" * 32).vkey,
@@ -216,7 +216,7 @@ def test_the_keys_of_sources_are_checked_when_they_are_registered(house: House) 
         "crm/crm-bff+4d1a4b2d+AQEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",  # small order
     ):
         with pytest.raises(BadInputError):
-            house.source_keys.add(vkey, DOER)
+            house.source_keys.add(vkey, CALLER)
 
 
 def test_events_that_come_long_after_they_happened_are_counted(

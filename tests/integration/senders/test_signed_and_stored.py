@@ -9,8 +9,8 @@ import pytest
 from vitne.core.entry.batch import encode_batch
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import SenderRefusedError
-from vitne.services.access.audit_events import Doer
-from vitne.services.erasure.erase import EraseWish
+from vitne.services.access.audit_events import Caller
+from vitne.services.erasure.erase import ErasureRequest
 from vitne.services.senders.signed_batches import Batches
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
@@ -36,7 +36,7 @@ def test_sealed_and_erased_events_are_proved_to_be_the_senders_too(
     with House(adapters, settings) as house:
         for log in (ACME, LogId("vitne")):
             house.append.create(log)
-        house.source_keys.add(source_signer().vkey, Doer(id="uid:0"))
+        house.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
         sender = new_sender(house)
         sender.open()
         reply = sender.send(*range(1, 51))
@@ -55,7 +55,7 @@ def test_sealed_and_erased_events_are_proved_to_be_the_senders_too(
         assert hot is not None
         assert sealed.batch == hot.batch == (reply.results[49].index or 0) + 1
         ids = tuple(reply.results[at].id for at in (3, 10, 48))
-        house.erase.run(EraseWish(ACME, ("core", "person"), "gdpr-17", "CASE-1", events=ids))
+        house.erase.run(ErasureRequest(ACME, ("core", "person"), "gdpr-17", "CASE-1", events=ids))
         fresh = Batches(adapters.store, adapters.archive)  # remembers no leaves
         assert fresh.sender_proof(ACME, index) == sealed
 
@@ -75,7 +75,7 @@ def test_a_large_batch_is_judged_alike_in_a_process_of_its_own(
     with House(adapters, settings) as house:
         for log in (ACME, LogId("vitne")):
             house.append.create(log)
-        house.source_keys.add(source_signer().vkey, Doer(id="uid:0"))
+        house.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
         sender = new_sender(house)
         sender.open()
         while not house.preparation.ready_pids():

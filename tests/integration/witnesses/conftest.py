@@ -19,7 +19,7 @@ from vitne.core.tree.signature import COSIGNATURE, MLDSA_COSIGNATURE
 from vitne.core.tree.witness import Refused
 from vitne.core.values.types import LogId
 from vitne.services.log.keys import index_log_id
-from vitne.services.trust.witness_service import WitnessDesk
+from vitne.services.trust.witness_service import WitnessService
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock, memory_adapters, sample_event, sample_key
@@ -36,11 +36,11 @@ class Desk:
         self.signers = [Signer(name, name.encode().ljust(32, b"."), kind) for kind in kinds]
         self.store = MemoryWitness()
         self.clock = FixedClock()
-        self.desk: WitnessDesk | None = None
+        self.desk: WitnessService | None = None
 
     def follow(self, *vkeys: str) -> None:
         """From now on."""
-        self.desk = WitnessDesk(self.store, self.signers, vkeys, self.clock)
+        self.desk = WitnessService(self.store, self.signers, vkeys, self.clock)
 
     def __call__(self, path: str, body: bytes) -> tuple[int, bytes]:
         """Answer a request."""

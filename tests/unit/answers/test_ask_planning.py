@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.answers.ask import Epoch, plan
-from vitne.answers.ask_request import KINDS, Wish, read_wish
+from vitne.answers.ask import Epoch, plan_question
+from vitne.answers.ask_request import KINDS, QuestionRequest, read_question
 from vitne.core.entry import keys
 from vitne.core.event.event import PROBLEM_CODES, Problem
 
@@ -26,22 +26,22 @@ FULL: dict[str, dict[str, Any]] = {
 }
 
 
-def _wish(kind: str, **more: Any) -> Wish:
-    found = read_wish({"ask": kind, **FULL[kind], **more}, NOW_US)
-    assert isinstance(found, Wish), found
+def _request(kind: str, **more: Any) -> QuestionRequest:
+    found = read_question({"ask": kind, **FULL[kind], **more}, NOW_US)
+    assert isinstance(found, QuestionRequest), found
     return found
 
 
 def _faults(members: dict[str, Any]) -> set[tuple[str, str]]:
-    found = read_wish(members, NOW_US)
-    assert not isinstance(found, Wish)
+    found = read_question(members, NOW_US)
+    assert not isinstance(found, QuestionRequest)
     assert {one.code for one in found} <= PROBLEM_CODES.keys()
     return {(one.code, one.path) for one in found}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_question_comes_to_keys(kind: str) -> None:
-    question = plan(_wish(kind), "https://id.example", EPOCHS, ORIGIN)
+    question = plan_question(_request(kind), "https://id.example", EPOCHS, ORIGIN)
 
     assert question.keys
     assert all(
@@ -95,27 +95,29 @@ def test_each_fault_has_its_code_and_path(members: dict[str, Any], fault: tuple[
 
 
 def test_a_period_is_from_a_day_to_before_a_day() -> None:
-    wish = _wish("who_accessed", **{"from": "2026-03-01", "to": "2026-04-01"})
+    request = _request("who_accessed", **{"from": "2026-03-01", "to": "2026-04-01"})
 
-    assert wish.to_us - wish.from_us == 31 * DAY_US
-    assert wish.window_us == (wish.from_us, wish.to_us)
+    assert request.to_us - request.from_us == 31 * DAY_US
+    assert request.window_us == (request.from_us, request.to_us)
 
 
 def test_the_senders_clock_looks_a_day_earlier_and_a_week_later() -> None:
     """Intake puts an event aside whose clock is a day ahead, so none is missed before."""
-    wish = _wish("who_accessed", clock="occurred", **{"from": "2026-03-01", "to": "2026-04-01"})
+    request = _request(
+        "who_accessed", clock="occurred", **{"from": "2026-03-01", "to": "2026-04-01"}
+    )
 
-    assert wish.window_us == (wish.from_us - DAY_US, wish.to_us + 7 * DAY_US)
+    assert request.window_us == (request.from_us - DAY_US, request.to_us + 7 * DAY_US)
 
 
 def test_nothing_said_of_time_is_everything_until_now() -> None:
-    wish = _wish("what_did")
+    request = _request("what_did")
 
-    assert (wish.from_us, wish.to_us) == (0, NOW_US)
+    assert (request.from_us, request.to_us) == (0, NOW_US)
 
 
 def test_each_epoch_has_its_key_and_that_of_every_target_of_the_type() -> None:
-    question = plan(_wish("did_touch"), "", EPOCHS, ORIGIN)
+    question = plan_question(_request("did_touch"), "", EPOCHS, ORIGIN)
 
     assert [(key.epoch, key.parts[3]) for key in question.keys] == [
         (1, "cus_1"),
@@ -128,29 +130,29 @@ def test_each_epoch_has_its_key_and_that_of_every_target_of_the_type() -> None:
 
 def test_secrets_give_the_keys() -> None:
     for kind in ("what_did", "who_accessed", "all_of_type", "all_of_action"):
-        for key in plan(_wish(kind), "i", EPOCHS, ORIGIN).keys:
+        for key in plan_question(_request(kind), "i", EPOCHS, ORIGIN).keys:
             assert keys.key(key.kind, key.secrets[0]) == key.key
-    for key in plan(_wish("did_touch"), "i", EPOCHS, ORIGIN).keys:
+    for key in plan_question(_request("did_touch"), "i", EPOCHS, ORIGIN).keys:
         assert keys.pair_key(*key.secrets) == key.key
 
 
 def test_a_streams_key_is_its_id() -> None:
-    (key,) = plan(_wish("all_of_stream"), "", EPOCHS, ORIGIN).keys
+    (key,) = plan_question(_request("all_of_stream"), "", EPOCHS, ORIGIN).keys
 
     assert key.key[1:] == keys.stream_id(ORIGIN, "crm/bff", "pod-1")
     assert (key.epoch, key.secrets) == (0, ())
 
 
 def test_what_narrows_a_question_is_its_filter() -> None:
-    wish = _wish("who_accessed", type="crm.customer.*", category="view", outcome="denied")
+    request = _request("who_accessed", type="crm.customer.*", category="view", outcome="denied")
 
-    question = plan(wish, "", EPOCHS, ORIGIN)
+    question = plan_question(request, "", EPOCHS, ORIGIN)
 
     assert question.filter == "type:crm.customer.* category:view outcome:denied"
 
 
 def test_a_composed_letter_is_the_same_id_however_it_is_typed() -> None:
-    assert _wish("what_did", actor="A\u030astein") == _wish("what_did", actor="\u00c5stein")
+    assert _request("what_did", actor="A\u030astein") == _request("what_did", actor="\u00c5stein")
 
 
 def test_no_epoch_shows_its_key() -> None:
@@ -173,10 +175,10 @@ NAMES = st.sampled_from(
 
 @given(st.dictionaries(NAMES | st.text(max_size=5), JSON | st.sampled_from(list(KINDS))))
 def test_whatever_comes_is_a_wish_or_a_list_of_faults(members: dict[str, Any]) -> None:
-    found = read_wish(members, NOW_US)
+    found = read_question(members, NOW_US)
 
-    if isinstance(found, Wish):
-        assert plan(found, "", EPOCHS, ORIGIN).keys
+    if isinstance(found, QuestionRequest):
+        assert plan_question(found, "", EPOCHS, ORIGIN).keys
     else:
         assert found
         assert all(isinstance(one, Problem) for one in found)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.answers.bundle_filter import MAX_BYTES, parse
+from vitne.answers.bundle_filter import MAX_BYTES, parse_bundle_filter
 from vitne.answers.core_values import says
 from vitne.errors import BadInputError
 
@@ -45,7 +45,7 @@ CORE = {
     ],
 )
 def test_a_filter_holds_or_not(text: str, holds: bool) -> None:
-    assert parse(text).matches(CORE) is holds
+    assert parse_bundle_filter(text).matches(CORE) is holds
 
 
 @pytest.mark.parametrize(
@@ -58,24 +58,24 @@ def test_a_filter_holds_or_not(text: str, holds: bool) -> None:
 )  # fmt: skip
 def test_a_filter_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(BadInputError):
-        parse(text)
+        parse_bundle_filter(text)
 
 
 def test_without_core_only_the_empty_filter_can_be_told() -> None:
-    assert parse("").matches(None) is True
-    assert parse("type:a").matches(None) is None
+    assert parse_bundle_filter("").matches(None) is True
+    assert parse_bundle_filter("type:a").matches(None) is None
 
 
 def test_a_core_that_lacks_a_member_matches_no_term_on_it() -> None:
     for core in ({}, {"type": 1}, {"type": None}, {"type": ["a"]}):
-        assert parse("type:*").matches(core) is False
-        assert parse("-type:*").matches(core) is True
+        assert parse_bundle_filter("type:*").matches(core) is False
+        assert parse_bundle_filter("-type:*").matches(core) is True
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(BadInputError):
-        parse(text).matches(CORE)
+        parse_bundle_filter(text).matches(CORE)
 
 
 @pytest.mark.parametrize(

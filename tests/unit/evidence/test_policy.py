@@ -127,14 +127,14 @@ def test_a_record_is_verified_under_a_policy_with_witnesses(small_log: Any) -> N
     two = parse_policy(_text("group g 2 w1 w2 w3", "quorum g"))
     three = parse_policy(_text("group g all w1 w2 w3", "quorum g"))
 
-    head = record_proof.verify(data, two).head
+    head = record_proof.verify_record(data, two).head
     assert [(seen.name, seen.time_s) for seen in head.cosigned] == [
         ("w1.example", 100),
         ("w2.example", 200),
     ]
     assert head.quorum_s == 200
     with pytest.raises(VerificationError) as refused:
-        record_proof.verify(data, three)
+        record_proof.verify_record(data, three)
     assert refused.value.rule == "quorum"
 
 
@@ -146,7 +146,7 @@ def test_one_bad_cosignature_of_a_known_witness_spoils_the_note(small_log: Any) 
     policy = parse_policy(_text("quorum w1"))
 
     with pytest.raises(VerificationError) as refused:
-        record_proof.verify(small_log.prove(3, note=small_log.note + forged), policy)
+        record_proof.verify_record(small_log.prove(3, note=small_log.note + forged), policy)
     assert refused.value.rule == "signature"
 
 

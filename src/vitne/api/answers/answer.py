@@ -12,13 +12,13 @@ from vitne.core.values.times import format_utc
 from vitne.core.values.types import Section
 from vitne.evidence.bundle.answer import Hit
 from vitne.evidence.bundle.sentences import claims_of_answer
-from vitne.evidence.record.verify import Head
-from vitne.services.answers.answer import Answered
+from vitne.evidence.record.verify import VerifiedHead
+from vitne.services.answers.answer import AnsweredQuestion
 from vitne.services.answers.coverage_statement import (
     MEANS,
-    Aside,
+    CoverageStatement,
+    QuarantinedEvents,
     SourceSeen,
-    Statement,
     StreamSeen,
 )
 from vitne.services.search.row import to_row
@@ -207,7 +207,7 @@ class AnswerShown(Struct, frozen=True, kw_only=True):
     ] = None
 
 
-def show(found: Answered) -> AnswerShown:
+def show(found: AnsweredQuestion) -> AnswerShown:
     """An answer as its reader sees it."""
     answer = found.answer
     claims = claims_of_answer(answer)
@@ -220,7 +220,7 @@ def show(found: Answered) -> AnswerShown:
         headline=claims.headline,
         reasons=[ReasonShown(one.code, one.text, one.where) for one in answer.reasons],
         actions=[
-            _action(hit, found.records[hit.index], found.wish.withhold) for hit in answer.hits
+            _action(hit, found.records[hit.index], found.request.withhold) for hit in answer.hits
         ],
         grade=grade or "",
         grade_means=MEANS[grade] if grade else "",
@@ -246,21 +246,21 @@ def show(found: Answered) -> AnswerShown:
     )
 
 
-def _trust(found: Answered, told: Sequence[str]) -> list[str]:
+def _trust(found: AnsweredQuestion, told: Sequence[str]) -> list[str]:
     """On whose word; the verifier was the server, so its first sentence is about the server."""
     if found.answer.trust != "given":
         return list(told)
     return ["The keys and witnesses are those of this server's policies.", *told[1:]]
 
 
-def _pseudonyms(found: Answered) -> list[str]:
+def _pseudonyms(found: AnsweredQuestion) -> list[str]:
     return [
         f"An id that was asked about is personal; in the log stands its keyed pseudonym {name}."
         for name in found.pseudonyms
     ]
 
 
-def _unbound(found: Answered) -> list[str]:
+def _unbound(found: AnsweredQuestion) -> list[str]:
     if found.bound or found.answer.binding != "key":
         return []
     told = (
@@ -270,10 +270,10 @@ def _unbound(found: Answered) -> list[str]:
     return [told]
 
 
-def _question(found: Answered) -> QuestionShown:
+def _question(found: AnsweredQuestion) -> QuestionShown:
     asked = found.answer.question
     return QuestionShown(
-        ask=found.wish.kind,
+        ask=found.request.kind,
         text=asked.text,
         issuer=found.issuer,
         clock=asked.clock,
@@ -328,7 +328,7 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _head(head: Head) -> HeadShown:
+def _head(head: VerifiedHead) -> HeadShown:
     return HeadShown(
         origin=head.origin,
         size=head.size,
@@ -341,7 +341,7 @@ def _head(head: Head) -> HeadShown:
 # ---------------------------------------------------------------- coverage
 
 
-def _coverage(made: Statement) -> CoverageShown:
+def _coverage(made: CoverageStatement) -> CoverageShown:
     return CoverageShown(
         about=made.about,
         sentences=made.sentences,
@@ -389,7 +389,7 @@ def _stream(one: StreamSeen) -> StreamShown:
     )
 
 
-def _aside(one: Aside) -> AsideShown:
+def _aside(one: QuarantinedEvents) -> AsideShown:
     return AsideShown(
         source=one.source,
         events=one.events,

@@ -9,7 +9,7 @@ from litestar import Response, post
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Raw
 
-from vitne.answers.ask_request import Wish, read_wish
+from vitne.answers.ask_request import QuestionRequest, read_question
 from vitne.api.answers.answer import AnswerShown, show
 from vitne.api.answers.spec import AskQuestion
 from vitne.api.openapi.problems import READING, body, problems
@@ -22,8 +22,8 @@ from vitne.api.server.responses import Here, Reads, peer_of, respond
 from vitne.core.event.event import Problem
 from vitne.errors import TooLargeError, UnreadableBodyError, UnsupportedMediaError
 from vitne.ports import Clock
-from vitne.services.access.logged_reads import Reading
-from vitne.services.answers.answer import Answered, Ask
+from vitne.services.access.logged_reads import LoggedReads
+from vitne.services.answers.answer import AnsweredQuestion, Answers
 
 BUNDLE_TYPE: Final = "application/vnd.vitne.bundle+json"
 BODY_TIMEOUT_S: Final = 30
@@ -37,7 +37,7 @@ class AnswersDoor:
     """Answers questions about one log."""
 
     def __init__(
-        self, ask: Ask, access: Access, reading: Reading, clock: Clock, counted: Counted
+        self, ask: Answers, access: Access, reading: LoggedReads, clock: Clock, counted: Counted
     ) -> None:
         self._ask = ask
         self._access = access
@@ -60,11 +60,11 @@ class AnswersDoor:
         tenant = members.pop("tenant", "")
         with_bundle = members.pop("with_bundle", False)
         faults = _wrong_types(tenant, with_bundle)
-        wish = read_wish(members, self._clock.now_us())
-        if not isinstance(wish, Wish) or faults:
-            return _refused((*faults, *(() if isinstance(wish, Wish) else wish)))
+        request = read_question(members, self._clock.now_us())
+        if not isinstance(request, QuestionRequest) or faults:
+            return _refused((*faults, *(() if isinstance(request, QuestionRequest) else request)))
         reader = self._access.reader(head, peer_ip, tenant)
-        found = self._ask.answer(reader.tenant, wish, reader.doer, self._reading)
+        found = self._ask.answer(reader.tenant, request, reader.caller, self._reading)
         self._counted(found.answer.verdict, perf_counter() - started_s)
         if as_bundle:
             return Reply(200, found.bundle, BUNDLE_TYPE.encode(), (_attached(found),))
@@ -105,9 +105,9 @@ def _refused(faults: tuple[Problem, ...]) -> Reply:
     )
 
 
-def _attached(found: Answered) -> tuple[bytes, bytes]:
+def _attached(found: AnsweredQuestion) -> tuple[bytes, bytes]:
     a, b = found.answer.range
-    name = f'attachment; filename="{found.log}-{found.wish.kind}-{a}-{b}.vitne"'
+    name = f'attachment; filename="{found.log}-{found.request.kind}-{a}-{b}.vitne"'
     return (b"content-disposition", name.encode("ascii", "replace"))
 
 

@@ -18,7 +18,7 @@ from vitne.core.values.times import format_utc
 from vitne.core.values.types import SECTIONS
 from vitne.errors import BadInputError
 from vitne.ports import Hold
-from vitne.services.erasure.erase import ErasePlan, EraseWish
+from vitne.services.erasure.erase import ErasePlan, ErasureRequest
 from vitne.services.erasure.expiry import Expiry, parse_rules
 from vitne.services.erasure.holds import Holds
 from vitne.services.erasure.logged import Erasing
@@ -163,7 +163,7 @@ class ErasureDoor:
     def erase(self, head: Head, peer_ip: str, sent: ErasureSent) -> ErasureShown:
         """Erase, or say what would go."""
         who = self._access.keeper(head, peer_ip, sent.tenant)
-        wish = EraseWish(
+        request = ErasureRequest(
             log=who.tenant,
             sections=tuple(name for name in SECTIONS if name in sent.sections),
             basis=sent.basis,
@@ -173,14 +173,14 @@ class ErasureDoor:
             mentions=tuple(sent.mentions),
         )
         if sent.dry_run:
-            return _erasure_shown(who, self._erasing.plan(wish, who.doer), None)
-        done = self._erasing.run(wish, who.doer)
+            return _erasure_shown(who, self._erasing.plan(request, who.caller), None)
+        done = self._erasing.run(request, who.caller)
         return _erasure_shown(who, done.plan, [int(index) for index in done.entries])
 
     def holds(self, head: Head, peer_ip: str, tenant: str) -> HoldsPage:
         """All holds of a log. Their filters may name people: the look is told."""
         who = self._access.keeper(head, peer_ip, tenant)
-        return HoldsPage([_hold_shown(hold) for hold in self._holds.show(who.tenant, who.doer)])
+        return HoldsPage([_hold_shown(hold) for hold in self._holds.show(who.tenant, who.caller)])
 
     def hold(self, head: Head, peer_ip: str, sent: HoldSent) -> HoldShown:
         """Set one."""
@@ -189,12 +189,14 @@ class ErasureDoor:
             raise BadInputError(
                 "a hold has a filter, or is for everything, not both", where="where"
             )
-        return _hold_shown(self._holds.put(who.tenant, sent.where, sent.reason, sent.ref, who.doer))
+        return _hold_shown(
+            self._holds.put(who.tenant, sent.where, sent.reason, sent.ref, who.caller)
+        )
 
     def release(self, head: Head, peer_ip: str, hold_id: str, tenant: str) -> HoldShown:
         """End one; one that has ended stays as it is."""
         who = self._access.keeper(head, peer_ip, tenant)
-        self._holds.release(who.tenant, hold_id, who.doer)
+        self._holds.release(who.tenant, hold_id, who.caller)
         found = [hold for hold in self._holds.list(who.tenant) if hold.id == hold_id]
         return _hold_shown(found[0])
 
@@ -203,7 +205,7 @@ class ErasureDoor:
         who = self._access.keeper(head, peer_ip, sent.tenant)
         rules = parse_rules(sent.rules)
         act = self._erasing.expiring if sent.dry_run else self._erasing.expire
-        found = act(who.tenant, rules, who.doer)
+        found = act(who.tenant, rules, who.caller)
         return RetentionShown(
             tenant=who.tenant, dry_run=sent.dry_run, classes=[_expiry_shown(one) for one in found]
         )

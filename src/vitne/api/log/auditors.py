@@ -52,7 +52,7 @@ class AuditorsDoor:
         tree = index_log_id(self._log.named(head, peer_ip, tenant))
         with _brought():
             keys = self._auditors.cosign(tree, note.decode("utf-8", "replace"))
-        return CosignaturesTaken(len(keys), self._witnessed.gathering(tree).size)
+        return CosignaturesTaken(len(keys), self._witnessed.cosignatures(tree).size)
 
     def object(self, head: Head, peer_ip: str, tenant: str, note: bytes) -> ObjectionTaken:
         """Keep an objection."""

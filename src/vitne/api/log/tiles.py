@@ -25,7 +25,7 @@ from vitne.errors import DecodeError, NotFoundError
 from vitne.ports import StateStore
 from vitne.services.log.keys import index_log_id
 from vitne.services.log.published_files import Published, is_full_bundle
-from vitne.services.trust.cosigned_heads import Cosigned
+from vitne.services.trust.cosigned_heads import CosignedHeads
 
 _NOTE: Final = b"text/plain; charset=utf-8"
 _BYTES: Final = b"application/octet-stream"
@@ -55,7 +55,7 @@ class LogDoor:
     def __init__(
         self,
         published: Callable[[LogId], Published],
-        cosigned: Cosigned,
+        cosigned: CosignedHeads,
         access: Access,
         state: StateStore,
         *,

@@ -20,7 +20,7 @@ from vitne.api.server.bodies import ClientGoneError, read_body
 from vitne.api.server.replies import Reply, document, send_reply
 from vitne.core.tree.witness import MAX_BODY_BYTES, SIZE_TYPE, Refused
 from vitne.errors import BadInputError, SlowBodyError, TooLargeError, VitneError
-from vitne.services.trust.witness_service import WitnessDesk
+from vitne.services.trust.witness_service import WitnessService
 
 __all__ = ["WitnessDoor"]
 
@@ -33,7 +33,7 @@ _BODY_TIMEOUT_S: Final = 10
 class WitnessDoor:
     """ASGI: `http` only."""
 
-    def __init__(self, desk: WitnessDesk, workers: Executor) -> None:
+    def __init__(self, desk: WitnessService, workers: Executor) -> None:
         self._desk = desk
         self._workers = workers
 

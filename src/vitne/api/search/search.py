@@ -12,7 +12,7 @@ from vitne.api.search.show import Purpose, RecordShown, Tenant, row_shown
 from vitne.api.server.access import Access, Head, read_head
 from vitne.api.server.responses import Here, Reads, peer_of
 from vitne.core.values.times import format_utc
-from vitne.services.access.logged_reads import Reading
+from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.search.search import (
     FACETS_MAX,
     PAGE_EVENTS_MAX,
@@ -64,7 +64,7 @@ class Wanted(Struct, frozen=True):
 class FindingDoor:
     """Searches one log."""
 
-    def __init__(self, search: Search, access: Access, reading: Reading) -> None:
+    def __init__(self, search: Search, access: Access, reading: LoggedReads) -> None:
         self._search = search
         self._access = access
         self._reading = reading
@@ -85,7 +85,7 @@ class FindingDoor:
         )
         events = [row_shown(reader.tenant, row) for row in found.rows]
         self._reading.searched(
-            reader.doer,
+            reader.caller,
             reader.tenant,
             wanted.q,
             shown=[event.id for event in events],

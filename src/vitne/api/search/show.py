@@ -15,9 +15,9 @@ from vitne.api.server.responses import Here, Reads, peer_of, respond
 from vitne.core.values.ids import from_text, to_text
 from vitne.core.values.times import format_utc
 from vitne.errors import NotFoundError
-from vitne.services.access.logged_reads import Reading
+from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.search.row import Row, to_row
-from vitne.services.search.show import Show, Shown
+from vitne.services.search.show import Show, ShownRecord
 
 WAIT_S: Final = 3.0
 """How long a reader waits for the checkpoint that covers a fresh event."""
@@ -83,7 +83,7 @@ def row_shown(tenant: str, row: Row) -> RecordShown:
 class ShowingDoor:
     """Shows one event, once the read of it is logged."""
 
-    def __init__(self, show: Show, access: Access, reading: Reading) -> None:
+    def __init__(self, show: Show, access: Access, reading: LoggedReads) -> None:
         self._show = show
         self._access = access
         self._reading = reading
@@ -105,16 +105,18 @@ class ShowingDoor:
             return Reply(200, shown.tlog_proof(), _TLOG_TYPE, (_attached(event_id, "tlog-proof"),))
         return Reply(200, shown.document(), _RECORD_TYPE, (_attached(event_id, "vitne.json"),))
 
-    def _seen(self, head: Head, peer_ip: str, event_id: str, tenant: str) -> tuple[str, Shown]:
+    def _seen(
+        self, head: Head, peer_ip: str, event_id: str, tenant: str
+    ) -> tuple[str, ShownRecord]:
         reader = self._access.reader(head, peer_ip, tenant)
         wanted = from_text(event_id.lower())
         try:
             shown = self._show.by_id(reader.tenant, wanted, WAIT_S)
         except NotFoundError:
             # That there is none is an answer too.
-            self._reading.viewed(reader.doer, reader.tenant, to_text(wanted), found=False)
+            self._reading.viewed(reader.caller, reader.tenant, to_text(wanted), found=False)
             raise
-        self._reading.viewed(reader.doer, reader.tenant, to_text(wanted))
+        self._reading.viewed(reader.caller, reader.tenant, to_text(wanted))
         return reader.tenant, shown
 
 

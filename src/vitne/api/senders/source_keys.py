@@ -13,7 +13,7 @@ from vitne.api.server.responses import Here, Reads, peer_of
 from vitne.core.values.times import format_utc
 from vitne.errors import NotAllowedError
 from vitne.ports import ApiKey, SourceKey
-from vitne.services.access.audit_events import Purpose, holder
+from vitne.services.access.audit_events import AuditPurpose, holder
 from vitne.services.senders.source_keys import SourceKeys
 from vitne.services.writer.reply import Arrival
 
@@ -59,13 +59,13 @@ class SourceKeysDoor:
 
     def add(self, head: Head, peer_ip: str, sent: SourceKeySent) -> SourceKeyShown:
         """Register one."""
-        doer = holder(self._operator(head), arrival=Arrival(peer_ip), purpose=Purpose())
-        return shown(self._keys.add(sent.vkey, doer))
+        caller = holder(self._operator(head), arrival=Arrival(peer_ip), purpose=AuditPurpose())
+        return shown(self._keys.add(sent.vkey, caller))
 
     def retire(self, head: Head, peer_ip: str, sent: SourceKeySent) -> SourceKeyShown:
         """Retire one; what it signed before stays proved."""
-        doer = holder(self._operator(head), arrival=Arrival(peer_ip), purpose=Purpose())
-        return shown(self._keys.retire(sent.vkey, doer))
+        caller = holder(self._operator(head), arrival=Arrival(peer_ip), purpose=AuditPurpose())
+        return shown(self._keys.retire(sent.vkey, caller))
 
     def _operator(self, head: Head) -> ApiKey:
         key = self._access.key(head, "admin")

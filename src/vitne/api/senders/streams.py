@@ -18,7 +18,7 @@ from vitne.api.server.responses import Here, Reads, peer_of
 from vitne.core.values.strict import MAX_INT, decode_base64, encode_base64
 from vitne.core.values.times import format_utc
 from vitne.errors import BadInputError, DecodeError
-from vitne.services.access.logged_reads import Reading
+from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.senders.streams import Beat, Opening, StreamReport, Streams, Told, Void
 
 _SENDING = (
@@ -132,7 +132,7 @@ class StreamsPage(Struct, frozen=True):
 class StreamsDoor:
     """Takes from senders, tells readers."""
 
-    def __init__(self, streams: Streams, access: Access, reading: Reading) -> None:
+    def __init__(self, streams: Streams, access: Access, reading: LoggedReads) -> None:
         self._streams = streams
         self._access = access
         self._reading = reading
@@ -187,7 +187,7 @@ class StreamsDoor:
         """How complete the streams are; durable as an event before the reader has it."""
         reader = self._access.reader(head, peer_ip, tenant)
         found = self._streams.report(reader.tenant)
-        self._reading.streams_viewed(reader.doer, reader.tenant)
+        self._reading.streams_viewed(reader.caller, reader.tenant)
         shown = [_shown(one) for one in found if not troubled or _is_troubled(one)]
         return StreamsPage(
             reader.tenant,

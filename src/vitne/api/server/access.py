@@ -1,4 +1,4 @@
-"""Who asks, and for whom: from the head of a request to a key, an arrival and a doer."""
+"""Who asks, and for whom: from the head of a request to a key, an arrival and a caller."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -9,9 +9,9 @@ from msgspec import Struct
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, NotAllowedError, NotFoundError, TenantNotAllowedError
 from vitne.ports import ApiKey, Role, StateStore
-from vitne.services.access.audit_events import Doer, holder, parse_purpose
-from vitne.services.access.doorkeeper import Doorkeeper
-from vitne.services.access.logged_reads import Reading
+from vitne.services.access.audit_events import Caller, holder, parse_purpose
+from vitne.services.access.doorkeeper import KeyAuthenticator
+from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.writer.reply import Arrival
 
 _BEARER: Final = "bearer "
@@ -70,7 +70,9 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
 class Access:
     """Lets a request in, or tells why not."""
 
-    def __init__(self, doorkeeper: Doorkeeper, state: StateStore, reading: Reading) -> None:
+    def __init__(
+        self, doorkeeper: KeyAuthenticator, state: StateStore, reading: LoggedReads
+    ) -> None:
         self._doorkeeper = doorkeeper
         self._state = state
         self._reading = reading
@@ -111,18 +113,18 @@ class Access:
     def _who(self, key: ApiKey, head: Head, peer_ip: str, asked: str) -> "Reader":
         purpose = parse_purpose(unquote(head.purpose))
         arrival = Arrival(peer_ip=peer_ip, traceparent=head.traceparent)
-        doer = holder(key, arrival=arrival, purpose=purpose)
+        caller = holder(key, arrival=arrival, purpose=purpose)
         tenant = LogId(asked) if asked else _only(key)
         if key.covers(tenant) and self._state.tenant(tenant) is not None:
-            return Reader(doer, tenant)
-        self._reading.refused(doer, tenant, TenantNotAllowedError.code)
+            return Reader(caller, tenant)
+        self._reading.refused(caller, tenant, TenantNotAllowedError.code)
         raise NotFoundError("there is no such tenant for this key", hint="see GET /v1/tenants")
 
 
 class Reader(Struct, frozen=True):
     """Somebody who may read a log, or look after it."""
 
-    doer: Doer
+    caller: Caller
     tenant: LogId
 
 

@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from vitne import settings as table
 from vitne.errors import ConfigurationError
-from vitne.services.access.audit_events import OPERATOR, Doer
+from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.settings import Settings
 from vitne.wiring import House, open_house, refuse_backup
 
@@ -45,14 +45,14 @@ def settings_of(place: Place | None, **options: str | int | None) -> Settings:
     return table.load(config, options={"folder": place.folder or None, **options})
 
 
-def shell_user() -> Doer:
+def shell_user() -> Caller:
     """Who calls: the operating system's user, by number; the login name is personal."""
     number = os.getuid()
     try:
         name = pwd.getpwuid(number).pw_name
     except KeyError:
         name = ""
-    return Doer(id=f"uid:{number}", name=name, tenant=OPERATOR, method="shell")
+    return Caller(id=f"uid:{number}", name=name, tenant=OPERATOR, method="shell")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from vitne.core.values.types import LogId
 from vitne.errors import IntegrityError
 from vitne.evidence.record import verify as record_proof
 from vitne.ports import ApiKey
-from vitne.services.access.audit_events import OPERATOR, Doer
+from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.services.search.search import SearchRequest
 from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
@@ -75,9 +75,9 @@ def bench(
     with tempfile.TemporaryDirectory(prefix="vitne-bench-", dir=folder) as place:
         settings = Settings(folder=place)
         with open_house(settings, create=True) as house:
-            doer = Doer(id="bench", kind="service", method="shell")
-            house.onboard.add_tenant(OPERATOR, "Operator", doer)
-            house.onboard.add_tenant(_LOG, "Bench", doer)
+            caller = Caller(id="bench", kind="service", method="shell")
+            house.onboard.add_tenant(OPERATOR, "Operator", caller)
+            house.onboard.add_tenant(_LOG, "Bench", caller)
             with out.progress("measuring", events) as advance:
                 figures = _measure(house, events, advance)
         figures.append(_disk(Path(place), events + events // 25))
@@ -151,7 +151,7 @@ def _proofs(house: House, events: int) -> list[Figure]:
         started = time.perf_counter()
         document = house.show.by_id(_LOG, from_text(_id(number))).document()
         between = time.perf_counter()
-        record_proof.verify(document)
+        record_proof.verify_record(document)
         shown_ms.append((between - started) * 1e3)
         verified_ms.append((time.perf_counter() - between) * 1e3)
     return [

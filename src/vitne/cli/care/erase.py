@@ -53,9 +53,9 @@ def person(  # noqa: PLR0913 - what one can say on the command line
     For example:
         vitne erase person target:customer/cus_5 --basis gdpr-17 --ref REQ-12 --dry-run
     """
-    wish = _wish(section, basis, ref, dry_run=dry_run)
-    wish |= {"where": where, "mentions": mention or []}
-    _ask(wish, purpose, server, Output(json))
+    request = _request(section, basis, ref, dry_run=dry_run)
+    request |= {"where": where, "mentions": mention or []}
+    _ask(request, purpose, server, Output(json))
 
 
 @app.command
@@ -72,25 +72,27 @@ def event(  # noqa: PLR0913 - what one can say on the command line
     json: Json = False,
 ) -> None:
     """Erase sections of the events that are named."""
-    wish = _wish(section, basis, ref, dry_run=dry_run) | {"events": event_id}
-    _ask(wish, purpose, server, Output(json))
+    request = _request(section, basis, ref, dry_run=dry_run) | {"events": event_id}
+    _ask(request, purpose, server, Output(json))
 
 
-def _wish(section: list[Section] | None, basis: str, ref: str, *, dry_run: bool) -> dict[str, Any]:
+def _request(
+    section: list[Section] | None, basis: str, ref: str, *, dry_run: bool
+) -> dict[str, Any]:
     sections = section or ["person", "payload"]
     return {"sections": sections, "basis": basis, "ref": ref, "dry_run": dry_run}
 
 
-def _ask(wish: dict[str, Any], purpose: str, server: Server | None, out: Output) -> None:
+def _ask(request: dict[str, Any], purpose: str, server: Server | None, out: Output) -> None:
     with Client(server or Server(), purpose, timeout_s=None) as client:
-        body = msgspec.json.encode(wish | {"tenant": client.tenant})
+        body = msgspec.json.encode(request | {"tenant": client.tenant})
         page = client.post("/v1/erasures", body, "application/json")
-    out.result(page, *map(plain, _lines(page, wish)))
+    out.result(page, *map(plain, _lines(page, request)))
 
 
-def _lines(page: dict[str, Any], wish: dict[str, Any]) -> list[str]:
+def _lines(page: dict[str, Any], request: dict[str, Any]) -> list[str]:
     word = "Would erase" if page["dry_run"] else "Erased"
-    sections = ", ".join(wish["sections"])
+    sections = ", ".join(request["sections"])
     told = [
         f"{word} {sections} of {page['records']:,} events of {page['tenant']}.",
         f"Quarantined events whose bytes go: {page['quarantined']:,}.",

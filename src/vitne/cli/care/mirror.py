@@ -15,7 +15,7 @@ from vitne.cli.base.signing_keys import read_policy
 from vitne.errors import BadInputError, NotFoundError, UnavailableError
 from vitne.evidence.policy import Policy
 from vitne.ports import MirrorFolder
-from vitne.services.copies.mirror import Copied, MirroredLog
+from vitne.services.copies.mirror import MirroredLog, MirrorProgress
 from vitne.services.copies.mirror_keys import MirrorKeys
 from vitne.wiring.mirror import open_mirror
 
@@ -125,7 +125,7 @@ def _copy(
     out.result(told, *(plain(_line(one)) for one in told.values()))
 
 
-def _told(found: Copied, word: str) -> dict[str, Any]:
+def _told(found: MirrorProgress, word: str) -> dict[str, Any]:
     head = found.head
     return {
         "origin": head.origin,

@@ -46,7 +46,7 @@ def _check(proof: dict[str, Any], trusted: list[str]) -> str:
     policy = policy_of_keys(trusted) if trusted else None
     data = msgspec.json.encode(proof, order="sorted")
     try:
-        head = record_proof.verify(data, policy).head
+        head = record_proof.verify_record(data, policy).head
     except VerificationError as error:
         error.hint = "the server or the way to it is not to be trusted; keep this reply"
         raise

@@ -12,7 +12,7 @@ from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, NotFoundError, VitneError
 from vitne.ports import Stamped
-from vitne.services.trust.time_stamps import Stamp
+from vitne.services.trust.time_stamps import KeptStamp
 from vitne.wiring import House, stamp_reader
 
 __all__ = ["app"]
@@ -118,11 +118,11 @@ def _told(found: Stamped) -> dict[str, Any]:
     }
 
 
-def _row(stamp: Stamp, found: Stamped) -> dict[str, Any]:
+def _row(stamp: KeptStamp, found: Stamped) -> dict[str, Any]:
     return {"size": stamp.size, "key": stamp.key, "error": "", **_told(found)}
 
 
-def _verified(house: House, stamp: Stamp, trusted: bytes, signer: str) -> dict[str, Any]:
+def _verified(house: House, stamp: KeptStamp, trusted: bytes, signer: str) -> dict[str, Any]:
     try:
         return _row(stamp, house.anchor.check(stamp, trusted, signer))
     except VitneError as error:

@@ -274,7 +274,7 @@ def _with_bundle(client: Client, members: dict[str, Any], file: Path) -> Any:  #
 def _check(data: bytes) -> None:
     """Verify a bundle as it came, before it is kept. Raises `VerificationError`."""
     try:
-        bundle.verify(data)
+        bundle.verify_bundle(data)
     except VerificationError as error:
         error.hint = "the server or the way to it is not to be trusted; keep this reply"
         raise

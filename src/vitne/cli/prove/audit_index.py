@@ -285,7 +285,7 @@ def _search(
     proof: Path | None,
 ) -> int:
     """Whether the gap leaves of a bundle hide an entry; the proof of it as a file."""
-    found = find_fraud(files, policy, bundle_document.read(_read(path)))
+    found = find_fraud(files, policy, bundle_document.read_bundle(_read(path)))
     if found is None:
         out.result({"fraud": False}, plain("The bundle hides no entry of the log.", "bold green"))
         return 0
@@ -300,7 +300,7 @@ def _search(
 
 def _check(out: Output, path: Path, policy: Policy, index: Policy | None) -> int:
     """Check a fraud proof; exit status 1 means that it does not hold, as in `vitne verify`."""
-    found = fraud.verify(_read(path), policy, index)
+    found = fraud.verify_fraud_proof(_read(path), policy, index)
     record = found.record
     out.result(
         {

@@ -13,7 +13,7 @@ from vitne.errors import BadInputError
 from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import tlog_proof
 from vitne.evidence.record import verify as record_proof
-from vitne.evidence.record.verify import Head
+from vitne.evidence.record.verify import VerifiedHead
 
 __all__ = ["prove"]
 
@@ -54,7 +54,7 @@ def prove(  # noqa: PLR0913  # the options of a verb
         data = client.data(f"/v1/events/{event_id}/proof", tenant=client.tenant, form=form)
         keys = [] if not tlog_proof else _log_keys(client)
     if withhold:
-        data = record_proof.redact(data, withhold)
+        data = record_proof.redact_record(data, withhold)
     index, head = _checked(data, keys)
     file = output or Path(f"{event_id}.{'tlog-proof' if tlog_proof else 'vitne.json'}")
     if str(file) == "-":
@@ -76,12 +76,12 @@ def prove(  # noqa: PLR0913  # the options of a verb
     )
 
 
-def _checked(data: bytes, keys: list[str]) -> tuple[int, Head]:
+def _checked(data: bytes, keys: list[str]) -> tuple[int, VerifiedHead]:
     """Index and head of a proof that holds. Raises `VerificationError`."""
     if keys:
-        entry = tlog_proof.verify(data, policy_of_keys(keys))
+        entry = tlog_proof.verify_tlog_proof(data, policy_of_keys(keys))
         return entry.index, entry.head
-    record = record_proof.verify(data)
+    record = record_proof.verify_record(data)
     return record.index, record.head
 
 

@@ -21,7 +21,7 @@ from vitne.core.tree.note import Verifier, open_checkpoint, parse_note
 from vitne.core.tree.tile import parse_path
 from vitne.core.tree.tile_reader import TileReader
 from vitne.errors import BadInputError, DecodeError, NotFoundError
-from vitne.evidence.audit.receipt_check import Checked, Head, check_receipt
+from vitne.evidence.audit.receipt_check import CheckedReceipt, DatedCheckpoint, check_receipt
 from vitne.sdk.options import default_spool_dir
 
 __all__ = ["app"]
@@ -79,7 +79,7 @@ def check(  # noqa: PLR0913  # the options of a verb
     out = Output(json)
     by_origin = _by_origin(_notes(receipts))
     keys = _Keys(trusted_keys(trust))
-    found: list[tuple[Checked, Head]] = []
+    found: list[tuple[CheckedReceipt, DatedCheckpoint]] = []
     if mirror is not None:
         for origin, notes in by_origin.items():
             found += _check_log(origin, notes, _mirrored(mirror, origin), keys, max_delay)
@@ -211,10 +211,10 @@ def _mirrored(folder: Path, origin: str) -> _Source:
 
 def _check_log(
     origin: str, notes: list[str], source: _Source, keys: _Keys, max_delay_s: int
-) -> list[tuple[Checked, Head]]:
+) -> list[tuple[CheckedReceipt, DatedCheckpoint]]:
     """All receipts of one log, by index. Raises `VerificationError` for a bad checkpoint."""
     checkpoint, _ = open_checkpoint(source.checkpoint, keys.of(origin))
-    head = Head(checkpoint, source.checkpoint, source.at_us)
+    head = DatedCheckpoint(checkpoint, source.checkpoint, source.at_us)
     tiles = TileReader(source.tile, checkpoint.size)
     verifier = keys.of(receipt_name(origin))
     found = [
@@ -228,7 +228,11 @@ def _check_log(
 
 
 def _tell(
-    out: Output, found: list[tuple[Checked, Head]], folder: Path, *, named_by_server: bool
+    out: Output,
+    found: list[tuple[CheckedReceipt, DatedCheckpoint]],
+    folder: Path,
+    *,
+    named_by_server: bool,
 ) -> int:
     counts = Counter(one.status for one, _ in found)
     broken = [(one, head) for one, head in found if one.status == "broken"]
@@ -258,7 +262,7 @@ def _tell(
     return _BROKEN if broken else 0
 
 
-def _write(folder: Path, one: Checked, head: Head) -> Path:
+def _write(folder: Path, one: CheckedReceipt, head: DatedCheckpoint) -> Path:
     """Keep the evidence under a name that says which receipt."""
     tenant = one.origin.rpartition("/")[2] or "unreadable"
     base = f"receipt-{tenant}-{one.first}-{one.code}"

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from vitne.cli.base.output import Json, Output, plain
 from vitne.cli.base.signing_keys import Trust, trusted_keys
 from vitne.cli.prove.verifier_page import write_page
-from vitne.cli.prove.verify_bundle import index_keys, verify_bundle
+from vitne.cli.prove.verify_bundle import index_keys, print_bundle_check
 from vitne.core.values.times import format_utc
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence import policy
@@ -20,7 +20,7 @@ from vitne.evidence.record import tlog_proof
 from vitne.evidence.record import verify as record_proof
 from vitne.evidence.record.sentences import Claims
 from vitne.evidence.record.tlog_proof import VerifiedEntry
-from vitne.evidence.record.verify import Verified
+from vitne.evidence.record.verify import VerifiedRecord
 
 __all__ = ["verify"]
 
@@ -73,9 +73,9 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
             _tell_entry(out, _verified_entry(data, trusted, entry))
         elif bundle.is_bundle(data) or (file.suffix == ".vitne" and not _is_record(data)):
             of_index = None if index_policy is None else parse_policy(_text(index_policy))
-            verify_bundle(out, data, trusted, of_index, _index_keys(index_key or []))
+            print_bundle_check(out, data, trusted, of_index, _index_keys(index_key or []))
         else:
-            _tell_record(out, record_proof.verify(data, trusted))
+            _tell_record(out, record_proof.verify_record(data, trusted))
     except VerificationError as error:
         error.message = f"NOT verified, rule {error.rule} fails: {error.message}"
         error.hint = error.hint or "the file was changed, or is no proof of this kind"
@@ -102,7 +102,7 @@ def _verified_entry(data: bytes, trusted: Policy | None, entry: Path | None) -> 
         raise BadInputError(
             "a .tlog-proof names no key", hint="give the log's key with --trust or --policy"
         )
-    return tlog_proof.verify(data, trusted, None if entry is None else _bytes(entry))
+    return tlog_proof.verify_tlog_proof(data, trusted, None if entry is None else _bytes(entry))
 
 
 def _policy(keys: list[str], policy_file: Path | None) -> Policy | None:
@@ -113,7 +113,7 @@ def _policy(keys: list[str], policy_file: Path | None) -> Policy | None:
     return policy.policy_of_keys(keys) if keys else None
 
 
-def _tell_record(out: Output, found: Verified) -> None:
+def _tell_record(out: Output, found: VerifiedRecord) -> None:
     told = claims.claims_of_record(found, time.time_ns() // 1000)
     event = found.event()
     machine = {
@@ -154,7 +154,7 @@ def _tell_entry(out: Output, found: VerifiedEntry) -> None:
     out.result(machine, *_lines(told, []))
 
 
-def _facts(found: Verified, event: dict[str, Any]) -> list[tuple[str, object]]:
+def _facts(found: VerifiedRecord, event: dict[str, Any]) -> list[tuple[str, object]]:
     """What people look for first; an opened event may lack any of it."""
     actor, outcome = _dict(event.get("actor")), _dict(event.get("outcome"))
     raw = event.get("targets")

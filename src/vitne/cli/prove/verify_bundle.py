@@ -8,17 +8,17 @@ from vitne.cli.base.output import Output, plain
 from vitne.core.values.times import format_utc
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence.bundle.sentences import RULE_SENTENCES, AnswerClaims, claims_of_answer
-from vitne.evidence.bundle.verify import RULES, Answer, Hit, Policies, verify
+from vitne.evidence.bundle.verify import RULES, Answer, Hit, Policies, verify_bundle
 from vitne.evidence.policy import Policy
 
-__all__ = ["index_keys", "verify_bundle"]
+__all__ = ["index_keys", "print_bundle_check"]
 
 _KEY_BYTES = 32
 _MOST_HITS = 50
 """Shown to people; programs get all of them."""
 
 
-def verify_bundle(
+def print_bundle_check(
     out: Output, data: bytes, log: Policy | None, index: Policy | None, keys: dict[int, bytes]
 ) -> None:
     """Check a bundle and print what it proves.
@@ -34,7 +34,7 @@ def verify_bundle(
         VerificationError: a rule fails; the rules up to it were printed.
     """
     try:
-        found = verify(data, Policies(log, log if index is None else index, keys))
+        found = verify_bundle(data, Policies(log, log if index is None else index, keys))
     except VerificationError as error:
         if not out.as_json:
             out.result(None, *_rules(error.rule))

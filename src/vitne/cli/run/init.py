@@ -85,18 +85,18 @@ def init(
 
 def _fill(house: House, tenant: str, name: str) -> tuple[str, str]:
     """The operator's log, the first tenant's, and the first key; the key's id and token."""
-    doer = shell_user()
+    caller = shell_user()
     for log, called in ((OPERATOR, "Operator"), (LogId(tenant), name or tenant)):
         if log and house.state.tenant(log) is None:
-            house.onboard.add_tenant(log, called, doer)
+            house.onboard.add_tenant(log, called, caller)
     request = KeyRequest(
         name="init",
         roles=("write", "read", "admin"),
         tenants=(LogId(tenant),) if tenant else (),
         source=SourceRegistration(application="cli", service="vitne", may_import=True),
-        person=doer.id,
+        person=caller.id,
     )
-    key, token = house.onboard.add_key(request, doer)
+    key, token = house.onboard.add_key(request, caller)
     return key.id, token.reveal()
 
 

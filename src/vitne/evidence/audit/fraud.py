@@ -10,7 +10,7 @@ One JSON document in JCS. Members, all required but `postings`:
     gap       {record, leaves [[position, leaf]...], path}: gap leaves of one of these records
     postings  {leaf, from, items, path}: consecutive postings of one, around where the entry lacks
 
-`verify` applies these rules in order; the first that fails is named in the error:
+`verify_fraud_proof` applies these rules in order; the first that fails is named in the error:
 
      1 form           at most 4 MiB of strict JSON, exactly these members, exactly its JCS bytes
      2 log_head       the log signed its checkpoint, and the quorum of your policy is met
@@ -45,7 +45,7 @@ from vitne.core.values.strict import HASH_BYTES, MAX_INT
 from vitne.core.values.types import Hash, Origin
 from vitne.errors import BadInputError, DecodeError, VerificationError, VitneError
 from vitne.evidence.policy import Policy
-from vitne.evidence.record.verify import Head, check_head
+from vitne.evidence.record.verify import VerifiedHead, check_head
 
 __all__ = [
     "FORMAT",
@@ -57,11 +57,11 @@ __all__ = [
     "IndexMember",
     "LogMember",
     "PostingsMember",
-    "build",
-    "hidden",
+    "encode_fraud_proof",
+    "find_hidden_entry",
     "hides",
-    "read",
-    "verify",
+    "read_fraud_proof",
+    "verify_fraud_proof",
 ]
 
 FORMAT: Final = "vitne-fraud/v1"
@@ -134,8 +134,8 @@ class FraudProof(_Member, frozen=True, kw_only=True):
 class Fraud(Struct, frozen=True):
     """What a proof proves."""
 
-    log: Head
-    index: Head
+    log: VerifiedHead
+    index: VerifiedHead
     entry: int
     """Index of the hidden entry."""
     key: bytes
@@ -146,13 +146,13 @@ class Fraud(Struct, frozen=True):
     """The index has no such key there; or it has the key, and not this entry."""
 
 
-build = msgspec.json.Encoder(order="sorted").encode
+encode_fraud_proof = msgspec.json.Encoder(order="sorted").encode
 """The JCS bytes of a proof."""
 
 _decode = msgspec.json.Decoder(FraudProof).decode
 
 
-def read(data: bytes) -> FraudProof:
+def read_fraud_proof(data: bytes) -> FraudProof:
     """The proof of exactly these bytes.
 
     Raises:
@@ -162,7 +162,7 @@ def read(data: bytes) -> FraudProof:
         raise DecodeError(f"a fraud proof has at most {MAX_BYTES:,} bytes")
     try:
         proof = _decode(data)
-        same = build(proof) == data and b'"format"' in data
+        same = encode_fraud_proof(proof) == data and b'"format"' in data
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise DecodeError(f"not the form of a fraud proof: {error}") from error
     if not same:
@@ -206,7 +206,7 @@ class _Postings(Protocol):
         """Log indices, ascending."""
 
 
-def hidden(
+def find_hidden_entry(
     record: bytes,
     leaves: Sequence[tuple[int, bytes]],
     postings: Sequence[_Postings],
@@ -249,7 +249,7 @@ def _lacks(leaf: GapLeaf, told: _Postings, index: int) -> bool:
     return before or behind or any(low < index < high for low, high in pairwise(items))
 
 
-def verify(data: bytes, log: Policy | None, index: Policy | None) -> Fraud:
+def verify_fraud_proof(data: bytes, log: Policy | None, index: Policy | None) -> Fraud:
     """Check a fraud proof, offline.
 
     Args:
@@ -261,7 +261,7 @@ def verify(data: bytes, log: Policy | None, index: Policy | None) -> Fraud:
         VerificationError: a rule fails; the log is not convicted by this.
     """
     with _rule("form"):
-        proof = read(data)
+        proof = read_fraud_proof(data)
     with _rule("log_head"):
         log_head = _head(proof.log.checkpoint, log, proof.origin)
     with _rule("index_head"):
@@ -277,7 +277,7 @@ def verify(data: bytes, log: Policy | None, index: Policy | None) -> Fraud:
     return Fraud(log_head, index_head, proof.log.index, proof.key, record, proof.gap.record, kind)
 
 
-def _head(note: str, policy: Policy | None, origin: str) -> Head:
+def _head(note: str, policy: Policy | None, origin: str) -> VerifiedHead:
     if policy is None:
         raise VerificationError("no policy was given", hint="give yours with --policy")
     head = check_head(note, policy)
@@ -286,7 +286,7 @@ def _head(note: str, policy: Policy | None, origin: str) -> Head:
     return head
 
 
-def _check_entry(proof: FraudProof, head: Head) -> None:
+def _check_entry(proof: FraudProof, head: VerifiedHead) -> None:
     told = proof.log
     decode(told.entry)
     verify_inclusion(leaf_hash(told.entry), told.index, head.size, told.path, head.root)
@@ -294,7 +294,7 @@ def _check_entry(proof: FraudProof, head: Head) -> None:
         raise VerificationError("the entry does not hold the key")
 
 
-def _check_record(proof: FraudProof, head: Head, log: Head) -> IndexRecord:
+def _check_record(proof: FraudProof, head: VerifiedHead, log: VerifiedHead) -> IndexRecord:
     told = proof.index
     hashes = [(at, leaf_hash(data)) for at, data in told.records]
     if multiproof_root(head.size, hashes, [Hash(one) for one in told.path]) != head.root:

@@ -39,7 +39,7 @@ from vitne.core.tree.merkle import Frontier, leaf_hash, verify_growth
 from vitne.core.values.types import Hash, Origin
 from vitne.errors import DecodeError, VerificationError, VitneError
 
-__all__ = ["AUDIT_RULES", "AuditState", "Entries", "IndexAudit", "Listed"]
+__all__ = ["AUDIT_RULES", "AuditState", "AuditedRecord", "Entries", "IndexAudit"]
 
 AUDIT_RULES: Final = (
     *("form", "within", "tiling", "cover", "once", "entries", "order", "delay", "epochs"),
@@ -55,7 +55,7 @@ Entries = Callable[[int, int], Sequence[bytes]]
 """(start, end) → the entries of the log there."""
 
 
-class Listed(Struct, frozen=True, array_like=True):
+class AuditedRecord(Struct, frozen=True, array_like=True):
     """A record that was verified."""
 
     level: int
@@ -73,7 +73,7 @@ class AuditState(Struct, array_like=True):
     """What an auditor must remember; no format of the log's."""
 
     origin: Origin
-    listed: list[Listed] = field(default_factory=list)
+    listed: list[AuditedRecord] = field(default_factory=list)
     index_edge: list[bytes] = field(default_factory=list)
     """Right edge of the tree of the records."""
     log_size: int = 0
@@ -220,7 +220,7 @@ class IndexAudit:
         return record
 
     def _remember(self, record: IndexRecord, held: Sequence[bytes]) -> None:
-        found = Listed(
+        found = AuditedRecord(
             record.level,
             record.start,
             record.end,
@@ -346,7 +346,7 @@ class IndexAudit:
                     raise VerificationError(f"[{one.start}, {one.end}) differs from last time")
 
     @staticmethod
-    def _inside(one: Listed, record: IndexRecord) -> bool:
+    def _inside(one: AuditedRecord, record: IndexRecord) -> bool:
         return record.start <= one.start and one.end <= record.end
 
     def _where(self) -> str:

@@ -27,7 +27,7 @@ MAX_LEAVES: Final = 100_000
 Status = Literal["held", "waits", "broken"]
 
 
-class Head(Struct, frozen=True):
+class DatedCheckpoint(Struct, frozen=True):
     """A checkpoint that its log signed, and when it was taken."""
 
     checkpoint: Checkpoint
@@ -35,7 +35,7 @@ class Head(Struct, frozen=True):
     at_us: int
 
 
-class Checked(Struct, frozen=True):
+class CheckedReceipt(Struct, frozen=True):
     """What became of one receipt."""
 
     status: Status
@@ -53,7 +53,7 @@ class Checked(Struct, frozen=True):
     path: tuple[bytes, ...] = ()
     """Their multiproof to the checkpoint's root."""
 
-    def evidence(self, head: Head) -> bytes:
+    def evidence(self, head: DatedCheckpoint) -> bytes:
         """What is broken, as a document that names receipt and checkpoint."""
         return canonical.encode(
             {
@@ -70,8 +70,8 @@ class Checked(Struct, frozen=True):
 
 
 def check_receipt(
-    note: str, verifier: Verifier, head: Head, tiles: TileReader, max_delay_us: int
-) -> Checked:
+    note: str, verifier: Verifier, head: DatedCheckpoint, tiles: TileReader, max_delay_us: int
+) -> CheckedReceipt:
     """Hold one receipt against a checkpoint and the tiles of its tree; never raises for either.
 
     Args:
@@ -84,9 +84,11 @@ def check_receipt(
     try:
         receipt = open_receipt(note, verifier)
     except VerificationError as error:
-        return Checked("broken", "bad_signature", f"no receipt of this log: {error.message}", note)
+        return CheckedReceipt(
+            "broken", "bad_signature", f"no receipt of this log: {error.message}", note
+        )
     except DecodeError as error:
-        return Checked("broken", "malformed", f"no receipt: {error.message}", note)
+        return CheckedReceipt("broken", "malformed", f"no receipt: {error.message}", note)
     if receipt.count > MAX_LEAVES:
         text = f"it promises {receipt.count} entries at once"
         return _checked("broken", "malformed", text, note, receipt)
@@ -104,7 +106,9 @@ def check_receipt(
     return _against_tiles(receipt, note, head, tiles)
 
 
-def _against_tiles(receipt: Receipt, note: str, head: Head, tiles: TileReader) -> Checked:
+def _against_tiles(
+    receipt: Receipt, note: str, head: DatedCheckpoint, tiles: TileReader
+) -> CheckedReceipt:
     size = head.checkpoint.size
     wanted = range(receipt.first, receipt.first + receipt.count)
     try:
@@ -118,7 +122,7 @@ def _against_tiles(receipt: Receipt, note: str, head: Head, tiles: TileReader) -
         return _checked("broken", "bad_tiles", text, note, receipt)
     if root(leaves) != receipt.root:
         text = f"other entries than promised stand at {receipt.first} to {wanted[-1]}"
-        return Checked(
+        return CheckedReceipt(
             "broken",
             "other_entries",
             text,
@@ -132,5 +136,5 @@ def _against_tiles(receipt: Receipt, note: str, head: Head, tiles: TileReader) -
     return _checked("held", "held", "the entries stand where they were promised", note, receipt)
 
 
-def _checked(status: Status, code: str, text: str, note: str, receipt: Receipt) -> Checked:
-    return Checked(status, code, text, note, receipt.origin, receipt.first, receipt.count)
+def _checked(status: Status, code: str, text: str, note: str, receipt: Receipt) -> CheckedReceipt:
+    return CheckedReceipt(status, code, text, note, receipt.origin, receipt.first, receipt.count)

@@ -13,9 +13,18 @@ from vitne.core.index.index_record import Coverage
 from vitne.core.values.record import Parts
 from vitne.core.values.types import Origin, Section
 from vitne.evidence.policy import Policy
-from vitne.evidence.record.verify import Head, Trust
+from vitne.evidence.record.verify import Trust, VerifiedHead
 
-__all__ = ["Answer", "Binding", "Detection", "Hit", "Policies", "Seal", "Stamp", "StreamGap"]
+__all__ = [
+    "Answer",
+    "AttachedStamp",
+    "Binding",
+    "Detection",
+    "ExporterSignature",
+    "Hit",
+    "Policies",
+    "StreamGap",
+]
 
 Binding = Literal["key", "sender", "log", "stated"]
 """On whose word the index key is that of the value: nobody's (K was given, or it follows from the
@@ -75,7 +84,7 @@ class StreamGap(Struct, frozen=True):
     to_us: int
 
 
-class Stamp(Struct, frozen=True):
+class AttachedStamp(Struct, frozen=True):
     """A time stamp that came along; its token is not checked here."""
 
     kind: Literal["rfc3161", "ots"]
@@ -95,7 +104,7 @@ class Detection(Struct, frozen=True):
     """Every run is an opened `system.detection.ran` event of this log."""
 
 
-class Seal(Struct, frozen=True):
+class ExporterSignature(Struct, frozen=True):
     """Who exported the bundle, and nothing more."""
 
     state: Literal["held", "unknown_key", "none"]
@@ -117,8 +126,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     trust: Trust
     origin: Origin
     question: Question
-    log_head: Head
-    index_head: Head
+    log_head: VerifiedHead
+    index_head: VerifiedHead
     range: tuple[int, int]
     """[a, b): entries that were searched."""
     window: tuple[int, int]
@@ -136,9 +145,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     """(index, section, index of the erase entry)."""
     basis: Mapping[int, tuple[str, str]]
     """Index of an erase entry → its basis and reference."""
-    stamps: tuple[Stamp, ...]
+    stamps: tuple[AttachedStamp, ...]
     detections: tuple[Detection, ...]
-    seal: Seal
+    seal: ExporterSignature
 
 
 def _object(part: bytes | None) -> dict[str, Any]:

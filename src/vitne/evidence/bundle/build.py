@@ -39,13 +39,13 @@ from vitne.evidence.bundle.document import (
     SenderMember,
     StampMember,
     StreamMember,
-    encode,
-    read,
+    encode_bundle,
+    read_bundle,
 )
 from vitne.evidence.bundle.facts import (
+    BundleFacts,
     CoverageFacts,
     DetectionFacts,
-    Facts,
     GapFacts,
     LimitFacts,
     OpenedFacts,
@@ -56,18 +56,18 @@ from vitne.evidence.bundle.facts import (
 from vitne.evidence.bundle.rules_attached import seal_text
 
 __all__ = [
+    "BundleFacts",
     "CoverageFacts",
     "DetectionFacts",
-    "Facts",
     "GapFacts",
     "LimitFacts",
     "OpenedFacts",
     "SenderFacts",
     "StampFacts",
     "StreamFacts",
-    "build",
+    "build_bundle",
     "postings_window",
-    "seal",
+    "sign_bundle",
 ]
 
 
@@ -75,12 +75,12 @@ Sign = Callable[[str], str]
 """Makes a signed note of a text, under `<origin>/receipt`."""
 
 
-def build(facts: Facts, sign: Sign | None = None) -> bytes:
+def build_bundle(facts: BundleFacts, sign: Sign | None = None) -> bytes:
     """The bytes of a bundle.
 
     Args:
         facts: what it says.
-        sign: seals it, as `seal` does; None: it is not sealed yet.
+        sign: seals it, as `sign_bundle` does; None: it is not sealed yet.
 
     Raises:
         BadInputError: the facts do not fit each other or the form; `where` names the member.
@@ -113,17 +113,17 @@ def build(facts: Facts, sign: Sign | None = None) -> bytes:
     return _checked(bundle if sign is None else _sealed(bundle, sign))
 
 
-def seal(data: bytes, sign: Sign) -> bytes:
+def sign_bundle(data: bytes, sign: Sign) -> bytes:
     """The same bundle with a seal: who exported it.
 
     Args:
-        data: what `build` made; a seal that is there is replaced.
+        data: what `build_bundle` made; a seal that is there is replaced.
         sign: as above.
 
     Raises:
         DecodeError: the bytes are no bundle.
     """
-    return _checked(_sealed(replace(read(data), seal=UNSET), sign))
+    return _checked(_sealed(replace(read_bundle(data), seal=UNSET), sign))
 
 
 def _sealed(bundle: Bundle, sign: Sign) -> Bundle:
@@ -162,7 +162,7 @@ def _checked(bundle: Bundle) -> bytes:
             hint="ask about a shorter period, or withhold the section payload",
         )
     try:
-        read(data)
+        read_bundle(data)
     except DecodeError as error:
         raise BadInputError(f"no bundle: {error.message}", where=error.where) from error
     return data
@@ -170,7 +170,7 @@ def _checked(bundle: Bundle) -> bytes:
 
 def _encoded(bundle: Bundle) -> bytes:
     try:
-        return encode(bundle)
+        return encode_bundle(bundle)
     except (TypeError, ValueError, UnicodeEncodeError) as error:
         raise BadInputError(f"the facts have no JSON form: {error}") from error
 
@@ -195,13 +195,13 @@ def _key(key: QuestionKey) -> KeyMember:
     return KeyMember(key.kind, key.epoch, list(key.parts), key.key[1:], secrets)
 
 
-def _gaps(facts: Facts) -> list[GapMember]:
+def _gaps(facts: BundleFacts) -> list[GapMember]:
     if [gap.record for gap in facts.gaps] != [position for position, _ in facts.records]:
         raise BadInputError("expected gap leaves for each record, in the same order", where="gaps")
     return [_gap(facts, gap) for gap in facts.gaps]
 
 
-def _gap(facts: Facts, gap: GapFacts) -> GapMember:
+def _gap(facts: BundleFacts, gap: GapFacts) -> GapMember:
     wanted = {key.key for key in facts.question.keys}
     postings = []
     for position, data in gap.leaves:
@@ -219,7 +219,7 @@ def _gap(facts: Facts, gap: GapFacts) -> GapMember:
     return GapMember(gap.record, list(gap.leaves), list(gap.path), postings)
 
 
-def _opened(facts: Facts, found: OpenedFacts) -> OpenedMember:
+def _opened(facts: BundleFacts, found: OpenedFacts) -> OpenedMember:
     record, where = found.record, f"opened: entry {found.record.index}"
     if facts.entries.get(record.index) != record.entry:
         raise BadInputError("a record whose entry is not given", where=where)

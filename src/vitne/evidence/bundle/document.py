@@ -43,10 +43,10 @@ __all__ = [
     "SenderMember",
     "StampMember",
     "StreamMember",
-    "encode",
+    "encode_bundle",
     "is_bundle",
-    "read",
-    "unsealed",
+    "read_bundle",
+    "unsigned_bytes",
 ]
 
 FORMAT: Final = "vitne-bundle/v1"
@@ -145,7 +145,7 @@ class PartMember(_Member, frozen=True):
         """The leaf that the entry commits to."""
         if isinstance(self.hash, bytes):
             return Hash(self.hash)
-        assert isinstance(self.salt, bytes)  # noqa: S101 - `read` has checked which members are there
+        assert isinstance(self.salt, bytes)  # noqa: S101 - `read_bundle` has checked which members are there
         return commit.part_leaf(self.salt, name, self.data() or b"")
 
 
@@ -263,7 +263,7 @@ class Bundle(_Member, frozen=True, kw_only=True):
     seal: str | UnsetType = UNSET
 
 
-encode = msgspec.json.Encoder(order="sorted").encode
+encode_bundle = msgspec.json.Encoder(order="sorted").encode
 """The JCS bytes of a bundle; its parts' JSON must be canonical already."""
 
 _decode = msgspec.json.Decoder(Bundle).decode
@@ -274,7 +274,7 @@ def is_bundle(data: bytes) -> bool:
     return data.startswith(b'{"coverage":')
 
 
-def read(data: bytes) -> Bundle:
+def read_bundle(data: bytes) -> Bundle:
     """The bundle of exactly these bytes.
 
     Raises:
@@ -284,7 +284,7 @@ def read(data: bytes) -> Bundle:
         raise DecodeError(f"a bundle has at most {MAX_BYTES:,} bytes, got {len(data):,}")
     try:
         bundle = _decode(data)
-        same = encode(bundle) == data
+        same = encode_bundle(bundle) == data
     except UnicodeDecodeError as error:
         raise DecodeError("the bytes are not UTF-8") from error
     except RecursionError as error:
@@ -298,14 +298,14 @@ def read(data: bytes) -> Bundle:
     return bundle
 
 
-def unsealed(data: bytes) -> bytes:
+def unsigned_bytes(data: bytes) -> bytes:
     """The JCS bytes that the seal is over: those of the bundle without the member `seal`.
 
     Args:
-        data: what `read` has taken.
+        data: what `read_bundle` has taken.
     """
     bundle = _decode(data)
-    return encode(msgspec.structs.replace(bundle, seal=UNSET))
+    return encode_bundle(msgspec.structs.replace(bundle, seal=UNSET))
 
 
 def _check_text(data: bytes) -> None:

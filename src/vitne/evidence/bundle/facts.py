@@ -11,9 +11,9 @@ from vitne.core.values.record import Record
 from vitne.core.values.types import Origin, Section
 
 __all__ = [
+    "BundleFacts",
     "CoverageFacts",
     "DetectionFacts",
-    "Facts",
     "GapFacts",
     "LimitFacts",
     "OpenedFacts",
@@ -120,7 +120,7 @@ class StampFacts(Struct, frozen=True):
     token: bytes
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class BundleFacts(Struct, frozen=True, kw_only=True):
     """Everything that goes into a bundle."""
 
     origin: Origin

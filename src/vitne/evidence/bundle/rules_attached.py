@@ -9,9 +9,9 @@ from vitne.core.entry.receipt import receipt_name
 from vitne.core.tree.note import Verifier, open_note, parse_note, parse_vkey
 from vitne.core.tree.signature import ED25519
 from vitne.core.values.strict import encode_base64
-from vitne.evidence.bundle.answer import Detection, Seal, Stamp
-from vitne.evidence.bundle.document import FORMAT, DetectionMember, StampMember, unsealed
-from vitne.evidence.bundle.state import Case, failed
+from vitne.evidence.bundle.answer import AttachedStamp, Detection, ExporterSignature
+from vitne.evidence.bundle.document import FORMAT, DetectionMember, StampMember, unsigned_bytes
+from vitne.evidence.bundle.state import Case, rule_failed
 
 __all__ = ["attached", "seal_text"]
 
@@ -31,18 +31,18 @@ def seal_text(origin: str, data: bytes) -> str:
     return f"{FORMAT}\n{origin}\n{encode_base64(sha256(data).digest())}\n"
 
 
-def _sealed(case: Case, note: str) -> Seal:
+def _sealed(case: Case, note: str) -> ExporterSignature:
     name = receipt_name(case.bundle.origin)
     text, lines = parse_note(note)
-    if text != seal_text(case.bundle.origin, unsealed(case.data)):
-        raise failed("the seal is over another bundle")
+    if text != seal_text(case.bundle.origin, unsigned_bytes(case.data)):
+        raise rule_failed("the seal is over another bundle")
     if len(lines) != 1 or lines[0].name != name:
-        raise failed(f"expected one signature by {name}")
+        raise rule_failed(f"expected one signature by {name}")
     known = _receipt_keys(case, name)
     if not known:
-        return Seal("unknown_key")
+        return ExporterSignature("unknown_key")
     verified = open_note(note, known).verified
-    return Seal("held", verified[0].verifier.vkey)
+    return ExporterSignature("held", verified[0].verifier.vkey)
 
 
 def _receipt_keys(case: Case, name: str) -> list[Verifier]:
@@ -56,13 +56,13 @@ def _receipt_keys(case: Case, name: str) -> list[Verifier]:
     return [Verifier(vkey) for vkey in sorted(vkeys) if parse_vkey(vkey).kind == ED25519]
 
 
-def _stamp(case: Case, stamp: StampMember) -> Stamp:
+def _stamp(case: Case, stamp: StampMember) -> AttachedStamp:
     over: Literal["log", "index", "other"] = "other"
     if stamp.over == sha256(case.bundle.log.checkpoint.encode()).digest():
         over = "log"
     elif stamp.over == sha256(case.bundle.index.checkpoint.encode()).digest():
         over = "index"
-    return Stamp(stamp.kind, over, stamp.token)
+    return AttachedStamp(stamp.kind, over, stamp.token)
 
 
 def _detection(case: Case, found: DetectionMember) -> Detection:

@@ -6,7 +6,7 @@ from msgspec.structs import asdict
 from vitne.answers.verdict import LIMIT, Reason
 from vitne.core.index.index_record import Coverage
 from vitne.evidence.bundle.document import CoverageMember, StreamMember
-from vitne.evidence.bundle.state import Case, failed
+from vitne.evidence.bundle.state import Case, rule_failed
 
 __all__ = ["coverage"]
 
@@ -36,14 +36,14 @@ def coverage(case: Case) -> None:
 
 def _check(case: Case, stated: CoverageMember, streams: list[StreamMember]) -> None:
     if not case.runs:
-        raise failed("counts without a record")
+        raise rule_failed("counts without a record")
     last = case.runs[-1]
     counts = {name: getattr(stated, name) for name in _COUNTS}
     if stated.record != last.position or counts != asdict(last.record.coverage):
-        raise failed("the counts are not those of the last record", f"record {last.position}")
+        raise rule_failed("the counts are not those of the last record", f"record {last.position}")
     for name in _LISTED:
         if sum(getattr(stream, name) for stream in streams) != counts[name]:
-            raise failed("the listed streams do not make the counts", name)
+            raise rule_failed("the listed streams do not make the counts", name)
     case.counts = Coverage(**counts)
     for stream in streams:
         if _meets(case, stream.from_us, stream.to_us):

@@ -14,7 +14,7 @@ from vitne.core.values.types import SECTIONS, Section
 from vitne.errors import UnknownEntryTypeError
 from vitne.evidence.bundle.document import OpenedMember, SectionMember
 from vitne.evidence.bundle.rules_heads import after_quorum
-from vitne.evidence.bundle.state import Case, UnknownEntry, failed
+from vitne.evidence.bundle.state import Case, UnknownEntry, rule_failed
 
 __all__ = ["entries", "held", "opened", "tail", "window"]
 
@@ -24,12 +24,12 @@ def entries(case: Case) -> None:
     given = case.bundle.log
     leaves = [(at, leaf_hash(data)) for at, data in given.entries]
     if multiproof_root(case.log.size, leaves, given.path) != case.log.root:
-        raise failed("the entries are not in the log")
+        raise rule_failed("the entries are not in the log")
     before = 0
     for index, data in given.entries:
         found = _decode(case, index, data)
         if found.recorded_us < before:
-            raise failed("recorded times go back", f"entry {index}")
+            raise rule_failed("recorded times go back", f"entry {index}")
         before = found.recorded_us
         case.entries[index] = found
         if isinstance(found, PruneEntry):
@@ -43,7 +43,7 @@ def _decode(case: Case, index: int, data: bytes) -> entries_.Entry | UnknownEntr
     except UnknownEntryTypeError:
         _, type_, _, _, _, recorded_us, *_ = HEADER.unpack_from(data)
         if not 0 < recorded_us <= MAX_INT:
-            raise failed("an entry without a recorded time", f"entry {index}") from None
+            raise rule_failed("an entry without a recorded time", f"entry {index}") from None
         case.limit("unknown_entry_type", f"entry {index} of type {type_}")
         return UnknownEntry(type_, recorded_us)
 
@@ -52,15 +52,15 @@ def window(case: Case) -> None:
     """Rule 9: the entries next to both ends show that the range is the whole window."""
     (a, b), asked, size = case.bundle.range, case.question, case.log.size
     if b > size or asked.from_us >= asked.to_us:
-        raise failed("a range beyond the log, or a period without time")
+        raise rule_failed("a range beyond the log, or a period without time")
     if asked.clock == "recorded" and (asked.early_us or asked.late_us):
-        raise failed("nothing is early or late by the log's own clock")
+        raise rule_failed("nothing is early or late by the log's own clock")
     low, high = asked.from_us - asked.early_us, asked.to_us + asked.late_us
     for index, after in ((a, low), (b, high)):
         if index > 0 and _recorded(case, index - 1) >= after:
-            raise failed("the entry before an end is recorded too late", f"entry {index - 1}")
+            raise rule_failed("the entry before an end is recorded too late", f"entry {index - 1}")
         if index < size and _recorded(case, index) < after:
-            raise failed("the entry at an end is recorded too early", f"entry {index}")
+            raise rule_failed("the entry at an end is recorded too early", f"entry {index}")
     case.window = (low, high)
     if b == size:
         case.limit("open_end")
@@ -69,7 +69,7 @@ def window(case: Case) -> None:
 def _recorded(case: Case, index: int) -> int:
     found = case.entries.get(index)
     if found is None:
-        raise failed("an entry next to an end of the range is not given", f"entry {index}")
+        raise rule_failed("an entry next to an end of the range is not given", f"entry {index}")
     return found.recorded_us
 
 
@@ -78,7 +78,9 @@ def tail(case: Case) -> None:
     b = case.bundle.range[1]
     given = [index for index in case.entries if case.covered <= index < b]
     if len(given) != max(b - case.covered, 0):
-        raise failed("an entry that no record covers is not given", f"from entry {case.covered}")
+        raise rule_failed(
+            "an entry that no record covers is not given", f"from entry {case.covered}"
+        )
     for index in given:
         event = case.event(index)
         found = case.all_keys & set(_keys(event)) if event else frozenset[bytes]()
@@ -93,14 +95,16 @@ def held(case: Case) -> None:
         if isinstance(found, UnknownEntry):
             continue
         if not isinstance(found, EventEntry) or not keys <= set(_keys(found)):
-            raise failed("a posting names an entry that does not hold the key", f"entry {index}")
+            raise rule_failed(
+                "a posting names an entry that does not hold the key", f"entry {index}"
+            )
     a, b = case.bundle.range
     for index in case.entries:
         event = case.event(index)
         if event is None or not a <= index < b:
             continue
         if case.keys_at(index) & set(_keys(event)) - case.candidates.get(index, set()):
-            raise failed("the index leaves out an entry that holds the key", f"entry {index}")
+            raise rule_failed("the index leaves out an entry that holds the key", f"entry {index}")
 
 
 def _keys(event: EventEntry) -> tuple[bytes, ...]:
@@ -113,11 +117,11 @@ def opened(case: Case) -> None:
     case.opened = {found.index: found for found in case.bundle.opened}
     for index in case.candidates:
         if index not in case.opened and not isinstance(case.entries[index], UnknownEntry):
-            raise failed("the record of a result is not given", f"entry {index}")
+            raise rule_failed("the record of a result is not given", f"entry {index}")
     for index, found in case.opened.items():
         event = case.event(index)
         if event is None:
-            raise failed("a record of an entry that is no given event", f"entry {index}")
+            raise rule_failed("a record of an entry that is no given event", f"entry {index}")
         leaves = {name: _leaves(found.section(name), name) for name in SECTIONS}
         verify_body(leaves, event.flags, event.body_root)
         case.leaves[index] = leaves
@@ -142,12 +146,12 @@ def _check_erased(case: Case, found: OpenedMember) -> None:
             continue
         where = f"entry {found.index} {name}"
         if any(part.data() is not None for part in section.parts()):
-            raise failed("a section that is said to be erased is shown", where)
+            raise rule_failed("a section that is said to be erased is shown", where)
         erase = case.entries.get(section.erased)
         if not isinstance(erase, EraseEntry):
-            raise failed("what a section was erased by is no given erase entry", where)
+            raise rule_failed("what a section was erased by is no given erase entry", where)
         if section.erased not in case.erasures:
             case.erasures[section.erased] = frozenset(erase.items)
         listed = case.erasures[section.erased]
         if (found.index, name) not in listed:
-            raise failed("the erase entry does not list the section", where)
+            raise rule_failed("the erase entry does not list the section", where)

@@ -3,9 +3,9 @@
 from msgspec.structs import replace
 
 from vitne.evidence.bundle.answer import Policies
-from vitne.evidence.bundle.state import Case, failed
+from vitne.evidence.bundle.state import Case, rule_failed
 from vitne.evidence.policy import Policy, parse_policy
-from vitne.evidence.record.verify import Head, check_head
+from vitne.evidence.record.verify import VerifiedHead, check_head
 
 __all__ = ["after_quorum", "index_checkpoint", "log_checkpoint", "policies"]
 
@@ -31,21 +31,21 @@ def index_checkpoint(case: Case) -> None:
     case.heads.append(_head(case, case.bundle.index.checkpoint, origin, 1))
 
 
-def after_quorum(case: Case, head: Head, recorded_us: int) -> None:
+def after_quorum(case: Case, head: VerifiedHead, recorded_us: int) -> None:
     """Note the reason of rules 3 and 4, once the newest recorded time is known."""
     if head.quorum_s is not None and recorded_us > head.quorum_s * 1_000_000 + _LATE_US:
         case.limit("after_quorum", head.origin)
 
 
-def _head(case: Case, note: str, origin: str, which: int) -> Head:
+def _head(case: Case, note: str, origin: str, which: int) -> VerifiedHead:
     policy = _policy(case, which)
     head = check_head(note, policy)
     if head.origin != origin:
-        raise failed(f"expected a checkpoint of {origin}", head.origin)
+        raise rule_failed(f"expected a checkpoint of {origin}", head.origin)
     return replace(head, trust=case.trust)
 
 
 def _policy(case: Case, which: int) -> Policy:
     if case.policies is None:
-        raise failed("no policy was read")
+        raise rule_failed("no policy was read")
     return case.policies[which]

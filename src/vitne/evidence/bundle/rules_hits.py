@@ -2,7 +2,7 @@
 
 from msgspec import UnsetType
 
-from vitne.answers.bundle_filter import BundleFilter, parse
+from vitne.answers.bundle_filter import BundleFilter, parse_bundle_filter
 from vitne.answers.core_values import says, text_at
 from vitne.core.entry.entry import EventEntry
 from vitne.core.values.record import Parts
@@ -16,7 +16,7 @@ __all__ = ["hits"]
 
 def hits(case: Case) -> None:
     """Rule 16: of every candidate, whether it is a hit, is none, or cannot be told."""
-    where = parse(case.question.filter)
+    where = parse_bundle_filter(case.question.filter)
     values = frozenset(case.values.values())
     for index in sorted(case.candidates):
         event = case.event(index)

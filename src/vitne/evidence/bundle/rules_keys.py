@@ -10,7 +10,7 @@ from vitne.answers.question import QuestionKey
 from vitne.core.entry import keys
 from vitne.core.entry.control import IndexKeyEntry
 from vitne.evidence.bundle.answer import Binding
-from vitne.evidence.bundle.state import Case, failed
+from vitne.evidence.bundle.state import Case, rule_failed
 
 __all__ = ["binding", "question_keys"]
 
@@ -30,7 +30,7 @@ def question_keys(case: Case) -> None:
     """Rule 10: the keys are of one value, and there is one for every epoch that is searched."""
     asked = case.question.keys
     if not asked or {key.kind for key in asked} != {asked[0].kind}:
-        raise failed("expected keys of one kind")
+        raise rule_failed("expected keys of one kind")
     value, pseudo = _split(asked)
     for key in value:
         _check_value(case, key, value[0].parts)
@@ -55,25 +55,27 @@ def _split(asked: Sequence[QuestionKey]) -> tuple[list[QuestionKey], list[Questi
     pseudo = list(asked[1::2]) if paired else []
     epochs = [key.epoch for key in value]
     if paired and [key.epoch for key in pseudo] != epochs:
-        raise failed("expected the key of the value and that of its pseudo-target in each epoch")
+        raise rule_failed(
+            "expected the key of the value and that of its pseudo-target in each epoch"
+        )
     if any(one >= after for one, after in pairwise(epochs)):
-        raise failed("expected keys by epoch, one value in each")
+        raise rule_failed("expected keys by epoch, one value in each")
     return value, pseudo
 
 
 def _check_value(case: Case, key: QuestionKey, parts: tuple[str, ...]) -> None:
     where = f"epoch {key.epoch}"
     if key.parts != parts or len(parts) != _PARTS[key.kind]:
-        raise failed("expected the same value in every epoch", where)
+        raise rule_failed("expected the same value in every epoch", where)
     if key.kind in _WITH_PSEUDO and parts[-1] == keys.ANY_TARGET:
-        raise failed("nobody can ask for the pseudo-target itself", where)
+        raise rule_failed("nobody can ask for the pseudo-target itself", where)
     if key.kind == keys.STREAM:
         number = keys.stream_id(case.bundle.origin, *parts)
         if key.epoch or key.secrets or key.key[1:] != number or len(case.question.keys) > 1:
-            raise failed("expected the stream's id as its one key, of epoch 0")
+            raise rule_failed("expected the stream's id as its one key, of epoch 0")
         return
     if not key.epoch:
-        raise failed("index keys begin with epoch 1")
+        raise rule_failed("index keys begin with epoch 1")
     _check_secrets(key)
 
 
@@ -83,24 +85,24 @@ def _check_secrets(key: QuestionKey) -> None:
         return
     expected = 2 if key.kind == keys.ACTOR_TARGET else 1
     if len(key.secrets) != expected:
-        raise failed(f"expected {expected} secrets", f"epoch {key.epoch}")
+        raise rule_failed(f"expected {expected} secrets", f"epoch {key.epoch}")
     made = keys.pair_key(*key.secrets) if expected > 1 else keys.key(key.kind, key.secrets[0])
     if made != key.key:
-        raise failed("the secrets do not give the key", f"epoch {key.epoch}")
+        raise rule_failed("the secrets do not give the key", f"epoch {key.epoch}")
 
 
 def _check_pseudo(key: QuestionKey, value: QuestionKey) -> None:
     where = f"epoch {key.epoch}"
     if key.parts != (*value.parts[:-1], keys.ANY_TARGET):
-        raise failed("expected the pseudo-target of the value", where)
+        raise rule_failed("expected the pseudo-target of the value", where)
     _check_secrets(key)
     public = keys.overflow_secret(key.parts[-2])
     if key.kind == keys.TARGET and key.key != keys.key(keys.TARGET, public):
-        raise failed("the pseudo-target's key is another one", where)
+        raise rule_failed("the pseudo-target's key is another one", where)
     if key.secrets and key.secrets[-1] != public:
-        raise failed("the pseudo-target's secret is another one", where)
+        raise rule_failed("the pseudo-target's secret is another one", where)
     if key.kind == keys.ACTOR_TARGET and key.secrets and key.secrets[:1] != value.secrets[:1]:
-        raise failed("the pseudo-target is asked for with another actor", where)
+        raise rule_failed("the pseudo-target is asked for with another actor", where)
 
 
 def _key_entries(case: Case) -> dict[int, IndexKeyEntry]:
@@ -109,7 +111,7 @@ def _key_entries(case: Case) -> dict[int, IndexKeyEntry]:
         if isinstance(entry, IndexKeyEntry):
             first = found.setdefault(entry.epoch, entry)
             if first.commit != entry.commit:
-                raise failed("two index keys for one epoch", f"epoch {entry.epoch}")
+                raise rule_failed("two index keys for one epoch", f"epoch {entry.epoch}")
     return found
 
 
@@ -117,7 +119,9 @@ def _check_announced(case: Case, kind: int) -> None:
     announced = _key_entries(case)
     for epoch in case.values:
         if epoch not in announced or kind not in announced[epoch].kinds:
-            raise failed("no key entry says that the epoch has keys of this kind", f"epoch {epoch}")
+            raise rule_failed(
+                "no key entry says that the epoch has keys of this kind", f"epoch {epoch}"
+            )
 
 
 def _check_epochs(case: Case) -> None:
@@ -126,12 +130,12 @@ def _check_epochs(case: Case) -> None:
         low, high = run.record.key_epoch
         known = sum(1 for epoch in asked if low <= epoch <= high)
         if (low, high) != (0, 0) and known != high - low + 1:
-            raise failed("an epoch has no key", f"record {run.position}: {low} to {high}")
+            raise rule_failed("an epoch has no key", f"record {run.position}: {low} to {high}")
     for index in case.entries:
         event = case.event(index)
         in_tail = case.covered <= index < case.bundle.range[1]
         if event is not None and in_tail and event.key_epoch not in case.values:
-            raise failed("the epoch of an entry has no key", f"entry {index}")
+            raise rule_failed("the epoch of an entry has no key", f"entry {index}")
 
 
 # ---------------------------------------------------------------- rule 18
@@ -208,10 +212,10 @@ def _check_index_key(
     if len(index_key) != keys.INDEX_KEY_BYTES or not hmac.compare_digest(
         keys.commit(index_key), announced.commit
     ):
-        raise failed("the index key that you gave is not the one of the epoch", where)
+        raise rule_failed("the index key that you gave is not the one of the epoch", where)
     for one in (key, *(() if pseudo is None else (pseudo,))):
         if _made(index_key, one) != one.key:
-            raise failed("the index key that you gave leads to another key", where)
+            raise rule_failed("the index key that you gave leads to another key", where)
 
 
 def _made(index_key: bytes, key: QuestionKey) -> bytes:

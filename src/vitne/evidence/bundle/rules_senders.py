@@ -11,7 +11,7 @@ from vitne.core.tree.multiproof import multiproof_root
 from vitne.core.tree.note import parse_vkey
 from vitne.core.tree.signature import ED25519
 from vitne.evidence.bundle.document import SenderMember
-from vitne.evidence.bundle.state import Case, failed
+from vitne.evidence.bundle.state import Case, rule_failed
 
 __all__ = ["senders"]
 
@@ -61,16 +61,16 @@ def _batch(
     where = f"entry {index}"
     batch = case.entries.get(index)
     if not isinstance(batch, BatchEntry):
-        raise failed("a batch that is no given batch entry", where)
+        raise rule_failed("a batch that is no given batch entry", where)
     streams = registrations.get(batch.stream_id, [])
     if len(streams) != 1:
-        raise failed("expected exactly one registration of the batch's stream", where)
+        raise rule_failed("expected exactly one registration of the batch's stream", where)
     stream = streams[0]
     verify_stream(stream, case.bundle.origin)
     if stream.mode not in _MODES:
-        raise failed("a batch of a stream whose sender signs nothing", where)
+        raise rule_failed("a batch of a stream whose sender signs nothing", where)
     if (stream.source, stream.key) not in sources:
-        raise failed("no key entry lists the stream's key as its source's", where)
+        raise rule_failed("no key entry lists the stream's key as its source's", where)
     verify_sender(case.bundle.origin, stream, stream.key)
     verify_sender(case.bundle.origin, batch, stream.key)
     return batch, _MODES[stream.mode]
@@ -80,10 +80,10 @@ def _check_event(case: Case, item: SenderMember, batch: BatchEntry, mode: Signed
     where = f"entry {item.index}"
     event = case.event(item.index)
     if not isinstance(event, EventEntry) or item.index not in case.leaves:
-        raise failed("a signed event that is not opened", where)
+        raise rule_failed("a signed event that is not opened", where)
     if event.stream_id != batch.stream_id or not batch.first <= event.stream_seq <= batch.last:
-        raise failed("a batch of another stream, or of other numbers", where)
+        raise rule_failed("a batch of another stream, or of other numbers", where)
     view = sender_view(event, sender_root(case.leaves[item.index]), mode)
     leaf = (event.stream_seq - batch.first, leaf_hash(view))
     if multiproof_root(batch.last - batch.first + 1, [leaf], item.path) != batch.root:
-        raise failed("the event is not in the batch that was signed", where)
+        raise rule_failed("the event is not in the batch that was signed", where)

@@ -13,7 +13,7 @@ from vitne.answers.verdict import REASONS
 from vitne.core.entry import keys
 from vitne.core.values.times import format_utc
 from vitne.evidence.bundle.verify import Answer
-from vitne.evidence.record.verify import Head
+from vitne.evidence.record.verify import VerifiedHead
 
 __all__ = ["RULE_SENTENCES", "AnswerClaims", "claims_of_answer"]
 
@@ -181,7 +181,7 @@ def _trust(found: Answer) -> tuple[str, ...]:
     )
 
 
-def _seen(head: Head) -> str:
+def _seen(head: VerifiedHead) -> str:
     if not head.cosigned:
         return "only the log's own word; no witness was asked for."
     seen = ", ".join(f"{one.name} at {_time(one.time_s * _SECOND_US)}" for one in head.cosigned)

@@ -16,12 +16,19 @@ from vitne.core.index.index_record import Coverage, IndexRecord
 from vitne.core.values.canonical import Json
 from vitne.core.values.types import Section
 from vitne.errors import VerificationError, VitneError
-from vitne.evidence.bundle.answer import Binding, Detection, Hit, Policies, Seal, Stamp
+from vitne.evidence.bundle.answer import (
+    AttachedStamp,
+    Binding,
+    Detection,
+    ExporterSignature,
+    Hit,
+    Policies,
+)
 from vitne.evidence.bundle.document import Bundle, OpenedMember
 from vitne.evidence.policy import Policy
-from vitne.evidence.record.verify import Head, Trust
+from vitne.evidence.record.verify import Trust, VerifiedHead
 
-__all__ = ["Case", "Run", "UnknownEntry", "failed", "named"]
+__all__ = ["BundleRun", "Case", "UnknownEntry", "named", "rule_failed"]
 
 
 class UnknownEntry(Struct, frozen=True):
@@ -31,7 +38,7 @@ class UnknownEntry(Struct, frozen=True):
     recorded_us: int
 
 
-class Run(Struct):
+class BundleRun(Struct):
     """A record of the index log, and the gap leaves that were given for it."""
 
     position: int
@@ -51,9 +58,9 @@ class Case(Struct):
     reasons: list[Reason] = field(default_factory=list)
     policies: tuple[Policy, Policy] | None = None
     trust: Trust = "bundled"
-    heads: list[Head] = field(default_factory=list)
+    heads: list[VerifiedHead] = field(default_factory=list)
     """Of the log, then of the index log."""
-    runs: list[Run] = field(default_factory=list)
+    runs: list[BundleRun] = field(default_factory=list)
     """Ascending by start."""
     covered: int = 0
     entries: dict[int, Entry | UnknownEntry] = field(default_factory=dict)
@@ -78,12 +85,12 @@ class Case(Struct):
     hits: list[Hit] = field(default_factory=list)
     binding: Binding = "stated"
     counts: Coverage | None = None
-    stamps: list[Stamp] = field(default_factory=list)
+    stamps: list[AttachedStamp] = field(default_factory=list)
     detections: list[Detection] = field(default_factory=list)
-    seal: Seal = Seal("none")
+    seal: ExporterSignature = ExporterSignature("none")
 
     @property
-    def log(self) -> Head:
+    def log(self) -> VerifiedHead:
         """The log's head."""
         return self.heads[0]
 
@@ -96,7 +103,7 @@ class Case(Struct):
         found = self.entries.get(index)
         return found if isinstance(found, EventEntry) else None
 
-    def run_at(self, index: int) -> Run | None:
+    def run_at(self, index: int) -> BundleRun | None:
         """The run that holds an entry of [a, c); None in the tail."""
         if index >= self.covered or not self.runs:
             return None
@@ -108,7 +115,7 @@ class Case(Struct):
         return self.all_keys if run is None else run.keys
 
 
-def failed(message: str, where: str = "") -> VerificationError:
+def rule_failed(message: str, where: str = "") -> VerificationError:
     """What a rule raises; `named` adds which."""
     return VerificationError(message, where=where)
 

@@ -1,6 +1,6 @@
 """The evidence bundle `vitne-bundle/v1`: a question, its answer, and everything to check it with.
 
-`verify` applies these rules in order; the first that fails is named in the error.
+`verify_bundle` applies these rules in order; the first that fails is named in the error.
 `docs/spec/bundle.md` specifies each to the byte, so that other verifiers agree.
 
      1 form              strict JSON in JCS, exactly the members, everything ascending
@@ -35,11 +35,11 @@ from msgspec import UnsetType
 from msgspec.structs import replace
 
 from vitne.answers.question import Question, QuestionKey
-from vitne.answers.verdict import LIMIT, decide
+from vitne.answers.verdict import LIMIT, decide_verdict
 from vitne.core.entry.control import EraseEntry
 from vitne.core.values.types import SECTIONS, Section
 from vitne.evidence.bundle.answer import Answer, Hit, Policies, StreamGap
-from vitne.evidence.bundle.document import MAX_BYTES, Bundle, KeyMember, is_bundle, read
+from vitne.evidence.bundle.document import MAX_BYTES, Bundle, KeyMember, is_bundle, read_bundle
 from vitne.evidence.bundle.rules_attached import attached
 from vitne.evidence.bundle.rules_coverage import coverage
 from vitne.evidence.bundle.rules_entries import entries, held, opened, tail, window
@@ -50,7 +50,7 @@ from vitne.evidence.bundle.rules_keys import binding, question_keys
 from vitne.evidence.bundle.rules_senders import senders
 from vitne.evidence.bundle.state import Case, named
 
-__all__ = ["MAX_BYTES", "RULES", "Answer", "Hit", "Policies", "is_bundle", "verify"]
+__all__ = ["MAX_BYTES", "RULES", "Answer", "Hit", "Policies", "is_bundle", "verify_bundle"]
 
 _FORM: Final = "form"
 _RULES: Final[tuple[tuple[str, Callable[[Case], None]], ...]] = (
@@ -79,7 +79,7 @@ RULES: Final[tuple[str, ...]] = (_FORM, *(name for name, _ in _RULES))
 """Names of the twenty rules, in the order in which they are applied."""
 
 
-def verify(data: bytes, policies: Policies | None = None) -> Answer:
+def verify_bundle(data: bytes, policies: Policies | None = None) -> Answer:
     """Check a bundle by the rules above.
 
     Args:
@@ -91,7 +91,7 @@ def verify(data: bytes, policies: Policies | None = None) -> Answer:
         VerificationError: a rule fails; `rule` names it.
     """
     with named(_FORM):
-        bundle = read(data)
+        bundle = read_bundle(data)
     case = Case(data, bundle, policies, _question(bundle))
     for name, apply in _RULES:
         with named(name):
@@ -123,7 +123,7 @@ def _answer(case: Case) -> Answer:
     found = tuple(_signed(case, hit) for hit in case.hits)
     erased = tuple(_erased(case))
     return Answer(
-        verdict=decide(len(found), case.reasons),
+        verdict=decide_verdict(len(found), case.reasons),
         hits=found,
         exact=not case.reasons,
         reasons=tuple(case.reasons),

@@ -26,10 +26,10 @@ __all__ = [
     "Document",
     "OpenPart",
     "Part",
-    "build",
-    "load",
-    "read",
-    "redact",
+    "build_document",
+    "load_document",
+    "read_document",
+    "redact_record",
 ]
 
 FORMAT: Final = "vitne-record/v1"
@@ -86,7 +86,7 @@ class Document(Struct, frozen=True):
         return found
 
 
-def build(
+def build_document(
     record: Record,
     checkpoint: str,
     path: Sequence[bytes],
@@ -140,7 +140,7 @@ def build(
     return data
 
 
-def redact(data: bytes, withhold: Collection[Section]) -> bytes:
+def redact_record(data: bytes, withhold: Collection[Section]) -> bytes:
     """The same document with sections withheld: only their leaves stay, and the proof holds.
 
     Whoever holds a document can do this before handing it on; nobody can undo it.
@@ -148,8 +148,8 @@ def redact(data: bytes, withhold: Collection[Section]) -> bytes:
     Raises:
         DecodeError: the bytes are no document.
     """
-    value = load(data)
-    leaves = read(value).leaves()
+    value = load_document(data)
+    leaves = read_document(value).leaves()
     opened = cast("dict[Section, dict[str, Json]]", value["opened"])
     for section in withhold:
         found = leaves[section]
@@ -194,7 +194,7 @@ def _leaf(part: Part, name: PartName) -> Hash:
 # ---------------------------------------------------------------- strict reading
 
 
-def load(data: bytes) -> dict[str, Json]:
+def load_document(data: bytes) -> dict[str, Json]:
     """The JSON object of a document that is exactly its own canonical bytes.
 
     Raises:
@@ -209,7 +209,7 @@ def load(data: bytes) -> dict[str, Json]:
     return value
 
 
-def read(value: Mapping[str, Json]) -> Document:
+def read_document(value: Mapping[str, Json]) -> Document:
     """The document of a JSON object; every member must have its form.
 
     Raises:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from vitne.core.values.times import format_utc
 from vitne.evidence.record.tlog_proof import VerifiedEntry
-from vitne.evidence.record.verify import Head, Verified
+from vitne.evidence.record.verify import VerifiedHead, VerifiedRecord
 
 __all__ = ["Claims", "claims_of_entry", "claims_of_record"]
 
@@ -26,7 +26,7 @@ class Claims(Struct, frozen=True):
     not_proved: tuple[str, ...]
 
 
-def claims_of_record(found: Verified, now_us: int | None = None) -> Claims:
+def claims_of_record(found: VerifiedRecord, now_us: int | None = None) -> Claims:
     """What the proof of a record says.
 
     Args:
@@ -82,7 +82,7 @@ def claims_of_entry(found: VerifiedEntry) -> Claims:
     )
 
 
-def _trust(head: Head) -> tuple[str, ...]:
+def _trust(head: VerifiedHead) -> tuple[str, ...]:
     if head.trust == "bundled":
         key = (
             f"Trust as bundled: the key {head.key} came with the file itself. Whoever made the"
@@ -98,7 +98,7 @@ def _trust(head: Head) -> tuple[str, ...]:
     return (key, *seen)
 
 
-def _not_proved_by(head: Head) -> list[str]:
+def _not_proved_by(head: VerifiedHead) -> list[str]:
     if head.quorum_s is not None:
         return []
     sentence = (

@@ -27,9 +27,17 @@ from vitne.core.values.strict import (
 from vitne.core.values.types import Hash, LeafIndex
 from vitne.errors import DecodeError, VerificationError, VitneError
 from vitne.evidence.policy import Policy
-from vitne.evidence.record.verify import Head, check_head
+from vitne.evidence.record.verify import VerifiedHead, check_head
 
-__all__ = ["MAX_BYTES", "TlogProof", "VerifiedEntry", "encode", "is_tlog_proof", "parse", "verify"]
+__all__ = [
+    "MAX_BYTES",
+    "TlogProof",
+    "VerifiedEntry",
+    "encode_tlog_proof",
+    "is_tlog_proof",
+    "parse_tlog_proof",
+    "verify_tlog_proof",
+]
 
 MAX_BYTES: Final = 1 << 20
 _MAX_PATH: Final = 53
@@ -49,7 +57,7 @@ class TlogProof(Struct, frozen=True):
 class VerifiedEntry(Struct, frozen=True):
     """That these bytes are entry `index` of the head's log."""
 
-    head: Head
+    head: VerifiedHead
     index: LeafIndex
     entry: bytes
 
@@ -59,15 +67,17 @@ def is_tlog_proof(data: bytes) -> bool:
     return data.startswith(_FIRST.encode())
 
 
-def encode(index: int, path: Sequence[bytes], checkpoint: str, extra: bytes = b"") -> bytes:
+def encode_tlog_proof(
+    index: int, path: Sequence[bytes], checkpoint: str, extra: bytes = b""
+) -> bytes:
     """The file of a proof."""
     lines = [f"extra {encode_base64(extra)}"] if extra else []
     lines += [f"index {index}", *(encode_base64(value) for value in path), "", checkpoint]
     return (_FIRST + "\n".join(lines)).encode()
 
 
-def parse(data: bytes) -> TlogProof:
-    """Read exactly what `encode` writes.
+def parse_tlog_proof(data: bytes) -> TlogProof:
+    """Read exactly what `encode_tlog_proof` writes.
 
     Raises:
         DecodeError: another form.
@@ -89,7 +99,7 @@ def parse(data: bytes) -> TlogProof:
     return TlogProof(LeafIndex(index), path, checkpoint, extra)
 
 
-def verify(data: bytes, policy: Policy, entry: bytes | None = None) -> VerifiedEntry:
+def verify_tlog_proof(data: bytes, policy: Policy, entry: bytes | None = None) -> VerifiedEntry:
     """Check a proof: its form, then log key and quorum (`record_proof.check_head`), then the path.
 
     Args:
@@ -102,7 +112,7 @@ def verify(data: bytes, policy: Policy, entry: bytes | None = None) -> VerifiedE
             `path`.
     """
     try:
-        proof = parse(data)
+        proof = parse_tlog_proof(data)
     except VitneError as error:
         raise VerificationError(error.message, rule="tlog_proof", where=error.where) from error
     entry = proof.extra if entry is None else entry

@@ -14,7 +14,7 @@ Members, all required:
     checkpoint  the signed note, verbatim
     keys        vkeys that the exporter names; the log's own is among them
 
-`verify` applies these rules in order; the first that fails is named in the error:
+`verify_record` applies these rules in order; the first that fails is named in the error:
 
      1 json         at most 4 MiB of strict JSON in the domain of transparency-log §1, and exactly
                     its JCS bytes
@@ -57,22 +57,22 @@ from vitne.evidence.record.document import (
     Document,
     OpenPart,
     Part,
-    build,
-    load,
-    read,
-    redact,
+    build_document,
+    load_document,
+    read_document,
+    redact_record,
 )
 
 __all__ = [
     "FORMAT",
     "RULES",
-    "Cosigned",
-    "Head",
-    "Verified",
-    "build",
+    "Cosignature",
+    "VerifiedHead",
+    "VerifiedRecord",
+    "build_document",
     "check_head",
-    "redact",
-    "verify",
+    "redact_record",
+    "verify_record",
 ]
 
 RULES: Final = (
@@ -94,7 +94,7 @@ Trust = Literal["given", "bundled"]
 """Whether the key was the verifier's own, or named by the file itself."""
 
 
-class Cosigned(Struct, frozen=True):
+class Cosignature(Struct, frozen=True):
     """A witness that saw this tree, and when."""
 
     name: str
@@ -102,7 +102,7 @@ class Cosigned(Struct, frozen=True):
     """Seconds since 1970."""
 
 
-class Head(Struct, frozen=True):
+class VerifiedHead(Struct, frozen=True):
     """The checkpoint that a proof leads to, and who vouches for it."""
 
     origin: Origin
@@ -111,16 +111,16 @@ class Head(Struct, frozen=True):
     key: str
     """Vkey of the log."""
     trust: Trust
-    cosigned: tuple[Cosigned, ...]
+    cosigned: tuple[Cosignature, ...]
     """Witnesses of the verifier's policy."""
     quorum_s: int | None
     """When the policy's quorum was met; None: it asks for none."""
 
 
-class Verified(Struct, frozen=True):
+class VerifiedRecord(Struct, frozen=True):
     """What a document proves. `claims` says it in plain language."""
 
-    head: Head
+    head: VerifiedHead
     index: LeafIndex
     recorded_us: int
     occurred_us: int
@@ -157,7 +157,7 @@ class Verified(Struct, frozen=True):
         )
 
 
-def verify(data: bytes, policy: Policy | None = None) -> Verified:
+def verify_record(data: bytes, policy: Policy | None = None) -> VerifiedRecord:
     """Check a document by the rules above; needs no network and no clock.
 
     Args:
@@ -169,9 +169,9 @@ def verify(data: bytes, policy: Policy | None = None) -> Verified:
         VerificationError: a rule fails; `rule` names it.
     """
     with _rule("json"):
-        value = load(data)
+        value = load_document(data)
     with _rule("members"):
-        document = read(value)
+        document = read_document(value)
     with _rule("entry"):
         entry = entries.decode(document.entry)
         if not isinstance(entry, EventEntry):
@@ -182,7 +182,7 @@ def verify(data: bytes, policy: Policy | None = None) -> Verified:
     with _rule("occurred_at"):
         _check_time(document.opened["core"][0], entry.occurred_us)
     head = _check_tree(document, policy)
-    return Verified(
+    return VerifiedRecord(
         head=head,
         index=document.index,
         recorded_us=entry.recorded_us,
@@ -197,7 +197,7 @@ def verify(data: bytes, policy: Policy | None = None) -> Verified:
     )
 
 
-def _check_tree(document: Document, policy: Policy | None) -> Head:
+def _check_tree(document: Document, policy: Policy | None) -> VerifiedHead:
     with _rule("origin"):
         head = Checkpoint.parse(parse_note(document.checkpoint)[0])
         if (head.origin, head.size) != (document.origin, document.size):
@@ -216,7 +216,9 @@ def _check_tree(document: Document, policy: Policy | None) -> Head:
     return check_head(document.checkpoint, policy, bundled)
 
 
-def check_head(note: str, policy: Policy | None, bundled: tuple[Verifier, ...] = ()) -> Head:
+def check_head(
+    note: str, policy: Policy | None, bundled: tuple[Verifier, ...] = ()
+) -> VerifiedHead:
     """The rules trust, signature and quorum, for a checkpoint.
 
     Args:
@@ -244,13 +246,13 @@ def check_head(note: str, policy: Policy | None, bundled: tuple[Verifier, ...] =
     times = {v.verifier.name: v.time_s for v in opened.verified if v.verifier in witnesses}
     with _rule("quorum"):
         quorum_s = None if policy is None else policy.quorum_time_of(opened.verified)
-    return Head(
+    return VerifiedHead(
         origin=head.origin,
         size=head.size,
         root=head.root,
         key=key.vkey,
         trust="bundled" if policy is None else "given",
-        cosigned=tuple(Cosigned(name, time_s) for name, time_s in sorted(times.items())),
+        cosigned=tuple(Cosignature(name, time_s) for name, time_s in sorted(times.items())),
         quorum_s=quorum_s,
     )
 

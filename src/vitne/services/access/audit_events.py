@@ -28,21 +28,21 @@ _PURPOSE: Final = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9._:/#-]{1,128}", re.ASCII)
 
 
-class Purpose(Struct, frozen=True):
+class AuditPurpose(Struct, frozen=True):
     """Why somebody reads: a code, and the case or ticket that it refers to."""
 
     code: str = "unstated"
     reference: str = ""
 
 
-def parse_purpose(text: str) -> Purpose:
+def parse_purpose(text: str) -> AuditPurpose:
     """`code` or `code:reference`; nothing at all is the code `unstated`.
 
     Raises:
         BadInputError: not of that form.
     """
     if not text:
-        return Purpose()
+        return AuditPurpose()
     code, colon, reference = text.partition(":")
     if not _PURPOSE.fullmatch(code) or (colon and not _REFERENCE.fullmatch(reference)):
         raise BadInputError(
@@ -51,10 +51,10 @@ def parse_purpose(text: str) -> Purpose:
             where="Audit-Purpose",
             hint="for example support_case:CASE-9917",
         )
-    return Purpose(code, reference)
+    return AuditPurpose(code, reference)
 
 
-class Doer(Struct, frozen=True):
+class Caller(Struct, frozen=True):
     """Who acts on the log, as far as we know: the holder of an API key, or a user of the shell."""
 
     id: str
@@ -69,13 +69,13 @@ class Doer(Struct, frozen=True):
     key_id: str = ""
     peer_ip: str = ""
     traceparent: str = ""
-    purpose: Purpose = Purpose()
+    purpose: AuditPurpose = AuditPurpose()
 
 
-def holder(key: ApiKey, *, arrival: Arrival, purpose: Purpose) -> Doer:
+def holder(key: ApiKey, *, arrival: Arrival, purpose: AuditPurpose) -> Caller:
     """The holder of a key. A key without a person is a service: nobody in particular is named."""
     home = key.tenants[0] if len(key.tenants) == 1 else ""
-    return Doer(
+    return Caller(
         id=key.person or f"key:{key.id}",
         kind="user" if key.person else "service",
         party="tenant" if home and home != OPERATOR else "vendor",
@@ -118,7 +118,7 @@ class OwnEvents:
         self,
         log: LogId,
         kind: tuple[str, str],
-        doer: Doer,
+        caller: Caller,
         *,
         target: tuple[str, str],
         more: Mapping[str, Any] | None = None,
@@ -128,7 +128,7 @@ class OwnEvents:
         Args:
             log: whose log tells it.
             kind: event type and category.
-            doer: who acted.
+            caller: who acted.
             target: type and id of what was acted on.
             more: further members of the event, such as `query` or `outcome`.
 
@@ -136,8 +136,8 @@ class OwnEvents:
             UnavailableError: it could not be stored; then the act must not be answered either.
             IntegrityError: intake refused what Vitne itself wrote.
         """
-        event = _event(log, kind, doer, target) | dict(more or {})
-        arrival = Arrival(peer_ip=doer.peer_ip, traceparent=doer.traceparent)
+        event = _event(log, kind, caller, target) | dict(more or {})
+        arrival = Arrival(peer_ip=caller.peer_ip, traceparent=caller.traceparent)
         _durable(self._submit(msgspec.json.encode(event), arrival), log)
 
     def send(self, events: Mapping[LogId, bytes]) -> None:
@@ -168,22 +168,22 @@ def _durable(waiting: Future[IntakeReply], log: LogId) -> None:
 
 
 def _event(
-    log: LogId, kind: tuple[str, str], doer: Doer, target: tuple[str, str]
+    log: LogId, kind: tuple[str, str], caller: Caller, target: tuple[str, str]
 ) -> dict[str, Any]:
     """The members that every one of them has."""
-    actor: dict[str, Any] = {"type": doer.kind, "id": doer.id, "party": doer.party}
-    if doer.tenant and doer.tenant != log:
-        actor["tenant_id"] = doer.tenant
-    if doer.name:
-        actor["name"] = doer.name
-    actor["attribution"] = "session" if doer.kind == "user" else "none"
-    actor["auth"] = {"method": doer.method}
-    if doer.key_id:
-        actor["auth"]["credential_ref"] = doer.key_id
-    purpose: dict[str, Any] = {"code": doer.purpose.code}
-    if doer.purpose.reference:
-        purpose["reference"] = doer.purpose.reference
-    purpose["declared_by"] = "system" if doer.purpose.code == "unstated" else "user"
+    actor: dict[str, Any] = {"type": caller.kind, "id": caller.id, "party": caller.party}
+    if caller.tenant and caller.tenant != log:
+        actor["tenant_id"] = caller.tenant
+    if caller.name:
+        actor["name"] = caller.name
+    actor["attribution"] = "session" if caller.kind == "user" else "none"
+    actor["auth"] = {"method": caller.method}
+    if caller.key_id:
+        actor["auth"]["credential_ref"] = caller.key_id
+    purpose: dict[str, Any] = {"code": caller.purpose.code}
+    if caller.purpose.reference:
+        purpose["reference"] = caller.purpose.reference
+    purpose["declared_by"] = "system" if caller.purpose.code == "unstated" else "user"
     event: dict[str, Any] = {
         "type": kind[0],
         "category": kind[1],
@@ -192,6 +192,6 @@ def _event(
         "targets": [{"type": target[0], "id": target[1], "role": "object"}],
         "purpose": purpose,
     }
-    if doer.peer_ip:
-        event["client"] = {"ip": doer.peer_ip}
+    if caller.peer_ip:
+        event["client"] = {"ip": caller.peer_ip}
     return event

@@ -16,7 +16,7 @@ _CACHED_MAX: Final = 1024
 _NOBODY: Final = bytes(32)
 
 
-class Doorkeeper:
+class KeyAuthenticator:
     """Tells whose token this is, at the cost of one hash.
 
     Keys are remembered for two seconds, so a key that another process revokes is refused soon.

@@ -9,26 +9,26 @@ import re
 from typing import Any, Final
 
 from vitne.core.values.types import LogId
-from vitne.services.access.audit_events import OPERATOR, Doer, OwnEvents
+from vitne.services.access.audit_events import OPERATOR, Caller, OwnEvents
 
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _TEXT_MAX: Final = 512
 _SHOWN_MAX: Final = 200
 
 
-class Reading:
+class LoggedReads:
     """Writes the events of reads."""
 
     def __init__(self, own: OwnEvents) -> None:
         self._own = own
 
     def searched(
-        self, doer: Doer, log: LogId, text: str, *, shown: list[str], total: int, page_size: int
+        self, caller: Caller, log: LogId, text: str, *, shown: list[str], total: int, page_size: int
     ) -> None:
         """Somebody searched `log` and is about to see the events `shown`.
 
         Args:
-            doer: who.
+            caller: who.
             log: whose log.
             text: the filter as it was written; longer than 512 characters it is cut with `…`.
             shown: ids of the events on this page, in order.
@@ -49,24 +49,24 @@ class Reading:
         self._own.write(
             log,
             ("audit.log.searched", "audit"),
-            doer,
+            caller,
             target=("log", log),
             more={"query": query},
         )
 
-    def asked(self, doer: Doer, log: LogId, text: str) -> None:
+    def asked(self, caller: Caller, log: LogId, text: str) -> None:
         """Somebody asks a question, which is about to be looked into; `text` is the question."""
         self._own.write(
             log,
             ("audit.log.asked", "audit"),
-            doer,
+            caller,
             target=("log", log),
             more={"query": {"kind": "report", "text": _cut(text)}},
         )
 
     def answered(
         self,
-        doer: Doer,
+        caller: Caller,
         log: LogId,
         text: str,
         *,
@@ -77,7 +77,7 @@ class Reading:
         """Somebody is about to have the answer to a question.
 
         Args:
-            doer: who.
+            caller: who.
             log: whose log.
             text: the question.
             verdict: proved, disproved or undecidable.
@@ -93,33 +93,33 @@ class Reading:
         self._own.write(
             log,
             ("audit.log.answered", "audit"),
-            doer,
+            caller,
             target=("log", log),
             more={"query": query, "extra": {"verdict": verdict, "bundle_sha256": bundle_sha256}},
         )
 
-    def viewed(self, doer: Doer, log: LogId, event_id: str, *, found: bool = True) -> None:
+    def viewed(self, caller: Caller, log: LogId, event_id: str, *, found: bool = True) -> None:
         """Somebody is about to see one event whole, or to learn that there is none of that id."""
         missed = {"outcome": {"result": "failed", "code": "not_found"}}
         self._own.write(
             log,
             ("audit.log.viewed", "audit"),
-            doer,
+            caller,
             target=("event", event_id),
             more=None if found else missed,
         )
 
-    def streams_viewed(self, doer: Doer, log: LogId) -> None:
+    def streams_viewed(self, caller: Caller, log: LogId) -> None:
         """Somebody is about to see how complete the streams of a log are."""
-        self._own.write(log, ("audit.streams.viewed", "audit"), doer, target=("log", log))
+        self._own.write(log, ("audit.streams.viewed", "audit"), caller, target=("log", log))
 
-    def refused(self, doer: Doer, asked: str, code: str) -> None:
+    def refused(self, caller: Caller, asked: str, code: str) -> None:
         """Somebody asked for a log that is not theirs; `asked` is what they named."""
         named = asked if _TENANT.fullmatch(asked) else "unreadable"
         self._own.write(
             OPERATOR,
             ("audit.log.viewed", "audit"),
-            doer,
+            caller,
             target=("log", named),
             more={"outcome": {"result": "denied", "code": code}, "severity": "warning"},
         )

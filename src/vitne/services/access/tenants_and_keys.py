@@ -16,7 +16,7 @@ from vitne.core.values.types import LogId
 from vitne.core.values.verbs import MAX_TYPE_CHARS
 from vitne.errors import BadInputError, ConflictError, NotFoundError
 from vitne.ports import ApiKey, Clock, IdSource, Role, StateStore, Tenant
-from vitne.services.access.audit_events import OPERATOR, Doer, OwnEvents
+from vitne.services.access.audit_events import OPERATOR, Caller, OwnEvents
 from vitne.services.access.doorkeeper import digest_of_token
 
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
@@ -26,7 +26,7 @@ _TYPES: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.?\*)?", re.ASCII)
 _TYPES_MAX: Final = 1_000
 
 
-class Token:
+class ApiToken:
     """An API key in clear. Shown once, to the person who made it."""
 
     __slots__ = ("_text",)
@@ -43,7 +43,7 @@ class Token:
         return "***"
 
 
-class Logs(Protocol):
+class LogCreator(Protocol):
     """What makes a tenant's log."""
 
     def create(self, log: LogId) -> None:
@@ -65,7 +65,7 @@ class Onboard:
     """Makes tenants and keys."""
 
     def __init__(
-        self, state: StateStore, logs: Logs, own: OwnEvents, clock: Clock, ids: IdSource
+        self, state: StateStore, logs: LogCreator, own: OwnEvents, clock: Clock, ids: IdSource
     ) -> None:
         self._state = state
         self._logs = logs
@@ -73,7 +73,7 @@ class Onboard:
         self._clock = clock
         self._ids = ids
 
-    def add_tenant(self, tenant: LogId, name: str, doer: Doer) -> Tenant:
+    def add_tenant(self, tenant: LogId, name: str, caller: Caller) -> Tenant:
         """Make a tenant and its log.
 
         The log comes first: killed in between, the call can be made again.
@@ -93,7 +93,7 @@ class Onboard:
         made = Tenant(id=tenant, name=name, created_us=self._clock.now_us())
         self._logs.create(tenant)
         kind = ("audit.tenant.created", "audit")
-        self._own.write(OPERATOR, kind, doer, target=("tenant", tenant))
+        self._own.write(OPERATOR, kind, caller, target=("tenant", tenant))
         self._state.add_tenant(made)
         return made
 
@@ -101,7 +101,7 @@ class Onboard:
         """All, by id."""
         return self._state.tenants()
 
-    def add_key(self, wanted: KeyRequest, doer: Doer) -> tuple[ApiKey, Token]:
+    def add_key(self, wanted: KeyRequest, caller: Caller) -> tuple[ApiKey, ApiToken]:
         """Make a key. Its secret is in the result and nowhere else.
 
         Raises:
@@ -122,15 +122,15 @@ class Onboard:
             person=wanted.person,
             created_us=self._clock.now_us(),
         )
-        self._tell("audit.key.created", key, doer, roles=list(key.roles))
+        self._tell("audit.key.created", key, caller, roles=list(key.roles))
         self._state.add_key(key)
-        return key, Token(token)
+        return key, ApiToken(token)
 
     def api_keys(self) -> list[ApiKey]:
         """All, revoked ones included, by creation."""
         return self._state.keys()
 
-    def revoke_key(self, key_id: str, doer: Doer) -> ApiKey:
+    def revoke_key(self, key_id: str, caller: Caller) -> ApiKey:
         """Revoke a key; every server on the folder refuses it within two seconds.
 
         Raises:
@@ -140,7 +140,7 @@ class Onboard:
         if key is None:
             raise NotFoundError("no such key", where=key_id[:20], hint="vitne key list")
         self._state.revoke_key(key_id, self._clock.now_us())
-        self._tell("audit.key.revoked", key, doer)
+        self._tell("audit.key.revoked", key, caller)
         return self._state.key(key_id) or key
 
     def _check(self, wanted: KeyRequest) -> None:
@@ -168,10 +168,10 @@ class Onboard:
                     "no such tenant", where=tenant[:64], hint=f"vitne tenant add {tenant[:64]}"
                 )
 
-    def _tell(self, kind: str, key: ApiKey, doer: Doer, **extra: Any) -> None:  # noqa: ANN401  # JSON
+    def _tell(self, kind: str, key: ApiKey, caller: Caller, **extra: Any) -> None:  # noqa: ANN401  # JSON
         for log in key.tenants or (OPERATOR,):
             more = {"extra": extra} if extra else None
-            self._own.write(log, (kind, "audit"), doer, target=("api_key", key.id), more=more)
+            self._own.write(log, (kind, "audit"), caller, target=("api_key", key.id), more=more)
 
 
 def _check_types(types: tuple[str, ...]) -> None:

@@ -21,8 +21,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vitne.answers.ask import Epoch, plan, text_of
-from vitne.answers.ask_request import Wish
+from vitne.answers.ask import Epoch, plan_question, text_of
+from vitne.answers.ask_request import QuestionRequest
 from vitne.answers.question import Question
 from vitne.core.event.forbidden import is_personal_id
 from vitne.core.index.source_summary import GRADES, Grade
@@ -40,23 +40,23 @@ from vitne.errors import (
     VerificationError,
 )
 from vitne.evidence.bundle import verify as bundle
-from vitne.evidence.bundle.build import Facts, build
+from vitne.evidence.bundle.build import BundleFacts, build_bundle
 from vitne.evidence.bundle.document import MAX_BYTES
 from vitne.evidence.bundle.verify import Answer, Policies
 from vitne.evidence.policy import parse_policy
-from vitne.services.access.audit_events import Doer
-from vitne.services.access.logged_reads import Reading
-from vitne.services.answers.assemble import Assembly, Collected, Sought
-from vitne.services.answers.coverage_statement import Statement
-from vitne.services.answers.facts_of_others import Others
-from vitne.services.answers.gather import Gathering, Heads, Reach
-from vitne.services.answers.key_entries import LandmarkService
-from vitne.services.answers.source_summaries import Sources
-from vitne.services.answers.values import Values
+from vitne.services.access.audit_events import Caller
+from vitne.services.access.logged_reads import LoggedReads
+from vitne.services.answers.assemble import Assembly, GatheredFacts, PlannedQuestion
+from vitne.services.answers.coverage_statement import CoverageStatement
+from vitne.services.answers.facts_of_others import FactSources
+from vitne.services.answers.gather import EvidenceGatherer, Heads, LogStores
+from vitne.services.answers.key_entries import KeyEntryFinder
+from vitne.services.answers.source_summaries import SourceSummaries
+from vitne.services.answers.values import ValueLookup
 from vitne.services.log.keys import FIRST_EPOCH, LogKeys
 from vitne.services.log.names import Logs
 
-__all__ = ["Answered", "Ask"]
+__all__ = ["AnsweredQuestion", "Answers"]
 
 _LOG: Final = logging.getLogger("vitne.ask")
 COVER_WAIT_S: Final = 5.0
@@ -67,17 +67,17 @@ _LOOK_EVERY_S: Final = 0.01
 _TRIES: Final = 3
 
 
-class Answered(Struct, frozen=True):
+class AnsweredQuestion(Struct, frozen=True):
     """An answer, and everything that is shown of it."""
 
     log: LogId
-    wish: Wish
+    request: QuestionRequest
     issuer: str
     answer: Answer
     bundle: bytes
     records: Mapping[int, Record]
     """Of the hits, whole."""
-    statement: Statement
+    statement: CoverageStatement
     bound: bool
     """The bundle itself ties the keys to the values; else only whoever has K can."""
     pseudonyms: tuple[str, ...]
@@ -93,7 +93,7 @@ class Answered(Struct, frozen=True):
         return max([*grades, *self.statement.weaker], default=None)
 
 
-class Ask:
+class Answers:
     """Answers questions. Any thread may ask.
 
     Args:
@@ -107,11 +107,11 @@ class Ask:
 
     def __init__(
         self,
-        reach: Reach,
+        reach: LogStores,
         keys: LogKeys,
         logs: Logs,
-        sources: Sources,
-        others: Others,
+        sources: SourceSummaries,
+        others: FactSources,
         *,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -121,16 +121,18 @@ class Ask:
         self._sources = sources
         self._others = others
         self._pause = pause
-        self._values = Values(reach.store, reach.archive, reach.gaps, reach.catalog)
-        self._landmarks = LandmarkService(reach.gaps, reach.catalog)
+        self._values = ValueLookup(reach.store, reach.archive, reach.gaps, reach.catalog)
+        self._key_entries = KeyEntryFinder(reach.gaps, reach.catalog)
 
-    def answer(self, log: LogId, wish: Wish, doer: Doer, reading: Reading) -> Answered:
+    def answer(
+        self, log: LogId, request: QuestionRequest, caller: Caller, reading: LoggedReads
+    ) -> AnsweredQuestion:
         """Answer a question.
 
         Args:
             log: whose.
-            wish: checked.
-            doer: who asks.
+            request: checked.
+            caller: who asks.
             reading: writes the question and the answer into the log.
 
         Raises:
@@ -140,13 +142,13 @@ class Ask:
             IntegrityError: what was gathered does not verify: never an answer.
         """
         spans = _Spans()
-        wish, pseudonyms = self._as_logged(log, wish)
-        issuer = self._values.issuer(log, wish.actor, wish.issuer) if wish.actor else ""
-        text = text_of(wish, issuer)
-        reading.asked(doer, log, text)
+        request, pseudonyms = self._as_logged(log, request)
+        issuer = self._values.issuer(log, request.actor, request.issuer) if request.actor else ""
+        text = text_of(request, issuer)
+        reading.asked(caller, log, text)
         spans.end("log the question")
         high_water = self._reach.store.log(log).next_index
-        found, collected = self._collected(log, wish, issuer, high_water, spans)
+        found, collected = self._collected(log, request, issuer, high_water, spans)
         data = self._sealed(collected.facts, found.origin)
         spans.end("build")
         answer = self._verified(data, found)
@@ -154,7 +156,7 @@ class Ask:
         shown = [hit.index for hit in answer.hits]
         records = {at: collected.records[at] for at in shown}
         reading.answered(
-            doer,
+            caller,
             log,
             text,
             verdict=answer.verdict,
@@ -163,9 +165,9 @@ class Ask:
         )
         spans.end("log the answer")
         spans.tell(answer, len(data))
-        return Answered(
+        return AnsweredQuestion(
             log=log,
-            wish=wish,
+            request=request,
             issuer=issuer,
             answer=answer,
             bundle=data,
@@ -177,22 +179,24 @@ class Ask:
             took_ms=spans.took_ms,
         )
 
-    def _as_logged(self, log: LogId, wish: Wish) -> tuple[Wish, tuple[str, ...]]:
-        """The wish with ids as intake keeps them: of a personal one a pseudonym (ADR 24)."""
+    def _as_logged(
+        self, log: LogId, request: QuestionRequest
+    ) -> tuple[QuestionRequest, tuple[str, ...]]:
+        """The request with ids as intake keeps them: of a personal one a pseudonym (ADR 24)."""
         found = []
-        if is_personal_id(wish.actor):
-            found.append(f"h:{self._keys.pseudonym(log, wish.actor)}")
-            wish = replace(wish, actor=found[-1])
-        if wish.target is not None and is_personal_id(wish.target[1]):
-            found.append(f"h:{self._keys.pseudonym(log, wish.target[1])}")
-            wish = replace(wish, target=(wish.target[0], found[-1]))
-        return wish, tuple(found)
+        if is_personal_id(request.actor):
+            found.append(f"h:{self._keys.pseudonym(log, request.actor)}")
+            request = replace(request, actor=found[-1])
+        if request.target is not None and is_personal_id(request.target[1]):
+            found.append(f"h:{self._keys.pseudonym(log, request.target[1])}")
+            request = replace(request, target=(request.target[0], found[-1]))
+        return request, tuple(found)
 
     # ------------------------------------------------------------ gather
 
     def _collected(
-        self, log: LogId, wish: Wish, issuer: str, needed: int, spans: "_Spans"
-    ) -> tuple[Sought, Collected]:
+        self, log: LogId, request: QuestionRequest, issuer: str, needed: int, spans: "_Spans"
+    ) -> tuple[PlannedQuestion, GatheredFacts]:
         """Everything but the verdict.
 
         Segments may be merged while they are read; then their files are gone, and the newer list
@@ -201,7 +205,7 @@ class Ask:
         missing: NotFoundError | None = None
         for _ in range(_TRIES):
             try:
-                found = self._gathered(log, wish, issuer, needed, spans)
+                found = self._gathered(log, request, issuer, needed, spans)
                 counts = self._reach.store.counts(log)
                 assembly = Assembly(found, self._values, self._sources, self._others, counts)
                 return found, assembly.collect(spans.end)
@@ -214,32 +218,34 @@ class Ask:
         ) from missing
 
     def _gathered(
-        self, log: LogId, wish: Wish, issuer: str, needed: int, spans: "_Spans"
-    ) -> Sought:
+        self, log: LogId, request: QuestionRequest, issuer: str, needed: int, spans: "_Spans"
+    ) -> PlannedQuestion:
         heads = self._heads(log, needed)
         spans.end("publish")
-        found = self._under(log, wish, issuer, heads)
-        needed_end = found.gathering.needed_end
-        if found.gathering.covered < needed_end and self._seal(log, needed_end):
-            found = self._under(log, wish, issuer, self._heads(log, needed))
+        found = self._under(log, request, issuer, heads)
+        needed_end = found.gatherer.needed_end
+        if found.gatherer.covered < needed_end and self._seal(log, needed_end):
+            found = self._under(log, request, issuer, self._heads(log, needed))
             spans.end("seal")
         return found
 
-    def _under(self, log: LogId, wish: Wish, issuer: str, heads: Heads) -> Sought:
+    def _under(
+        self, log: LogId, request: QuestionRequest, issuer: str, heads: Heads
+    ) -> PlannedQuestion:
         """The question planned and ready to be gathered for, under two checkpoints."""
         origin = self._logs.origin(log)
         # The epochs come from the log, and the question has a key for each.
-        first = Gathering(self._reach, log, _nothing(), heads)
-        landmarks = self._landmarks.of(log, first.tiles)
+        first = EvidenceGatherer(self._reach, log, _nothing(), heads)
+        key_entries = self._key_entries.of(log, first.tiles)
         listed = [
             number
-            for number, entries in sorted(landmarks.epochs.items())
+            for number, entries in sorted(key_entries.epochs.items())
             if entries[0] < first.size
         ]
         epochs = [self._epoch(log, number) for number in listed or [FIRST_EPOCH]]
-        question = plan(wish, issuer, epochs, origin)
-        gathering = Gathering(self._reach, log, question, heads, tiles=first.tiles)
-        return Sought(log, origin, wish, question, epochs, landmarks, gathering)
+        question = plan_question(request, issuer, epochs, origin)
+        gatherer = EvidenceGatherer(self._reach, log, question, heads, tiles=first.tiles)
+        return PlannedQuestion(log, origin, request, question, epochs, key_entries, gatherer)
 
     def _epoch(self, log: LogId, number: int) -> Epoch:
         """An index key. Raises `BadInputError` if it was destroyed."""
@@ -294,9 +300,9 @@ class Ask:
 
     # ------------------------------------------------------------ build and verify
 
-    def _sealed(self, facts: Facts, origin: Origin) -> bytes:
+    def _sealed(self, facts: BundleFacts, origin: Origin) -> bytes:
         signer = self._keys.receipt_signer(origin)
-        data = build(facts, lambda text: sign(text, [signer]))
+        data = build_bundle(facts, lambda text: sign(text, [signer]))
         if len(data) > MAX_BYTES:
             raise AnswerTooLargeError(
                 f"the evidence of {len(facts.opened):,} events has {len(data):,} bytes;"
@@ -305,7 +311,7 @@ class Ask:
             )
         return data
 
-    def _verified(self, data: bytes, found: Sought) -> Answer:
+    def _verified(self, data: bytes, found: PlannedQuestion) -> Answer:
         """What the verifier says of the very bytes that are handed out.
 
         Raises:
@@ -318,7 +324,7 @@ class Ask:
             {epoch.number: epoch.index_key for epoch in found.epochs},
         )
         try:
-            return bundle.verify(data, policies)
+            return bundle.verify_bundle(data, policies)
         except VerificationError as error:
             raise IntegrityError(
                 f"the evidence of an answer does not verify: rule {error.rule}: {error.message}",

@@ -8,7 +8,7 @@ from unicodedata import normalize
 from msgspec import Struct
 
 from vitne.answers.ask import Epoch, target_keys
-from vitne.answers.ask_request import Wish
+from vitne.answers.ask_request import QuestionRequest
 from vitne.answers.question import Question, QuestionKey
 from vitne.core.entry import keys
 from vitne.core.entry.control import StreamEntry
@@ -19,47 +19,51 @@ from vitne.core.index.source_summary import Grade
 from vitne.core.values.record import Record
 from vitne.core.values.types import SECTIONS, LeafIndex, LogId, Origin, Section
 from vitne.evidence.bundle.facts import (
+    BundleFacts,
     CoverageFacts,
-    Facts,
     LimitFacts,
     OpenedFacts,
     SenderFacts,
     StampFacts,
 )
 from vitne.ports import Count
-from vitne.services.answers.coverage_statement import Known, Statement, state
-from vitne.services.answers.facts_of_others import Others
-from vitne.services.answers.gather import Gathering, holds
-from vitne.services.answers.key_entries import Landmarks, Stream, stream_of
-from vitne.services.answers.limits import Place, limits_of, stream_facts
-from vitne.services.answers.source_summaries import Sources, weak_of
-from vitne.services.answers.values import Values, binds
+from vitne.services.answers.coverage_statement import (
+    CoverageStatement,
+    StatementFacts,
+    make_statement,
+)
+from vitne.services.answers.facts_of_others import FactSources
+from vitne.services.answers.gather import EvidenceGatherer, holds
+from vitne.services.answers.key_entries import KeyEntries, RegisteredStream, stream_of
+from vitne.services.answers.limits import SearchedRange, limits_of, stream_facts
+from vitne.services.answers.source_summaries import SourceSummaries, weak_of
+from vitne.services.answers.values import ValueLookup, binds
 
-__all__ = ["Assembly", "Collected", "Sought"]
+__all__ = ["Assembly", "GatheredFacts", "PlannedQuestion"]
 
 _BESIDE: Final[tuple[Grade, ...]] = ("C", "D", "E")
 """Grades of events by others that weaken an answer about one person."""
 
 
-class Sought(Struct, frozen=True):
+class PlannedQuestion(Struct, frozen=True):
     """A question under two checkpoints."""
 
     log: LogId
     origin: Origin
-    wish: Wish
+    request: QuestionRequest
     question: Question
     epochs: Sequence[Epoch]
-    landmarks: Landmarks
-    gathering: Gathering
+    key_entries: KeyEntries
+    gatherer: EvidenceGatherer
 
 
-class Collected(Struct, frozen=True):
+class GatheredFacts(Struct, frozen=True):
     """Everything of an answer but its verdict."""
 
-    facts: Facts
+    facts: BundleFacts
     records: Mapping[int, Record]
     """Of all candidates."""
-    statement: Statement
+    statement: CoverageStatement
     bound: bool
     """Each secret of the question has an entry that binds it."""
 
@@ -68,7 +72,7 @@ class Assembly:
     """Of one answer. For one thread.
 
     Args:
-        sought: the question.
+        planned: the question.
         values: looks up entries that bind keys.
         sources: who speaks in the log.
         others: what other services know.
@@ -77,32 +81,32 @@ class Assembly:
 
     def __init__(
         self,
-        sought: Sought,
-        values: Values,
-        sources: Sources,
-        others: Others,
+        planned: PlannedQuestion,
+        values: ValueLookup,
+        sources: SourceSummaries,
+        others: FactSources,
         not_taken: Mapping[Count, int],
     ) -> None:
-        self._sought = sought
-        self._gathering = sought.gathering
+        self._planned = planned
+        self._gatherer = planned.gatherer
         self._values = values
         self._sources = sources
         self._others = others
         self._not_taken = not_taken
-        self._place = Place(sought.wish, self._gathering.window_us, self._gathering.range)
+        self._place = SearchedRange(planned.request, self._gatherer.window_us, self._gatherer.range)
 
-    def collect(self, done: Callable[[str], None]) -> Collected:
+    def collect(self, done: Callable[[str], None]) -> GatheredFacts:
         """Everything; `done` is told the name of each step.
 
         Raises:
-            AnswerTooLargeError, UnavailableError, IntegrityError: as `Gathering`.
+            AnswerTooLargeError, UnavailableError, IntegrityError: as `EvidenceGatherer`.
         """
-        gathering = self._gathering
-        _ = gathering.range
+        gatherer = self._gatherer
+        _ = gatherer.range
         done("window")
-        candidates = gathering.candidates
+        candidates = gatherer.candidates
         done("index")
-        records = gathering.fetch(candidates)
+        records = gatherer.fetch(candidates)
         done("records")
         bindings, bound = self._bindings(records)
         done("bindings")
@@ -110,7 +114,7 @@ class Assembly:
         done("coverage")
         facts = self._facts(records, bindings, coverage, limits)
         done("proofs")
-        return Collected(facts, records, state(self._place, known), bound)
+        return GatheredFacts(facts, records, make_statement(self._place, known), bound)
 
     # ------------------------------------------------------------ facts
 
@@ -120,31 +124,31 @@ class Assembly:
         bindings: Mapping[int, Record],
         coverage: CoverageFacts | None,
         limits: Sequence[LimitFacts],
-    ) -> Facts:
-        gathering, sought = self._gathering, self._sought
-        shown = frozenset(set(SECTIONS) - set(sought.wish.withhold))
+    ) -> BundleFacts:
+        gatherer, planned = self._gatherer, self._planned
+        shown = frozenset(set(SECTIONS) - set(planned.request.withhold))
         both = sorted({**bindings, **records}.items())
         core: frozenset[Section] = frozenset({"core"})
         opened = [self._opened(row, shown if at in records else core) for at, row in both]
         signed = [self._sender(row) for _, row in both]
         senders = [one for one in signed if one is not None]
-        known = {at: row.entry for at, row in both} | gathering.tail
-        entries = gathering.entries(self._wanted(opened, senders), known)
-        log_policy, index_policy = self._others.policies.texts(sought.log)
-        runs = sorted(gathering.runs, key=lambda run: run.segment.record)
-        return Facts(
-            origin=sought.origin,
-            range=gathering.range,
-            question=sought.question,
+        known = {at: row.entry for at, row in both} | gatherer.tail
+        entries = gatherer.entries(self._wanted(opened, senders), known)
+        log_policy, index_policy = self._others.policies.texts(planned.log)
+        runs = sorted(gatherer.runs, key=lambda run: run.segment.record)
+        return BundleFacts(
+            origin=planned.origin,
+            range=gatherer.range,
+            question=planned.question,
             log_policy=log_policy,
             index_policy=index_policy,
-            log_checkpoint=gathering.heads.log_note,
-            index_checkpoint=gathering.heads.index_note,
+            log_checkpoint=gatherer.heads.log_note,
+            index_checkpoint=gatherer.heads.index_note,
             entries=entries,
-            path=gathering.path(entries),
-            link=gathering.link,
-            records=gathering.records,
-            index_path=gathering.index_path,
+            path=gatherer.path(entries),
+            link=gatherer.link,
+            records=gatherer.records,
+            index_path=gatherer.index_path,
             gaps=[run.gap for run in runs],
             opened=opened,
             senders=senders,
@@ -157,11 +161,11 @@ class Assembly:
         gone = erased_sections(record)
         if not gone:
             return OpenedFacts(record, shown)
-        by = self._others.erased(self._sought.log, record.index)
+        by = self._others.erased(self._planned.log, record.index)
         erased = {
             section: entry
             for section, entry in by.items()
-            if section in gone and entry < self._gathering.size
+            if section in gone and entry < self._gatherer.size
         }
         return OpenedFacts(record, shown - set(gone), erased)
 
@@ -169,46 +173,46 @@ class Assembly:
         self, opened: Sequence[OpenedFacts], senders: Sequence[SenderFacts]
     ) -> Iterator[int]:
         """Every entry that the bundle must hold."""
-        size, landmarks = self._gathering.size, self._sought.landmarks
-        yield from self._gathering.boundaries()
-        yield from self._gathering.tail
+        size, key_entries = self._gatherer.size, self._planned.key_entries
+        yield from self._gatherer.boundaries()
+        yield from self._gatherer.tail
         for one in opened:
             yield one.record.index
             yield from one.erased.values()
         by_index: dict[int, bytes] = {one.record.index: one.record.entry for one in opened}
         for sender in senders:
             yield from (sender.batch, *self._registration(by_index[sender.index]))
-        for listed in (*landmarks.epochs.values(), landmarks.receipt):
+        for listed in (*key_entries.epochs.values(), key_entries.receipt):
             yield from (at for at in listed if at < size)
         if any(erased_sections(one.record) and not one.erased for one in opened):
-            yield from (at for at in landmarks.prunes if at < size)
+            yield from (at for at in key_entries.prunes if at < size)
 
     def _sender(self, record: Record) -> SenderFacts | None:
         """The signed batch of an event, if all that proves it is below the checkpoint."""
         if not self._registration(record.entry):
             return None
-        found = self._others.senders(self._sought.log, record.index)
-        return None if found is None or found.batch >= self._gathering.size else found
+        found = self._others.senders(self._planned.log, record.index)
+        return None if found is None or found.batch >= self._gatherer.size else found
 
     def _registration(self, event: bytes) -> tuple[int, ...]:
         """Where an event's stream was registered, and where its source's key was announced.
 
         Nothing for a stream that is not signed.
         """
-        gathering, landmarks = self._gathering, self._sought.landmarks
-        stream = landmarks.streams.get(stream_of(event))
-        if stream is None or not stream.signed or stream.index >= gathering.size:
+        gatherer, key_entries = self._gatherer, self._planned.key_entries
+        stream = key_entries.streams.get(stream_of(event))
+        if stream is None or not stream.signed or stream.index >= gatherer.size:
             return ()
-        entry = decode(gathering.tiles.entry(stream.index))
+        entry = decode(gatherer.tiles.entry(stream.index))
         if not isinstance(entry, StreamEntry):
             return ()
-        added = landmarks.sources.get((stream.source, entry.key))
-        return () if added is None or added >= gathering.size else (stream.index, added)
+        added = key_entries.sources.get((stream.source, entry.key))
+        return () if added is None or added >= gatherer.size else (stream.index, added)
 
     def _stamps(self) -> list[StampFacts]:
-        heads = self._gathering.heads
+        heads = self._gatherer.heads
         notes = (heads.log_note, heads.index_note)
-        return [one for note in notes for one in self._others.stamps(self._sought.log, note)]
+        return [one for note in notes for one in self._others.stamps(self._planned.log, note)]
 
     # ------------------------------------------------------------ bindings
 
@@ -216,13 +220,13 @@ class Assembly:
         """Entries beside the candidates that tie secrets to values; whether all are tied."""
         found: dict[int, Record] = {}
         bound = True
-        for one in self._sought.question.keys:
+        for one in self._planned.question.keys:
             for kind, parts, secret in _secrets(one):
                 key = keys.key(kind, secret)
                 if any(binds(row, key) for row in (*records.values(), *found.values())):
                     continue
-                end = LeafIndex(self._gathering.size)
-                row = self._values.binding(self._sought.log, key, parts, end)
+                end = LeafIndex(self._gatherer.size)
+                row = self._values.binding(self._planned.log, key, parts, end)
                 if row is None:
                     bound = False
                 else:
@@ -231,19 +235,21 @@ class Assembly:
 
     # ------------------------------------------------------------ completeness
 
-    def _coverage(self) -> tuple[CoverageFacts | None, Known, list[LimitFacts]]:
-        sought, gathering = self._sought, self._gathering
+    def _coverage(self) -> tuple[CoverageFacts | None, StatementFacts, list[LimitFacts]]:
+        planned, gatherer = self._planned, self._gatherer
         streams = {
-            key: one for key, one in sought.landmarks.streams.items() if one.index < gathering.size
+            key: one
+            for key, one in planned.key_entries.streams.items()
+            if one.index < gatherer.size
         }
-        summaries = self._sources.over(sought.log, LeafIndex(gathering.size))
-        spoken = self._sources.spoken(sought.log, summaries)
+        summaries = self._sources.over(planned.log, LeafIndex(gatherer.size))
+        spoken = self._sources.spoken(planned.log, summaries)
         coverage, counter = self._counted(streams)
         weaker = self._beside
-        unattributed = gathering.times(weaker.get("E", ()))
+        unattributed = gatherer.times(weaker.get("E", ()))
         limits = limits_of(self._place, summaries, spoken, streams, unattributed)
         limits += self._troubled()
-        known = Known(
+        known = StatementFacts(
             summaries=summaries,
             spoken=spoken,
             streams=streams,
@@ -252,19 +258,19 @@ class Assembly:
             facts=coverage.streams if coverage else (),
             not_taken=self._not_taken,
             weaker={grade: len(held) for grade, held in weaker.items()},
-            covered_to=gathering.covered,
-            uncosigned=gathering.heads.uncosigned,
+            covered_to=gatherer.covered,
+            uncosigned=gatherer.heads.uncosigned,
         )
         return coverage, known, limits
 
     def _counted(
-        self, streams: Mapping[bytes, Stream]
+        self, streams: Mapping[bytes, RegisteredStream]
     ) -> tuple[CoverageFacts | None, CoverageCounter | None]:
         """The counts of the last record, and what makes them."""
-        if not self._gathering.runs:
+        if not self._gatherer.runs:
             return None, None
-        last = self._gathering.runs[-1]
-        counter = self._others.counter(self._sought.log, last.segment.record)
+        last = self._gatherer.runs[-1]
+        counter = self._others.counter(self._planned.log, last.segment.record)
         if counter is None:
             return None, None
         facts = CoverageFacts(
@@ -277,7 +283,7 @@ class Assembly:
 
         What was logged since may be lacking; what the index does not tell may be there.
         """
-        log, (low, high) = self._sought.log, self._place.window_us
+        log, (low, high) = self._planned.log, self._place.window_us
         trouble, objection = self._others.trouble(log), self._others.objection(log)
         told = {
             "log_halted": f"the log is not published any more: {trouble}" if trouble else "",
@@ -297,14 +303,14 @@ class Assembly:
         Only where it is asked whether one person did something to one target: what nobody is known
         to have done may have been done by that person.
         """
-        if self._sought.wish.kind != "did_touch":
+        if self._planned.request.kind != "did_touch":
             return {}
-        gathering, (a, b) = self._gathering, self._gathering.range
-        wanted = [key.key for key in target_keys(self._sought.wish, self._sought.epochs)]
-        found = {at for at in gathering.postings(wanted) if a <= at < b}
-        found |= {at for at, entry in gathering.tail.items() if holds(entry, set(wanted))}
-        others = sorted(found - set(gathering.candidates))
-        weak = weak_of(self._sources.over(self._sought.log, LeafIndex(gathering.size)), others)
+        gatherer, (a, b) = self._gatherer, self._gatherer.range
+        wanted = [key.key for key in target_keys(self._planned.request, self._planned.epochs)]
+        found = {at for at in gatherer.postings(wanted) if a <= at < b}
+        found |= {at for at, entry in gatherer.tail.items() if holds(entry, set(wanted))}
+        others = sorted(found - set(gatherer.candidates))
+        weak = weak_of(self._sources.over(self._planned.log, LeafIndex(gatherer.size)), others)
         return {grade: weak[grade] for grade in _BESIDE if weak.get(grade)}
 
 

@@ -15,10 +15,18 @@ from vitne.core.index.source_summary import Grade, SourceSummary, Spoken
 from vitne.core.values.times import format_utc
 from vitne.evidence.bundle.facts import StreamFacts
 from vitne.ports import Count
-from vitne.services.answers.key_entries import Stream
-from vitne.services.answers.limits import Place, relevant
+from vitne.services.answers.key_entries import RegisteredStream
+from vitne.services.answers.limits import SearchedRange, relevant
 
-__all__ = ["MEANS", "Aside", "Known", "SourceSeen", "Statement", "StreamSeen", "state"]
+__all__ = [
+    "MEANS",
+    "CoverageStatement",
+    "QuarantinedEvents",
+    "SourceSeen",
+    "StatementFacts",
+    "StreamSeen",
+    "make_statement",
+]
 
 MEANS: Final[Mapping[str, str]] = {
     "A": "a verdict on the person: a verified token or session",
@@ -73,7 +81,7 @@ class SourceSeen(Struct, frozen=True):
     """It numbers its events itself: loss on the way would be seen."""
 
 
-class Aside(Struct, frozen=True):
+class QuarantinedEvents(Struct, frozen=True):
     """Events that were put aside, untrusted: what they say is not in the answer."""
 
     source: str
@@ -82,7 +90,7 @@ class Aside(Struct, frozen=True):
     to_us: int
 
 
-class Statement(Struct, frozen=True):
+class CoverageStatement(Struct, frozen=True):
     """How complete the log is where the question looked."""
 
     about: str
@@ -92,7 +100,7 @@ class Statement(Struct, frozen=True):
     """Beyond those listed."""
     streams: list[StreamSeen]
     more_streams: int
-    quarantined: list[Aside]
+    quarantined: list[QuarantinedEvents]
     covered_to: int
     """The index speaks for entries below it."""
     tail: int
@@ -107,12 +115,12 @@ class Statement(Struct, frozen=True):
     sentences: list[str]
 
 
-class Known(Struct, frozen=True):
+class StatementFacts(Struct, frozen=True):
     """What is known of a log's coverage, from which the statement is made."""
 
     summaries: Sequence[SourceSummary]
     spoken: Sequence[Spoken]
-    streams: Mapping[bytes, Stream]
+    streams: Mapping[bytes, RegisteredStream]
     counter: CoverageCounter | None
     """Streams that may hide an event, at the end of the last record; None: there is none."""
     counts: Coverage | None
@@ -125,15 +133,15 @@ class Known(Struct, frozen=True):
     """Why records of the index are not used, in a sentence; `""`: all are."""
 
 
-def state(place: Place, known: Known) -> Statement:
+def make_statement(place: SearchedRange, known: StatementFacts) -> CoverageStatement:
     """The statement of an answer."""
-    names = relevant(place.wish, known.spoken)
+    names = relevant(place.request, known.spoken)
     sources = _sources(place, known)
     streams = [_stream(place, one, known) for one in known.facts]
     streams.sort(key=lambda one: (not one.in_window, one.source, one.from_us))
     quarantined = list(_quarantined(place, known, names))
-    made = Statement(
-        about=place.wish.target[0] if place.wish.target else "",
+    made = CoverageStatement(
+        about=place.request.target[0] if place.request.target else "",
         sources=sources[:_SOURCES_MAX],
         more_sources=max(len(sources) - _SOURCES_MAX, 0),
         streams=streams[:_STREAMS_MAX],
@@ -156,17 +164,17 @@ def _counts(counts: Coverage) -> dict[str, int]:
 # ---------------------------------------------------------------- sources
 
 
-def _sources(place: Place, known: Known) -> list[SourceSeen]:
+def _sources(place: SearchedRange, known: StatementFacts) -> list[SourceSeen]:
     """Sources that ever logged an event on such a target, by name; for no target: all."""
-    wish = place.wish
+    request = place.request
     by_source: dict[str, list[Spoken]] = {}
     for one in known.spoken:
-        if (wish.target is None or one.target_type == wish.target[0]) and (
-            wish.kind != "all_of_stream" or one.source == wish.source
+        if (request.target is None or one.target_type == request.target[0]) and (
+            request.kind != "all_of_stream" or one.source == request.source
         ):
             by_source.setdefault(one.source, []).append(one)
     heard = _heard(place, known.summaries, by_source)
-    opened: dict[str, list[Stream]] = {}
+    opened: dict[str, list[RegisteredStream]] = {}
     for stream in known.streams.values():
         if stream.index < known.covered_to:
             opened.setdefault(stream.source, []).append(stream)
@@ -180,7 +188,9 @@ def _sources(place: Place, known: Known) -> list[SourceSeen]:
 
 
 def _heard(
-    place: Place, summaries: Iterable[SourceSummary], by_source: Mapping[str, Sequence[Spoken]]
+    place: SearchedRange,
+    summaries: Iterable[SourceSummary],
+    by_source: Mapping[str, Sequence[Spoken]],
 ) -> set[str]:
     wanted = {(one.source, one.target_type) for said in by_source.values() for one in said}
     return {
@@ -196,7 +206,7 @@ def _heard(
 def _source(
     name: str,
     said: Sequence[Spoken],
-    streams: Sequence[Stream],
+    streams: Sequence[RegisteredStream],
     wrong: Sequence[StreamFacts],
     *,
     in_window: bool,
@@ -226,7 +236,7 @@ def _not_taken(counts: Mapping[Count, int], names: frozenset[str] | None) -> dic
 # ---------------------------------------------------------------- streams
 
 
-def _stream(place: Place, one: StreamFacts, known: Known) -> StreamSeen:
+def _stream(place: SearchedRange, one: StreamFacts, known: StatementFacts) -> StreamSeen:
     named = known.streams.get(one.stream)
     count = known.counter.streams.get(one.stream) if known.counter else None
     return StreamSeen(
@@ -257,24 +267,26 @@ def _ranges(count: StreamCount) -> list[tuple[int, int]]:
     return found[:_RANGES_MAX]
 
 
-def _quarantined(place: Place, known: Known, names: frozenset[str] | None) -> Iterator[Aside]:
+def _quarantined(
+    place: SearchedRange, known: StatementFacts, names: frozenset[str] | None
+) -> Iterator[QuarantinedEvents]:
     for part in known.summaries:
         for kept in part.kept:
             first, last = kept.recorded_us
             stream = known.streams.get(kept.stream_id)
             source = stream.source if stream else ""
             if place.meets(first, last + 1) and (names is None or source in names):
-                yield Aside(source, kept.events, first, last)
+                yield QuarantinedEvents(source, kept.events, first, last)
 
 
 # ---------------------------------------------------------------- sentences
 
 
 def _sentences(
-    place: Place, made: Statement, sources: Sequence[SourceSeen], uncosigned: str
+    place: SearchedRange, made: CoverageStatement, sources: Sequence[SourceSeen], uncosigned: str
 ) -> Iterator[str]:
     low, high = (format_utc(max(at, 0))[:19] + "Z" for at in place.window_us)
-    asked = place.wish
+    asked = place.request
     a, b = place.range
     yield f"Looked through {b - a:,} entries from {a:,} on, recorded {low} to before {high}."
     if asked.clock == "occurred":
@@ -300,7 +312,7 @@ def _sentences(
     yield "Whether an application logged every act at all cannot be proved by any log."
 
 
-def _about_sources(made: Statement, sources: Sequence[SourceSeen]) -> Iterator[str]:
+def _about_sources(made: CoverageStatement, sources: Sequence[SourceSeen]) -> Iterator[str]:
     about = f" of the kind {made.about}" if made.about else ""
     if not sources:
         yield f"No source ever logged an event on a target{about}: nobody speaks for it."
@@ -318,7 +330,7 @@ def _about_sources(made: Statement, sources: Sequence[SourceSeen]) -> Iterator[s
         yield f"Events of {_some(loose)} are numbered on arrival: loss before it is not seen."
 
 
-def _about_streams(made: Statement) -> Iterator[str]:
+def _about_streams(made: CoverageStatement) -> Iterator[str]:
     if not made.counts:
         yield "No record of the index counts gaps and silences there yet."
         return

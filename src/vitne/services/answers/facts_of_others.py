@@ -11,11 +11,11 @@ from vitne.evidence.bundle.facts import SenderFacts, StampFacts
 
 __all__ = [
     "Cosigners",
+    "FactSources",
     "GapFound",
     "GapSource",
     "IndexedCatalog",
     "IndexedSegment",
-    "Others",
     "PolicySource",
 ]
 
@@ -96,7 +96,7 @@ class PolicySource(Protocol):
         """Of the log and of its index log."""
 
 
-class Others(Struct, frozen=True):
+class FactSources(Struct, frozen=True):
     """What other services know."""
 
     cosigned: Cosigners

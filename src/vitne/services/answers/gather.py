@@ -1,8 +1,8 @@
 """Gathers what proves an answer: which entries were searched, what the index says, what is shown.
 
-One `Gathering` serves one question. It reads the published tiles and the files of segments, never
-the rows of a database but for records that are not sealed yet, so that everything it returns stands
-under the two checkpoints that it was given.
+One `EvidenceGatherer` serves one question. It reads the published tiles and the files of segments,
+and rows of a database only for records that are not sealed yet, so that the two checkpoints that it
+was given cover everything it returns.
 """
 
 from bisect import bisect_left
@@ -29,7 +29,16 @@ from vitne.ports import Archive, ObjectStore, RecordStore
 from vitne.services.answers.facts_of_others import GapSource, IndexedCatalog, IndexedSegment
 from vitne.services.log.published_files import Published
 
-__all__ = ["HITS_MAX", "Gathering", "Heads", "Reach", "Run", "holds", "tagged", "too_many"]
+__all__ = [
+    "HITS_MAX",
+    "EvidenceGatherer",
+    "Heads",
+    "LogStores",
+    "SearchedSegment",
+    "holds",
+    "tagged",
+    "too_many",
+]
 
 HITS_MAX: Final = 10_000
 """Events that one answer may show: about as many as a bundle holds."""
@@ -68,7 +77,7 @@ class Heads(Struct, frozen=True):
         return f"The newest {more:,} records of the index are not used: no cosignature by {names}."
 
 
-class Reach(Struct, frozen=True):
+class LogStores(Struct, frozen=True):
     """Where things are read from."""
 
     store: RecordStore
@@ -78,7 +87,7 @@ class Reach(Struct, frozen=True):
     objects: ObjectStore
 
 
-class Run(Struct, frozen=True):
+class SearchedSegment(Struct, frozen=True):
     """A segment, its record in the index log, and what it says about the question."""
 
     segment: IndexedSegment
@@ -103,7 +112,7 @@ def tagged(question: Question) -> tuple[list[bytes], list[bytes]]:
     return value, pseudo
 
 
-class Gathering:
+class EvidenceGatherer:
     """One question, under two checkpoints. For one thread.
 
     Args:
@@ -116,7 +125,7 @@ class Gathering:
 
     def __init__(
         self,
-        reach: Reach,
+        reach: LogStores,
         log: LogId,
         question: Question,
         heads: Heads,
@@ -209,7 +218,7 @@ class Gathering:
     # ------------------------------------------------------------ what the index says
 
     @cached_property
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[SearchedSegment]:
         """What each segment says about the question.
 
         Raises:
@@ -218,7 +227,7 @@ class Gathering:
         self._reach.gaps.expect(self.segments, self._value_keys)
         return [self._run(segment) for segment in self.segments]
 
-    def _run(self, segment: IndexedSegment) -> Run:
+    def _run(self, segment: IndexedSegment) -> SearchedSegment:
         data = self._index_tiles.entry(segment.record)
         record = parse_record(data)
         if (record.start, record.end) != (segment.start, segment.end):
@@ -229,7 +238,7 @@ class Gathering:
         wanted = [*self._value_keys, *(self._pseudo_keys if record.overflow else ())]
         found = self._reach.gaps.gaps(self._log, segment, wanted)
         gap = GapFacts(segment.record, found.leaves, found.path, found.postings)
-        return Run(segment, data, record, gap)
+        return SearchedSegment(segment, data, record, gap)
 
     def postings(self, wanted: Sequence[bytes]) -> set[int]:
         """Log indices of all runs that hold some other keys."""

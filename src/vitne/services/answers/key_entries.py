@@ -23,7 +23,7 @@ _TAGGED: Final = tuple(bytes((keys.ENTRY_TYPE, type_)) + bytes(15) for type_ in 
 _AT_ONCE: Final = 16_384
 
 
-class Stream(Struct, frozen=True):
+class RegisteredStream(Struct, frozen=True):
     """Where a stream was opened, and by whom."""
 
     index: int
@@ -34,7 +34,7 @@ class Stream(Struct, frozen=True):
     numbers: str
 
 
-class Landmarks(Struct):
+class KeyEntries(Struct):
     """Those of one log, below `upto`."""
 
     upto: int = 0
@@ -44,7 +44,7 @@ class Landmarks(Struct):
     """Key entries of the receipt key."""
     sources: dict[tuple[str, bytes], int] = field(default_factory=dict)
     """(source, public key) → the key entry that adds it."""
-    streams: dict[bytes, Stream] = field(default_factory=dict)
+    streams: dict[bytes, RegisteredStream] = field(default_factory=dict)
     prunes: list[int] = field(default_factory=list)
 
     def read(self, index: int, data: bytes) -> None:
@@ -63,7 +63,7 @@ class Landmarks(Struct):
             case PruneEntry():
                 self.prunes.append(index)
             case StreamEntry():
-                self.streams[entry.stream_id] = Stream(
+                self.streams[entry.stream_id] = RegisteredStream(
                     index,
                     entry.source,
                     entry.name,
@@ -75,22 +75,22 @@ class Landmarks(Struct):
                 pass
 
 
-class LandmarkService:
+class KeyEntryFinder:
     """Finds them. Any thread may ask."""
 
     def __init__(self, gaps: GapSource, catalog: IndexedCatalog) -> None:
         self._gaps = gaps
         self._catalog = catalog
-        self._known: dict[LogId, Landmarks] = {}
+        self._known: dict[LogId, KeyEntries] = {}
         self._lock = threading.Lock()
 
-    def of(self, log: LogId, tiles: TileReader) -> Landmarks:
+    def of(self, log: LogId, tiles: TileReader) -> KeyEntries:
         """All that stand below the size of `tiles`, which are those of the log.
 
         What is returned grows when others ask; nothing in it ever changes.
         """
         with self._lock:
-            known = self._known.setdefault(log, Landmarks())
+            known = self._known.setdefault(log, KeyEntries())
             if known.upto < tiles.size:
                 for segment in self._catalog.segments(log):
                     if known.upto < segment.end <= tiles.size:
@@ -104,7 +104,7 @@ class LandmarkService:
             return known
 
     @staticmethod
-    def _take(known: Landmarks, tiles: TileReader, indices: Iterable[int]) -> None:
+    def _take(known: KeyEntries, tiles: TileReader, indices: Iterable[int]) -> None:
         for index in indices:
             if index >= known.upto:
                 known.read(index, tiles.entry(index))

@@ -10,23 +10,23 @@ from typing import Final
 
 from msgspec import Struct
 
-from vitne.answers.ask_request import Wish
+from vitne.answers.ask_request import QuestionRequest
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.source_summary import SourceSummary, Spoken
 from vitne.core.values.times import format_utc
 from vitne.evidence.bundle.facts import LimitFacts, StreamFacts
-from vitne.services.answers.key_entries import Stream
+from vitne.services.answers.key_entries import RegisteredStream
 
-__all__ = ["Place", "limits_of", "relevant", "stream_facts"]
+__all__ = ["SearchedRange", "limits_of", "relevant", "stream_facts"]
 
 LIMITS_MAX: Final = 500
 """Limits of one answer; more are told as wider ones."""
 
 
-class Place(Struct, frozen=True):
+class SearchedRange(Struct, frozen=True):
     """Where a question looked."""
 
-    wish: Wish
+    request: QuestionRequest
     window_us: tuple[int, int]
     range: tuple[int, int]
 
@@ -38,7 +38,9 @@ class Place(Struct, frozen=True):
 # ---------------------------------------------------------------- streams
 
 
-def stream_facts(counter: CoverageCounter, named: Mapping[bytes, Stream]) -> list[StreamFacts]:
+def stream_facts(
+    counter: CoverageCounter, named: Mapping[bytes, RegisteredStream]
+) -> list[StreamFacts]:
     """What is wrong with each stream, once each, ascending by id, as a bundle lists it."""
     found = []
     for stream_id, stream in sorted(counter.streams.items()):
@@ -63,20 +65,20 @@ def stream_facts(counter: CoverageCounter, named: Mapping[bytes, Stream]) -> lis
 # ---------------------------------------------------------------- limits
 
 
-def relevant(wish: Wish, spoken: Iterable[Spoken]) -> frozenset[str] | None:
+def relevant(request: QuestionRequest, spoken: Iterable[Spoken]) -> frozenset[str] | None:
     """Sources whose undeclared or quarantined events could hide what is asked about; None: all."""
-    if wish.kind == "all_of_stream":
-        return frozenset({wish.source, ""})
-    if wish.target is None:
+    if request.kind == "all_of_stream":
+        return frozenset({request.source, ""})
+    if request.target is None:
         return None
-    return frozenset({"", *(one.source for one in spoken if one.target_type == wish.target[0])})
+    return frozenset({"", *(one.source for one in spoken if one.target_type == request.target[0])})
 
 
 def limits_of(
-    place: Place,
+    place: SearchedRange,
     summaries: Sequence[SourceSummary],
     spoken: Iterable[Spoken],
-    streams: Mapping[bytes, Stream],
+    streams: Mapping[bytes, RegisteredStream],
     unattributed: Sequence[tuple[int, int]],
 ) -> list[LimitFacts]:
     """What could hide an act, beside gaps of streams.
@@ -88,7 +90,7 @@ def limits_of(
         streams: by id.
         unattributed: (index, recorded_us) of events of others on the target, grade E.
     """
-    sources = relevant(place.wish, spoken)
+    sources = relevant(place.request, spoken)
     found = [*_undeclared(place, summaries, sources), *_kept(summaries, streams, sources)]
     found += [
         LimitFacts(
@@ -104,9 +106,9 @@ def limits_of(
 
 
 def _undeclared(
-    place: Place, summaries: Iterable[SourceSummary], sources: Collection[str] | None
+    place: SearchedRange, summaries: Iterable[SourceSummary], sources: Collection[str] | None
 ) -> list[LimitFacts]:
-    wanted = place.wish.target[0] if place.wish.target else None
+    wanted = place.request.target[0] if place.request.target else None
     return [
         LimitFacts(
             "undeclared_event",
@@ -126,7 +128,7 @@ def _undeclared(
 
 def _kept(
     summaries: Iterable[SourceSummary],
-    streams: Mapping[bytes, Stream],
+    streams: Mapping[bytes, RegisteredStream],
     sources: Collection[str] | None,
 ) -> list[LimitFacts]:
     found = []

@@ -29,7 +29,7 @@ _WHOLE_ROUND: Final = 60
 _Key = tuple[LogId, int, int]
 
 
-class Sources:
+class SourceSummaries:
     """Summaries of ranges of all logs. Any thread may ask.
 
     Args:

@@ -19,14 +19,14 @@ from vitne.errors import BadInputError
 from vitne.ports import Archive, RecordStore
 from vitne.services.answers.facts_of_others import GapSource, IndexedCatalog
 
-__all__ = ["Values", "binds"]
+__all__ = ["ValueLookup", "binds"]
 
 _LOOKED_AT: Final = 256
 """How many of the newest events of a value are tried as a binding."""
 _ISSUERS_MAX: Final = 64
 
 
-class Values:
+class ValueLookup:
     """Looks values up in the hot rows and the segments. Any thread may ask."""
 
     def __init__(

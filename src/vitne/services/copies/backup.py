@@ -25,7 +25,7 @@ from vitne.services.log.grown_tree import right_edge
 from vitne.services.log.published_files import Published, log_key
 from vitne.services.log.staged_round import ROSTER
 
-__all__ = ["MANIFEST", "Copied", "Manifest", "Tree", "copy_objects", "read_manifest"]
+__all__ = ["MANIFEST", "CopyCount", "Manifest", "PublishedTree", "copy_objects", "read_manifest"]
 
 MANIFEST: Final = "backup.json"
 """Its name in a backup's folder."""
@@ -37,7 +37,7 @@ _BESIDE: Final = ("anchors/",)
 _COSIGNED: Final = "checkpoint.cosigned"
 
 
-class Tree(Struct, frozen=True):
+class PublishedTree(Struct, frozen=True):
     """One published tree as the copied database knows it: a log, or the index log of one."""
 
     log: LogId
@@ -75,7 +75,7 @@ def read_manifest(data: bytes) -> Manifest:
     return found
 
 
-class Copied(Struct, frozen=True):
+class CopyCount(Struct, frozen=True):
     """How much was copied."""
 
     objects: int
@@ -83,8 +83,11 @@ class Copied(Struct, frozen=True):
 
 
 def copy_objects(
-    source: ObjectStore, target: ObjectStore, trees: Sequence[Tree], segments: Sequence[Segment]
-) -> Copied:
+    source: ObjectStore,
+    target: ObjectStore,
+    trees: Sequence[PublishedTree],
+    segments: Sequence[Segment],
+) -> CopyCount:
     """Copy what the trees signed, and the segments, into an empty store.
 
     Every tree is read back from the copy and held against its root.
@@ -101,11 +104,11 @@ def copy_objects(
         if tree.head is not None:
             right_edge(target, tree.log, tree.head)
             target.replace({log_key(tree.log, "checkpoint"): tree.head.note.encode()})
-    return Copied(objects, size)
+    return CopyCount(objects, size)
 
 
 def _all(
-    source: ObjectStore, trees: Sequence[Tree], segments: Sequence[Segment]
+    source: ObjectStore, trees: Sequence[PublishedTree], segments: Sequence[Segment]
 ) -> Iterator[tuple[str, bytes]]:
     for tree in trees:
         if tree.head is None:

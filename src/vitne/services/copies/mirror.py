@@ -33,10 +33,10 @@ from vitne.errors import (
     VitneError,
 )
 from vitne.evidence.policy import Policy
-from vitne.evidence.record.verify import Head, check_head
+from vitne.evidence.record.verify import VerifiedHead, check_head
 from vitne.ports import MirrorFolder
 
-__all__ = ["PRIVATE", "Copied", "LogFiles", "MirroredLog"]
+__all__ = ["PRIVATE", "LogFiles", "MirrorProgress", "MirroredLog"]
 
 PRIVATE: Final = ".mirror/"
 """What is the mirror's own in its folder."""
@@ -59,10 +59,10 @@ class LogFiles(Protocol):
         """
 
 
-class Copied(Struct, frozen=True):
+class MirrorProgress(Struct, frozen=True):
     """How far a mirror is."""
 
-    head: Head
+    head: VerifiedHead
     before: int
     """Size before this run."""
 
@@ -98,7 +98,7 @@ class MirroredLog:
 
     def sync(
         self, policy: Policy, progress: Callable[[int, int], None] = lambda _done, _all: None
-    ) -> Copied | None:
+    ) -> MirrorProgress | None:
         """Copy what is new; None if the log shows no checkpoint.
 
         Args:
@@ -128,9 +128,11 @@ class MirroredLog:
             self._compare(held, head, note, held_note)
         if held_note != note:
             self._take(head, note, held_note, before, progress)
-        return Copied(head, before)
+        return MirrorProgress(head, before)
 
-    def _compare(self, held: Head, head: Head, note: str, held_note: str | None) -> None:
+    def _compare(
+        self, held: VerifiedHead, head: VerifiedHead, note: str, held_note: str | None
+    ) -> None:
         error: VitneError | None = None
         if held.origin != head.origin:
             error = VerificationError(
@@ -150,7 +152,7 @@ class MirroredLog:
 
     def _take(
         self,
-        head: Head,
+        head: VerifiedHead,
         note: str,
         held_note: str | None,
         before: int,
@@ -236,7 +238,7 @@ class MirroredLog:
 
     # ------------------------------------------------------------ refusing
 
-    def _refuse(self, before: int, head: Head, note: str, held_note: str | None) -> None:
+    def _refuse(self, before: int, head: VerifiedHead, note: str, held_note: str | None) -> None:
         """The entries do not lead to the signed root: whose fault is it?
 
         Raises:
@@ -288,7 +290,7 @@ class MirroredLog:
 
     def verify(
         self, policy: Policy, progress: Callable[[int, int], None] = lambda _done, _all: None
-    ) -> Head | None:
+    ) -> VerifiedHead | None:
         """Hash all entries of the copy again, and compare every tile; None: nothing is held.
 
         Raises:
@@ -356,7 +358,7 @@ def _root_of(note: str | None) -> Hash:
     return EMPTY_ROOT if note is None else Checkpoint.parse(parse_note(note)[0]).root
 
 
-def _fork(held: Head, head: Head) -> VerificationError:
+def _fork(held: VerifiedHead, head: VerifiedHead) -> VerificationError:
     return VerificationError(
         f"a fork: two roots of size {head.size:,} are signed",
         rule="fork",

@@ -15,7 +15,7 @@ from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.types import LogId
 from vitne.errors import IntegrityError, RollbackError, VitneError
 from vitne.ports import Head, ObjectStore
-from vitne.services.copies.backup import Tree
+from vitne.services.copies.backup import PublishedTree
 from vitne.services.log.published_files import Published
 
 __all__ = ["Compared", "compare"]
@@ -37,7 +37,7 @@ class Compared(Struct, frozen=True):
 
 def compare(
     objects: ObjectStore,
-    trees: Sequence[Tree],
+    trees: Sequence[PublishedTree],
     keys: Mapping[str, Verifier],
     seen: Sequence[tuple[str, str]],
 ) -> Compared:
@@ -68,8 +68,8 @@ def compare(
 
 
 def _opened(
-    trees: Mapping[str, Tree], keys: Mapping[str, Verifier], where: str, note: str
-) -> tuple[Tree | None, Checkpoint | None]:
+    trees: Mapping[str, PublishedTree], keys: Mapping[str, Verifier], where: str, note: str
+) -> tuple[PublishedTree | None, Checkpoint | None]:
     """The tree and the checkpoint of a note; None of a log that is not in the backup."""
     origin = note.partition("\n")[0]
     if origin not in trees:
@@ -81,7 +81,7 @@ def _opened(
         raise
 
 
-def _hold(objects: ObjectStore, tree: Tree, found: Checkpoint, where: str) -> None:
+def _hold(objects: ObjectStore, tree: PublishedTree, found: Checkpoint, where: str) -> None:
     head = tree.head or Head(found.size, found.root, "")
     size = tree.head.size if tree.head else 0
     if found.size > size:

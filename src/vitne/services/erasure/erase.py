@@ -33,7 +33,7 @@ from vitne.ports import (
     SegmentCatalog,
 )
 
-__all__ = ["Erase", "ErasePlan", "EraseWish", "Erasure", "without"]
+__all__ = ["Erase", "ErasePlan", "Erasure", "ErasureRequest", "without_sections"]
 
 MOST_RECORDS: Final = 100_000
 OWN_TYPES: Final = "audit."
@@ -48,7 +48,7 @@ Tell = Callable[[LogId, Sequence[ControlEntry]], Sequence[LeafIndex]]
 """Appends control entries; where they stand (`Writer.control`)."""
 
 
-class EraseWish(Struct, frozen=True):
+class ErasureRequest(Struct, frozen=True):
     """What somebody asks to be erased."""
 
     log: LogId
@@ -122,11 +122,11 @@ class Erase:
         """Section → the erase entry that names it, for one record."""
         return self._erasures.erased(log, LeafIndex(index))
 
-    def plan(self, wish: EraseWish, below: LeafIndex | None = None) -> ErasePlan:
+    def plan(self, request: ErasureRequest, below: LeafIndex | None = None) -> ErasePlan:
         """What would go, and what is in the way; changes nothing.
 
         Args:
-            wish: what is to go.
+            request: what is to go.
             below: look at entries below it; None: at all.
 
         Raises:
@@ -134,31 +134,31 @@ class Erase:
                 an event that tells who read or erased.
             NotFoundError: an event that is named is not in the log.
         """
-        _check(wish)
+        _check(request)
         if below is None:
-            below = self._store.log(wish.log).next_index
-        found = sorted(self._found(wish, below), key=lambda record: record.index)
-        _keep_reads(wish, found)
-        there = [one for one in found if set(wish.sections) - set(erased_sections(one))]
+            below = self._store.log(request.log).next_index
+        found = sorted(self._found(request, below), key=lambda record: record.index)
+        _keep_reads(request, found)
+        there = [one for one in found if set(request.sections) - set(erased_sections(one))]
         indices = tuple(record.index for record in there)
-        segments = self._segments_of(wish.log, indices)
+        segments = self._segments_of(request.log, indices)
         asides = tuple(
             aside.index
-            for aside in self._store.asides(wish.log)
-            if aside.body and any(form in aside.body for form in _forms(wish.mentions))
+            for aside in self._store.asides(request.log)
+            if aside.body and any(form in aside.body for form in _forms(request.mentions))
         )
         holds = tuple(
             hold
-            for hold in self._holding(wish.log)
+            for hold in self._holding(request.log)
             if any(map(_covers(hold), there)) or (asides and not hold.where)
         )
         return ErasePlan(indices, len(found) - len(there), len(segments), asides, holds, below)
 
-    def run(self, wish: EraseWish, below: LeafIndex | None = None) -> Erasure:
+    def run(self, request: ErasureRequest, below: LeafIndex | None = None) -> Erasure:
         """Erase. When the call returns nothing of it is left in the store's files.
 
         Args:
-            wish: what is to go.
+            request: what is to go.
             below: as `plan`; of a plan that was told: so that what tells it is not erased with it.
 
         Raises:
@@ -166,7 +166,7 @@ class Erase:
             BadInputError, NotFoundError: as `plan`.
             StorageError: it is noted and not deleted everywhere; the next start goes on.
         """
-        plan = self.plan(wish, below)
+        plan = self.plan(request, below)
         if plan.holds:
             names = ", ".join(hold.id for hold in plan.holds)
             raise HeldError(
@@ -174,16 +174,16 @@ class Erase:
                 where=names,
                 hint="a hold beats erasure: release it first (vitne hold release)",
             )
-        items = [(index, section) for index in plan.records for section in wish.sections]
+        items = [(index, section) for index in plan.records for section in request.sections]
         entries: list[LeafIndex] = []
         for first in range(0, len(items), _ITEMS_PER_ENTRY):
             some = tuple(sorted(items[first : first + _ITEMS_PER_ENTRY]))
-            (entry,) = self._tell(wish.log, [EraseEntry(0, some, wish.basis, wish.ref)])
-            self._erasures.note(wish.log, entry, some)
+            (entry,) = self._tell(request.log, [EraseEntry(0, some, request.basis, request.ref)])
+            self._erasures.note(request.log, entry, some)
             entries.append(entry)
-        self.apply(wish.log)
+        self.apply(request.log)
         if plan.asides:
-            self._erasures.clear_asides(wish.log, plan.asides)
+            self._erasures.clear_asides(request.log, plan.asides)
         self._erasures.scrub()
         return Erasure(plan, tuple(entries))
 
@@ -239,13 +239,18 @@ class Erase:
 
     def _erase_hot(self, log: LogId, wanted: dict[LeafIndex, set[Section]]) -> None:
         hot = [self._store.record(log, index) for index in sorted(wanted)]
-        gone = [without(record, wanted[record.index]) for record in hot if record is not None]
+        gone = [
+            without_sections(record, wanted[record.index]) for record in hot if record is not None
+        ]
         if gone:
             self._erasures.overwrite(log, gone)
 
     def _rewrite(self, log: LogId, segment: Segment, wanted: dict[LeafIndex, set[Section]]) -> None:
         records = self._archive.records(log, segment.start, segment.end)
-        kept = [without(one, wanted[one.index]) if one.index in wanted else one for one in records]
+        kept = [
+            without_sections(one, wanted[one.index]) if one.index in wanted else one
+            for one in records
+        ]
         new = self._archive.rewrite(log, segment, kept)
         self._catalog.replace(log, segment, new)
         self._archive.refresh(log)
@@ -262,19 +267,19 @@ class Erase:
 
     # ---------------------------------------------------------------- what is meant
 
-    def _found(self, wish: EraseWish, below: LeafIndex) -> Iterator[Record]:
-        if wish.events:
-            for text in wish.events:
+    def _found(self, request: ErasureRequest, below: LeafIndex) -> Iterator[Record]:
+        if request.events:
+            for text in request.events:
                 event_id = from_text(text)
-                record = self._store.find(wish.log, event_id) or self._archive.find(
-                    wish.log, event_id
+                record = self._store.find(request.log, event_id) or self._archive.find(
+                    request.log, event_id
                 )
                 if record is None:
                     raise NotFoundError("this log holds no event of that id", where=text)
                 yield record
             return
-        where = parse(wish.where, self._clock.now_us())
-        for seen, record in enumerate(self._all(wish.log, where, below)):
+        where = parse(request.where, self._clock.now_us())
+        for seen, record in enumerate(self._all(request.log, where, below)):
             if seen == MOST_RECORDS:
                 raise BadInputError(
                     f"more than {MOST_RECORDS:,} records match", hint="erase period by period"
@@ -298,7 +303,7 @@ class Erase:
         return [hold for hold in self._erasures.holds(log) if not hold.released_us]
 
 
-def without(record: Record, sections: set[Section]) -> Record:
+def without_sections(record: Record, sections: set[Section]) -> Record:
     """A record with sections erased, and with facets that tell nothing of an erased core."""
     gone = erase(record, [name for name in SECTIONS if name in sections])
     if "core" not in erased_sections(gone):
@@ -316,10 +321,10 @@ def _covers(hold: Hold) -> Callable[[Record], bool]:
     return predicate(parse(hold.where, hold.set_us)) if hold.where else lambda _record: True
 
 
-def _keep_reads(wish: EraseWish, found: Sequence[Record]) -> None:
+def _keep_reads(request: ErasureRequest, found: Sequence[Record]) -> None:
     """Nobody with an admin key erases that they looked: those events keep their core."""
     own = next((one for one in found if one.facets.type.startswith(OWN_TYPES)), None)
-    if "core" in wish.sections and own is not None:
+    if "core" in request.sections and own is not None:
         raise BadInputError(
             "the log's own events of reading, erasing and keys keep their core section",
             where=f"entry {own.index}, {own.facets.type}",
@@ -327,16 +332,16 @@ def _keep_reads(wish: EraseWish, found: Sequence[Record]) -> None:
         )
 
 
-def _check(wish: EraseWish) -> None:
-    if not wish.sections:
+def _check(request: ErasureRequest) -> None:
+    if not request.sections:
         raise BadInputError("expected at least one of the sections core, payload, person")
-    if not (0 < len(wish.basis) <= _BASIS_MAX and 0 < len(wish.ref) <= _REF_MAX):
+    if not (0 < len(request.basis) <= _BASIS_MAX and 0 < len(request.ref) <= _REF_MAX):
         raise BadInputError(
             f"an erasure has a basis of 1 to {_BASIS_MAX} characters, and a reference of 1 to"
             f" {_REF_MAX}",
             where="basis",
         )
-    if not wish.events and not wish.where.strip():
+    if not request.events and not request.where.strip():
         raise BadInputError("expected events, or a filter that names whose data to erase")
-    if any(len(text) < 4 for text in wish.mentions):  # noqa: PLR2004 - shorter ones are in anything
+    if any(len(text) < 4 for text in request.mentions):  # noqa: PLR2004 - shorter ones are in anything
         raise BadInputError("a text to look for has at least 4 characters", where="mentions")

@@ -7,7 +7,7 @@ from vitne.core.filter.matches import parse
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError
 from vitne.ports import Clock, ErasureStore, Hold, IdSource
-from vitne.services.access.audit_events import Doer, OwnEvents
+from vitne.services.access.audit_events import Caller, OwnEvents
 
 __all__ = ["Holds"]
 
@@ -24,7 +24,7 @@ class Holds:
         self._clock = clock
         self._ids = ids
 
-    def put(self, log: LogId, where: str, reason: str, reference: str, doer: Doer) -> Hold:
+    def put(self, log: LogId, where: str, reason: str, reference: str, caller: Caller) -> Hold:
         """Hold what a filter finds, now and later; `""` holds all of the log.
 
         Args:
@@ -32,7 +32,7 @@ class Holds:
             where: filter (search language); it is kept apart, never in the log.
             reason: a code, as of a purpose; no identity.
             reference: the case; no identity.
-            doer: who sets it.
+            caller: who sets it.
 
         Raises:
             FilterSyntaxError: the filter does not parse.
@@ -49,32 +49,32 @@ class Holds:
             )
         hold_id = f"hold-{self._ids.random_bytes(_ID_BYTES).hex()}"
         hold = Hold(hold_id, log, where.strip(), reason, reference, now_us)
-        self._tell("audit.log.hold_set", hold, doer)
+        self._tell("audit.log.hold_set", hold, caller)
         self._store.add_hold(hold)
         return hold
 
-    def release(self, log: LogId, hold_id: str, doer: Doer) -> None:
+    def release(self, log: LogId, hold_id: str, caller: Caller) -> None:
         """End a hold. Raises `NotFoundError`."""
         known = [hold for hold in self._store.holds(log) if hold.id == hold_id]
         if known and not known[0].released_us:
-            self._tell("audit.log.hold_released", known[0], doer)
+            self._tell("audit.log.hold_released", known[0], caller)
         self._store.release_hold(log, hold_id, self._clock.now_us())
 
     def list(self, log: LogId) -> list[Hold]:
         """All holds of a log, released ones too, oldest first."""
         return self._store.holds(log)
 
-    def show(self, log: LogId, doer: Doer) -> Sequence[Hold]:
+    def show(self, log: LogId, caller: Caller) -> Sequence[Hold]:
         """As `list`, for somebody: their filters may name people, so the look is an event too."""
-        self._own.write(log, ("audit.log.holds_viewed", "audit"), doer, target=("log", log))
+        self._own.write(log, ("audit.log.holds_viewed", "audit"), caller, target=("log", log))
         return self._store.holds(log)
 
-    def _tell(self, kind: str, hold: Hold, doer: Doer) -> None:
+    def _tell(self, kind: str, hold: Hold, caller: Caller) -> None:
         extra = {"reason": hold.reason, "reference": hold.reference}
         self._own.write(
             hold.log,
             (kind, "audit"),
-            doer,
+            caller,
             target=("hold", hold.id),
             more={"extra": {name: value for name, value in extra.items() if value}},
         )

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, HeldError, NotFoundError
-from vitne.services.access.audit_events import OPERATOR, Doer, OwnEvents
-from vitne.services.erasure.erase import Erase, ErasePlan, EraseWish, Erasure
+from vitne.services.access.audit_events import OPERATOR, Caller, OwnEvents
+from vitne.services.erasure.erase import Erase, ErasePlan, Erasure, ErasureRequest
 from vitne.services.erasure.expiry import Expiry, Retain
 
 __all__ = ["RETENTION", "Erasing"]
 
-RETENTION: Final = Doer("vitne/retention", "service", tenant=OPERATOR, method="none")
+RETENTION: Final = Caller("vitne/retention", "service", tenant=OPERATOR, method="none")
 """Who lets records expire day by day: the server itself, as it was set up to."""
 
 
@@ -27,13 +27,13 @@ class Erasing:
         self._retain = retain
         self._own = own
 
-    def plan(self, wish: EraseWish, doer: Doer) -> ErasePlan:
+    def plan(self, request: ErasureRequest, caller: Caller) -> ErasePlan:
         """What an erasure would do. Raises as `Erase.plan`, and `UnavailableError`."""
-        plan = self._erase.plan(wish)
-        self._tell("audit.log.erasure_planned", wish, plan, doer)
+        plan = self._erase.plan(request)
+        self._tell("audit.log.erasure_planned", request, plan, caller)
         return plan
 
-    def run(self, wish: EraseWish, doer: Doer) -> Erasure:
+    def run(self, request: ErasureRequest, caller: Caller) -> Erasure:
         """Erase; told before it is done, and told as denied if it is refused.
 
         Raises:
@@ -41,46 +41,46 @@ class Erasing:
             UnavailableError: it could not be told, so nothing is erased.
             BadInputError, NotFoundError, StorageError: as `Erase.run`.
         """
-        plan = self._erase.plan(wish)
+        plan = self._erase.plan(request)
         if not plan.holds:
-            self._tell("audit.log.erased", wish, plan, doer)
+            self._tell("audit.log.erased", request, plan, caller)
         try:
             # What was logged since the plan, its own event among it, is not part of it.
-            return self._erase.run(wish, plan.below)
+            return self._erase.run(request, plan.below)
         except (HeldError, BadInputError, NotFoundError) as error:
             denied = {"result": "denied", "code": error.code}
-            self._tell("audit.log.erased", wish, plan, doer, outcome=denied)
+            self._tell("audit.log.erased", request, plan, caller, outcome=denied)
             raise
 
-    def expiring(self, log: LogId, rules: Mapping[str, int], doer: Doer) -> list[Expiry]:
+    def expiring(self, log: LogId, rules: Mapping[str, int], caller: Caller) -> list[Expiry]:
         """What would expire now. Raises `UnavailableError`."""
         found = self._retain.plan(log, rules)
-        self._tell_expiry("audit.log.expiry_planned", log, found, doer)
+        self._tell_expiry("audit.log.expiry_planned", log, found, caller)
         return found
 
-    def expire(self, log: LogId, rules: Mapping[str, int], doer: Doer) -> list[Expiry]:
+    def expire(self, log: LogId, rules: Mapping[str, int], caller: Caller) -> list[Expiry]:
         """Let expire what has run out; told before it is done, not at all if nothing has.
 
         Raises as `Retain.run`, and `UnavailableError`.
         """
         if planned := self._retain.plan(log, rules):
-            self._tell_expiry("audit.log.expired", log, planned, doer)
+            self._tell_expiry("audit.log.expired", log, planned, caller)
             return self._retain.run(log, rules)
         return []
 
     def _tell(
         self,
         kind: str,
-        wish: EraseWish,
+        request: ErasureRequest,
         plan: ErasePlan,
-        doer: Doer,
+        caller: Caller,
         *,
         outcome: Mapping[str, str] | None = None,
     ) -> None:
         extra: dict[str, Any] = {
-            "sections": ",".join(wish.sections),
-            "basis": wish.basis,
-            "ref": wish.ref,
+            "sections": ",".join(request.sections),
+            "basis": request.basis,
+            "ref": request.ref,
             "records": len(plan.records),
             "already": plan.already,
             "quarantined": len(plan.asides),
@@ -89,13 +89,15 @@ class Erasing:
         more: dict[str, Any] = {"extra": extra}
         if outcome:
             more["outcome"] = dict(outcome)
-        self._own.write(wish.log, (kind, "audit"), doer, target=("log", wish.log), more=more)
+        self._own.write(
+            request.log, (kind, "audit"), caller, target=("log", request.log), more=more
+        )
 
-    def _tell_expiry(self, kind: str, log: LogId, found: list[Expiry], doer: Doer) -> None:
+    def _tell_expiry(self, kind: str, log: LogId, found: list[Expiry], caller: Caller) -> None:
         extra: dict[str, int] = {}
         for one in found:
             counts = (one.days, len(one.records), one.held, int(one.min_index))
             for name, count in zip(("days", "records", "held", "below"), counts, strict=True):
                 extra[f"{one.retention_class.replace('-', '_')}_{name}"] = count
         more = {"extra": extra} if extra else {}
-        self._own.write(log, (kind, "audit"), doer, target=("log", log), more=more)
+        self._own.write(log, (kind, "audit"), caller, target=("log", log), more=more)

@@ -37,13 +37,13 @@ class _Written(Struct, frozen=True, array_like=True, tag=_VERSION):
     digest: bytes
 
 
-def write(cursor: Cursor, log: LogId, text: str) -> str:
+def write_cursor(cursor: Cursor, log: LogId, text: str) -> str:
     """The cursor as text, for URLs."""
     written = _Written(cursor.now_us, cursor.high_water, cursor.before, _digest(cursor, log, text))
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(written)).decode().rstrip("=")
 
 
-def read(given: str, log: LogId, text: str) -> Cursor:
+def read_cursor(given: str, log: LogId, text: str) -> Cursor:
     """The cursor that a text stands for.
 
     Raises:

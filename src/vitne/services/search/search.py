@@ -148,7 +148,7 @@ class Search:
     def _cursor(self, request: SearchRequest, info: LogInfo) -> Cursor:
         if not request.cursor:
             return Cursor(self._clock.now_us(), info.next_index, info.next_index)
-        cursor = search_cursor.read(request.cursor, request.log, request.text)
+        cursor = search_cursor.read_cursor(request.cursor, request.log, request.text)
         if cursor.high_water > info.next_index:
             raise CursorError("this cursor knows more entries than the log has")
         return cursor
@@ -156,7 +156,7 @@ class Search:
     @staticmethod
     def _next(request: SearchRequest, cursor: Cursor, last: LeafIndex) -> str:
         after = Cursor(cursor.now_us, cursor.high_water, last)
-        return search_cursor.write(after, request.log, request.text)
+        return search_cursor.write_cursor(after, request.log, request.text)
 
     def _rows(self, log: LogId, where: Filter | None, end: LeafIndex, limit: int) -> list[Row]:
         def hot(span: Span) -> list[Row]:

@@ -26,7 +26,7 @@ NOT_PUBLISHED = "not_published"
 """Why a record has no proof yet: no checkpoint covers it."""
 
 
-class Shown(Struct, frozen=True):
+class ShownRecord(Struct, frozen=True):
     """A record, and its way to the newest published checkpoint if there is one."""
 
     record: Record
@@ -51,7 +51,7 @@ class Shown(Struct, frozen=True):
             TooLargeError: the record does not fit into a document.
         """
         self._need_proof()
-        return record_proof.build(
+        return record_proof.build_document(
             self.record, self.checkpoint, self.path, self.keys, withhold, self.erased
         )
 
@@ -62,7 +62,7 @@ class Shown(Struct, frozen=True):
             UnavailableError: the record is not published yet.
         """
         self._need_proof()
-        return tlog_proof.encode(
+        return tlog_proof.encode_tlog_proof(
             self.record.index, self.path, self.checkpoint, extra=self.record.entry
         )
 
@@ -109,7 +109,7 @@ class Show:
         self._erased = erased
         self._pause = pause
 
-    def by_id(self, log: LogId, event_id: bytes, wait_s: float = 0.0) -> Shown:
+    def by_id(self, log: LogId, event_id: bytes, wait_s: float = 0.0) -> ShownRecord:
         """One event's record.
 
         Args:
@@ -126,7 +126,7 @@ class Show:
         erased = self._erased(log, record.index) if erased_sections(record) else {}
         checkpoint = self._covering(log, record, wait_s)
         if checkpoint is None:
-            return Shown(record, erased=erased, reason=NOT_PUBLISHED)
+            return ShownRecord(record, erased=erased, reason=NOT_PUBLISHED)
         head = Checkpoint.parse(parse_note(checkpoint)[0])
         tiles = TileReader(Published(self._objects, log).get, head.size)
         path = tiles.inclusion_proof(record.index)
@@ -139,7 +139,7 @@ class Show:
                 hint="vitne fsck tells what is damaged",
             ) from error
         key = self._keys.log_signer(head.origin).vkey
-        return Shown(record, checkpoint, tuple(path), (key,), erased)
+        return ShownRecord(record, checkpoint, tuple(path), (key,), erased)
 
     def _find(self, log: LogId, event_id: bytes) -> Record:
         # Sealing lists a segment before its rows leave the hot store, so a record that is in

@@ -15,7 +15,7 @@ from vitne.core.tree.signature import ED25519
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, DecodeError, NotFoundError
 from vitne.ports import Clock, RecordStore, SourceKey, StateStore
-from vitne.services.access.audit_events import OPERATOR, Doer, OwnEvents
+from vitne.services.access.audit_events import OPERATOR, Caller, OwnEvents
 from vitne.services.log.keys import FIRST_EPOCH, LogKeys
 from vitne.services.writer.control_entries import untimed
 from vitne.services.writer.prepared import StreamAct
@@ -43,7 +43,7 @@ class SourceKeys:
         self._keys = keys
         self._act = act
 
-    def add(self, vkey: str, doer: Doer) -> SourceKey:
+    def add(self, vkey: str, caller: Caller) -> SourceKey:
         """Register a key; its name is the source's, `application/service`.
 
         Raises:
@@ -62,7 +62,7 @@ class SourceKeys:
                 hint="vitne key source new FILE --source crm/crm-bff makes one",
             )
         key = SourceKey(verifier.name, vkey, verifier.public_key, self._clock.now_us())
-        self._tell("audit.source_key.added", key, doer)
+        self._tell("audit.source_key.added", key, caller)
         self._state.add_source_key(key)
         return key
 
@@ -70,7 +70,7 @@ class SourceKeys:
         """All, retired ones included, by source and time of adding."""
         return self._state.source_keys()
 
-    def retire(self, vkey: str, doer: Doer) -> SourceKey:
+    def retire(self, vkey: str, caller: Caller) -> SourceKey:
         """Retire a key, and say so in every log that names it.
 
         Killed in between, the call can be made again: what is done already changes nothing.
@@ -86,7 +86,7 @@ class SourceKeys:
             self._act(
                 log, StreamAct("retire", untimed(self.entry(found, "retire")), found.public_key)
             )
-        self._tell("audit.source_key.retired", found, doer)
+        self._tell("audit.source_key.retired", found, caller)
         return next(key for key in self._state.source_keys() if key.vkey == vkey)
 
     def find(self, source: str, public_key: bytes) -> SourceKey:
@@ -110,7 +110,7 @@ class SourceKeys:
         """What a log says of it."""
         return SigningKeyEntry(1, "source", key.source, key.vkey, state)
 
-    def export_index_key(self, log: LogId, doer: Doer) -> tuple[bytes, int]:
+    def export_index_key(self, log: LogId, caller: Caller) -> tuple[bytes, int]:
         """K of a log and its epoch, for a sender that signs index keys too; told before it leaves.
 
         Raises:
@@ -118,9 +118,9 @@ class SourceKeys:
         """
         key = self._keys.known_index_key(log)
         kind = ("audit.index_key.exported", "audit")
-        self._own.write(log, kind, doer, target=("log", log), more={"severity": "critical"})
+        self._own.write(log, kind, caller, target=("log", log), more={"severity": "critical"})
         return key, FIRST_EPOCH
 
-    def _tell(self, kind: str, key: SourceKey, doer: Doer) -> None:
+    def _tell(self, kind: str, key: SourceKey, caller: Caller) -> None:
         more = {"extra": {"vkey": key.vkey}}
-        self._own.write(OPERATOR, (kind, "audit"), doer, target=("source", key.source), more=more)
+        self._own.write(OPERATOR, (kind, "audit"), caller, target=("source", key.source), more=more)

@@ -26,12 +26,12 @@ from vitne.errors import BadInputError, DecodeError, UnavailableError, Verificat
 from vitne.ports import Clock, Witness
 from vitne.services.log.keys import index_log_id
 from vitne.services.trust.contradictions import WitnessIncident, WitnessIncidents
-from vitne.services.trust.cosignatures import Target
+from vitne.services.trust.cosignatures import CosignTarget
 from vitne.services.trust.heads_to_cosign import WitnessedHeads
 from vitne.services.trust.policies import PolicyTexts, base_log
 from vitne.services.trust.witness_loop import Asker, Outcome
 
-__all__ = ["Place", "Witnessing"]
+__all__ = ["WitnessEndpoint", "Witnessing"]
 
 _LOG: Final = logging.getLogger("vitne.witness")
 _GATE_S: Final = 10.0
@@ -43,7 +43,7 @@ _ROUNDS: Final = 4
 _OK, _CONFLICT, _UNPROCESSABLE, _BUSY, _FAULT = 200, 409, 422, 429, 500
 
 
-class Place(Struct, frozen=True):
+class WitnessEndpoint(Struct, frozen=True):
     """A witness that is asked, with all its keys."""
 
     witness: Witness
@@ -77,7 +77,7 @@ class Witnessing:
 
     def __init__(  # noqa: PLR0913 - what it stands on
         self,
-        places: Sequence[Place],
+        places: Sequence[WitnessEndpoint],
         policies: PolicyTexts,
         heads: WitnessedHeads,
         incidents: WitnessIncidents,
@@ -136,7 +136,7 @@ class Witnessing:
             for tree in (log, index_log_id(log)):
                 size = self._heads.size(tree) if self._places(tree) else None
                 if size is not None and (
-                    size > self._heads.gathering(tree).size or not self._was_asked(tree)
+                    size > self._heads.cosignatures(tree).size or not self._was_asked(tree)
                 ):
                     self._want(tree, at * _SPACING_S)
 
@@ -177,10 +177,10 @@ class Witnessing:
 
     # ------------------------------------------------------------ one question
 
-    def _asking(self, place: Place) -> Callable[[LogId], Outcome]:
+    def _asking(self, place: WitnessEndpoint) -> Callable[[LogId], Outcome]:
         return lambda tree: self._ask(place, tree)
 
-    def _ask(self, place: Place, tree: LogId) -> Outcome:
+    def _ask(self, place: WitnessEndpoint, tree: LogId) -> Outcome:
         """Have one witness cosign the target of a tree."""
         name = place.witness.name
         target = self._heads.target(tree)
@@ -211,11 +211,17 @@ class Witnessing:
             return self._settle(place, tree, target, old, reply.status, reply.body)
         raise UnavailableError("it states another size each time", where=name)
 
-    def _has_signed(self, place: Place, tree: LogId, target: Target) -> bool:
-        return self._heads.gathering(tree).has(target.text, place.vkeys)
+    def _has_signed(self, place: WitnessEndpoint, tree: LogId, target: CosignTarget) -> bool:
+        return self._heads.cosignatures(tree).has(target.text, place.vkeys)
 
     def _settle(
-        self, place: Place, tree: LogId, target: Target, old: int, status: int, body: bytes
+        self,
+        place: WitnessEndpoint,
+        tree: LogId,
+        target: CosignTarget,
+        old: int,
+        status: int,
+        body: bytes,
     ) -> Outcome:
         """What any answer but 409 means."""
         name = place.witness.name
@@ -238,7 +244,7 @@ class Witnessing:
         said = body[:200].decode("utf-8", "replace").strip()
         raise VerificationError(f"it answered {status}: {said}", where=name)
 
-    def _request(self, tree: LogId, old: int, target: Target) -> bytes:
+    def _request(self, tree: LogId, old: int, target: CosignTarget) -> bytes:
         """What is sent; the proof is held against our own tree first."""
         reader = self._heads.reader(tree, target.head.size)
         proof = reader.consistency_proof(old) if old else []
@@ -248,7 +254,7 @@ class Witnessing:
         return encode_request(old, proof, target.note)
 
     def _contradicted(
-        self, place: Place, tree: LogId, kind: Literal["ahead", "fork"], size: int
+        self, place: WitnessEndpoint, tree: LogId, kind: Literal["ahead", "fork"], size: int
     ) -> Outcome:
         """The witness has another log than ours: publishing stops, and somebody is told."""
         name = place.witness.name
@@ -277,7 +283,7 @@ class Witnessing:
         if incident.tree == log:
             self._halt(log, incident.reason)
 
-    def _shown(self, place: Place, tree: LogId) -> tuple[Checkpoint, str] | None:
+    def _shown(self, place: WitnessEndpoint, tree: LogId) -> tuple[Checkpoint, str] | None:
         """The head that the witness shows, if our own key signed it."""
         key = self._policies.signer(tree).verifier
         try:
@@ -290,7 +296,7 @@ class Witnessing:
     def _is_ours(self, tree: LogId, head: Checkpoint) -> bool:
         return self._heads.root(tree, head.size) == head.root
 
-    def _known_size(self, place: Place, tree: LogId) -> int:
+    def _known_size(self, place: WitnessEndpoint, tree: LogId) -> int:
         """What it cosigned last, as far as we know; it says so itself if that is wrong."""
         known = self._last.get((place.witness.name, tree))
         return self._heads.kept_size(tree, place.vkeys) if known is None else known
@@ -307,7 +313,7 @@ class Witnessing:
                 asker.want(tree, after_s)
 
 
-def _cosignatures(place: Place, target: Target, body: bytes) -> list[Verified]:
+def _cosignatures(place: WitnessEndpoint, target: CosignTarget, body: bytes) -> list[Verified]:
     """The good cosignatures in an answer.
 
     Raises:

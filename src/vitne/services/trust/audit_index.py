@@ -16,13 +16,13 @@ from vitne.evidence.audit.fraud import (
     IndexMember,
     LogMember,
     PostingsMember,
-    build,
-    hidden,
+    encode_fraud_proof,
+    find_hidden_entry,
 )
 from vitne.evidence.audit.index_audit import AuditState, IndexAudit
 from vitne.evidence.bundle.document import Bundle
 from vitne.evidence.policy import Policy
-from vitne.evidence.record.verify import Head, check_head
+from vitne.evidence.record.verify import VerifiedHead, check_head
 from vitne.services.log.published_files import COSIGNED
 
 __all__ = ["Audited", "PublishedFiles", "audit_once", "find_fraud"]
@@ -42,7 +42,7 @@ class PublishedFiles(Protocol):
 class Audited(Struct, frozen=True):
     """How far an audit came, without finding anything wrong."""
 
-    log: Head
+    log: VerifiedHead
     index: Checkpoint | None
     """Head of the index log, if every record below it was verified; it may be cosigned."""
     index_note: str
@@ -174,7 +174,7 @@ def find_fraud(files: PublishedFiles, policy: Policy, bundle: Bundle) -> bytes |
         raise VerificationError("the bundle is about another log", where=bundle.origin)
     records = dict(bundle.index.records)
     for gap in bundle.gaps:
-        found = hidden(records[gap.record], gap.leaves, gap.postings, log.tiles.entries)
+        found = find_hidden_entry(records[gap.record], gap.leaves, gap.postings, log.tiles.entries)
         if found is None:
             continue
         told = [one for one in gap.postings if one.leaf == found.leaf]
@@ -200,5 +200,5 @@ def find_fraud(files: PublishedFiles, policy: Policy, bundle: Bundle) -> bytes |
                 else UNSET
             ),
         )
-        return build(proof)
+        return encode_fraud_proof(proof)
     return None

@@ -10,12 +10,12 @@ from vitne.core.tree.note import Verified
 from vitne.errors import VerificationError
 from vitne.evidence.policy import Policy
 
-__all__ = ["Gathering", "Target"]
+__all__ = ["CosignTarget", "CosignatureSet"]
 
 _HEADS_KEPT: Final = 8
 
 
-class Target(Struct, frozen=True):
+class CosignTarget(Struct, frozen=True):
     """A signed head that witnesses are asked to cosign."""
 
     head: Checkpoint
@@ -39,7 +39,7 @@ class _Head(Struct):
     """Cosignatures by vkey."""
 
 
-class Gathering:
+class CosignatureSet:
     """What came for the newest heads of one tree. Not for two threads at once."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from vitne.services.trust.contradictions import WitnessIncidents
 from vitne.services.trust.policies import PolicyTexts
 
 
-class Cosigned:
+class CosignedHeads:
     """Heads that bundles may stand under. Any thread may ask."""
 
     def __init__(

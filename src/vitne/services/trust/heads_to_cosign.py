@@ -19,7 +19,7 @@ from vitne.core.values.types import Hash, LogId
 from vitne.errors import ConflictError, VerificationError, VitneError
 from vitne.ports import CheckpointStore, ObjectStore
 from vitne.services.log.published_files import COSIGNED, Published, log_key
-from vitne.services.trust.cosignatures import Gathering, Target
+from vitne.services.trust.cosignatures import CosignatureSet, CosignTarget
 from vitne.services.trust.policies import PolicyTexts
 
 __all__ = ["WitnessedHeads"]
@@ -37,8 +37,8 @@ class WitnessedHeads:
         self._heads = heads
         self._objects = objects
         self._lock = Lock()
-        self._targets: dict[LogId, Target] = {}
-        self._gathered: dict[LogId, Gathering] = {}
+        self._targets: dict[LogId, CosignTarget] = {}
+        self._gathered: dict[LogId, CosignatureSet] = {}
         self._waiting_s: dict[LogId, float] = {}
 
     def waits(self, tree: LogId) -> None:
@@ -55,28 +55,28 @@ class WitnessedHeads:
         head = self._heads.head(tree)
         return head.size if head else None
 
-    def target(self, tree: LogId, *, renew: bool = False) -> Target | None:
+    def target(self, tree: LogId, *, renew: bool = False) -> CosignTarget | None:
         """The head that witnesses are asked about now; None without a published one.
 
         Args:
             tree: whose.
             renew: take the newest head, whatever the old one still lacks.
         """
-        gathering = self.gathering(tree)
+        cosignatures = self.cosignatures(tree)
         with self._lock:
             target, now_s = self._targets.get(tree), time.monotonic()
             head = self._heads.head(tree)
             if head is None:
                 return None
-            met = target is not None and gathering.size >= target.head.size
+            met = target is not None and cosignatures.size >= target.head.size
             if target is None or (
                 head.size > target.head.size and (met or renew or now_s > target.since_s + _STALE_S)
             ):
                 found = Checkpoint.parse(parse_note(head.note)[0])
-                target = self._targets[tree] = Target(found, head.note, now_s)
+                target = self._targets[tree] = CosignTarget(found, head.note, now_s)
             return target
 
-    def is_newest(self, tree: LogId, target: Target) -> bool:
+    def is_newest(self, tree: LogId, target: CosignTarget) -> bool:
         """Whether the tree has no later head."""
         return (self.size(tree) or 0) <= target.head.size
 
@@ -91,27 +91,27 @@ class WitnessedHeads:
             return None
         return self.reader(tree, newest).root(size) if size else EMPTY_ROOT
 
-    def gathering(self, tree: LogId) -> Gathering:
+    def cosignatures(self, tree: LogId) -> CosignatureSet:
         """What came for the heads of a tree; at first what an earlier run kept."""
         found = self._gathered.get(tree)
         if found is None:
-            found = Gathering()
+            found = CosignatureSet()
             self._read_kept(tree, found)
             found = self._gathered.setdefault(tree, found)
         return found
 
     def kept_size(self, tree: LogId, vkeys: Iterable[str]) -> int:
         """Size of the newest head that met the quorum, if one of these keys cosigned it; else 0."""
-        gathering = self.gathering(tree)
-        return gathering.size if gathering.has_at(gathering.size, vkeys) else 0
+        cosignatures = self.cosignatures(tree)
+        return cosignatures.size if cosignatures.has_at(cosignatures.size, vkeys) else 0
 
     def gather(self, tree: LogId, note: str, head: Checkpoint, found: Sequence[Verified]) -> None:
         """Add cosignatures of a head; once it has enough, keep it durably."""
-        policy, gathering = self._policies.policy(tree), self.gathering(tree)
+        policy, cosignatures = self._policies.policy(tree), self.cosignatures(tree)
         with self._lock:
-            if not gathering.add(note, head, found):
+            if not cosignatures.add(note, head, found):
                 return
-            cosigned = gathering.cosigned(head.text(), policy)
+            cosigned = cosignatures.cosigned(head.text(), policy)
             if cosigned is None:
                 return
             self._objects.replace({log_key(tree, COSIGNED): cosigned.encode()})
@@ -125,18 +125,18 @@ class WitnessedHeads:
 
         Nobody, if that head met the quorum, or if no quorum is asked for.
         """
-        gathering, newest = self.gathering(tree), self.size(tree) or 0
-        if not self._policies.base(tree).asks or gathering.size >= newest:
+        cosignatures, newest = self.cosignatures(tree), self.size(tree) or 0
+        if not self._policies.base(tree).asks or cosignatures.size >= newest:
             return newest, ()
         policy = self._policies.policy(tree)
         with self._lock:
-            return newest, gathering.lacking(policy)
+            return newest, cosignatures.lacking(policy)
 
     def newest_s(self, tree: LogId, vkey: str) -> int:
         """When a key cosigned a tree last, as far as is known; 0: never."""
-        gathering = self.gathering(tree)
+        cosignatures = self.cosignatures(tree)
         with self._lock:
-            return gathering.newest_s(vkey)
+            return cosignatures.newest_s(vkey)
 
     def take(self, tree: LogId, note: str) -> Sequence[Verified]:
         """Take cosignatures that somebody brings; those by keys of the policy.
@@ -161,7 +161,7 @@ class WitnessedHeads:
         self.gather(tree, _alone(opened), head, found)
         return found
 
-    def _read_kept(self, tree: LogId, gathering: Gathering) -> None:
+    def _read_kept(self, tree: LogId, cosignatures: CosignatureSet) -> None:
         kept = self._objects.get(log_key(tree, COSIGNED))
         if kept is None:
             return
@@ -173,8 +173,8 @@ class WitnessedHeads:
             _LOG.error("a cosigned checkpoint of %s is damaged: %s", tree, error)
             return
         found = [one for one in opened.verified if one.verifier in keys]
-        gathering.add(_alone(opened), head, found)
-        gathering.cosigned(head.text(), policy)
+        cosignatures.add(_alone(opened), head, found)
+        cosignatures.cosigned(head.text(), policy)
 
 
 def _alone(opened: Opened) -> str:

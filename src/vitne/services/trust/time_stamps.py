@@ -28,7 +28,7 @@ _SUFFIX: Final = ".tsr"
 _US: Final = 1_000_000
 
 
-class Stamp(Struct, frozen=True):
+class KeptStamp(Struct, frozen=True):
     """One stamp of one checkpoint."""
 
     log: LogId
@@ -45,7 +45,7 @@ class Stamp(Struct, frozen=True):
 class Anchored(Struct, frozen=True):
     """What one round did."""
 
-    stamps: Sequence[Stamp]
+    stamps: Sequence[KeptStamp]
     failed: dict[str, str]
     """Per authority why it gave none; each is asked again in the next round."""
 
@@ -89,7 +89,7 @@ class Anchor:
 
     def run_once(self) -> Anchored:
         """Stamp the newest checkpoint of every log whose last stamp is old enough."""
-        failed, stamps = dict[str, str](), list[Stamp]()
+        failed, stamps = dict[str, str](), list[KeptStamp]()
         for log in self._logs() if self._authorities else ():
             note = self._newest(log)
             if note is None:
@@ -116,7 +116,7 @@ class Anchor:
         note = self._newest(log)
         if note is None:
             raise UnavailableError("the log has published no checkpoint yet", where=log)
-        failed, stamps = dict[str, str](), list[Stamp]()
+        failed, stamps = dict[str, str](), list[KeptStamp]()
         for authority in self._authorities:
             try:
                 stamps.append(self._stamp(log, note, authority))
@@ -126,7 +126,7 @@ class Anchor:
             raise UnavailableError("; ".join(failed.values()), where=log)
         return Anchored(stamps, failed)
 
-    def stamps(self, log: LogId) -> list[Stamp]:
+    def stamps(self, log: LogId) -> list[KeptStamp]:
         """Every stamp of a log, by tree size."""
         found = []
         for key in self._objects.keys(f"{FOLDER}{log}/"):
@@ -136,18 +136,18 @@ class Anchor:
             token, note = self._objects.get(key), self._objects.get(f"{folder}/checkpoint")
             if token is not None and note is not None:
                 size = int(folder.rpartition("/")[2].partition("-")[0])
-                found.append(Stamp(log, size, note.decode(), token, key))
+                found.append(KeptStamp(log, size, note.decode(), token, key))
         return sorted(found, key=lambda stamp: (stamp.size, stamp.key))
 
-    def of_note(self, log: LogId, note: str) -> list[Stamp]:
+    def of_note(self, log: LogId, note: str) -> list[KeptStamp]:
         """The stamps over exactly this note."""
         return [stamp for stamp in self.stamps(log) if stamp.note == note]
 
-    def tell(self, stamp: Stamp) -> Stamped:
+    def tell(self, stamp: KeptStamp) -> Stamped:
         """What a kept stamp says of its checkpoint, on its own word. Errors as `StampReader`."""
         return self._need_reader().covers(stamp.token, stamp.note.encode())
 
-    def check(self, stamp: Stamp, certificates: bytes, signer: str = "") -> Stamped:
+    def check(self, stamp: KeptStamp, certificates: bytes, signer: str = "") -> Stamped:
         """The same, its signature checked. Errors as `StampReader.check`."""
         note = stamp.note.encode()
         return self._need_reader().check(stamp.token, note, certificates, signer)
@@ -182,14 +182,14 @@ class Anchor:
         self._tried_us[log, authority] = last
         return last
 
-    def _stamp(self, log: LogId, note: str, authority: StampAuthority) -> Stamp:
+    def _stamp(self, log: LogId, note: str, authority: StampAuthority) -> KeptStamp:
         token = authority.stamp(note.encode())
         key = _key(log, note, authority.name)
         folder = key.rpartition("/")[0]
         self._objects.put({f"{folder}/checkpoint": note.encode()})
         self._objects.replace({key: token})
         self._tried_us[log, authority.name] = self._clock.now_us()
-        return Stamp(log, _size(note), note, token, key)
+        return KeptStamp(log, _size(note), note, token, key)
 
 
 def _key(log: LogId, note: str, authority: str) -> str:

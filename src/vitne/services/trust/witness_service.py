@@ -13,7 +13,7 @@ from vitne.ports import Clock, KeptFork, WitnessStore
 _US = 1_000_000
 
 
-class WitnessDesk:
+class WitnessService:
     """One witness. Any thread may call.
 
     Args:

@@ -224,7 +224,7 @@ def test_others_write_while_the_log_waits_to_be_emptied(tmp_path: Path) -> None:
 def test_folding_ends_though_it_is_closed_while_it_wakes_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The wish to end came between two steps of the thread, and it waited for ever."""
+    """The request to end came between two steps of the thread, and it waited for ever."""
 
     class ClosedMeanwhile(threading.Event):
         def clear(self) -> None:

@@ -3,7 +3,7 @@ import pytest
 from vitne.api.intake.events import form_of
 from vitne.api.server.access import read_head
 from vitne.errors import BadInputError, UnsupportedMediaError
-from vitne.services.access.audit_events import Purpose, parse_purpose
+from vitne.services.access.audit_events import AuditPurpose, parse_purpose
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_an_idempotency_key_has_a_bound() -> None:
 @pytest.mark.parametrize(
     ("text", "purpose"),
     [
-        ("", Purpose("unstated", "")),
-        ("support_case", Purpose("support_case", "")),
-        ("support_case:CASE-9917", Purpose("support_case", "CASE-9917")),
-        ("a:b:c", Purpose("a", "b:c")),
+        ("", AuditPurpose("unstated", "")),
+        ("support_case", AuditPurpose("support_case", "")),
+        ("support_case:CASE-9917", AuditPurpose("support_case", "CASE-9917")),
+        ("a:b:c", AuditPurpose("a", "b:c")),
     ],
 )
-def test_a_purpose_is_a_code_and_perhaps_a_reference(text: str, purpose: Purpose) -> None:
+def test_a_purpose_is_a_code_and_perhaps_a_reference(text: str, purpose: AuditPurpose) -> None:
     assert parse_purpose(text) == purpose
 
 

@@ -14,7 +14,7 @@ from vitne.core.tree.tile import parse_path
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.strict import decode_base64
 from vitne.core.values.types import Hash, LeafIndex, Origin, TreeSize
-from vitne.evidence.audit.receipt_check import Checked, Head, check_receipt
+from vitne.evidence.audit.receipt_check import CheckedReceipt, DatedCheckpoint, check_receipt
 
 ORIGIN = Origin("vitne.test/log/acme")
 LOG, RECEIPTS = Signer(ORIGIN, b"\x01" * 32), Signer(f"{ORIGIN}/receipt", b"\x02" * 32)
@@ -35,9 +35,9 @@ def tiles(leaves: Sequence[bytes]) -> TileReader:
     return TileReader(get, len(leaves))
 
 
-def head(leaves: Sequence[bytes] = LEAVES, at_us: int = NOW_US) -> Head:
+def head(leaves: Sequence[bytes] = LEAVES, at_us: int = NOW_US) -> DatedCheckpoint:
     checkpoint = Checkpoint(ORIGIN, TreeSize(len(leaves)), root(leaves))
-    return Head(checkpoint, sign(checkpoint.text(), [LOG]), at_us)
+    return DatedCheckpoint(checkpoint, sign(checkpoint.text(), [LOG]), at_us)
 
 
 def receipt(first: int, count: int, *, leaves: Sequence[bytes] = LEAVES, at_us: int = 1) -> str:
@@ -45,7 +45,7 @@ def receipt(first: int, count: int, *, leaves: Sequence[bytes] = LEAVES, at_us: 
     return Receipt(ORIGIN, LeafIndex(first), count, promised, at_us).sign(RECEIPTS)
 
 
-def checked(note: str, leaves: Sequence[bytes] = LEAVES, at_us: int = NOW_US) -> Checked:
+def checked(note: str, leaves: Sequence[bytes] = LEAVES, at_us: int = NOW_US) -> CheckedReceipt:
     return check_receipt(note, RECEIPTS.verifier, head(leaves, at_us), tiles(leaves), DELAY_US)
 
 

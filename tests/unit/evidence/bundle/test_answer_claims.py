@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from vitne.core.entry import keys
-from vitne.evidence.bundle.build import LimitFacts, build
+from vitne.evidence.bundle.build import LimitFacts, build_bundle
 from vitne.evidence.bundle.sentences import RULE_SENTENCES, AnswerClaims, claims_of_answer
-from vitne.evidence.bundle.verify import RULES, verify
+from vitne.evidence.bundle.verify import RULES, verify_bundle
 
 ISSUER = "https://id.example"
 
@@ -30,7 +30,7 @@ def told(
 ) -> AnswerClaims:
     period = log.recorded(0), log.recorded(log.covered - 1) + 1
     data = log.bundle(kind, parts, *period, **more)
-    return claims_of_answer(verify(data, log.policies(log.index_keys) if given else None))
+    return claims_of_answer(verify_bundle(data, log.policies(log.index_keys) if given else None))
 
 
 def whole(claims: AnswerClaims) -> str:
@@ -88,7 +88,9 @@ def test_a_limit_of_the_exporter_is_told_as_its_own(log: Any) -> None:
     values = {name: getattr(facts, name) for name in facts.__struct_fields__}
     limit = LimitFacts("quarantined", "crm/bff", 0, 2**53 - 1, "an event was set aside")
 
-    claims = claims_of_answer(verify(log.sealed(type(facts)(**values | {"limits": [limit]}))))
+    claims = claims_of_answer(
+        verify_bundle(log.sealed(type(facts)(**values | {"limits": [limit]})))
+    )
 
     assert (
         "An event was set aside (limit:quarantined, once): crm/bff. The exporter says so."
@@ -124,7 +126,7 @@ def test_by_the_senders_clock_the_slack_is_told(log: Any) -> None:
         filter="outcome:succeeded",
     )
 
-    claims = claims_of_answer(verify(data))
+    claims = claims_of_answer(verify_bundle(data))
 
     assert "more than 1 s after it, or 10 s before" in whole(claims)
     assert "claimed to have happened" in claims.proved[0]
@@ -139,7 +141,9 @@ def test_erasures_and_missing_seals_are_told(bundle_log: Any) -> None:
     log.event("none-1")
     period = log.recorded(0), log.recorded(log.covered - 1) + 1
 
-    claims = claims_of_answer(verify(build(log.ask(keys.ACTOR, (ISSUER, "usr_1"), *period))))
+    claims = claims_of_answer(
+        verify_bundle(build_bundle(log.ask(keys.ACTOR, (ISSUER, "usr_1"), *period)))
+    )
 
     assert "erased: gdpr-17, REQ-12" in whole(claims)
     assert "The file has no seal" in whole(claims)

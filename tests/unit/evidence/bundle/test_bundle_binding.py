@@ -12,7 +12,7 @@ from vitne.core.tree.note import sign
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
 from vitne.evidence.bundle.rules_attached import seal_text
-from vitne.evidence.bundle.verify import Answer, Policies, verify
+from vitne.evidence.bundle.verify import Answer, Policies, verify_bundle
 
 ISSUER = "https://id.example"
 TARGET = ("customer", "cus_1")
@@ -34,12 +34,12 @@ def closed(log: Any) -> tuple[int, int]:
 
 
 def answer(log: Any, kind: int, parts: tuple[str, ...], *period: int, **more: Any) -> Answer:
-    return verify(log.bundle(kind, parts, *period, **more), log.policies())
+    return verify_bundle(log.bundle(kind, parts, *period, **more), log.policies())
 
 
 def with_key(log: Any, kind: int, parts: tuple[str, ...], *period: int, **more: Any) -> Answer:
     """Where nothing binds the value, since nobody did anything with it."""
-    return verify(log.bundle(kind, parts, *period, **more), log.policies(log.index_keys))
+    return verify_bundle(log.bundle(kind, parts, *period, **more), log.policies(log.index_keys))
 
 
 def codes(found: Answer) -> list[str]:
@@ -94,7 +94,7 @@ def test_each_epoch_of_index_keys_is_searched_and_bound(log: Any) -> None:
     log.batch("full-1")
 
     found = answer(log, keys.TARGET, TARGET, *closed(log))
-    partly = verify(
+    partly = verify_bundle(
         log.bundle(keys.TARGET, TARGET, *closed(log)), log.policies({1: log.index_keys[1]})
     )
 
@@ -106,11 +106,11 @@ def test_an_index_key_helps_without_policies_too(log: Any) -> None:
     log.event("none-1")
     data = log.bundle(keys.TARGET, ("customer", "nobody"), *closed(log))
 
-    found = verify(data, Policies(index_keys=log.index_keys))
+    found = verify_bundle(data, Policies(index_keys=log.index_keys))
 
     assert (found.verdict, found.binding, found.trust) == ("disproved", "key", "bundled")
     assert repr(Policies(index_keys=log.index_keys)) == "Policies(index_keys of [1])"
-    assert verify(data, Policies(log.policies().log)).trust == "bundled"
+    assert verify_bundle(data, Policies(log.policies().log)).trust == "bundled"
 
 
 def test_a_stream_is_its_own_key(log: Any) -> None:
@@ -146,7 +146,7 @@ def test_a_bundle_made_before_an_erasure_still_verifies(log: Any) -> None:
     before = log.bundle(keys.TARGET, TARGET, *period, shown=("core", "payload", "person"))
     log.erase(hit, ["person", "payload"])
 
-    assert verify(before, log.policies()).exact
+    assert verify_bundle(before, log.policies()).exact
     after = answer(log, keys.TARGET, TARGET, *period, shown=("core",))
     assert (after.verdict, [name for _, name, _ in after.erased]) == (
         "proved",
@@ -188,7 +188,7 @@ def test_a_gap_in_a_stream_cannot_be_talked_away(
     value["seal"] = sign(seal_text(value["origin"], bare), [log.receipt])
 
     try:
-        found = verify(encode_trusted(value), log.policies(log.index_keys))
+        found = verify_bundle(encode_trusted(value), log.policies(log.index_keys))
     except VerificationError as error:
         assert error.rule == "coverage"  # noqa: PT017 - it may verify as well
     else:

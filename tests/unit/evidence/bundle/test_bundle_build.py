@@ -11,9 +11,15 @@ from vitne.core.index.gap import postings_root
 from vitne.core.tree.merkle import leaf_hash
 from vitne.core.tree.multiproof import multiproof_root
 from vitne.errors import BadInputError, DecodeError, VerificationError
-from vitne.evidence.bundle.build import LimitFacts, OpenedFacts, build, postings_window, seal
-from vitne.evidence.bundle.document import read
-from vitne.evidence.bundle.verify import verify
+from vitne.evidence.bundle.build import (
+    LimitFacts,
+    OpenedFacts,
+    build_bundle,
+    postings_window,
+    sign_bundle,
+)
+from vitne.evidence.bundle.document import read_bundle
+from vitne.evidence.bundle.verify import verify_bundle
 
 PARTS = ("https://id.example", "usr_1")
 
@@ -66,35 +72,35 @@ def test_a_key_without_postings_has_no_window() -> None:
 
 
 def test_what_is_built_verifies_and_is_its_own_canonical_form(facts: Any, log: Any) -> None:
-    data = build(facts)
+    data = build_bundle(facts)
 
-    assert verify(data, log.policies()).exact
-    assert build(facts) == data
-    assert read(data).origin == facts.origin
+    assert verify_bundle(data, log.policies()).exact
+    assert build_bundle(facts) == data
+    assert read_bundle(data).origin == facts.origin
 
 
 def test_sealing_twice_replaces_the_seal(facts: Any, log: Any) -> None:
-    once = seal(build(facts), log.sign_seal)
+    once = sign_bundle(build_bundle(facts), log.sign_seal)
 
-    assert seal(once, log.sign_seal) == once
-    assert build(facts, log.sign_seal) == once
-    assert verify(once).seal.state == "held"
+    assert sign_bundle(once, log.sign_seal) == once
+    assert build_bundle(facts, log.sign_seal) == once
+    assert verify_bundle(once).seal.state == "held"
 
 
 def test_only_the_chosen_sections_of_each_record_are_shown(facts: Any, log: Any) -> None:
     first, *others = facts.opened
     mixed = [OpenedFacts(first.record, ("core", "payload", "person"), first.erased), *others]
 
-    found = verify(build(changed(facts, opened=mixed)), log.policies())
+    found = verify_bundle(build_bundle(changed(facts, opened=mixed)), log.policies())
 
     assert found.hits[0].parts.person == first.record.parts.person
     assert all(hit.parts.person is None for hit in found.hits[1:])
     assert first.record.index not in {index for index, _ in found.withheld}
-    assert first.record.keyring not in build(changed(facts, opened=mixed))
+    assert first.record.keyring not in build_bundle(changed(facts, opened=mixed))
 
 
 def test_what_is_withheld_leaves_no_trace_of_its_text(facts: Any) -> None:
-    data = build(facts)
+    data = build_bundle(facts)
 
     assert b"Name usr_1" not in data
     assert b"CASE-" not in data
@@ -125,7 +131,7 @@ def test_facts_that_do_not_fit_are_refused_with_their_place(
     where: str, change: Any, facts: Any
 ) -> None:
     with pytest.raises(BadInputError) as failure:
-        build(changed(facts, **change(facts)))
+        build_bundle(changed(facts, **change(facts)))
 
     assert where in failure.value.where
 
@@ -143,7 +149,7 @@ def test_an_erased_section_cannot_be_shown(bundle_log: Any) -> None:
     asked = [OpenedFacts(facts.opened[0].record, ("person",), facts.opened[0].erased)]
 
     with pytest.raises(BadInputError, match="erased"):
-        build(changed(facts, opened=asked))
+        build_bundle(changed(facts, opened=asked))
 
 
 def test_a_damaged_gap_leaf_is_refused(facts: Any) -> None:
@@ -151,9 +157,9 @@ def test_a_damaged_gap_leaf_is_refused(facts: Any) -> None:
     broken = _with(facts.gaps[0], leaves=[(at, data[:-1])])
 
     with pytest.raises(DecodeError):
-        build(changed(facts, gaps=[broken, *facts.gaps[1:]]))
+        build_bundle(changed(facts, gaps=[broken, *facts.gaps[1:]]))
 
 
 def test_facts_that_are_wrong_but_well_formed_are_for_the_verifier(facts: Any) -> None:
     with pytest.raises(VerificationError):
-        verify(build(changed(facts, path=[])))
+        verify_bundle(build_bundle(changed(facts, path=[])))

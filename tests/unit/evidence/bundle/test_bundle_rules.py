@@ -17,7 +17,7 @@ from vitne.core.values.types import Hash
 from vitne.errors import VerificationError
 from vitne.evidence.bundle.build import StampFacts
 from vitne.evidence.bundle.rules_attached import seal_text
-from vitne.evidence.bundle.verify import RULES, verify
+from vitne.evidence.bundle.verify import RULES, verify_bundle
 from vitne.evidence.policy import parse_policy
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ def edited(log: Any, data: bytes, change: Callable[[Json], object]) -> bytes:
 
 def rule_of(data: bytes, *policies: Any) -> str:
     with pytest.raises(VerificationError) as failure:
-        verify(data, *policies)
+        verify_bundle(data, *policies)
     assert failure.value.rule in RULES
     return failure.value.rule
 
@@ -163,7 +163,7 @@ def test_a_broken_bundle_is_refused_by_the_rule_that_it_breaks(
 
 
 def test_the_good_bundle_of_the_table_verifies(log: Any, good: bytes) -> None:
-    found = verify(edited(log, good, lambda _: None))
+    found = verify_bundle(edited(log, good, lambda _: None))
 
     assert found.verdict == "proved"
     assert found.exact
@@ -219,7 +219,7 @@ def test_a_merged_run_beside_what_it_merged_is_refused(bundle_log: Any) -> None:
     merged = log.seal(level=1, start=0, note=False)
     ask = (1, (log_issuer(log), "usr_1"), *period(log))
 
-    assert verify(log.bundle(*ask, runs=[merged])).verdict == "proved"
+    assert verify_bundle(log.bundle(*ask, runs=[merged])).verdict == "proved"
     assert rule_of(log.sealed(log.ask(*ask, runs=[0, 1, merged]))) == "tiling"
 
 
@@ -298,14 +298,14 @@ def lying(log: Any, change: Callable[[list[int]], list[int]], binding: Any = ())
 def test_a_wrong_index_key_is_refused_and_a_right_one_binds(log: Any, good: bytes) -> None:
     assert rule_of(good, log.policies({1: bytes(32)})) == "binding"
     assert rule_of(good, log.policies({1: b"short"})) == "binding"
-    assert verify(good, log.policies(log.index_keys)).binding == "key"
+    assert verify_bundle(good, log.policies(log.index_keys)).binding == "key"
 
 
 def test_an_index_key_that_leads_to_another_key_refuses_a_key_that_is_only_stated(log: Any) -> None:
     data = log.bundle(1, (log_issuer(log), "usr_1"), *period(log), secrets=False)
     lie = edited(log, data, put("question", "keys", 0, "parts", 1, to="usr_2"))
 
-    assert verify(lie).binding == "stated"
+    assert verify_bundle(lie).binding == "stated"
     assert rule_of(lie, log.policies(log.index_keys)) == "binding"
 
 
@@ -335,11 +335,11 @@ def test_a_seal_is_unknown_where_the_receipt_key_is_not_given(log: Any, bundle_l
         replaced(facts, entries=kept, path=bundle_log.path_of(log.leaves, list(kept)))
     )
 
-    found = verify(data)
+    found = verify_bundle(data)
 
     assert (found.seal.state, found.verdict) == ("unknown_key", "proved")
     assert (
-        verify(
+        verify_bundle(
             encode_trusted({k: v for k, v in json.loads(data).items() if k != "seal"})
         ).seal.state
         == "none"
@@ -352,14 +352,14 @@ def test_receipt_keys_of_another_type_say_nothing_about_a_seal(bundle_log: Any) 
     other = Vkey(name, 2, b"a key that is not Ed25519").encode()
     log.landmarks.append(log.add(SigningKeyEntry(log.tick(), "receipt", name, other, "add")))
 
-    found = verify(log.bundle(1, (log_issuer(log), "usr_1"), *period(log)))
+    found = verify_bundle(log.bundle(1, (log_issuer(log), "usr_1"), *period(log)))
 
     assert (found.seal.state, found.seal.key) == ("held", log.receipt.vkey)
 
 
 def test_stamps_and_detections_are_listed_and_decide_nothing(log: Any, good: bytes) -> None:
     hash_ = b64(bytes(32))
-    found = verify(
+    found = verify_bundle(
         edited(
             log,
             good,
@@ -382,6 +382,6 @@ def test_a_stamp_says_which_checkpoint_it_is_over(log: Any) -> None:
     ]
     stamps = [StampFacts("rfc3161", one, b"token") for one in over]
 
-    found = verify(log.sealed(replaced(facts, stamps=stamps)))
+    found = verify_bundle(log.sealed(replaced(facts, stamps=stamps)))
 
     assert [stamp.over for stamp in found.stamps] == ["log", "index"]

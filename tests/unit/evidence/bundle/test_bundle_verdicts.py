@@ -7,7 +7,7 @@ import pytest
 from vitne.answers.verdict import REASONS
 from vitne.core.entry import keys
 from vitne.evidence.bundle.build import LimitFacts
-from vitne.evidence.bundle.verify import Answer, verify
+from vitne.evidence.bundle.verify import Answer, verify_bundle
 
 ISSUER = "https://id.example"
 TARGET = ("customer", "cus_1")
@@ -29,12 +29,12 @@ def closed(log: Any) -> tuple[int, int]:
 
 
 def answer(log: Any, kind: int, parts: tuple[str, ...], *period: int, **more: Any) -> Answer:
-    return verify(log.bundle(kind, parts, *period, **more), log.policies())
+    return verify_bundle(log.bundle(kind, parts, *period, **more), log.policies())
 
 
 def with_key(log: Any, kind: int, parts: tuple[str, ...], *period: int, **more: Any) -> Answer:
     """Where nothing binds the value, since nobody did anything with it."""
-    return verify(log.bundle(kind, parts, *period, **more), log.policies(log.index_keys))
+    return verify_bundle(log.bundle(kind, parts, *period, **more), log.policies(log.index_keys))
 
 
 def codes(found: Answer) -> list[str]:
@@ -255,8 +255,8 @@ def test_a_limit_that_the_exporter_states_weakens_the_answer(log: Any) -> None:
     values = {name: getattr(facts, name) for name in facts.__struct_fields__}
     limited = log.sealed(type(facts)(**values | {"limits": limits}))
 
-    found = verify(limited, log.policies(log.index_keys))
+    found = verify_bundle(limited, log.policies(log.index_keys))
 
     assert (found.verdict, codes(found)) == ("undecidable", ["limit:undeclared_event"])
     assert found.limits == found.reasons
-    assert verify(log.sealed(facts), log.policies(log.index_keys)).verdict == "disproved"
+    assert verify_bundle(log.sealed(facts), log.policies(log.index_keys)).verdict == "disproved"

@@ -39,7 +39,7 @@ def _jcs(value: object) -> bytes:
 def _rule_of(data: bytes, **kwargs: Any) -> str:
     """The rule that refuses a document."""
     with pytest.raises(VerificationError) as refused:
-        record_proof.verify(data, **kwargs)
+        record_proof.verify_record(data, **kwargs)
     return refused.value.rule
 
 
@@ -49,7 +49,7 @@ def test_every_record_of_a_log_proves(make_log: Callable[[int], Any]) -> None:
         log = make_log(size)
         policy = policy_of_keys([log.signer.vkey])
         for index in range(size):
-            found = record_proof.verify(log.prove(index), policy)
+            found = record_proof.verify_record(log.prove(index), policy)
             assert (found.index, found.head.size, found.head.trust) == (index, size, "given")
             assert found.parts == log.records[index].parts
 
@@ -63,7 +63,7 @@ def test_a_document_is_its_own_canonical_form(small_log: Any) -> None:
 
 def test_the_event_comes_back_whole_with_its_names(small_log: Any) -> None:
     """The sections are joined again."""
-    event = record_proof.verify(small_log.prove(3)).event()
+    event = record_proof.verify_record(small_log.prove(3)).event()
 
     assert event["actor"] == {"id": "usr_3", "name": "Kari Nordmann"}
     assert event["targets"] == [{"id": "cus_3", "name": "Åse Ødegård", "type": "customer"}]
@@ -205,7 +205,7 @@ def test_a_log_of_another_key_is_not_yours(small_log: Any) -> None:
     forger = Signer(small_log.signer.name, b"f" * 32)
     forged = small_log.prove(3, note=sign(small_log.text, [forger]), key=forger.vkey)
 
-    assert record_proof.verify(forged).head.trust == "bundled"
+    assert record_proof.verify_record(forged).head.trust == "bundled"
     assert _rule_of(forged, policy=policy_of_keys([small_log.signer.vkey])) == "signature"
 
 
@@ -229,7 +229,7 @@ def test_a_signature_over_another_tree_is_refused(make_log: Callable[[int], Any]
 def test_withheld_sections_are_gone_and_the_rest_still_proves(small_log: Any, hidden: Any) -> None:
     """Neither value nor salt of a withheld section is in the file."""
     data = small_log.prove(3, withhold=hidden)
-    found = record_proof.verify(data, policy_of_keys([small_log.signer.vkey]))
+    found = record_proof.verify_record(data, policy_of_keys([small_log.signer.vkey]))
 
     assert found.withheld == tuple(hidden)
     assert ("person" in hidden) == (b"Kari" not in data)
@@ -267,7 +267,7 @@ def _commit_again(log: Any, core: bytes) -> bytes:
     made = entry.encode(replace(entry.decode(old.entry), body_root=commit.body_root(leaves)))
     text = Checkpoint(log.signer.name, TreeSize(1), root([leaf_hash(made)])).text()
     record = replace(old, index=0, entry=made, parts=parts)
-    return record_proof.build(record, sign(text, [log.signer]), [], [log.signer.vkey])
+    return record_proof.build_document(record, sign(text, [log.signer]), [], [log.signer.vkey])
 
 
 def test_what_is_not_published_yet_cannot_be_proved(make_log: Callable[[int], Any]) -> None:
@@ -275,14 +275,14 @@ def test_what_is_not_published_yet_cannot_be_proved(make_log: Callable[[int], An
     small, large = make_log(3), make_log(5)
 
     with pytest.raises(BadInputError, match="not in the published tree"):
-        record_proof.build(large.records[3], small.note, [], [small.signer.vkey])
+        record_proof.build_document(large.records[3], small.note, [], [small.signer.vkey])
 
 
 def test_the_claims_say_when_the_key_came_with_the_file(small_log: Any) -> None:
     """And do not say so when it was given."""
     data = small_log.prove(3)
-    bundled = claims_of_record(record_proof.verify(data))
-    given_key = record_proof.verify(data, policy_of_keys([small_log.signer.vkey]))
+    bundled = claims_of_record(record_proof.verify_record(data))
+    given_key = record_proof.verify_record(data, policy_of_keys([small_log.signer.vkey]))
 
     assert any("Trust as bundled" in line for line in bundled.trust)
     assert not any("bundled" in line for line in claims_of_record(given_key).trust)
@@ -290,7 +290,7 @@ def test_the_claims_say_when_the_key_came_with_the_file(small_log: Any) -> None:
 
 def test_a_record_from_the_future_of_the_verifiers_clock_is_pointed_out(small_log: Any) -> None:
     """The log's clock is the log's word."""
-    found = record_proof.verify(small_log.prove(3))
+    found = record_proof.verify_record(small_log.prove(3))
 
     assert "future" in claims_of_record(found, now_us=1).not_proved[0]
     assert "future" not in claims_of_record(found, now_us=found.recorded_us).not_proved[0]
@@ -302,7 +302,7 @@ def test_whoever_holds_a_proof_can_withhold_sections_of_it(small_log: Any, hidde
     for index in (2, 3):
         whole = small_log.prove(index)
 
-        assert record_proof.redact(whole, hidden) == small_log.prove(index, withhold=hidden)
-        assert record_proof.redact(record_proof.redact(whole, hidden), hidden) == (
-            record_proof.redact(whole, hidden)
+        assert record_proof.redact_record(whole, hidden) == small_log.prove(index, withhold=hidden)
+        assert record_proof.redact_record(record_proof.redact_record(whole, hidden), hidden) == (
+            record_proof.redact_record(whole, hidden)
         )

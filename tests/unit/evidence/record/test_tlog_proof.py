@@ -17,7 +17,7 @@ RULES = {"tlog_proof", "origin", "trust", "signature", "quorum", "path"}
 
 def _rule_of(data: bytes, log: Any, entry: bytes | None = None) -> str:
     with pytest.raises(VerificationError) as refused:
-        tlog_proof.verify(data, policy_of_keys([log.signer.vkey]), entry)
+        tlog_proof.verify_tlog_proof(data, policy_of_keys([log.signer.vkey]), entry)
     return refused.value.rule
 
 
@@ -27,7 +27,7 @@ def test_every_entry_of_a_log_proves(make_log: Callable[[int], Any]) -> None:
         log = make_log(size)
         for index in range(size):
             policy = policy_of_keys([log.signer.vkey])
-            found = tlog_proof.verify(log.prove_entry(index), policy)
+            found = tlog_proof.verify_tlog_proof(log.prove_entry(index), policy)
             assert (found.index, found.entry) == (index, log.records[index].entry)
 
 
@@ -67,7 +67,7 @@ def test_a_proof_without_the_entry_takes_it_from_outside(small_log: Any) -> None
     data = "\n".join(with_entry[:1] + with_entry[2:]).encode()
     policy = policy_of_keys([log.signer.vkey])
 
-    assert tlog_proof.verify(data, policy, log.records[3].entry).index == 3
+    assert tlog_proof.verify_tlog_proof(data, policy, log.records[3].entry).index == 3
     assert _rule_of(data, log) == "path"
     assert _rule_of(data, log, log.records[4].entry) == "path"
 

@@ -8,21 +8,21 @@ from vitne.core.event.source import SourceRegistration
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import BadInputError, ConflictError, NotFoundError, UnknownKeyError
 from vitne.ports import ApiKey, Role
-from vitne.services.access.audit_events import OPERATOR, Doer
-from vitne.services.access.doorkeeper import Doorkeeper, readable
+from vitne.services.access.audit_events import OPERATOR, Caller
+from vitne.services.access.doorkeeper import KeyAuthenticator, readable
 from vitne.services.access.tenants_and_keys import KeyRequest
 from vitne.testing import FixedClock, memory_house
 from vitne.wiring import House
 
-DOER = Doer(id="uid:1000", name="kari", method="shell", tenant=OPERATOR)
+CALLER = Caller(id="uid:1000", name="kari", method="shell", tenant=OPERATOR)
 ACME = LogId("acme")
 
 
 @pytest.fixture
 def house() -> Iterator[House]:
     with memory_house() as made:
-        made.onboard.add_tenant(OPERATOR, "Operator", DOER)
-        made.onboard.add_tenant(ACME, "Acme", DOER)
+        made.onboard.add_tenant(OPERATOR, "Operator", CALLER)
+        made.onboard.add_tenant(ACME, "Acme", CALLER)
         yield made
 
 
@@ -47,20 +47,20 @@ def test_a_tenant_has_a_log_and_the_operator_is_told(house: House) -> None:
 @pytest.mark.parametrize("tenant", ["", "Acme", "-a", "a/b", "a" * 65, "a b", "..", "å"])
 def test_an_id_that_could_be_no_origin_is_refused(house: House, tenant: str) -> None:
     with pytest.raises(BadInputError):
-        house.onboard.add_tenant(LogId(tenant), "x", DOER)
+        house.onboard.add_tenant(LogId(tenant), "x", CALLER)
 
 
 def test_a_tenant_is_made_once_and_the_second_try_is_not_told(house: House) -> None:
     before = len(_events(house, OPERATOR))
 
     with pytest.raises(ConflictError):
-        house.onboard.add_tenant(ACME, "Acme", DOER)
+        house.onboard.add_tenant(ACME, "Acme", CALLER)
 
     assert len(_events(house, OPERATOR)) == before
 
 
 def test_a_key_is_kept_as_a_hash_and_its_token_never_shows_by_accident(house: House) -> None:
-    key, token = house.onboard.add_key(_reader(), DOER)
+    key, token = house.onboard.add_key(_reader(), CALLER)
 
     secret = token.reveal().split("_", 2)[2]
     assert repr(token) == "***"
@@ -71,10 +71,10 @@ def test_a_key_is_kept_as_a_hash_and_its_token_never_shows_by_accident(house: Ho
 
 
 def test_a_key_is_told_in_the_log_of_each_of_its_tenants(house: House) -> None:
-    house.onboard.add_tenant(LogId("globex"), "Globex", DOER)
+    house.onboard.add_tenant(LogId("globex"), "Globex", CALLER)
 
-    key, _ = house.onboard.add_key(_reader(tenants=(ACME, LogId("globex"))), DOER)
-    wide, _ = house.onboard.add_key(_reader(tenants=()), DOER)
+    key, _ = house.onboard.add_key(_reader(tenants=(ACME, LogId("globex"))), CALLER)
+    wide, _ = house.onboard.add_key(_reader(tenants=()), CALLER)
 
     for log, made in (("acme", key), ("globex", key), (OPERATOR, wide)):
         told = _events(house, log)[-1]
@@ -100,14 +100,14 @@ def test_a_key_that_makes_no_sense_is_neither_made_nor_told(
     before = len(_events(house, "acme")), len(house.state.keys())
 
     with pytest.raises(kind):
-        house.onboard.add_key(wanted, DOER)
+        house.onboard.add_key(wanted, CALLER)
 
     assert (len(_events(house, "acme")), len(house.state.keys())) == before
 
 
 def test_a_token_opens_as_its_key_and_any_other_as_none(house: House) -> None:
-    doorkeeper = Doorkeeper(house.state, house.clock)
-    key, token = house.onboard.add_key(_reader(), DOER)
+    doorkeeper = KeyAuthenticator(house.state, house.clock)
+    key, token = house.onboard.add_key(_reader(), CALLER)
     shown = token.reveal()
 
     assert doorkeeper.authenticate(shown).id == key.id
@@ -127,12 +127,12 @@ def test_a_token_opens_as_its_key_and_any_other_as_none(house: House) -> None:
 def test_a_revoked_key_is_refused_within_two_seconds_and_the_revocation_is_told() -> None:
     clock = FixedClock()
     with memory_house(clock=clock) as house:
-        house.onboard.add_tenant(OPERATOR, "Operator", DOER)
-        doorkeeper = Doorkeeper(house.state, clock)
-        key, token = house.onboard.add_key(_reader(tenants=()), DOER)
+        house.onboard.add_tenant(OPERATOR, "Operator", CALLER)
+        doorkeeper = KeyAuthenticator(house.state, clock)
+        key, token = house.onboard.add_key(_reader(tenants=()), CALLER)
         doorkeeper.authenticate(token.reveal())
 
-        house.onboard.revoke_key(key.id, DOER)
+        house.onboard.revoke_key(key.id, CALLER)
         clock.advance(2_000_000)
 
         with pytest.raises(UnknownKeyError):
@@ -142,11 +142,11 @@ def test_a_revoked_key_is_refused_within_two_seconds_and_the_revocation_is_told(
 
 def test_a_key_that_is_none_cannot_be_revoked(house: House) -> None:
     with pytest.raises(NotFoundError):
-        house.onboard.revoke_key("nobody", DOER)
+        house.onboard.revoke_key("nobody", CALLER)
 
 
 def test_a_doorkeeper_remembers_no_more_than_its_bound(house: House) -> None:
-    doorkeeper = Doorkeeper(house.state, house.clock)
+    doorkeeper = KeyAuthenticator(house.state, house.clock)
     letters = "abcdefghijklmnopqrstuvwxyz234567"
 
     for number in range(3000):

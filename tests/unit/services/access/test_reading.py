@@ -8,13 +8,13 @@ import pytest
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import IntegrityError, StorageError
 from vitne.ports import ApiKey
-from vitne.services.access.audit_events import OPERATOR, Doer, OwnEvents, Purpose, holder
-from vitne.services.access.logged_reads import Reading
+from vitne.services.access.audit_events import OPERATOR, AuditPurpose, Caller, OwnEvents, holder
+from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.writer.reply import Arrival, EventResult, IntakeReply
 from vitne.testing import memory_house
 from vitne.wiring import House
 
-READER = Doer(id="usr_9", party="tenant", tenant="acme", key_id="abc", peer_ip="203.0.113.9")
+READER = Caller(id="usr_9", party="tenant", tenant="acme", key_id="abc", peer_ip="203.0.113.9")
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def _last(house: House, log: str) -> tuple[dict[str, Any], dict[str, Any], dict[
 
 
 def test_a_search_is_told_with_its_text_apart_from_what_is_never_erased(house: House) -> None:
-    reading = Reading(OwnEvents(house.ingest, "api"))
+    reading = LoggedReads(OwnEvents(house.ingest, "api"))
 
     reading.searched(
         READER, LogId("acme"), '"Kari Nordmann"', shown=["e1", "e2"], total=17, page_size=2
@@ -55,7 +55,7 @@ def test_a_search_is_told_with_its_text_apart_from_what_is_never_erased(house: H
 def test_a_long_text_and_a_long_page_are_cut_and_say_so(house: House) -> None:
     ids = [f"e{number}" for number in range(1000)]
 
-    Reading(OwnEvents(house.ingest, "api")).searched(
+    LoggedReads(OwnEvents(house.ingest, "api")).searched(
         READER, LogId("acme"), "a" * 5000, shown=ids, total=5000, page_size=1000
     )
 
@@ -66,7 +66,7 @@ def test_a_long_text_and_a_long_page_are_cut_and_say_so(house: House) -> None:
 
 
 def test_a_refused_read_is_the_operator_s_affair_and_repeats_no_odd_name(house: House) -> None:
-    reading = Reading(OwnEvents(house.ingest, "api"))
+    reading = LoggedReads(OwnEvents(house.ingest, "api"))
 
     reading.refused(READER, "globex", "tenant_not_allowed")
     named = _last(house, OPERATOR)[0]
@@ -100,9 +100,9 @@ class _Failing:
 
 
 def test_a_read_that_cannot_be_logged_is_an_error_and_no_answer() -> None:
-    full = Reading(OwnEvents(_Failing(StorageError("full")), "api"))
+    full = LoggedReads(OwnEvents(_Failing(StorageError("full")), "api"))
     refused = IntakeReply(0, 0, 0, 0, 1, [], [EventResult("rejected")])
-    broken = Reading(OwnEvents(_Failing(refused), "api"))
+    broken = LoggedReads(OwnEvents(_Failing(refused), "api"))
 
     with pytest.raises(StorageError):
         full.viewed(READER, LogId("acme"), "e1")
@@ -125,6 +125,6 @@ def test_the_holder_of_a_key_is_its_person_or_a_service(
 ) -> None:
     key = ApiKey("k", "k", b"", ("read",), tenants, None, person)
 
-    doer = holder(key, arrival=Arrival(), purpose=Purpose())
+    caller = holder(key, arrival=Arrival(), purpose=AuditPurpose())
 
-    assert (doer.id, doer.kind, doer.party, doer.tenant) == expected
+    assert (caller.id, caller.kind, caller.party, caller.tenant) == expected

@@ -17,7 +17,7 @@ from vitne.core.values.record import Record
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, ConfigurationError
 from vitne.evidence.record import verify as record_proof
-from vitne.services.access.audit_events import Doer
+from vitne.services.access.audit_events import Caller
 from vitne.services.erasure.expiry import CLASSES, parse_rules
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
@@ -26,7 +26,7 @@ from vitne.wiring import House
 
 ACME = LogId("acme")
 DAY_US = 86_400_000_000
-DOER = Doer("uid:0")
+CALLER = Caller("uid:0")
 ACCESS, LOGIN, RIGHTS = range(1, 11), range(11, 21), range(21, 31)
 
 
@@ -139,10 +139,10 @@ def test_proofs_of_before_and_of_what_is_kept_verify(house: House, clock: FixedC
     _publish(house)
 
     for number, proof in before.items():
-        told = record_proof.verify(proof).event()
+        told = record_proof.verify_record(proof).event()
         assert told["targets"] == _event(number)["targets"], number
-    assert record_proof.verify(_proof(house, 21)).withheld == ()
-    after = record_proof.verify(_proof(house, 1))
+    assert record_proof.verify_record(_proof(house, 21)).withheld == ()
+    after = record_proof.verify_record(_proof(house, 1))
     assert set(after.withheld) == {"core", "payload", "person"}
     assert after.erased == {}
     assert house.fsck.run().clean
@@ -151,7 +151,7 @@ def test_proofs_of_before_and_of_what_is_kept_verify(house: House, clock: FixedC
 def test_what_a_hold_covers_is_kept_until_it_is_released(house: House, clock: FixedClock) -> None:
     target = _event(3)["targets"][0]
     where = f"target:{target['type']}/{target['id']}"
-    hold = house.holds.put(ACME, where, "litigation", "CASE-1", DOER)
+    hold = house.holds.put(ACME, where, "litigation", "CASE-1", CALLER)
     clock.advance(732 * DAY_US)
 
     (done,) = house.retain.run(ACME, {"access-24m": 731})
@@ -159,7 +159,7 @@ def test_what_a_hold_covers_is_kept_until_it_is_released(house: House, clock: Fi
     assert done.held >= 1
     assert 3 not in _gone(house)
     assert len(_gone(house)) == len(ACCESS) - done.held
-    house.holds.release(ACME, hold.id, DOER)
+    house.holds.release(ACME, hold.id, CALLER)
     house.retain.run(ACME, {"access-24m": 731})
     assert _gone(house) == set(ACCESS)
 
@@ -167,7 +167,7 @@ def test_what_a_hold_covers_is_kept_until_it_is_released(house: House, clock: Fi
 def test_a_hold_on_everything_stops_expiry_and_no_entry_is_written(
     house: House, clock: FixedClock
 ) -> None:
-    house.holds.put(ACME, "", "audit", "", DOER)
+    house.holds.put(ACME, "", "audit", "", CALLER)
     clock.advance(10_000 * DAY_US)
 
     assert house.retain.run(ACME, dict(CLASSES)) == []

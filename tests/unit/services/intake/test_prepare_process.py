@@ -16,7 +16,7 @@ from vitne.core.event.source import SourceRegistration
 from vitne.core.values.types import LogId
 from vitne.errors import TooLargeError, UnreadableBodyError
 from vitne.ports import ApiKey
-from vitne.services.access.audit_events import OPERATOR, Doer
+from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.services.intake.workers import LARGE_BYTES, Job, _Worker
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
@@ -32,8 +32,8 @@ def house(tmp_path: Path) -> Iterator[House]:
         folder=str(tmp_path / "house"), prepare_processes=1, free_bytes_min=0, seal_process=False
     )
     with open_house(settings, create=True) as house:
-        house.onboard.add_tenant(OPERATOR, "Operator", Doer("usr_1"))
-        house.onboard.add_tenant(LogId("acme"), "Acme", Doer("usr_1"))
+        house.onboard.add_tenant(OPERATOR, "Operator", Caller("usr_1"))
+        house.onboard.add_tenant(LogId("acme"), "Acme", Caller("usr_1"))
         yield house
 
 

@@ -68,8 +68,8 @@ def test_a_published_record_comes_with_a_proof_that_verifies(world: World) -> No
     for record in world.records:
         shown = world.show().by_id(LOG, record.event_id)
         assert shown.record == record
-        assert record_proof.verify(shown.document(), world.policy).index == record.index
-        assert tlog_proof.verify(shown.tlog_proof(), world.policy).entry == record.entry
+        assert record_proof.verify_record(shown.document(), world.policy).index == record.index
+        assert tlog_proof.verify_tlog_proof(shown.tlog_proof(), world.policy).entry == record.entry
 
 
 def test_a_record_without_a_checkpoint_says_so(world: World) -> None:
