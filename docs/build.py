@@ -67,6 +67,17 @@ def _sub_verbs(verb: str) -> list[str]:
     return [] if app.default_command else [name for name in app if not name.startswith("-")]
 
 
+def verbs_of(words: list[str]) -> list[str]:
+    """The verb that a command line begins with, and its sub-verbs; none: no such verb."""
+    app, found = application(*words[:1]), []
+    for word in words:
+        if word.startswith("-") or word not in list(app):
+            break
+        app = app[word]
+        found.append(word)
+    return found
+
+
 def cli_page() -> str:
     """Every verb with its help, and the exit statuses."""
     lines = ["# The command line", "", NOTE, "", *_block(["--help"]), ""]

@@ -13,7 +13,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("bench", "deploy", "docs", "src", "tests", "tools")
 
-_FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""A block: its first line after the backticks, and what is in it."""
+
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _CODE = re.compile(r"`[^`]*`")
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)[^)]*\)")
@@ -43,7 +45,7 @@ def all_pages() -> list[Path]:
 
 def prose(text: str) -> str:
     """What people read as sentences: no blocks, no code, no comments, no addresses of links."""
-    without = _COMMENT.sub("", _FENCED.sub("\n", text))
+    without = _COMMENT.sub("", FENCED.sub("\n", text))
     return _LINK.sub(r"\1", _CODE.sub("`x`", without))
 
 
@@ -54,7 +56,7 @@ def sentences(text: str, *, code: bool = False) -> Iterator[str]:
         text: a page.
         code: keep what stands between backticks.
     """
-    kept = _COMMENT.sub("", _FENCED.sub("\n", text)) if code else prose(text)
+    kept = _COMMENT.sub("", FENCED.sub("\n", text)) if code else prose(text)
     paragraph: list[str] = []
     for line in [*kept.split("\n"), ""]:
         alone = line.startswith(("|", "#"))
@@ -67,15 +69,21 @@ def sentences(text: str, *, code: bool = False) -> Iterator[str]:
             paragraph.append(line)
 
 
+def code(text: str) -> str:
+    """The blocks of shell of a text, and what stands between its backticks, a line each."""
+    blocks = [block for info, block in FENCED.findall(text) if info.split(" ")[0] in {"sh", "bash"}]
+    return "\n".join([*blocks, *(span.strip("`") for span in _CODE.findall(FENCED.sub("", text)))])
+
+
 def links(text: str) -> list[str]:
     """The addresses of all links of a text, as they are written."""
-    return [address for _, address in _LINK.findall(_FENCED.sub("", text))]
+    return [address for _, address in _LINK.findall(FENCED.sub("", text))]
 
 
 def anchors(text: str) -> set[str]:
     """What `#…` may name in a text: its headings, as GitHub spells them."""
     found: set[str] = set()
-    for heading in _HEADING.findall(_FENCED.sub("", text)):
+    for heading in _HEADING.findall(FENCED.sub("", text)):
         plain = _LINK.sub(r"\1", heading).replace("`", "").strip().lower()
         slug = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
         count = 0
@@ -87,7 +95,7 @@ def anchors(text: str) -> set[str]:
 
 def steps(text: str) -> list[Step]:
     """The blocks marked `run`, each with the block of plain `text` that follows it, if any."""
-    blocks = [*_FENCED.findall(text), ("", "")]
+    blocks = [*FENCED.findall(text), ("", "")]
     return [
         Step(info.removesuffix(" run"), code, output if kind == "text" else None)
         for (info, code), (kind, output) in pairwise(blocks)

@@ -83,6 +83,36 @@ def test_the_maps_of_rooms_are_made_from_the_folders(build: ModuleType) -> None:
     assert "<!-- map of vitne -->\n| room |" in (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 
 
+_COMMAND = re.compile(
+    r"(?:^|[`(&|;] ?|\\$ |python -m )vitne ((?:[^`\n|;&#]|\\\\\n)+)", re.MULTILINE
+)
+
+
+def test_every_command_and_option_that_a_page_names_exists(
+    build: ModuleType, pages: ModuleType
+) -> None:
+    """In blocks of shell and between backticks; `--help` says which options a command takes."""
+    helps: dict[str, str] = {}
+    wrong, named = [], 0
+    for page in pages.all_pages():
+        for command in _COMMAND.findall(pages.code(page.read_text("utf-8"))):
+            words = command.replace("\\\n", " ").split()
+            verbs = build.verbs_of(words)
+            key = " ".join(verbs)
+            helps[key] = helps.get(key) or build.help_of(verbs)
+            named += 1
+            wrong += [
+                f"{_name(page)}: vitne {command.strip()}: {option}"
+                for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", " ".join(words))
+                if not re.search(rf"{option}\b", helps[key])
+            ]
+            if not verbs and not words[0].startswith(("-", "…", "COMMAND")):
+                wrong.append(f"{_name(page)}: vitne {command.strip()}: no such command")
+
+    assert named > 100
+    assert wrong == []
+
+
 def _codes(tree: ast.AST) -> Iterator[str]:
     """Codes that a module gives to problems: `Problem("…")`, `Fault("…")`, `report("…")`."""
     for node in ast.walk(tree):
