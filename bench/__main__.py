@@ -60,16 +60,16 @@ def main() -> None:
             scenarios.remove(root)
         _write(options, results)
         return
-    folder = root / "house"
+    folder = root / "server"
     try:
-        _measure_house(options, template_events, folder, told)
+        _measure_server(options, template_events, folder, told)
     finally:
         if not options.keep:
             scenarios.remove(root)
     _write(options, results)
 
 
-def _measure_house(
+def _measure_server(
     options: argparse.Namespace,
     template_events: list[dict[str, Any]],
     folder: Path,

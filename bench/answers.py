@@ -1,6 +1,6 @@
 """Questions with evidence over a year of events, each answer held against a plain scan.
 
-The house runs in this process, with a clock that goes through the year while events are loaded, so
+The server runs in this process, with a clock that goes through the year while events are loaded, so
 that recorded times are those of the year. The answers are those of the service that the HTTP
 resource calls: the question is logged and published, and the bundle is built and verified.
 """
@@ -29,7 +29,7 @@ from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock
-from vitne.wiring import House, folder_adapters
+from vitne.wiring import Server, folder_adapters
 
 LOG: Final = LogId("bench")
 QUESTIONS: Final = 100
@@ -73,13 +73,13 @@ def measure(
         free_bytes_min=0,
         dedupe_days=DEDUPE_DAYS,
     )
-    with House(folder_adapters(settings, create=True, clock=clock), settings) as house:
-        house.append.create(LOG)
-        loaded_s = _load(house, clock, world)
+    with Server(folder_adapters(settings, create=True, clock=clock), settings) as server:
+        server.append.create(LOG)
+        loaded_s = _load(server, clock, world)
         clock.set(end_us + 30 * DAY_US)  # so that no window is still open
-        settled_s = _settle(house)
-        answers = list(_ask_all(house, clock, world, seed))
-        segments = len(house.adapters.segments.segments(LOG))
+        settled_s = _settle(server)
+        answers = list(_ask_all(server, clock, world, seed))
+        segments = len(server.adapters.segments.segments(LOG))
     for one in answers:
         if one.wrong:
             raise SystemExit(f"bench: {one.kind}: {one.wrong}")
@@ -92,7 +92,7 @@ def measure(
     }
 
 
-def _load(house: House, clock: FixedClock, world: World) -> float:
+def _load(server: Server, clock: FixedClock, world: World) -> float:
     key = ApiKey(
         id="k" * 12,
         name="bench",
@@ -104,44 +104,44 @@ def _load(house: House, clock: FixedClock, world: World) -> float:
     started = time.perf_counter()
     for at_us, body in world.batches(_BATCH):
         clock.set(at_us)
-        reply = house.ingest.submit(body, "json", key, Arrival()).result(timeout=120)
+        reply = server.ingest.submit(body, "json", key, Arrival()).result(timeout=120)
         if reply.accepted != len(reply.results):
             raise SystemExit(f"bench: {len(reply.results) - reply.accepted} events not accepted")
         world.stored([int(one.index or 0) for one in reply.results])
     return time.perf_counter() - started
 
 
-def _settle(house: House) -> float:
+def _settle(server: Server) -> float:
     """Wait until all is published, segments are sealed, sources summed up, and all is on disk."""
     started = time.perf_counter()
     while True:
-        info = house.store.log(LOG)
+        info = server.store.log(LOG)
         if int(info.head_size) == info.next_index and info.next_index - info.sealed_end < SEGMENT:
             break
         if time.perf_counter() - started > _WAIT_S:
             raise SystemExit("bench: the log does not settle")
         time.sleep(0.1)
-    while house.sources.run_once():
+    while server.sources.run_once():
         pass
     os.sync()  # else the first questions wait for the disk to write the load down
     return time.perf_counter() - started
 
 
-def _ask_all(house: House, clock: FixedClock, world: World, seed: int) -> Iterator[Timed]:
+def _ask_all(server: Server, clock: FixedClock, world: World, seed: int) -> Iterator[Timed]:
     chance = random.Random(seed)  # noqa: S311 - a repeatable choice
     table, pairs = world.table(), world.pairs()
-    reading = LoggedReads(OwnEvents(house.ingest, "api"))
+    reading = LoggedReads(OwnEvents(server.ingest, "api"))
     # The first question after the load has the rest of it sealed; later ones do not wait for that.
-    answer(house, clock, reading, {"ask": "what_did", "actor": "usr_0"})
+    answer(server, clock, reading, {"ask": "what_did", "actor": "usr_0"})
     gc.collect()
     gc.freeze()  # as a server does: else looking for cycles stands in the figures
     for number in range(QUESTIONS):
         members, asked = _question(world, table, chance, number)
-        yield _timed(house, clock, reading, world, (table, pairs), members, asked)
+        yield _timed(server, clock, reading, world, (table, pairs), members, asked)
 
 
 def _timed(  # noqa: PLR0913, PLR0917 - one question with all that judges it
-    house: House,
+    server: Server,
     clock: FixedClock,
     reading: LoggedReads,
     world: World,
@@ -150,7 +150,7 @@ def _timed(  # noqa: PLR0913, PLR0917 - one question with all that judges it
     asked: Asked,
 ) -> Timed:
     started = time.perf_counter()
-    found = answer(house, clock, reading, members)
+    found = answer(server, clock, reading, members)
     seconds = time.perf_counter() - started
     started = time.perf_counter()
     offline = bundle.verify_bundle(found.bundle)
@@ -194,12 +194,12 @@ def asked_kind(members: dict[str, Any]) -> str:
     return str(members["ask"])
 
 
-def answer(house: House, clock: FixedClock, reading: LoggedReads, members: dict[str, Any]) -> Any:  # noqa: ANN401 - Answered, of a service that bench reads by its members
+def answer(server: Server, clock: FixedClock, reading: LoggedReads, members: dict[str, Any]) -> Any:  # noqa: ANN401 - Answered, of a service that bench reads by its members
     """Have a question answered. Raises `SystemExit` if it is none."""
     request = read_question(members, clock.now_us())
     if not isinstance(request, QuestionRequest):
         raise SystemExit(f"bench: {members}: {request}")
-    return house.ask.answer(LOG, request, _CALLER, reading)
+    return server.ask.answer(LOG, request, _CALLER, reading)
 
 
 # ---------------------------------------------------------------- questions

@@ -24,7 +24,7 @@ from vitne.services.access.audit_events import OwnEvents
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.settings import Settings
 from vitne.testing import FixedClock
-from vitne.wiring import House, folder_adapters
+from vitne.wiring import Server, folder_adapters
 
 _KINDS: Final = [kind for kind in DAYS if kind != "all_of_action"]
 _ABSENT: Final = 0.2
@@ -46,19 +46,19 @@ def measure(root: Path, seed: int = 1) -> Figures:
         dedupe_days=DEDUPE_DAYS,
     )
     clock = FixedClock()
-    with House(folder_adapters(settings, clock=clock), settings) as house:
-        clock.set(house.store.log(LOG).last_recorded_us + 1_000_000)
-        reading = LoggedReads(OwnEvents(house.ingest, "api"))
-        asked = list(_questions(house, random.Random(seed)))  # noqa: S311 - a repeatable choice
+    with Server(folder_adapters(settings, clock=clock), settings) as server:
+        clock.set(server.store.log(LOG).last_recorded_us + 1_000_000)
+        reading = LoggedReads(OwnEvents(server.ingest, "api"))
+        asked = list(_questions(server, random.Random(seed)))  # noqa: S311 - a repeatable choice
         # The first question may have the newest entries sealed.
-        answer(house, clock, reading, {"ask": "what_did", "actor": "usr_0"})
+        answer(server, clock, reading, {"ask": "what_did", "actor": "usr_0"})
         figures: Figures = {"questions": len(asked)}
         gc.collect()
         gc.freeze()  # as a server does: else looking for cycles stands in the figures
         for name in ("first", "again", "cold"):
             if name == "cold" and not _forget_files():
                 break
-            figures |= _figures(name, [_ask(house, clock, reading, name, one) for one in asked])
+            figures |= _figures(name, [_ask(server, clock, reading, name, one) for one in asked])
         return figures
 
 
@@ -73,13 +73,13 @@ def _forget_files() -> bool:
 
 
 def _ask(
-    house: House, clock: FixedClock, reading: LoggedReads, name: str, members: dict[str, Any]
+    server: Server, clock: FixedClock, reading: LoggedReads, name: str, members: dict[str, Any]
 ) -> dict[str, float]:
     """Seconds that a question took, and milliseconds of each step."""
     if name == "cold":
         _forget_files()
     started = time.perf_counter()
-    found = answer(house, clock, reading, members)
+    found = answer(server, clock, reading, members)
     return {"all": time.perf_counter() - started, **found.took_ms}
 
 
@@ -94,10 +94,10 @@ def _figures(name: str, asked: list[dict[str, float]]) -> Figures:
     } | {f"{name} step {step} max ms": max(one.get(step, 0.0) for one in asked) for step in steps}
 
 
-def _questions(house: House, chance: random.Random) -> Iterator[dict[str, Any]]:
+def _questions(server: Server, chance: random.Random) -> Iterator[dict[str, Any]]:
     # Of the load alone: what earlier runs asked is in the log too, in small segments behind it.
     loaded = [
-        one for one in house.adapters.segments.segments(LOG) if one.end - one.start == SEGMENT
+        one for one in server.adapters.segments.segments(LOG) if one.end - one.start == SEGMENT
     ]
     if not loaded:
         raise SystemExit(f"bench: the data has no segment of {SEGMENT} entries")
@@ -112,7 +112,7 @@ def _questions(house: House, chance: random.Random) -> Iterator[dict[str, Any]]:
             "to": f"@{start + length}",
             "clock": "occurred" if chance.random() < 0.3 else "recorded",  # noqa: PLR2004 - a third
         }
-        yield members | _about(kind, _record(house, chance, end), chance)
+        yield members | _about(kind, _record(server, chance, end), chance)
 
 
 def _about(kind: str, row: Record, chance: random.Random) -> dict[str, Any]:
@@ -130,8 +130,8 @@ def _about(kind: str, row: Record, chance: random.Random) -> dict[str, Any]:
     return named[kind]
 
 
-def _record(house: House, chance: random.Random, end: int) -> Record:
+def _record(server: Server, chance: random.Random, end: int) -> Record:
     while True:
-        row = house.adapters.archive.record(LOG, LeafIndex(chance.randrange(end)))
+        row = server.adapters.archive.record(LOG, LeafIndex(chance.randrange(end)))
         if row is not None and row.facets.targets and not row.facets.type.startswith("audit."):
             return row

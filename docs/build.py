@@ -39,7 +39,7 @@ from vitne.core.filter import syntax as filter_syntax
 from vitne.core.filter.fields import FIELDS
 from vitne.errors import VitneError
 from vitne.settings import Settings, render_table
-from vitne.wiring import open_house
+from vitne.wiring import open_server
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -215,11 +215,11 @@ def openapi() -> dict[str, Any]:
     """The OpenAPI document of a server that serves an empty folder."""
     with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
         settings = Settings(folder=folder)
-        house = open_house(settings, create=True)
+        server = open_server(settings, create=True)
         try:
-            made = json.loads(build(house, bounds_of(settings), pool, pool).document)
+            made = json.loads(build(server, bounds_of(settings), pool, pool).document)
         finally:
-            house.close()
+            server.close()
     return dict(made)
 
 

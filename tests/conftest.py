@@ -64,15 +64,30 @@ def real_logs() -> Path:
     return _beside("data")
 
 
-@pytest.fixture(scope="session")
-def bundle_log() -> ModuleType:
-    """`tests/bundle_log`: a log in memory that makes bundles, and knows the right answers."""
-    name = "vitne_test_bundle_log"
+def _module(name: str, path: str) -> ModuleType:
+    """A module or package of this folder, which is on nobody's import path."""
     if name not in sys.modules:
-        package = Path(__file__).parent / "bundle_log" / "__init__.py"
-        spec = importlib.util.spec_from_file_location(name, package)
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / path)
         assert spec is not None
         assert spec.loader is not None
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
     return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def bundle_log() -> ModuleType:
+    """`tests/bundle_log`: a log in memory that makes bundles, and knows the right answers."""
+    return _module("vitne_test_bundle_log", "bundle_log/__init__.py")
+
+
+@pytest.fixture(scope="session")
+def answer_server() -> ModuleType:
+    """`tests/support/answer_server.py`: a server that answers questions."""
+    return _module("vitne_test_answer_server", "support/answer_server.py")
+
+
+@pytest.fixture(scope="session")
+def world() -> ModuleType:
+    """`tests/support/witness_world.py`: real witnesses, logs and auditors in processes."""
+    return _module("vitne_test_witness_world", "support/witness_world.py")

@@ -1,9 +1,9 @@
 """For tests of applications and of Vitne itself: a whole server in memory, and a clock to set.
 
-from vitne.testing import FixedClock, memory_house
+from vitne.testing import FixedClock, memory_server
 
-with memory_house(clock=FixedClock()) as house:
-    house.append.create("acme")
+with memory_server(clock=FixedClock()) as server:
+    server.append.create("acme")
     ...
 """
 
@@ -15,7 +15,7 @@ from vitne.adapters.memory.archive import MemoryArchive
 from vitne.adapters.memory.clock import TEST_START_US, FixedClock, SeededIds
 from vitne.adapters.memory.keys import MemoryVault
 from vitne.adapters.memory.objects import MemoryObjects
-from vitne.adapters.memory.store import MemoryHouse
+from vitne.adapters.memory.store import MemoryStores
 from vitne.core.entry.batch import encode_batch
 from vitne.core.event.intake import IntakeContext
 from vitne.core.event.source import SourceRegistration
@@ -28,7 +28,7 @@ from vitne.sdk.signing.signer import FIRST, Batch, Signable, StreamSigner
 from vitne.services.senders.streams import Beat, Opening, Told, Void
 from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
-from vitne.wiring import Adapters, House
+from vitne.wiring import Adapters, Server
 
 __all__ = [
     "TEST_START_US",
@@ -36,7 +36,7 @@ __all__ = [
     "SeededIds",
     "SigningSender",
     "memory_adapters",
-    "memory_house",
+    "memory_server",
     "sample_event",
     "sample_key",
     "source_signer",
@@ -45,7 +45,7 @@ __all__ = [
 
 def memory_adapters(clock: Clock | None = None, ids: IdSource | None = None) -> Adapters:
     """Adapters that keep everything in memory and foresee every key; never for production."""
-    rows = MemoryHouse()
+    rows = MemoryStores()
     return Adapters(
         store=rows.records,
         heads=rows.checkpoints,
@@ -61,11 +61,11 @@ def memory_adapters(clock: Clock | None = None, ids: IdSource | None = None) -> 
     )
 
 
-def memory_house(
+def memory_server(
     settings: Settings | None = None, clock: Clock | None = None, ids: IdSource | None = None
-) -> House:
-    """A house in memory, not started yet."""
-    return House(memory_adapters(clock, ids), settings or Settings(folder="memory"))
+) -> Server:
+    """A server in memory, not started yet."""
+    return Server(memory_adapters(clock, ids), settings or Settings(folder="memory"))
 
 
 def sample_key(*tenants: str, **registration: Any) -> ApiKey:  # noqa: ANN401 - of SourceRegistration
@@ -138,26 +138,26 @@ class SigningSender:
     """One run of a sender that signs; it sends nothing that it is not told to.
 
     Args:
-        house: a started one, in which `source_key` is registered.
+        server: a started one, in which `source_key` is registered.
         name: of its stream.
         how: `tenant`, `key`, `signer`, `origin`, and `full` for index keys.
     """
 
-    def __init__(self, house: House, name: str = "pod-1", **how: Any) -> None:  # noqa: ANN401 - see above
-        self.house = house
+    def __init__(self, server: Server, name: str = "pod-1", **how: Any) -> None:  # noqa: ANN401 - see above
+        self.server = server
         self.name = name
         self.tenant = how.get("tenant", "acme")
         self.key: ApiKey = how.get("key") or sample_key("acme", "globex")
         self.signer: Signer = how.get("signer") or source_signer()
-        index_key = house.keys.index_key(LogId(self.tenant)) if how.get("full") else b""
-        origin = how.get("origin") or house.logs.origin(LogId(self.tenant))
+        index_key = server.keys.index_key(LogId(self.tenant)) if how.get("full") else b""
+        origin = how.get("origin") or server.logs.origin(LogId(self.tenant))
         self.signs = StreamSigner(origin, name, self.signer, index_key)
         self.chain: Hash = FIRST
 
     def open(self, *, beat_s: int = 60, prev: bytes = b"", prev_last: int = 0) -> Told:
         """Register the stream."""
         entry = self.signs.open(beat_s, prev, prev_last)
-        return self.house.streams.open(
+        return self.server.streams.open(
             self.key,
             Opening(
                 self.tenant, self.name, self.signs.mode, beat_s, self.signs.key, entry.sig, prev,
@@ -188,7 +188,7 @@ class SigningSender:
     def post(self, batch: Batch, key: ApiKey | None = None) -> IntakeReply:
         """Send a batch that was signed; the chain goes on if it is taken."""
         body = encode_batch(batch.head, batch.events)
-        future = self.house.ingest.submit(body, "batch", key or self.key, Arrival())
+        future = self.server.ingest.submit(body, "batch", key or self.key, Arrival())
         reply = future.result(timeout=20)
         self.chain = batch.message_hash
         return reply
@@ -200,7 +200,7 @@ class SigningSender:
     def beat(self, last: int, at_us: int, state: int = 0, prev: Hash | None = None) -> Told:
         """Send a heartbeat."""
         entry = self.signs.beat(last, state, at_us, self.chain if prev is None else prev)
-        return self.house.streams.beat(
+        return self.server.streams.beat(
             self.key,
             Beat(self.tenant, self.name, last, at_us, state, entry.prev, entry.sig),
         )
@@ -208,7 +208,7 @@ class SigningSender:
     def void(self, first: int, last: int, reason: int = 1) -> Told:
         """Send a void."""
         entry = self.signs.void(first, last, reason, TEST_START_US)
-        return self.house.streams.void(
+        return self.server.streams.void(
             self.key,
             Void(
                 self.tenant, self.name, first, last, TEST_START_US, reason, entry.digest, entry.sig

@@ -14,7 +14,7 @@ from vitne.errors import ConfigurationError, IntegrityError, RollbackError, Veri
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
-from vitne.wiring import House, compare_backup, make_backup, open_house
+from vitne.wiring import Server, compare_backup, make_backup, open_server
 
 ACME = LogId("acme")
 NOISE = b"Ola Nordmann's secret"
@@ -24,16 +24,16 @@ def _settings(folder: Path) -> Settings:
     return Settings(folder=str(folder), free_bytes_min=0, seal_entries=256, seal_check_ms=20)
 
 
-def _send(house: House, first: int, last: int) -> None:
+def _send(server: Server, first: int, last: int) -> None:
     body = json.dumps([sample_event(n) for n in range(first, last)]).encode()
-    house.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
 
 
 def _grow(folder: Path, first: int, last: int) -> None:
     """Serve, take these events, publish, stop."""
-    with open_house(_settings(folder), create=True) as house:
-        house.append.create(ACME)
-        _send(house, first, last)
+    with open_server(_settings(folder), create=True) as server:
+        server.append.create(ACME)
+        _send(server, first, last)
 
 
 def _checkpoint(folder: Path) -> tuple[str, str]:
@@ -74,7 +74,7 @@ def test_a_backup_is_neither_served_nor_changed_before_it_was_compared(
     backup: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ConfigurationError, match="is a backup of"):
-        open_house(_settings(backup))
+        open_server(_settings(backup))
 
     assert run(["tenant", "add", "other", "--folder", str(backup)]) == 7
     assert "vitne restore" in capsys.readouterr().err
@@ -87,7 +87,7 @@ def test_a_backup_below_a_published_size_cannot_go_on(live: Path, backup: Path) 
         compare_backup(_settings(backup), [_checkpoint(live)])
     assert run(["restore", str(backup), "--seen", _checkpoint(live)[0]]) == 1
     with pytest.raises(ConfigurationError, match="is a backup of"):
-        open_house(_settings(backup))
+        open_server(_settings(backup))
 
 
 def test_a_backup_that_went_on_elsewhere_is_a_second_history(
@@ -128,14 +128,14 @@ def test_a_backup_taken_under_load_is_whole(live: Path, tmp_path: Path) -> None:
     """Events come, are published and sealed while it is copied; the copy is of one moment."""
     stop = threading.Event()
 
-    def load(house: House) -> None:
+    def load(server: Server) -> None:
         number = 10_000
         while not stop.is_set():
-            _send(house, number, number + 50)
+            _send(server, number, number + 50)
             number += 50
 
-    with open_house(_settings(live)) as house:
-        thread = threading.Thread(target=load, args=(house,))
+    with open_server(_settings(live)) as server:
+        thread = threading.Thread(target=load, args=(server,))
         thread.start()
         made = [make_backup(_settings(live), tmp_path / f"b{n}", with_keys=True) for n in range(3)]
         stop.set()

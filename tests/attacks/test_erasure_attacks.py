@@ -22,7 +22,7 @@ from vitne.services.erasure.erase import ErasureRequest
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
-from vitne.wiring import House, open_house
+from vitne.wiring import Server, open_server
 
 ACME = LogId("acme")
 FULL = 64
@@ -41,10 +41,10 @@ def _event(number: int) -> dict[str, Any]:
     return event
 
 
-def _send(house: House, first: int, last: int) -> Any:
+def _send(server: Server, first: int, last: int) -> Any:
     body = json.dumps([_event(n) for n in range(first, last)]).encode()
-    reply = house.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
-    while house.publish.run_once().more:
+    reply = server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    while server.publish.run_once().more:
         pass
     return reply
 
@@ -54,9 +54,9 @@ def _settings(folder: Path) -> Settings:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def server(tmp_path: Path) -> Iterator[Server]:
     """Sealed segments, hot rows and a quarantined event, some of them about the victim."""
-    with open_house(_settings(tmp_path / "v"), create=True, serving=False) as opened:
+    with open_server(_settings(tmp_path / "v"), create=True, serving=False) as opened:
         opened.append.create(ACME)
         reply = _send(opened, 1, 220)
         assert reply.accepted == 219, reply.results[4]
@@ -107,29 +107,29 @@ def _left(folder: Path) -> list[str]:
     return [where for where, data in _everywhere(folder) if any(text in data for text in wanted)]
 
 
-def _about(house: House) -> list[Record]:
-    archive, store = house.adapters.archive, house.adapters.store
-    end = house.store.log(ACME).next_index
+def _about(server: Server) -> list[Record]:
+    archive, store = server.adapters.archive, server.adapters.store
+    end = server.store.log(ACME).next_index
     found = [
-        *archive.records(ACME, LeafIndex(0), house.store.log(ACME).sealed_end),
-        *store.records(ACME, house.store.log(ACME).sealed_end, end),
+        *archive.records(ACME, LeafIndex(0), server.store.log(ACME).sealed_end),
+        *store.records(ACME, server.store.log(ACME).sealed_end, end),
     ]
     return [one for one in found if f"/{VICTIM}\n" in one.facets.targets]
 
 
 def test_no_byte_of_a_persons_data_is_left_and_every_older_proof_holds(
-    house: House, tmp_path: Path
+    server: Server, tmp_path: Path
 ) -> None:
     """Sealed, hot and quarantined; raw, gzipped, and in the rows of Parquet files."""
-    folder = Path(house.settings.folder)
-    about = _about(house)
-    proofs = [house.show.by_id(ACME, one.event_id).document() for one in about]
+    folder = Path(server.settings.folder)
+    about = _about(server)
+    proofs = [server.show.by_id(ACME, one.event_id).document() for one in about]
     assert len(about) > 10
     assert len([where for where in _left(folder) if "rows" in where]) >= 3
     assert any("vitne.db" in where for where in _left(folder))
 
-    done = house.erase.run(_request())
-    while house.publish.run_once().more:
+    done = server.erase.run(_request())
+    while server.publish.run_once().more:
         pass
 
     assert _left(folder) == []
@@ -137,8 +137,8 @@ def test_no_byte_of_a_persons_data_is_left_and_every_older_proof_holds(
     assert len(done.plan.asides) == 1
     for proof in proofs:
         assert record_proof.verify_record(proof).event()["targets"][0]["id"] == VICTIM
-    assert house.fsck.run().clean
-    shown = house.show.by_id(ACME, about[0].event_id)
+    assert server.fsck.run().clean
+    shown = server.show.by_id(ACME, about[0].event_id)
     told = record_proof.verify_record(shown.document())
     assert told.erased == {"person": done.entries[0], "payload": done.entries[0]}
     assert told.withheld == ()
@@ -147,68 +147,68 @@ def test_no_byte_of_a_persons_data_is_left_and_every_older_proof_holds(
 
 
 def test_an_answer_before_and_after_counts_the_same_and_the_old_bundle_verifies(
-    house: House,
+    server: Server,
 ) -> None:
-    keys = {one.entry[50:67] for one in _about(house)}
-    segments = house.adapters.segments.segments(ACME)
-    before = [house.adapters.archive.gaps(ACME, one, sorted(keys)) for one in segments]
+    keys = {one.entry[50:67] for one in _about(server)}
+    segments = server.adapters.segments.segments(ACME)
+    before = [server.adapters.archive.gaps(ACME, one, sorted(keys)) for one in segments]
 
-    house.erase.run(_request(sections=("core", "person", "payload")))
+    server.erase.run(_request(sections=("core", "person", "payload")))
 
-    after = house.adapters.segments.segments(ACME)
-    assert [house.adapters.archive.gaps(ACME, one, sorted(keys)) for one in after] == before
+    after = server.adapters.segments.segments(ACME)
+    assert [server.adapters.archive.gaps(ACME, one, sorted(keys)) for one in after] == before
     assert [one.run_root for one in after] == [one.run_root for one in segments]
     assert [one.key for one in after] != [one.key for one in segments]
-    assert _about(house) == []
-    assert house.fsck.run().clean
+    assert _about(server) == []
+    assert server.fsck.run().clean
 
 
-def test_a_retry_of_an_erased_event_brings_nothing_back(house: House) -> None:
-    house.erase.run(_request(sections=("core", "person", "payload")))
+def test_a_retry_of_an_erased_event_brings_nothing_back(server: Server) -> None:
+    server.erase.run(_request(sections=("core", "person", "payload")))
 
-    reply = _send(house, 1, 220)
+    reply = _send(server, 1, 220)
 
     assert (reply.accepted, reply.duplicate) == (0, 219)
-    assert _left(Path(house.settings.folder)) == []
+    assert _left(Path(server.settings.folder)) == []
 
 
-def test_a_hold_beats_an_erasure(house: House) -> None:
-    hold = house.holds.put(ACME, f"target:customer/{VICTIM}", "litigation", "CASE-1", CALLER)
+def test_a_hold_beats_an_erasure(server: Server) -> None:
+    hold = server.holds.put(ACME, f"target:customer/{VICTIM}", "litigation", "CASE-1", CALLER)
 
-    assert [one.id for one in house.erase.plan(_request()).holds] == [hold.id]
+    assert [one.id for one in server.erase.plan(_request()).holds] == [hold.id]
     with pytest.raises(HeldError, match="legal hold"):
-        house.erase.run(_request())
-    assert len(_left(Path(house.settings.folder))) > 2
+        server.erase.run(_request())
+    assert len(_left(Path(server.settings.folder))) > 2
 
-    house.holds.release(ACME, hold.id, CALLER)
-    house.erase.run(_request())
-    assert _left(Path(house.settings.folder)) == []
+    server.holds.release(ACME, hold.id, CALLER)
+    server.erase.run(_request())
+    assert _left(Path(server.settings.folder)) == []
 
 
-def test_a_hold_on_everything_keeps_quarantined_bytes_too(house: House) -> None:
-    house.erase.run(_request(mentions=()))
-    house.holds.put(ACME, "", "litigation", "CASE-1", CALLER)
+def test_a_hold_on_everything_keeps_quarantined_bytes_too(server: Server) -> None:
+    server.erase.run(_request(mentions=()))
+    server.holds.put(ACME, "", "litigation", "CASE-1", CALLER)
 
     with pytest.raises(HeldError):
-        house.erase.run(_request())
+        server.erase.run(_request())
 
-    assert _left(Path(house.settings.folder)) != []
+    assert _left(Path(server.settings.folder)) != []
 
 
-def test_a_dry_run_changes_nothing(house: House) -> None:
-    folder = Path(house.settings.folder)
+def test_a_dry_run_changes_nothing(server: Server) -> None:
+    folder = Path(server.settings.folder)
     before = {where: data for where, data in _everywhere(folder) if "vitne.db" not in where}
 
-    plan = house.erase.plan(_request())
+    plan = server.erase.plan(_request())
 
     assert plan.segments == 3
     assert {w: d for w, d in _everywhere(folder) if "vitne.db" not in w} == before
 
 
-def test_a_part_that_goes_without_an_entry_is_tampering(house: House) -> None:
-    victim = _about(house)[-1]
-    settings = house.settings
-    house.close()
+def test_a_part_that_goes_without_an_entry_is_tampering(server: Server) -> None:
+    victim = _about(server)[-1]
+    settings = server.settings
+    server.close()
     database = sqlite3.connect(Path(settings.folder) / "vitne.db")
     database.execute(
         "UPDATE record SET person = NULL WHERE pos & ((1 << 40) - 1) = ?", (victim.index,)
@@ -216,13 +216,13 @@ def test_a_part_that_goes_without_an_entry_is_tampering(house: House) -> None:
     database.commit()
     database.close()
 
-    with open_house(settings, serving=False) as again:
+    with open_server(settings, serving=False) as again:
         damages = again.fsck.run().damages
 
     assert any(one.index == victim.index for one in damages)
 
 
-def test_a_wish_that_names_nobody_is_refused(house: House) -> None:
+def test_a_wish_that_names_nobody_is_refused(server: Server) -> None:
     for changes in (
         {"where": ""},
         {"sections": ()},
@@ -232,75 +232,75 @@ def test_a_wish_that_names_nobody_is_refused(house: House) -> None:
         {"mentions": ("abc",)},
     ):
         with pytest.raises(BadInputError):
-            house.erase.run(_request(**changes))
+            server.erase.run(_request(**changes))
     with pytest.raises(NotFoundError):
-        house.erase.run(_request(where="", events=(sample_event(5000)["id"],)))
+        server.erase.run(_request(where="", events=(sample_event(5000)["id"],)))
 
 
-def test_one_event_can_be_erased_by_its_id(house: House) -> None:
+def test_one_event_can_be_erased_by_its_id(server: Server) -> None:
     event = sample_event(5)
-    done = house.erase.run(_request(where="", events=(event["id"],), mentions=()))
+    done = server.erase.run(_request(where="", events=(event["id"],), mentions=()))
 
-    record = house.search.by_id(ACME, from_text(event["id"]))
+    record = server.search.by_id(ACME, from_text(event["id"]))
     assert len(done.plan.records) == 1
     assert record is not None
     assert record.gone
 
 
 def test_what_a_restored_older_file_brings_back_is_erased_again(
-    house: House, tmp_path: Path
+    server: Server, tmp_path: Path
 ) -> None:
     """The database knows of the erasure; files of before it come back with a backup."""
-    folder = Path(house.settings.folder)
+    folder = Path(server.settings.folder)
     shutil.copytree(folder / "objects" / "segments", tmp_path / "old")
-    old = house.adapters.segments.segments(ACME)
-    house.erase.run(_request())
-    settings = house.settings
-    new = house.adapters.segments.segments(ACME)
-    house.close()
+    old = server.adapters.segments.segments(ACME)
+    server.erase.run(_request())
+    settings = server.settings
+    new = server.adapters.segments.segments(ACME)
+    server.close()
     shutil.copytree(tmp_path / "old", folder / "objects" / "segments", dirs_exist_ok=True)
-    with open_house(settings, serving=False) as back:
+    with open_server(settings, serving=False) as back:
         for one, other in zip(new, old, strict=True):
             if one != other:
                 back.adapters.segments.replace(ACME, one, other)
         back.adapters.erasure.reopen()
     assert _left(folder) != []
 
-    with open_house(settings):
+    with open_server(settings):
         pass
 
     assert _left(folder) == []
 
 
-def test_what_tells_of_an_erasure_is_not_erased_with_it(house: House) -> None:
+def test_what_tells_of_an_erasure_is_not_erased_with_it(server: Server) -> None:
     """It matched the filter too: the log said that the erasure succeeded, and it was refused."""
     request = _request(sections=("core", "payload", "person"), where="-type:zzz", mentions=())
 
-    done = house.erasing.run(request, CALLER)
+    done = server.erasing.run(request, CALLER)
 
     assert len(done.plan.records) == 219
     with pytest.raises(BadInputError, match="keep their core"):
-        house.erasing.run(request, CALLER)
-    told = [row for row in _rows(house) if row.facets.type == "audit.log.erased"]
+        server.erasing.run(request, CALLER)
+    told = [row for row in _rows(server) if row.facets.type == "audit.log.erased"]
     assert [row.facets.outcome for row in told] == ["succeeded"]
 
 
-def _rows(house: House) -> list[Record]:
-    end = house.store.log(ACME).next_index
+def _rows(server: Server) -> list[Record]:
+    end = server.store.log(ACME).next_index
     return [
-        *house.adapters.archive.records(ACME, LeafIndex(0), end),
-        *house.store.records(ACME, LeafIndex(0), end),
+        *server.adapters.archive.records(ACME, LeafIndex(0), end),
+        *server.store.records(ACME, LeafIndex(0), end),
     ]
 
 
-def test_nobody_erases_that_they_looked(house: House) -> None:
+def test_nobody_erases_that_they_looked(server: Server) -> None:
     """Whoever has an admin key could else read, and have the event of it emptied."""
-    LoggedReads(OwnEvents(house.ingest, "cli")).asked(CALLER, ACME, "who accessed customer/cus_5?")
+    LoggedReads(OwnEvents(server.ingest, "cli")).asked(CALLER, ACME, "who accessed customer/cus_5?")
     own = {"where": "type:audit.log.*", "mentions": ()}
 
     with pytest.raises(BadInputError, match="keep their core"):
-        house.erase.run(_request(sections=("core", "person"), **own))
-    done = house.erase.run(_request(sections=("person", "payload"), **own))
+        server.erase.run(_request(sections=("core", "person"), **own))
+    done = server.erase.run(_request(sections=("person", "payload"), **own))
 
     assert len(done.plan.records) == 1
-    assert house.erase.plan(_request(sections=("core",), where="-type:audit.log.*")).records
+    assert server.erase.plan(_request(sections=("core",), where="-type:audit.log.*")).records

@@ -20,16 +20,16 @@ from vitne.services.seal.worker import Sealed
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
-from vitne.wiring import House, open_house
+from vitne.wiring import Server, open_server
 
 ACME = LogId("acme")
 FULL = 64
 
 
-def _send(house: House, first: int, last: int) -> None:
+def _send(server: Server, first: int, last: int) -> None:
     body = json.dumps([sample_event(n) for n in range(first, last)]).encode()
-    house.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
-    while house.publish.run_once().more:
+    server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    while server.publish.run_once().more:
         pass
 
 
@@ -41,13 +41,13 @@ def _settings(folder: Path) -> Settings:
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one log of three sealed segments and some hot rows."""
     folder = tmp_path_factory.mktemp("index") / "v"
-    with open_house(_settings(folder), create=True, serving=False) as house:
-        house.append.create(ACME)
-        _send(house, 1, 200)
-        house.seal.run_once()
-        while house.publish.run_once().more:
+    with open_server(_settings(folder), create=True, serving=False) as server:
+        server.append.create(ACME)
+        _send(server, 1, 200)
+        server.seal.run_once()
+        while server.publish.run_once().more:
             pass
-        assert house.fsck.run().clean
+        assert server.fsck.run().clean
     return folder
 
 
@@ -59,8 +59,8 @@ def settings(pristine: Path, tmp_path: Path) -> Settings:
 
 
 def damages(settings: Settings) -> list[Damage]:
-    with open_house(settings, serving=False) as house:
-        return house.fsck.run().damages
+    with open_server(settings, serving=False) as server:
+        return server.fsck.run().damages
 
 
 def _objects(settings: Settings) -> Path:
@@ -103,10 +103,10 @@ def test_no_changed_byte_of_an_index_file_changes_an_answer(settings: Settings, 
     data[at % len(data)] ^= 0x10
     path.write_bytes(bytes(data))
 
-    with open_house(settings, serving=False) as house:
-        segment = house.adapters.segments.segments(ACME)[0]
+    with open_server(settings, serving=False) as server:
+        segment = server.adapters.segments.segments(ACME)[0]
         with pytest.raises(IntegrityError):
-            house.adapters.archive.gaps(ACME, segment, [b"\x01" + bytes(16)])
+            server.adapters.archive.gaps(ACME, segment, [b"\x01" + bytes(16)])
 
 
 def test_a_damaged_index_file_is_made_anew(
@@ -179,13 +179,13 @@ def test_a_run_that_hides_an_entry_is_named(
     settings: Settings, hide: Callable[[list[bytes], int], list[bytes]]
 ) -> None:
     """Signed and published by the operator all the same: the entries contradict it."""
-    with open_house(settings, serving=False) as house:
-        _send(house, 300, 380)
-        lying = Lying(house.seal._runner, hide)  # noqa: SLF001 - the operator may do anything
-        lying.entries = house.published(ACME).entries(0, house.store.log(ACME).head_size)  # type: ignore[arg-type]  # indices
-        house.seal._runner = lying  # noqa: SLF001
-        house.seal.seal_now(ACME)
-        while house.publish.run_once().more:
+    with open_server(settings, serving=False) as server:
+        _send(server, 300, 380)
+        lying = Lying(server.seal._runner, hide)  # noqa: SLF001 - the operator may do anything
+        lying.entries = server.published(ACME).entries(0, server.store.log(ACME).head_size)  # type: ignore[arg-type]  # indices
+        server.seal._runner = lying  # noqa: SLF001
+        server.seal.seal_now(ACME)
+        while server.publish.run_once().more:
             pass
 
     found = [one for one in damages(settings) if "run_root" in one.what]
@@ -200,7 +200,7 @@ def test_an_index_log_that_went_back_is_refused(settings: Settings) -> None:
     database.commit()
     database.close()
 
-    with pytest.raises(RollbackError, match="acme/index"), open_house(settings):
+    with pytest.raises(RollbackError, match="acme/index"), open_server(settings):
         pass
 
 
@@ -215,5 +215,5 @@ def test_an_index_head_below_the_published_one_is_refused(
     database.commit()
     database.close()
 
-    with pytest.raises(RollbackError, match="index"), open_house(settings):
+    with pytest.raises(RollbackError, match="index"), open_server(settings):
         pass

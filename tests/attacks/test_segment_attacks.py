@@ -11,7 +11,7 @@ from vitne.services.seal.worker import SealJob
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
-from vitne.wiring import open_house
+from vitne.wiring import open_server
 
 ACME = LogId("acme")
 END = LeafIndex(64)
@@ -21,24 +21,24 @@ END = LeafIndex(64)
 def settings(tmp_path: Path) -> Settings:
     """A folder whose log is sealed up to `END`, and hot above it."""
     made = Settings(folder=str(tmp_path / "v"), free_bytes_min=0)
-    house = open_house(made, create=True)
-    house.append.create(ACME)
+    server = open_server(made, create=True)
+    server.append.create(ACME)
     for first in (1, 61):
         body = json.dumps([sample_event(n) for n in range(first, first + 60)]).encode()
-        house.ingest.submit(body, "json", sample_key("acme"), Arrival())
-        house.append.write(house.append.waiting.take(1))
-    house.publish.run_once()
-    house.seal.seal(SealJob("seal", ACME, LeafIndex(0), END))
-    house.close()
+        server.ingest.submit(body, "json", sample_key("acme"), Arrival())
+        server.append.write(server.append.waiting.take(1))
+    server.publish.run_once()
+    server.seal.seal(SealJob("seal", ACME, LeafIndex(0), END))
+    server.close()
     return made
 
 
 def damages(settings: Settings) -> list[Damage]:
-    house = open_house(settings)
+    server = open_server(settings)
     try:
-        report = house.fsck.run()
+        report = server.fsck.run()
     finally:
-        house.close()
+        server.close()
     assert report.segments == 1
     return report.damages
 

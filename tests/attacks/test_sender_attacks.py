@@ -33,14 +33,14 @@ from vitne.testing import (
     sample_key,
     source_signer,
 )
-from vitne.wiring import House
+from vitne.wiring import Server
 
 ACME, GLOBEX = LogId("acme"), LogId("globex")
 THIEF = Signer("crm/crm-bff", b"\x66" * 32)
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def server() -> Iterator[Server]:
     settings = Settings(
         folder="memory",
         server_name="audit.test",
@@ -48,32 +48,32 @@ def house() -> Iterator[House]:
         prepare_processes=0,
         seal_process=False,
     )
-    with House(memory_adapters(FixedClock()), settings) as made:
+    with Server(memory_adapters(FixedClock()), settings) as made:
         for log in (ACME, GLOBEX, LogId("vitne")):
             made.append.create(log)
         made.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
         yield made
 
 
-def opened(house: House, name: str = "pod-1", **how: Any) -> SigningSender:
-    sender = SigningSender(house, name, **how)
+def opened(server: Server, name: str = "pod-1", **how: Any) -> SigningSender:
+    sender = SigningSender(server, name, **how)
     sender.open()
     return sender
 
 
-def post(house: House, head: BatchHead, events: Sequence[bytes]) -> Any:
+def post(server: Server, head: BatchHead, events: Sequence[bytes]) -> Any:
     body = encode_batch(head, list(events))
     key_ = sample_key("acme", "globex")
-    return house.ingest.submit(body, "batch", key_, Arrival()).result(20)
+    return server.ingest.submit(body, "batch", key_, Arrival()).result(20)
 
 
 def refused_with(error: Any) -> list[str]:
     return [problem.code for problem in error.value.problems]
 
 
-def told(house: House, log: LogId = ACME) -> list[str]:
+def told(server: Server, log: LogId = ACME) -> list[str]:
     """Types of the events that Vitne itself wrote into a log."""
-    records = house.store.records(log, LeafIndex(0), LeafIndex(10_000))
+    records = server.store.records(log, LeafIndex(0), LeafIndex(10_000))
     return [r.facets.type for r in records if r.facets.type.startswith("system.")]
 
 
@@ -85,23 +85,23 @@ def told(house: House, log: LogId = ACME) -> list[str]:
     [{"tenant": "globex"}, {"stream": "pod-2"}, {"first": 2}, {"prev": Hash(b"\1" * 32)}],
 )
 def test_a_batch_does_not_stand_in_another_log_stream_place_or_chain(
-    house: House, elsewhere: dict[str, Any]
+    server: Server, elsewhere: dict[str, Any]
 ) -> None:
-    sender = opened(house)
-    opened(house, "pod-2")
-    opened(house, tenant="globex")
+    sender = opened(server)
+    opened(server, "pod-2")
+    opened(server, tenant="globex")
     batch = sender.sign([sender.event(1)])
 
     with pytest.raises(SenderRefusedError) as refused:
-        post(house, msgspec.structs.replace(batch.head, **elsewhere), batch.events)
+        post(server, msgspec.structs.replace(batch.head, **elsewhere), batch.events)
 
     assert refused_with(refused) == ["bad_signature"]
     log = LogId(str(elsewhere.get("tenant", "acme")))
-    assert told(house, log) == ["system.pipeline.signature_refused"]
+    assert told(server, log) == ["system.pipeline.signature_refused"]
 
 
-def test_an_old_batch_cannot_be_put_behind_a_newer_one(house: House) -> None:
-    sender = opened(house)
+def test_an_old_batch_cannot_be_put_behind_a_newer_one(server: Server) -> None:
+    sender = opened(server)
     withheld = sender.sign([sender.event(1)])  # signed, and held back by somebody on the way
     sender.send(2)
 
@@ -113,22 +113,22 @@ def test_an_old_batch_cannot_be_put_behind_a_newer_one(house: House) -> None:
 
 @pytest.mark.parametrize("elsewhere", [{"tenant": "globex"}, {"name": "pod-2"}])
 def test_a_beat_does_not_stand_for_another_log_or_stream(
-    house: House, elsewhere: dict[str, str]
+    server: Server, elsewhere: dict[str, str]
 ) -> None:
-    sender = opened(house)
-    opened(house, "pod-2")
-    opened(house, tenant="globex")
+    sender = opened(server)
+    opened(server, "pod-2")
+    opened(server, tenant="globex")
     entry = sender.signs.beat(0, 0, TEST_START_US, sender.chain)
     beat = Beat("acme", "pod-1", 0, TEST_START_US, 0, entry.prev, entry.sig)
 
     with pytest.raises(SenderRefusedError) as refused:
-        house.streams.beat(sender.key, msgspec.structs.replace(beat, **elsewhere))
+        server.streams.beat(sender.key, msgspec.structs.replace(beat, **elsewhere))
 
     assert refused_with(refused) == ["bad_signature"]
 
 
-def test_an_old_beat_does_not_pass_for_a_sign_of_life(house: House) -> None:
-    sender = opened(house)
+def test_an_old_beat_does_not_pass_for_a_sign_of_life(server: Server) -> None:
+    sender = opened(server)
     sender.beat(0, TEST_START_US)
     sender.beat(0, TEST_START_US + 60_000_000)
 
@@ -138,18 +138,18 @@ def test_an_old_beat_does_not_pass_for_a_sign_of_life(house: House) -> None:
     assert refused_with(refused) == ["replayed"]
 
 
-def test_an_opening_and_a_void_hold_for_their_own_log_only(house: House) -> None:
-    sender = opened(house)
-    opened(house, tenant="globex")
+def test_an_opening_and_a_void_hold_for_their_own_log_only(server: Server) -> None:
+    sender = opened(server)
+    opened(server, tenant="globex")
     opening, void = sender.signs.open(60), sender.signs.void(1, 1, 1, TEST_START_US)
 
     with pytest.raises(SenderRefusedError) as refused:
-        house.streams.open(
+        server.streams.open(
             sender.key, Opening("globex", "pod-1", "body", 60, sender.signs.key, opening.sig)
         )
     assert refused_with(refused) == ["bad_signature"]
     with pytest.raises(SenderRefusedError) as refused:
-        house.streams.void(
+        server.streams.void(
             sender.key,
             Void("globex", "pod-1", 1, 1, TEST_START_US, 1, void.digest, void.sig),
         )
@@ -159,10 +159,10 @@ def test_an_opening_and_a_void_hold_for_their_own_log_only(house: House) -> None
 # ---------------------------------------------------------------- keys
 
 
-def test_a_stolen_api_key_alone_writes_nothing_into_a_signed_stream(house: House) -> None:
-    sender = opened(house)
+def test_a_stolen_api_key_alone_writes_nothing_into_a_signed_stream(server: Server) -> None:
+    sender = opened(server)
     sender.send(1)
-    thief = SigningSender(house, signer=THIEF)
+    thief = SigningSender(server, signer=THIEF)
 
     with pytest.raises(SenderRefusedError) as refused:
         thief.send(2)
@@ -171,17 +171,17 @@ def test_a_stolen_api_key_alone_writes_nothing_into_a_signed_stream(house: House
         thief.void(2, 9)
     assert refused_with(refused) == ["bad_signature"]
     with pytest.raises(SenderRefusedError) as refused:
-        SigningSender(house, "pod-9", signer=THIEF).open()
+        SigningSender(server, "pod-9", signer=THIEF).open()
     assert refused_with(refused) == ["unknown_source_key"]
     unsigned = json.dumps([sender.event(2)]).encode()
-    reply = house.ingest.submit(unsigned, "json", sender.key, Arrival()).result(20)
+    reply = server.ingest.submit(unsigned, "json", sender.key, Arrival()).result(20)
     assert [p.code for p in reply.results[0].problems] == ["stream_signed"]
-    assert told(house) == ["system.pipeline.signature_refused"] * 2
+    assert told(server) == ["system.pipeline.signature_refused"] * 2
 
 
-def test_the_key_of_one_source_opens_no_stream_of_another(house: House) -> None:
+def test_the_key_of_one_source_opens_no_stream_of_another(server: Server) -> None:
     pos = sample_key("acme", application="pos", service="till")
-    sender = SigningSender(house, signer=Signer("pos/till", b"\x07" * 32), key=pos)
+    sender = SigningSender(server, signer=Signer("pos/till", b"\x07" * 32), key=pos)
 
     with pytest.raises(SenderRefusedError) as refused:
         sender.open()
@@ -189,9 +189,9 @@ def test_the_key_of_one_source_opens_no_stream_of_another(house: House) -> None:
     assert refused_with(refused) == ["unknown_source_key"]
 
 
-def test_an_event_filed_under_another_actor_is_refused_in_mode_full(house: House) -> None:
+def test_an_event_filed_under_another_actor_is_refused_in_mode_full(server: Server) -> None:
     """The keys that were signed are those of somebody else; the body is true."""
-    sender = opened(house, full=True)
+    sender = opened(server, full=True)
     event = sender.event(1)
     context = IntakeContext(
         TEST_START_US, sender.key.source, bytes, lambda _t, _p: "", default_tenant="acme"
@@ -199,8 +199,8 @@ def test_an_event_filed_under_another_actor_is_refused_in_mode_full(house: House
     valid = validate(json.dumps(event).encode(), context)
     assert isinstance(valid, ValidEvent)
     innocent = msgspec.structs.replace(valid, actor=("https://id.vendor.example", "usr_99"))
-    origin = house.logs.origin(ACME)
-    filed = Assembler(origin, house.keys.index_key(ACME), 1).prepare(
+    origin = server.logs.origin(ACME)
+    filed = Assembler(origin, server.keys.index_key(ACME), 1).prepare(
         innocent, b"", b"", b"", b"\x01" * 16
     )
     leaf = leaf_hash(view_of(filed.entry, event_root(valid, b"\x01" * 16), "full"))
@@ -210,23 +210,23 @@ def test_an_event_filed_under_another_actor_is_refused_in_mode_full(house: House
     forged = msgspec.structs.replace(head, sig=sender.signer.sign_message(message))
 
     with pytest.raises(SenderRefusedError) as refused:
-        post(house, forged, honest.events)
+        post(server, forged, honest.events)
 
     assert refused_with(refused) == ["wrong_root"]
-    assert told(house) == ["system.pipeline.signature_refused"]
+    assert told(server) == ["system.pipeline.signature_refused"]
 
 
 # ---------------------------------------------------------------- what is dropped
 
 
-def test_a_dropped_tail_shows_once_the_next_run_names_its_last_number(house: House) -> None:
-    sender = opened(house)
+def test_a_dropped_tail_shows_once_the_next_run_names_its_last_number(server: Server) -> None:
+    sender = opened(server)
     sender.send(1, 2, 3)
-    opened(house, "pod-2")
+    opened(server, "pod-2")
 
-    SigningSender(house, "pod-3").open(prev=sender.signs.stream_id, prev_last=5)
+    SigningSender(server, "pod-3").open(prev=sender.signs.stream_id, prev_last=5)
 
-    [before] = [one for one in house.streams.report(ACME) if one.state.name == "pod-1"]
+    [before] = [one for one in server.streams.report(ACME) if one.state.name == "pod-1"]
     assert before.ranges == ((4, 5),)
 
 
@@ -270,12 +270,12 @@ def test_a_void_of_a_number_that_came_is_counted_and_its_digest_stays() -> None:
     assert bytes([3] * 32) in entries[-1]
 
 
-def test_an_event_held_back_until_after_the_window_is_told_as_late(house: House) -> None:
-    sender = opened(house)
-    clock: Any = house.clock
+def test_an_event_held_back_until_after_the_window_is_told_as_late(server: Server) -> None:
+    sender = opened(server)
+    clock: Any = server.clock
     clock.advance(3_601_000_000)
 
     sender.send(1)
 
-    [report] = house.streams.report(ACME)
+    [report] = server.streams.report(ACME)
     assert (report.state.late, report.state.late_max_us) == (1, 3_601_000_000 - 1)

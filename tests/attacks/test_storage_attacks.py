@@ -16,7 +16,7 @@ from vitne.services.check.findings import Damage
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
-from vitne.wiring import House, open_house
+from vitne.wiring import Server, open_server
 
 ACME = LogId("acme")
 EVENTS = 300
@@ -24,24 +24,24 @@ VICTIM = 7
 """Index of the event that is attacked."""
 
 
-def send(house: House, first: int, last: int) -> None:
+def send(server: Server, first: int, last: int) -> None:
     body = json.dumps([sample_event(n) for n in range(first, last)]).encode()
-    house.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
 
 
 def grow(settings: Settings, first: int, last: int) -> None:
     """Serve, take these events, publish, stop."""
-    with open_house(settings) as house:
-        send(house, first, last)
+    with open_server(settings) as server:
+        send(server, first, last)
 
 
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one log of 305 published entries."""
     folder = tmp_path_factory.mktemp("attacks") / "v"
-    with open_house(Settings(folder=str(folder), free_bytes_min=0), create=True) as house:
-        house.append.create(ACME)
-        send(house, 1, EVENTS + 1)
+    with open_server(Settings(folder=str(folder), free_bytes_min=0), create=True) as server:
+        server.append.create(ACME)
+        send(server, 1, EVENTS + 1)
     return folder
 
 
@@ -60,11 +60,11 @@ def database(settings: Settings) -> Iterator[sqlite3.Connection]:
 
 
 def fsck(settings: Settings) -> list[Damage]:
-    house = open_house(settings)
+    server = open_server(settings)
     try:
-        return house.fsck.run().damages
+        return server.fsck.run().damages
     finally:
-        house.close()
+        server.close()
 
 
 def flipped(data: bytes, at: int = -1) -> bytes:
@@ -180,9 +180,9 @@ def test_a_changed_byte_of_the_checkpoint_is_named_and_stops_the_log(
     damages = fsck(settings)
 
     assert [damage.where for damage in damages] == ["log/acme/checkpoint"]
-    house = open_house(settings)
-    recovery = house.start()
-    house.close()
+    server = open_server(settings)
+    recovery = server.start()
+    server.close()
     assert recovery is not None
     assert list(recovery.halted) == [ACME]
 
@@ -197,10 +197,10 @@ def test_damages_beyond_a_hundred_are_counted(
     settings: Settings, database: sqlite3.Connection
 ) -> None:
     database.execute("UPDATE record SET person = '{}' WHERE event_id IS NOT NULL")
-    house = open_house(settings)
+    server = open_server(settings)
 
-    report = house.fsck.run()
-    house.close()
+    report = server.fsck.run()
+    server.close()
 
     assert (len(report.damages), report.damage_count) == (100, EVENTS)
 
@@ -209,12 +209,12 @@ def test_damages_beyond_a_hundred_are_counted(
 
 
 def refusal(settings: Settings) -> RollbackError:
-    house = open_house(settings)
+    server = open_server(settings)
     try:
         with pytest.raises(RollbackError) as refused:
-            house.start()
+            server.start()
     finally:
-        house.close()
+        server.close()
     return refused.value
 
 
@@ -273,12 +273,12 @@ def test_a_forked_head_of_the_same_size_is_not_published_further(
     settings: Settings, database: sqlite3.Connection
 ) -> None:
     database.execute("UPDATE head SET root = zeroblob(32)")
-    house = open_house(settings)
+    server = open_server(settings)
 
-    recovery = house.start()
-    send(house, 2_000, 2_001)
-    report = house.publish.run_once()
-    house.close()
+    recovery = server.start()
+    send(server, 2_000, 2_001)
+    report = server.publish.run_once()
+    server.close()
 
     assert recovery is not None
     assert "two roots" in recovery.halted[ACME]

@@ -1,6 +1,6 @@
 """The suite that every adapter passes whole: what is opened, and records to put in.
 
-A new adapter joins by one line in `HOUSES`, `OBJECTS` or `VAULTS`. Nothing in the suite knows
+A new adapter joins by one line in `STORES`, `OBJECTS` or `VAULTS`. Nothing in the suite knows
 which one it is testing.
 """
 
@@ -18,9 +18,9 @@ from vitne.adapters.keys.vault import FolderVault
 from vitne.adapters.memory.archive import MemoryArchive
 from vitne.adapters.memory.keys import MemoryVault
 from vitne.adapters.memory.objects import MemoryObjects
-from vitne.adapters.memory.store import MemoryHouse
+from vitne.adapters.memory.store import MemoryStores
 from vitne.adapters.objects.folder import FolderObjects
-from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.entry.control import ConfigEntry
 from vitne.core.entry.entry import EventEntry, encode
 from vitne.core.values.record import Facets, Parts, Record
@@ -41,7 +41,7 @@ from vitne.ports import (
 ACME, BETA = LogId("acme"), LogId("beta")
 
 
-class House(Protocol):
+class Stores(Protocol):
     """The ports of one store."""
 
     records: RecordStore
@@ -54,21 +54,21 @@ class House(Protocol):
         """Let go of the store."""
 
 
-Opener = Callable[[], House]
+Opener = Callable[[], Stores]
 """Opens the same store once more: after a close, or beside one that is open (as another process
 would)."""
 
 
 def _memory(folder: Path) -> Opener:  # noqa: ARG001 - as the others
-    house = MemoryHouse()
-    return lambda: house
+    stores = MemoryStores()
+    return lambda: stores
 
 
 def _sqlite(folder: Path) -> Opener:
-    return lambda: SqliteHouse.open(folder / "vitne.db")
+    return lambda: SqliteStores.open(folder / "vitne.db")
 
 
-HOUSES: dict[str, Callable[[Path], Opener]] = {"memory": _memory, "sqlite": _sqlite}
+STORES: dict[str, Callable[[Path], Opener]] = {"memory": _memory, "sqlite": _sqlite}
 OBJECTS: dict[str, Callable[[Path], Callable[[], ObjectStore]]] = {
     "memory": lambda _folder: _always(MemoryObjects()),
     "folder": lambda folder: lambda: FolderObjects.open(folder / "objects"),
@@ -83,14 +83,14 @@ def _always(store: Any) -> Callable[[], Any]:
     return lambda: store
 
 
-@pytest.fixture(params=HOUSES)
+@pytest.fixture(params=STORES)
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     """Opens the one store of this test."""
-    return HOUSES[request.param](tmp_path)
+    return STORES[request.param](tmp_path)
 
 
 @pytest.fixture
-def house(opener: Opener) -> Iterator[House]:
+def stores(opener: Opener) -> Iterator[Stores]:
     """An open store with two empty logs, acme and beta."""
     opened = opener()
     opened.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
@@ -100,15 +100,15 @@ def house(opener: Opener) -> Iterator[House]:
 
 
 @pytest.fixture
-def records(house: House) -> RecordStore:
-    """The record store of `house`."""
-    return house.records
+def records(stores: Stores) -> RecordStore:
+    """The record store of `stores`."""
+    return stores.records
 
 
 @pytest.fixture
-def other(opener: Opener, house: House) -> Iterator[House]:
-    """The same store as `house`, opened a second time, as another process would."""
-    assert house.records.logs()
+def other(opener: Opener, stores: Stores) -> Iterator[Stores]:
+    """The same store as `stores`, opened a second time, as another process would."""
+    assert stores.records.logs()
     opened = opener()
     yield opened
     opened.close()
@@ -145,15 +145,15 @@ Filler = Callable[[list[Record]], Searchable]
 
 
 def _hot(opener: Opener) -> Iterator[Filler]:
-    house = opener()
+    stores = opener()
 
     def fill(records: list[Record]) -> Searchable:
-        house.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
-        Make.insert(house.records, ACME, records)
-        return house.records
+        stores.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
+        Make.insert(stores.records, ACME, records)
+        return stores.records
 
     yield fill
-    house.close()
+    stores.close()
 
 
 class Sealing(NamedTuple):
@@ -173,9 +173,9 @@ class Sealing(NamedTuple):
 
 
 def _catalog() -> SegmentCatalog:
-    house = MemoryHouse()
-    house.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
-    return house.segments
+    stores = MemoryStores()
+    stores.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
+    return stores.segments
 
 
 def _memory_archive(folder: Path) -> Iterator[Sealing]:  # noqa: ARG001 - as the others
@@ -222,7 +222,7 @@ def _sealed(sealings: Iterator[Sealing]) -> Iterator[Filler]:
 
 
 SEARCHABLES: dict[str, Callable[[Path], Iterator[Filler]]] = {
-    **{name: lambda folder, make=make: _hot(make(folder)) for name, make in HOUSES.items()},
+    **{name: lambda folder, make=make: _hot(make(folder)) for name, make in STORES.items()},
     **{name: lambda folder, make=make: _sealed(make(folder)) for name, make in ARCHIVES.items()},
 }
 

@@ -225,10 +225,10 @@ def test_a_transaction_inside_another_is_an_error_and_no_deadlock(records: Recor
 
 
 def test_what_was_committed_is_there_after_reopening(
-    house: Any, opener: Any, make: Any, records: RecordStore
+    stores: Any, opener: Any, make: Any, records: RecordStore
 ) -> None:
     make.insert(records, ACME, make.events(0, 5))
-    house.close()
+    stores.close()
 
     again = opener()
 
@@ -238,7 +238,7 @@ def test_what_was_committed_is_there_after_reopening(
 
 
 def test_only_one_transaction_is_open_at_a_time_in_all_processes(
-    house: Any, other: Any, make: Any
+    stores: Any, other: Any, make: Any
 ) -> None:
     """Each writer appends at the tail that it reads; were two inside, one would be refused."""
     failures: list[BaseException] = []
@@ -252,15 +252,15 @@ def test_only_one_transaction_is_open_at_a_time_in_all_processes(
         except BaseException as error:  # noqa: BLE001 - told to the test below
             failures.append(error)
 
-    stores = [house.records, house.records, other.records, other.records]
-    threads = [threading.Thread(target=write, args=(store, 10)) for store in stores]
+    four = [stores.records, stores.records, other.records, other.records]
+    threads = [threading.Thread(target=write, args=(store, 10)) for store in four]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
     assert failures == []
-    assert house.records.records(ACME, START, END) == make.events(0, 80)
+    assert stores.records.records(ACME, START, END) == make.events(0, 80)
 
 
 def test_a_large_batch_is_remembered_whole(records: RecordStore, make: Any) -> None:

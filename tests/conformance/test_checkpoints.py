@@ -17,9 +17,9 @@ def head(size: int, root: int = 1, note: str = "vitne.test\n3\nAAA=\n\n— é") 
 
 
 @pytest.fixture
-def checkpoints(house: Any) -> CheckpointStore:
+def checkpoints(stores: Any) -> CheckpointStore:
     """Of two logs that never published."""
-    return house.checkpoints
+    return stores.checkpoints
 
 
 def test_a_log_that_never_published_has_no_head(checkpoints: CheckpointStore) -> None:
@@ -84,21 +84,21 @@ def test_a_log_that_was_never_created_has_nothing_to_swap(checkpoints: Checkpoin
 
 
 def test_a_head_is_seen_at_once_elsewhere_and_after_reopening(
-    house: Any, other: Any, opener: Any
+    stores: Any, other: Any, opener: Any
 ) -> None:
-    house.checkpoints.swap([Swap(ACME, None, head(3))])
+    stores.checkpoints.swap([Swap(ACME, None, head(3))])
     assert other.checkpoints.head(ACME) == head(3)
     other.checkpoints.swap([Swap(ACME, head(3), head(4))])
-    assert house.checkpoints.head(ACME) == head(4)
+    assert stores.checkpoints.head(ACME) == head(4)
 
-    house.close()
+    stores.close()
     other.close()
     again = opener()
     assert again.checkpoints.head(ACME) == head(4)
     again.close()
 
 
-def test_of_racing_publishers_exactly_one_wins_each_round(house: Any, other: Any) -> None:
+def test_of_racing_publishers_exactly_one_wins_each_round(stores: Any, other: Any) -> None:
     wins: list[int] = []
 
     def publish(store: CheckpointStore, mark: int) -> None:
@@ -112,13 +112,13 @@ def test_of_racing_publishers_exactly_one_wins_each_round(house: Any, other: Any
 
     threads = [
         threading.Thread(target=publish, args=(store.checkpoints, mark))
-        for mark, store in enumerate((house, house, other))
+        for mark, store in enumerate((stores, stores, other))
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    stored = house.checkpoints.head(ACME)
+    stored = stores.checkpoints.head(ACME)
     assert stored is not None
     assert len(wins) == stored.size

@@ -17,9 +17,9 @@ ITEMS: list[tuple[LeafIndex, Section]] = [(ONE, "person"), (ONE, "payload"), (TW
 
 
 @pytest.fixture
-def store(house: Any) -> ErasureStore:
+def store(stores: Any) -> ErasureStore:
     """With the logs `acme` and `beta`."""
-    found: ErasureStore = house.erasure
+    found: ErasureStore = stores.erasure
     return found
 
 
@@ -98,76 +98,78 @@ def _without(record: Record) -> Record:
     return erase(record, ["core", "payload", "person"])
 
 
-def test_overwritten_rows_lose_their_sections_and_keep_their_entries(house: Any, make: Any) -> None:
+def test_overwritten_rows_lose_their_sections_and_keep_their_entries(
+    stores: Any, make: Any
+) -> None:
     records = make.events(0, 3)
-    make.insert(house.records, ACME, records)
-    make.insert(house.records, BETA, records)
+    make.insert(stores.records, ACME, records)
+    make.insert(stores.records, BETA, records)
     new = [_without(records[n]) for n in (0, 2)]
 
-    house.erasure.overwrite(ACME, new)
+    stores.erasure.overwrite(ACME, new)
 
-    found = house.records.records(ACME, LeafIndex(0), LeafIndex(3))
+    found = stores.records.records(ACME, LeafIndex(0), LeafIndex(3))
     assert found == [new[0], records[1], new[1]]
     assert [one.entry for one in found] == [one.entry for one in records]
-    assert house.records.records(BETA, LeafIndex(0), LeafIndex(3)) == records
+    assert stores.records.records(BETA, LeafIndex(0), LeafIndex(3)) == records
 
 
 def test_of_an_overwritten_row_the_digest_is_forgotten_and_the_id_is_not(
-    house: Any, make: Any
+    stores: Any, make: Any
 ) -> None:
     records = make.events(0, 2)
-    make.insert(house.records, ACME, records)
+    make.insert(stores.records, ACME, records)
 
-    house.erasure.overwrite(ACME, [_without(records[0])])
+    stores.erasure.overwrite(ACME, [_without(records[0])])
 
-    with house.records.append() as tx:
+    with stores.records.append() as tx:
         seen = tx.seen(ACME, [one.event_id for one in records])
     assert seen[records[0].event_id].digest == ERASED_DIGEST
     assert seen[records[0].event_id].index == 0
     assert seen[records[1].event_id].digest == make.digest_of(records[1])
 
 
-def test_rows_that_are_not_hot_are_passed_over(house: Any, make: Any) -> None:
+def test_rows_that_are_not_hot_are_passed_over(stores: Any, make: Any) -> None:
     records = make.events(0, 3)
-    make.insert(house.records, ACME, records[:2])
+    make.insert(stores.records, ACME, records[:2])
 
-    house.erasure.overwrite(ACME, [_without(one) for one in records[1:]])
+    stores.erasure.overwrite(ACME, [_without(one) for one in records[1:]])
 
-    found = house.records.records(ACME, LeafIndex(0), LeafIndex(2))
+    found = stores.records.records(ACME, LeafIndex(0), LeafIndex(2))
     assert found == [records[0], _without(records[1])]
-    assert house.records.record(ACME, LeafIndex(2)) is None
+    assert stores.records.record(ACME, LeafIndex(2)) is None
 
 
-def test_in_a_log_that_is_none_nothing_is_overwritten(house: Any, make: Any) -> None:
+def test_in_a_log_that_is_none_nothing_is_overwritten(stores: Any, make: Any) -> None:
     with pytest.raises(NotFoundError):
-        house.erasure.overwrite(LogId("none"), [_without(make.event(0))])
+        stores.erasure.overwrite(LogId("none"), [_without(make.event(0))])
 
 
-def test_quarantined_bytes_are_cleared_and_what_tells_of_them_stays(house: Any) -> None:
+def test_quarantined_bytes_are_cleared_and_what_tells_of_them_stays(stores: Any) -> None:
     asides = [
         Aside(LeafIndex(n), "crm/bff", "old", b"personal", n, bytes([n]) * 32) for n in (1, 2)
     ]
     for log in (ACME, BETA):
-        with house.records.append() as tx:
+        with stores.records.append() as tx:
             tx.keep_aside(log, asides)
 
-    house.erasure.clear_asides(ACME, [LeafIndex(1), NINE])
+    stores.erasure.clear_asides(ACME, [LeafIndex(1), NINE])
 
     first = Aside(LeafIndex(1), "crm/bff", "old", b"", 1, b"\x01" * 32)
-    assert house.records.asides(ACME) == [first, asides[1]]
-    assert house.records.asides(BETA) == asides
+    assert stores.records.asides(ACME) == [first, asides[1]]
+    assert stores.records.asides(BETA) == asides
 
 
 def test_nothing_deleted_is_left_in_the_files_of_the_store_once_scrubbed(
-    house: Any, make: Any, tmp_path: Path
+    stores: Any, make: Any, tmp_path: Path
 ) -> None:
     record = make.event(0)
     text = record.parts.person
     assert text
-    make.insert(house.records, ACME, [record])
+    make.insert(stores.records, ACME, [record])
 
-    house.erasure.overwrite(ACME, [_without(record)])
-    house.erasure.scrub()
+    stores.erasure.overwrite(ACME, [_without(record)])
+    stores.erasure.scrub()
 
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [path for path in files if text in path.read_bytes()] == []

@@ -32,9 +32,9 @@ def _run(record: int, start: int, end: int, level: int = 0) -> SealedRun:
 
 
 @pytest.fixture
-def index_log(house: Any) -> Any:
+def index_log(stores: Any) -> Any:
     """Of a store with an empty log `acme`."""
-    return house.index_log
+    return stores.index_log
 
 
 def test_records_follow_each_other_and_are_read_as_they_were_written(index_log: Any) -> None:
@@ -86,17 +86,17 @@ def test_what_is_told_is_remembered(index_log: Any) -> None:
     assert index_log.counter(ACME) == (5, b"five")
 
 
-def test_the_head_of_an_index_log_is_a_cell_of_its_own(house: Any, index_log: Any) -> None:
+def test_the_head_of_an_index_log_is_a_cell_of_its_own(stores: Any, index_log: Any) -> None:
     del index_log
     first = Head(TreeSize(1), Hash(b"a" * 32), "note 1")
     second = Head(TreeSize(2), Hash(b"b" * 32), "note 2")
-    house.checkpoints.swap([Swap(INDEX, None, first)])
+    stores.checkpoints.swap([Swap(INDEX, None, first)])
     with pytest.raises(CheckpointConflictError):
-        house.checkpoints.swap([Swap(INDEX, None, second)])
-    house.checkpoints.swap([Swap(INDEX, first, second), Swap(ACME, None, first)])
+        stores.checkpoints.swap([Swap(INDEX, None, second)])
+    stores.checkpoints.swap([Swap(INDEX, first, second), Swap(ACME, None, first)])
 
-    assert house.checkpoints.head(INDEX) == second
-    assert house.checkpoints.head(ACME) == first
+    assert stores.checkpoints.head(INDEX) == second
+    assert stores.checkpoints.head(ACME) == first
     with pytest.raises(CheckpointConflictError):
-        house.checkpoints.swap([Swap(ACME, first, second), Swap(INDEX, first, second)])
-    assert house.checkpoints.head(ACME) == first
+        stores.checkpoints.swap([Swap(ACME, first, second), Swap(INDEX, first, second)])
+    assert stores.checkpoints.head(ACME) == first

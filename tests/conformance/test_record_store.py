@@ -17,10 +17,10 @@ def _info(log: LogId, created_us: int, **more: Any) -> LogInfo:
     return LogInfo(log, Origin(f"vitne.test/log/{log}"), created_us, **(known | more))
 
 
-def _publish(house: Any, log: LogId, size: int) -> None:
-    old = house.checkpoints.head(log)
+def _publish(stores: Any, log: LogId, size: int) -> None:
+    old = stores.checkpoints.head(log)
     new = Head(TreeSize(size), Hash(bytes([size % 256]) * 32), f"note {size}")
-    house.checkpoints.swap([Swap(log, old, new)])
+    stores.checkpoints.swap([Swap(log, old, new)])
 
 
 def test_creating_a_log_again_with_its_origin_changes_nothing(records: RecordStore) -> None:
@@ -44,20 +44,20 @@ def test_two_logs_never_share_an_origin(records: RecordStore) -> None:
     assert len(records.logs()) == 2
 
 
-def test_logs_are_listed_by_id_with_what_the_store_knows(house: Any, make: Any) -> None:
-    house.records.create_log(LogId("a-first"), Origin("vitne.test/log/a-first"), 7)
-    make.insert(house.records, ACME, make.events(0, 3))
-    _publish(house, ACME, 2)
-    house.segments.add(
+def test_logs_are_listed_by_id_with_what_the_store_knows(stores: Any, make: Any) -> None:
+    stores.records.create_log(LogId("a-first"), Origin("vitne.test/log/a-first"), 7)
+    make.insert(stores.records, ACME, make.events(0, 3))
+    _publish(stores, ACME, 2)
+    stores.segments.add(
         ACME, Segment(LeafIndex(0), LeafIndex(1), "segments/0", 9, b"h" * 32, 1, (1, 1), (1, 1))
     )
 
-    assert house.records.logs() == [
+    assert stores.records.logs() == [
         _info(LogId("a-first"), 7),
         _info(ACME, 5, next_index=3, last_recorded_us=1_000_002, head_size=2, sealed_end=1),
         _info(BETA, 6),
     ]
-    assert house.records.log(ACME) == house.records.logs()[1]
+    assert stores.records.log(ACME) == stores.records.logs()[1]
 
 
 def test_a_log_that_was_never_created_is_not_found(records: RecordStore) -> None:
@@ -79,28 +79,30 @@ def test_a_log_that_was_never_created_is_empty_to_every_other_reader(
     assert records.scan(NONE, None, START, END, 10) == []
 
 
-def test_a_log_made_elsewhere_is_found_without_reopening(house: Any, other: Any, make: Any) -> None:
-    assert house.records.entries(NONE, START, END) == []
+def test_a_log_made_elsewhere_is_found_without_reopening(
+    stores: Any, other: Any, make: Any
+) -> None:
+    assert stores.records.entries(NONE, START, END) == []
 
     other.records.create_log(NONE, Origin("vitne.test/log/none"), 1)
     make.insert(other.records, NONE, make.events(0, 1))
 
-    assert house.records.entries(NONE, START, END) == [make.event(0).entry]
+    assert stores.records.entries(NONE, START, END) == [make.event(0).entry]
 
 
-def test_unpublished_lists_the_logs_that_grew_past_their_checkpoint(house: Any, make: Any) -> None:
-    assert house.records.unpublished() == []
+def test_unpublished_lists_the_logs_that_grew_past_their_checkpoint(stores: Any, make: Any) -> None:
+    assert stores.records.unpublished() == []
 
-    make.insert(house.records, ACME, make.events(0, 3))
-    make.insert(house.records, BETA, make.events(0, 1))
-    _publish(house, BETA, 1)
-    assert house.records.unpublished() == [house.records.log(ACME)]
+    make.insert(stores.records, ACME, make.events(0, 3))
+    make.insert(stores.records, BETA, make.events(0, 1))
+    _publish(stores, BETA, 1)
+    assert stores.records.unpublished() == [stores.records.log(ACME)]
 
-    _publish(house, ACME, 2)
-    assert house.records.unpublished() == [house.records.log(ACME)]
+    _publish(stores, ACME, 2)
+    assert stores.records.unpublished() == [stores.records.log(ACME)]
 
-    _publish(house, ACME, 3)
-    assert house.records.unpublished() == []
+    _publish(stores, ACME, 3)
+    assert stores.records.unpublished() == []
 
 
 def test_entries_are_the_bytes_of_the_range_ascending(records: RecordStore, make: Any) -> None:

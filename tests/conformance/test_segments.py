@@ -26,9 +26,9 @@ def segment(start: int, end: int) -> Segment:
 
 
 @pytest.fixture
-def catalog(house: Any) -> SegmentCatalog:
+def catalog(stores: Any) -> SegmentCatalog:
     """Of two logs without segments."""
-    return house.segments
+    return stores.segments
 
 
 def test_a_new_log_has_no_segments(catalog: SegmentCatalog) -> None:
@@ -61,13 +61,13 @@ def test_the_first_segment_starts_at_zero(catalog: SegmentCatalog) -> None:
 
 
 def test_a_segment_is_seen_elsewhere_and_after_reopening(
-    house: Any, other: Any, opener: Any
+    stores: Any, other: Any, opener: Any
 ) -> None:
-    house.segments.add(ACME, segment(0, 10))
+    stores.segments.add(ACME, segment(0, 10))
     assert other.segments.segments(ACME) == [segment(0, 10)]
     assert other.records.log(ACME).sealed_end == 10
 
-    house.close()
+    stores.close()
     other.close()
     again = opener()
     assert again.segments.segments(ACME) == [segment(0, 10)]

@@ -30,9 +30,9 @@ STREAM = StreamState(
 
 
 @pytest.fixture
-def store(house: Any) -> RecordStore:
+def store(stores: Any) -> RecordStore:
     """With the logs `acme` and `beta`."""
-    return house.records
+    return stores.records
 
 
 def save(store: RecordStore, log: LogId, *states: StreamState) -> None:
@@ -97,8 +97,8 @@ def test_what_a_transaction_tells_of_keys_goes_with_it(store: RecordStore) -> No
     assert store.logs_told(b"\x01" * 32) == []
 
 
-def test_a_source_key_is_registered_once_and_stays_when_it_is_retired(house: Any) -> None:
-    state: StateStore = house.state
+def test_a_source_key_is_registered_once_and_stays_when_it_is_retired(stores: Any) -> None:
+    state: StateStore = stores.state
     state.add_source_key(KEY)
 
     with pytest.raises(ConflictError):
@@ -114,8 +114,8 @@ def test_a_source_key_is_registered_once_and_stays_when_it_is_retired(house: Any
         state.retire_source_key(b"\x09" * 32, 20)
 
 
-def test_source_keys_are_listed_by_source_and_time(house: Any) -> None:
-    state: StateStore = house.state
+def test_source_keys_are_listed_by_source_and_time(stores: Any) -> None:
+    state: StateStore = stores.state
     for source, at_us in (("b/b", 1), ("a/a", 9), ("a/a", 2)):
         state.add_source_key(SourceKey(source, f"{source}{at_us}", bytes([at_us]) * 32, at_us))
 

@@ -25,9 +25,9 @@ KEY = ApiKey(
 
 
 @pytest.fixture
-def state(house: Any) -> StateStore:
+def state(stores: Any) -> StateStore:
     """Without tenants and keys."""
-    return house.state
+    return stores.state
 
 
 def test_tenants_are_listed_by_id(state: StateStore) -> None:
@@ -110,15 +110,15 @@ def test_an_unknown_key_cannot_be_revoked(state: StateStore) -> None:
 
 
 def test_tenants_and_keys_are_seen_elsewhere_and_after_reopening(
-    house: Any, other: Any, opener: Any
+    stores: Any, other: Any, opener: Any
 ) -> None:
-    house.state.add_tenant(ACME)
-    house.state.add_key(KEY)
+    stores.state.add_tenant(ACME)
+    stores.state.add_key(KEY)
     assert (other.state.tenants(), other.state.keys()) == ([ACME], [KEY])
     other.state.revoke_key(KEY.id, 8)
-    assert house.state.keys() == [replace(KEY, revoked_us=8)]
+    assert stores.state.keys() == [replace(KEY, revoked_us=8)]
 
-    house.close()
+    stores.close()
     other.close()
     again = opener()
     assert (again.state.tenants(), again.state.keys()) == ([ACME], [replace(KEY, revoked_us=8)])

@@ -42,7 +42,7 @@ def test_what_was_told_is_not_untold_any_more_and_the_counters_stay(records: Rec
 
 
 def test_what_is_begun_is_kept_with_its_event_until_it_is_ended(
-    house: Any, other: Any, records: RecordStore
+    stores: Any, other: Any, records: RecordStore
 ) -> None:
     """Also for the next process: it sends the same event again."""
     telling = Telling(b'{"id":"1"}', {KEY: 5})
@@ -52,8 +52,8 @@ def test_what_is_begun_is_kept_with_its_event_until_it_is_ended(
     assert other.records.tellings() == {ACME: telling, BETA: Telling(b"b", {})}
     other.records.end_telling([ACME, BETA])
 
-    assert house.records.tellings() == {}
-    assert house.records.untold() == {}
+    assert stores.records.tellings() == {}
+    assert stores.records.untold() == {}
 
 
 def test_a_log_tells_one_thing_at_a_time(records: RecordStore) -> None:

@@ -125,9 +125,9 @@ def test_a_witness_remembers_after_a_restart_in_a_file_of_its_owner(tmp_path: Pa
 
 
 def test_the_file_of_another_program_is_not_taken(tmp_path: Path) -> None:
-    from vitne.adapters.sqlite.store import SqliteHouse  # noqa: PLC0415 - of this test alone
+    from vitne.adapters.sqlite.store import SqliteStores  # noqa: PLC0415 - of this test alone
 
-    SqliteHouse.open(tmp_path / "vitne.db").close()
+    SqliteStores.open(tmp_path / "vitne.db").close()
 
     with pytest.raises(ConfigurationError, match="another program's"):
         SqliteWitness.open(tmp_path / "vitne.db")

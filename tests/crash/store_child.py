@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vitne.adapters.objects.folder import FolderObjects
-from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.types import Hash, LeafIndex, LogId, Origin, TreeSize
 from vitne.ports import Head, StreamState, Swap
@@ -32,9 +32,9 @@ def record(log: str, index: int) -> Record:
     )
 
 
-def append(house: SqliteHouse, count: int) -> int:
+def append(stores: SqliteStores, count: int) -> int:
     """One transaction over both logs; their next index."""
-    with house.records.append() as tx:
+    with stores.records.append() as tx:
         first = tx.tail(LOGS[0]).next_index
         for log in LOGS:
             rows = [record(log, index) for index in range(first, first + count)]
@@ -44,10 +44,10 @@ def append(house: SqliteHouse, count: int) -> int:
     return first + count
 
 
-def publish(house: SqliteHouse, size: int) -> None:
+def publish(stores: SqliteStores, size: int) -> None:
     """Swap both heads in one transaction."""
     new = Head(TreeSize(size), Hash(size.to_bytes(32, "big")), f"note {size}")
-    house.checkpoints.swap([Swap(log, house.checkpoints.head(log), new) for log in LOGS])
+    stores.checkpoints.swap([Swap(log, stores.checkpoints.head(log), new) for log in LOGS])
 
 
 def batch(number: int) -> dict[str, bytes]:
@@ -59,15 +59,15 @@ def batch(number: int) -> dict[str, bytes]:
 
 def append_for_ever(folder: Path) -> Iterator[str]:
     """Lines that tell what is durable."""
-    house = SqliteHouse.open(folder / "vitne.db")
+    stores = SqliteStores.open(folder / "vitne.db")
     for log in LOGS:
-        house.records.create_log(log, Origin(f"vitne.test/log/{log}"), 1)
+        stores.records.create_log(log, Origin(f"vitne.test/log/{log}"), 1)
     count = 1
     while True:
-        size = append(house, count)
+        size = append(stores, count)
         yield f"appended {size}"
         if count % 3 == 0:
-            publish(house, size)
+            publish(stores, size)
             yield f"published {size}"
         count = count * 7 % 193
 

@@ -19,7 +19,7 @@ from vitne.services.erasure.erase import Erase, ErasureRequest
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
-from vitne.wiring import House, folder_adapters, open_house
+from vitne.wiring import Server, folder_adapters, open_server
 
 ACME = LogId("acme")
 FULL, LAST = 16, 110
@@ -47,26 +47,26 @@ def settings(tmp_path: Path) -> Settings:
     made = Settings(
         folder=str(tmp_path / "v"), free_bytes_min=0, seal_entries=FULL, seal_process=False
     )
-    with open_house(made, create=True, serving=False) as house:
-        house.append.create(ACME)
-        _send(house, 1, 80)
-        house.seal.run_once()
-        _send(house, 80, LAST)
-        plan = house.erase.plan(WISH)
+    with open_server(made, create=True, serving=False) as server:
+        server.append.create(ACME)
+        _send(server, 1, 80)
+        server.seal.run_once()
+        _send(server, 80, LAST)
+        plan = server.erase.plan(WISH)
         assert plan.segments > 1
-        assert plan.records[-1] >= house.store.log(ACME).sealed_end
+        assert plan.records[-1] >= server.store.log(ACME).sealed_end
     return made
 
 
-def _send(house: House, first: int, last: int) -> None:
+def _send(server: Server, first: int, last: int) -> None:
     body = json.dumps([_event(n) for n in range(first, last)]).encode()
-    reply = house.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(30)
+    reply = server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(30)
     assert reply.accepted == last - first
-    _publish(house)
+    _publish(server)
 
 
-def _publish(house: House) -> None:
-    while house.publish.run_once().more:
+def _publish(server: Server) -> None:
+    while server.publish.run_once().more:
         pass
 
 
@@ -128,26 +128,26 @@ def _left(settings: Settings) -> list[str]:
 
 def _check(settings: Settings) -> None:
     """After a start no byte is left, the store is whole, and what went is told and proved."""
-    with open_house(settings) as house:
-        assert house.adapters.erasure.pending(ACME) == []
-        _publish(house)
+    with open_server(settings) as server:
+        assert server.adapters.erasure.pending(ACME) == []
+        _publish(server)
     assert _left(settings) == []
-    with open_house(settings, serving=False) as house:
-        assert house.fsck.run().clean
-        plan = house.erase.plan(WISH)
+    with open_server(settings, serving=False) as server:
+        assert server.fsck.run().clean
+        plan = server.erase.plan(WISH)
         assert plan.records == ()
         assert plan.already == 10
         gone = [n for n in range(1, LAST) if _event(n)["targets"][0]["id"] == VICTIM]
         for number in (gone[0], gone[-1]):
             event_id = bytes.fromhex(sample_event(number)["id"].replace("-", ""))
-            told = record_proof.verify_record(house.show.by_id(ACME, event_id).document())
+            told = record_proof.verify_record(server.show.by_id(ACME, event_id).document())
             assert set(told.erased) == {"person", "payload"}
             assert told.event()["targets"][0]["id"] == VICTIM
-        segments = house.adapters.segments.segments(ACME)
-        assert sum(one.end - one.start for one in segments) == house.store.log(ACME).sealed_end
+        segments = server.adapters.segments.segments(ACME)
+        assert sum(one.end - one.start for one in segments) == server.store.log(ACME).sealed_end
         kept = {key for one in segments for key in (one.key, one.index_key)}
-        house.seal.recover()  # a stop in the midst of sealing leaves files for the next start
-        assert set(house.objects.keys("segments/")) == kept
+        server.seal.recover()  # a stop in the midst of sealing leaves files for the next start
+        assert set(server.objects.keys("segments/")) == kept
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ def test_killed_between_two_steps_the_next_start_finishes(
     def work() -> None:
         whole = folder_adapters(settings)
         twin = Deadly(getattr(whole, port), method, before=before)
-        house = House(replace(whole, **{port: twin}), settings, serving=False)
-        house.start()
-        house.erase.run(WISH)
+        server = Server(replace(whole, **{port: twin}), settings, serving=False)
+        server.start()
+        server.erase.run(WISH)
 
     _killed(work)
 
@@ -193,9 +193,9 @@ def test_killed_at_the_second_segment_the_first_is_not_undone(
     def work() -> None:
         whole = folder_adapters(settings)
         twin = Deadly(getattr(whole, port), method, before=False, call=2)
-        house = House(replace(whole, **{port: twin}), settings, serving=False)
-        house.start()
-        house.erase.run(WISH)
+        server = Server(replace(whole, **{port: twin}), settings, serving=False)
+        server.start()
+        server.erase.run(WISH)
 
     _killed(work)
 
@@ -209,14 +209,14 @@ def test_killed_again_while_the_next_start_finishes_the_one_after_it_does(
     def work() -> None:
         whole = folder_adapters(settings)
         twin = Deadly(whole.erasure, "note", before=False)
-        house = House(replace(whole, erasure=twin), settings, serving=False)
-        house.start()
-        house.erase.run(WISH)
+        server = Server(replace(whole, erasure=twin), settings, serving=False)
+        server.start()
+        server.erase.run(WISH)
 
     def again() -> None:
         whole = folder_adapters(settings)
         twin = Deadly(whole.erasure, method, before=False)
-        House(replace(whole, erasure=twin), settings).start()
+        Server(replace(whole, erasure=twin), settings).start()
 
     _killed(work)
     _killed(again)
@@ -230,27 +230,27 @@ def test_an_entry_that_is_not_noted_yet_counts_from_the_moment_it_stands(
     """Killed after the erase entry and before anything else: the entry alone is enough."""
 
     def work() -> None:
-        house = open_house(settings, serving=False)
-        house.start()
-        tell = house.append.control
+        server = open_server(settings, serving=False)
+        server.start()
+        tell = server.append.control
 
         def deadly(*args: Any) -> Any:
             tell(*args)
             _die()
 
-        adapters = house.adapters
+        adapters = server.adapters
         Erase(
             adapters.store,
             adapters.archive,
             adapters.segments,
             adapters.erasure,
             deadly,
-            house.seal.exclusive,
+            server.seal.exclusive,
             adapters.clock,
         ).run(WISH)
 
     _killed(work)
 
-    with open_house(settings, serving=False) as house:
-        assert house.adapters.erasure.pending(ACME) == []
+    with open_server(settings, serving=False) as server:
+        assert server.adapters.erasure.pending(ACME) == []
     _check(settings)

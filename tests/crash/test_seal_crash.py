@@ -20,7 +20,7 @@ from vitne.services.seal.index_log import index_log_id
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
-from vitne.wiring import House, folder_adapters, open_house
+from vitne.wiring import Server, folder_adapters, open_server
 
 ACME = LogId("acme")
 FULL = 16
@@ -34,20 +34,20 @@ def settings(tmp_path: Path) -> Settings:
     made = Settings(
         folder=str(tmp_path / "v"), free_bytes_min=0, seal_entries=FULL, seal_process=False
     )
-    with open_house(made, create=True, serving=False) as house:
-        house.append.create(ACME)
-        send(house, 1, 40)
-        publish(house)
+    with open_server(made, create=True, serving=False) as server:
+        server.append.create(ACME)
+        send(server, 1, 40)
+        publish(server)
     return made
 
 
-def send(house: House, first: int, last: int) -> None:
+def send(server: Server, first: int, last: int) -> None:
     body = json.dumps([sample_event(n) for n in range(first, last)]).encode()
-    house.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
 
 
-def publish(house: House) -> None:
-    while house.publish.run_once().more:
+def publish(server: Server) -> None:
+    while server.publish.run_once().more:
         pass
 
 
@@ -93,35 +93,35 @@ def killed(settings: Settings, work: Callable[[], None]) -> None:
 
 def check(settings: Settings, sealed_end: int) -> None:
     """After a start: all is sealed, listed once, told of once, and hashes to what is signed."""
-    with open_house(settings) as house:
+    with open_server(settings) as server:
         turn, left = threading.Event(), 2_000
-        while house.store.log(ACME).sealed_end < sealed_end and left:
-            house.sealer.nudge()
+        while server.store.log(ACME).sealed_end < sealed_end and left:
+            server.sealer.nudge()
             turn.wait(0.02)
             left -= 1
-        publish(house)
-    with open_house(settings, serving=False) as house:
-        assert house.fsck.run().clean
-        records = [parse_record(data) for data in house.index_log.records(ACME, 0, 1 << 20)]
+        publish(server)
+    with open_server(settings, serving=False) as server:
+        assert server.fsck.run().clean
+        records = [parse_record(data) for data in server.index_log.records(ACME, 0, 1 << 20)]
         level_0 = [(one.start, one.end) for one in records if one.level == 0]
         ends = [end for _, end in level_0]
         assert [start for start, _ in level_0] == [0, *ends[:-1]]
         assert len({(one.level, one.start, one.end) for one in records}) == len(records)
         assert ends[-1] >= sealed_end
-        end = house.store.log(ACME).head_size
+        end = server.store.log(ACME).head_size
         told = [
             entry.record
-            for entry in map(decode, house.published(ACME).entries(LeafIndex(0), LeafIndex(end)))
+            for entry in map(decode, server.published(ACME).entries(LeafIndex(0), LeafIndex(end)))
             if isinstance(entry, SegmentEntry)
         ]
         assert told == list(range(len(records)))
-        head = house.adapters.heads.head(index_log_id(ACME))
+        head = server.adapters.heads.head(index_log_id(ACME))
         assert head is not None
         assert head.size == len(records)
-        assert house.index_log.checkpoint(ACME) == head.note
-        segments = house.adapters.segments.segments(ACME)
+        assert server.index_log.checkpoint(ACME) == head.note
+        segments = server.adapters.segments.segments(ACME)
         kept = {key for one in segments for key in (one.key, one.index_key)}
-        assert set(house.objects.keys("segments/")) == kept
+        assert set(server.objects.keys("segments/")) == kept
 
 
 @pytest.mark.parametrize("step", ["listed", "index_staged", "index_swapped", "applied", "shown"])
@@ -136,8 +136,8 @@ def test_killed_while_the_index_log_is_published_it_is_finished(
             if name == step and "listed" in seen:
                 die()
 
-        house = open_house(settings, step=at)
-        house.seal.run_once()
+        server = open_server(settings, step=at)
+        server.seal.run_once()
 
     killed(settings, work)
 
@@ -164,7 +164,7 @@ def test_killed_between_two_steps_the_range_is_sealed_once(
     def work() -> None:
         whole = folder_adapters(settings)
         twin = Deadly(getattr(whole, port), method, before=before, call=call)
-        House(replace(whole, **{port: twin}), settings).seal.run_once()
+        Server(replace(whole, **{port: twin}), settings).seal.run_once()
 
     killed(settings, work)
 
@@ -188,21 +188,21 @@ def test_killed_while_segments_are_put_together_nothing_is_lost(
     small = Settings(
         folder=settings.folder, free_bytes_min=0, seal_entries=128, seal_process=False, seal_age_s=1
     )
-    with open_house(small, serving=False) as house:
-        house.seal.seal_now(ACME)
-        send(house, 40, 100)
-        publish(house)
+    with open_server(small, serving=False) as server:
+        server.seal.seal_now(ACME)
+        send(server, 40, 100)
+        publish(server)
 
     def work() -> None:
         whole = folder_adapters(small)
         call = 2 if method == "append" else 1
         twin = Deadly(getattr(whole, port), method, before=before, call=call)
-        house = House(replace(whole, **{port: twin}), small)
-        house.seal.seal_now(ACME)
-        house.seal.merge(ACME)
+        server = Server(replace(whole, **{port: twin}), small)
+        server.seal.seal_now(ACME)
+        server.seal.merge(ACME)
 
     killed(small, work)
 
     check(small, 40)
-    with open_house(small, serving=False) as house:
-        assert max(one.level for one in house.adapters.segments.segments(ACME)) >= 1
+    with open_server(small, serving=False) as server:
+        assert max(one.level for one in server.adapters.segments.segments(ACME)) >= 1

@@ -28,7 +28,7 @@ from vitne.services.log.staged_round import STAGING, Step
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
-from vitne.wiring import House, folder_adapters, open_house
+from vitne.wiring import Server, folder_adapters, open_server
 
 ROUNDS = int(os.environ.get("VITNE_CRASH_ROUNDS", "50"))
 THREADS = 4
@@ -41,9 +41,9 @@ pytestmark = [pytest.mark.crash, pytest.mark.slow]
 def settings(tmp_path: Path) -> Settings:
     """A folder with two logs."""
     made = Settings(folder=str(tmp_path / "v"), free_bytes_min=0, publish_interval_ms=10)
-    with open_house(made, create=True) as house:
+    with open_server(made, create=True) as server:
         for log in LOGS:
-            house.append.create(log)
+            server.append.create(log)
     return made
 
 
@@ -59,15 +59,15 @@ def in_child(work: Callable[[], None]) -> Any:
     return child
 
 
-def submit(house: House, events: Sequence[dict[str, Any]]) -> Any:
+def submit(server: Server, events: Sequence[dict[str, Any]]) -> Any:
     body = json.dumps(list(events)).encode()
-    return house.ingest.submit(body, "json", sample_key(), Arrival())
+    return server.ingest.submit(body, "json", sample_key(), Arrival())
 
 
 def serve_under_load(settings: Settings, round_: int, acknowledged: int) -> None:
     """Several senders; whatever is acknowledged is written to the pipe `acknowledged`."""
-    house = open_house(settings)
-    house.start()
+    server = open_server(settings)
+    server.start()
 
     def send(thread: int) -> None:
         sent = 0
@@ -75,7 +75,7 @@ def serve_under_load(settings: Settings, round_: int, acknowledged: int) -> None
             log, stream = LOGS[thread % 2], f"{round_}/{thread}"
             numbers = range(sent + 1, sent + 1 + 1 + sent % 7)
             events = [sample_event(n, tenant=log, stream=stream) for n in numbers]
-            reply = submit(house, events).result(timeout=30)
+            reply = submit(server, events).result(timeout=30)
             told = [[log, result.id, result.index] for result in reply.results]
             os.write(acknowledged, json.dumps(told).encode() + b"\n")
             sent += len(events)
@@ -106,18 +106,18 @@ class Witness:
         self.events.update(((log, event_id), index) for log, event_id, index in told)
         return len(told)
 
-    def check_events(self, house: House) -> None:
+    def check_events(self, server: Server) -> None:
         """Every acknowledged event is there, once, where it was said to be."""
         for (log, event_id), index in self.events.items():
-            seen = house.store.recall(LogId(log), from_text(event_id))
+            seen = server.store.recall(LogId(log), from_text(event_id))
             assert seen is not None
             assert seen.index == index
 
-    def check_heads(self, house: House) -> None:
+    def check_heads(self, server: Server) -> None:
         """The tree is consistent with every checkpoint ever seen."""
         for log, notes in self.notes.items():
-            published = Published(house.objects, log)
-            verifier = house.keys.log_signer(house.logs.origin(log)).verifier
+            published = Published(server.objects, log)
+            verifier = server.keys.log_signer(server.logs.origin(log)).verifier
             newest, _ = open_checkpoint(published.checkpoint() or "", verifier)
             reader = TileReader(published.get, newest.size, keep=4096)
             for note in notes:
@@ -157,14 +157,14 @@ def test_killed_at_random_under_load_nothing_acknowledged_is_lost(settings: Sett
 
     for round_ in range(ROUNDS):
         assert run_and_kill(settings, round_, witness, chance.uniform(0.0, 0.15))
-        with open_house(settings) as house:
-            witness.check_events(house)
-            witness.check_heads(house)
+        with open_server(settings) as server:
+            witness.check_events(server)
+            witness.check_heads(server)
         witness.look()
 
-    with open_house(settings) as house:
-        witness.check_heads(house)
-        report = house.fsck.run()
+    with open_server(settings) as server:
+        witness.check_heads(server)
+        report = server.fsck.run()
     assert report.damages == []
     assert report.published == report.entries
     assert sum(len(notes) for notes in witness.notes.values()) > ROUNDS
@@ -179,12 +179,12 @@ def test_killed_at_random_under_load_nothing_acknowledged_is_lost(settings: Sett
 
 def send_and_publish(settings: Settings, step: Step) -> None:
     """One request, and the round that publishes it."""
-    house = open_house(settings, step=step)
-    house.recover.run()
-    future = submit(house, [sample_event(1)])
-    house.append.write(house.append.waiting.take(1))
+    server = open_server(settings, step=step)
+    server.recover.run()
+    future = submit(server, [sample_event(1)])
+    server.append.write(server.append.waiting.take(1))
     assert future.result(timeout=0).accepted == 1
-    house.publish.run_once()
+    server.publish.run_once()
 
 
 def killed_at(name: str) -> Step:
@@ -197,12 +197,12 @@ def killed_at(name: str) -> Step:
 
 def check_mended(settings: Settings) -> None:
     """After one start and one round everything is published, nothing is left staged."""
-    with open_house(settings) as house:
-        assert house.publish.run_once().halted == {}
-    with open_house(settings) as house:
-        report = house.fsck.run()
+    with open_server(settings) as server:
+        assert server.publish.run_once().halted == {}
+    with open_server(settings) as server:
+        report = server.fsck.run()
         assert (report.damages, report.published, report.events) == ([], report.entries, 1)
-        assert list(house.objects.keys(STAGING)) == []
+        assert list(server.objects.keys(STAGING)) == []
 
 
 @pytest.mark.parametrize("name", ["staged", "swapped", "applied", "shown", "deleted"])
@@ -271,17 +271,17 @@ def test_killed_around_the_commit_a_retry_stores_the_event_once(
     def work() -> None:
         whole = folder_adapters(settings)
         twin = KillingVault(whole.vault) if broken == "vault" else KillingClock(whole.clock)
-        house = House(replace(whole, **{broken: twin}), settings)
-        submit(house, [sample_event(1)])
-        house.append.write(house.append.waiting.take(1))
+        server = Server(replace(whole, **{broken: twin}), settings)
+        submit(server, [sample_event(1)])
+        server.append.write(server.append.waiting.take(1))
 
     child = in_child(work)
     child.join(60)
     assert child.exitcode == -signal.SIGKILL
 
-    with open_house(settings) as house:
-        left = house.store.log(LOGS[0]).next_index
-        retried = submit(house, [sample_event(1)]).result(timeout=30)
+    with open_server(settings) as server:
+        left = server.store.log(LOGS[0]).next_index
+        retried = submit(server, [sample_event(1)]).result(timeout=30)
 
     assert left == entries
     assert [result.status for result in retried.results] == [status]
@@ -291,17 +291,17 @@ def test_killed_around_the_commit_a_retry_stores_the_event_once(
 def test_only_one_process_serves_a_folder(settings: Settings) -> None:
     def second() -> None:
         try:
-            open_house(settings)
+            open_server(settings)
         except Exception as error:  # noqa: BLE001 - its class is what is asked for
             os._exit(7 if error.__class__.__name__ == "ConfigurationError" else 1)
         os._exit(0)
 
-    house = open_house(settings)
+    server = open_server(settings)
     try:
         child = in_child(second)
         child.join(60)
     finally:
-        house.close()
+        server.close()
 
     assert child.exitcode == 7
-    open_house(settings).close()
+    open_server(settings).close()

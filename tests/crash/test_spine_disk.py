@@ -18,8 +18,8 @@ from vitne.core.values.types import LogId
 from vitne.errors import StorageError
 from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
-from vitne.testing import memory_house, sample_event, sample_key
-from vitne.wiring import House, open_house
+from vitne.testing import memory_server, sample_event, sample_key
+from vitne.wiring import Server, open_server
 
 ACME = LogId("acme")
 NOBODY = 65_534
@@ -39,18 +39,18 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def settings(folder: Path) -> Settings:
     made = Settings(folder=str(folder), free_bytes_min=0)
-    with open_house(made, create=True) as house:
-        house.append.create(ACME)
+    with open_server(made, create=True) as server:
+        server.append.create(ACME)
     return made
 
 
-def send(house: House, number: int) -> IntakeReply:
+def send(server: Server, number: int) -> IntakeReply:
     """One event, waited for."""
     events = [sample_event(number) | {"outcome": {"result": "succeeded", "reason": "x" * 500}}]
     body = json.dumps(events).encode()
-    future = house.ingest.submit(body, "json", sample_key("acme"), Arrival())
-    if future.running() and not house.append.is_alive:
-        house.append.write(house.append.waiting.take(1))
+    future = server.ingest.submit(body, "json", sample_key("acme"), Arrival())
+    if future.running() and not server.append.is_alive:
+        server.append.write(server.append.waiting.take(1))
     return future.result(timeout=30)
 
 
@@ -77,11 +77,11 @@ def limit_files(most_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
 
 
-def send_until_full(house: House, first: int) -> tuple[int, StorageError]:
+def send_until_full(server: Server, first: int) -> tuple[int, StorageError]:
     """Send until the disk is full: the number that was refused, and how."""
     for number in range(first, first + 10_000):
         try:
-            send(house, number)
+            send(server, number)
         except StorageError as error:
             return number, error
     raise AssertionError("the disk never filled up")
@@ -89,39 +89,39 @@ def send_until_full(house: House, first: int) -> tuple[int, StorageError]:
 
 def test_on_a_full_disk_intake_refuses_and_takes_up_again(settings: Settings) -> None:
     def work() -> None:
-        house = open_house(settings)
-        house.append.start()
-        send(house, 1)
+        server = open_server(settings)
+        server.append.start()
+        send(server, 1)
         limit_files(256 * 1024)
 
-        refused, error = send_until_full(house, 2)
+        refused, error = send_until_full(server, 2)
         limit_files(resource.RLIM_INFINITY)
-        again = send(house, refused)
+        again = send(server, refused)
 
         assert error.code == "storage"
         assert [result.status for result in again.results] == ["accepted"]
-        assert house.append.stats.failures == 1
-        house.close()
+        assert server.append.stats.failures == 1
+        server.close()
 
     in_child(work)
 
-    with open_house(settings) as house:
-        send(house, 20_000)
+    with open_server(settings) as server:
+        send(server, 20_000)
     check_whole(settings)
 
 
 def test_on_a_full_disk_a_round_fails_and_is_finished_later(settings: Settings) -> None:
     def work() -> None:
-        house = open_house(settings)
-        house.append.start()
+        server = open_server(settings)
+        server.append.start()
         for number in range(1, 40):
-            send(house, number)
+            send(server, number)
         limit_files(1024)
         with pytest.raises(StorageError):
-            house.publish.run_once()
+            server.publish.run_once()
         limit_files(resource.RLIM_INFINITY)
-        assert [grown.size for grown in house.publish.run_once().grown] == [44]
-        house.close()
+        assert [grown.size for grown in server.publish.run_once().grown] == [44]
+        server.close()
 
     in_child(work)
 
@@ -139,16 +139,16 @@ def test_a_disk_that_fails_after_the_swap_is_made_up_for_by_the_next_round(
             limit_files(16)
 
     def work() -> None:
-        house = open_house(settings, step=fail)
-        house.append.start()
-        send(house, 1)
+        server = open_server(settings, step=fail)
+        server.append.start()
+        send(server, 1)
         with pytest.raises(StorageError):
-            house.publish.run_once()
+            server.publish.run_once()
         limit_files(resource.RLIM_INFINITY)
-        send(house, 2)
-        assert [grown.size for grown in house.publish.run_once().grown] == [7]
-        assert house.publish.halted == {}
-        house.close()
+        send(server, 2)
+        assert [grown.size for grown in server.publish.run_once().grown] == [7]
+        assert server.publish.halted == {}
+        server.close()
 
     in_child(work)
 
@@ -156,11 +156,11 @@ def test_a_disk_that_fails_after_the_swap_is_made_up_for_by_the_next_round(
 
 
 def check_whole(settings: Settings) -> None:
-    with open_house(settings):
+    with open_server(settings):
         pass
-    house = open_house(settings)
-    report = house.fsck.run()
-    house.close()
+    server = open_server(settings)
+    report = server.fsck.run()
+    server.close()
     assert (report.damages, report.published) == ([], report.entries)
 
 
@@ -192,7 +192,7 @@ def as_nobody(settings: Settings, spoil: Path, work: Callable[[], None]) -> None
 def test_a_read_only_folder_is_refused_at_start(settings: Settings) -> None:
     def work() -> None:
         with pytest.raises(StorageError) as refused:
-            open_house(settings).start()
+            open_server(settings).start()
         assert settings.folder in str(refused.value)
 
     as_nobody(settings, Path(settings.folder), work)
@@ -204,34 +204,34 @@ def test_when_tiles_cannot_be_written_intake_goes_on_and_the_publisher_says_so(
     settings: Settings,
 ) -> None:
     def work() -> None:
-        house = open_house(settings)
-        house.append.start()
-        assert send(house, 1).accepted == 1
+        server = open_server(settings)
+        server.append.start()
+        assert send(server, 1).accepted == 1
         with pytest.raises(StorageError):
-            house.publish.run_once()
-        assert send(house, 2).accepted == 1
-        house.append.close()
+            server.publish.run_once()
+        assert send(server, 2).accepted == 1
+        server.append.close()
         os._exit(0)
 
-    with open_house(settings) as house:
-        send(house, 100)
+    with open_server(settings) as server:
+        send(server, 100)
     as_nobody(settings, Path(settings.folder) / "objects", work)
 
     check_whole(settings)
 
 
 def test_short_of_the_reserve_for_publishing_intake_refuses_and_publishing_goes_on() -> None:
-    house = memory_house(Settings(free_bytes_min=1_000_000))
-    house.append.create(ACME)
-    send(house, 1)
-    objects: Any = house.objects
+    server = memory_server(Settings(free_bytes_min=1_000_000))
+    server.append.create(ACME)
+    send(server, 1)
+    objects: Any = server.objects
     objects.room_bytes = 0
 
     with pytest.raises(StorageError) as refused:
-        send(house, 2)
-    published = house.publish.run_once()
+        send(server, 2)
+    published = server.publish.run_once()
     objects.room_bytes = 1 << 40
 
     assert refused.value.retry_after_s > 1
     assert [grown.size for grown in published.grown] == [6]
-    assert send(house, 2).accepted == 1
+    assert send(server, 2).accepted == 1

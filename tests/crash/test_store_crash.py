@@ -12,7 +12,7 @@ import pytest
 
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.objects.scratch import TEMPORARY
-from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 
@@ -60,28 +60,28 @@ def test_every_acknowledged_transaction_is_there_whole(tmp_path: Path, child: Mo
     for _ in range(ROUNDS):
         told = _run_and_kill("append", tmp_path, dice.randint(1, 60))
 
-        with SqliteHouse.open(tmp_path / "vitne.db") as house:
-            size = house.records.log(child.LOGS[0]).next_index
+        with SqliteStores.open(tmp_path / "vitne.db") as stores:
+            size = stores.records.log(child.LOGS[0]).next_index
             assert size >= _last(told, "appended")
             for log in child.LOGS:
-                _check_log(house, log, size, _rows(child, log, checked, size))
-                assert house.records.log(log).head_size >= _last(told, "published")
-            first, second = (house.checkpoints.head(log) for log in child.LOGS)
+                _check_log(stores, log, size, _rows(child, log, checked, size))
+                assert stores.records.log(log).head_size >= _last(told, "published")
+            first, second = (stores.checkpoints.head(log) for log in child.LOGS)
             assert first == second
         _check_file(tmp_path / "vitne.db")
         checked = size
 
-    with SqliteHouse.open(tmp_path / "vitne.db") as house:
+    with SqliteStores.open(tmp_path / "vitne.db") as stores:
         for log in child.LOGS:
-            _check_log(house, log, checked, _rows(child, log, 0, checked))
+            _check_log(stores, log, checked, _rows(child, log, 0, checked))
 
 
 def _rows(child: ModuleType, log: LogId, start: int, end: int) -> list[Record]:
     return [child.record(log, index) for index in range(start, end)]
 
 
-def _check_log(house: SqliteHouse, log: LogId, size: int, newest: list[Record]) -> None:
-    records = house.records
+def _check_log(stores: SqliteStores, log: LogId, size: int, newest: list[Record]) -> None:
+    records = stores.records
     assert records.log(log).next_index == size
     assert records.counts(log) == {("a/b", "t", "rejected"): size}
     assert [state.last_seq for state in records.streams(log)] == [size]

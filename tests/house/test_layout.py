@@ -1,4 +1,4 @@
-"""The layout of the house: contracts, sizes, docstrings, public names, copies, migrations."""
+"""The layout of the code: contracts, sizes, docstrings, public names, copies, migrations."""
 
 import ast
 import hashlib

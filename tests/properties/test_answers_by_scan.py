@@ -1,8 +1,5 @@
 """Random small logs, sealed and merged at random: answers are what a scan of the events says."""
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,20 +9,8 @@ from hypothesis import strategies as st
 from vitne.core.values.times import format_utc
 from vitne.evidence.bundle import verify as bundle
 
-_FILE = Path(__file__).parents[1] / "answer_house.py"
 ACTORS, TARGETS = ("a", "b", "c"), ("x", "y", "z")
 TYPES = ("crm.customer.viewed", "crm.customer.exported", "crm.order.viewed")
-
-
-def _module() -> ModuleType:
-    name = "vitne_test_answer_house"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, _FILE)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
 
 
 EVENT = st.fixed_dictionaries(
@@ -61,27 +46,27 @@ QUESTION = st.fixed_dictionaries(
 )
 
 
-def _play(house: Any, steps: list[Any]) -> list[dict[str, Any]]:
+def _play(server: Any, steps: list[Any]) -> list[dict[str, Any]]:
     """Do the steps; what was logged, with both times."""
     known: list[dict[str, Any]] = []
     for step in steps:
         if step == "seal":
-            house.seal()
+            server.seal()
         elif step == "merge":
-            house.merge()
+            server.merge()
         elif isinstance(step, int):
-            house.later(step)
+            server.later(step)
         else:
-            _send(house, step, known)
+            _send(server, step, known)
     return known
 
 
-def _send(house: Any, events: list[dict[str, Any]], known: list[dict[str, Any]]) -> None:
+def _send(server: Any, events: list[dict[str, Any]], known: list[dict[str, Any]]) -> None:
     sent = []
-    now_us = house.clock.now_us()
+    now_us = server.clock.now_us()
     for one in events:
         occurred_us = now_us - one["late"] * 3_600_000_000
-        event = house.event(
+        event = server.event(
             len(known) + len(sent) + 1,
             actor=one["actor"],
             occurred_at=format_utc(occurred_us),
@@ -93,7 +78,7 @@ def _send(house: Any, events: list[dict[str, Any]], known: list[dict[str, Any]])
         if one["denied"]:
             event["outcome"] = {"result": "denied", "code": "no_right"}
         sent.append((event, one | {"occurred": occurred_us, "recorded": now_us}))
-    reply = house.send([event for event, _ in sent])
+    reply = server.send([event for event, _ in sent])
     known += [
         fact | {"index": result.index}
         for (_, fact), result in zip(sent, reply.results, strict=True)
@@ -142,18 +127,18 @@ def _scan(known: list[dict[str, Any]], question: dict[str, Any], members: dict[s
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(STEPS, st.lists(QUESTION, min_size=1, max_size=4))
 def test_every_answer_is_what_a_scan_of_the_events_says(
-    steps: list[Any], questions: list[dict[str, Any]]
+    answer_server: ModuleType, steps: list[Any], questions: list[dict[str, Any]]
 ) -> None:
     """No question ends in the future, so each verdict is plain: proved or disproved."""
-    with _module().AnswerHouse() as house:
-        start_us = house.clock.now_us()
-        known = _play(house, steps)
-        house.later(24 * 10)  # beyond every window, late events included
+    with answer_server.AnswerServer() as server:
+        start_us = server.clock.now_us()
+        known = _play(server, steps)
+        server.later(24 * 10)  # beyond every window, late events included
         for question in questions:
             members = _members(question, start_us)
             expected = _scan(known, question, members)
 
-            found = house.ask(**members)
+            found = server.ask(**members)
 
             assert [hit.index for hit in found.answer.hits] == expected
             assert found.answer.verdict == ("proved" if expected else "disproved")

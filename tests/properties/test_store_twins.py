@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitne.adapters.memory.store import MemoryHouse
-from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.adapters.memory.store import MemoryStores
+from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.types import Hash, LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import VitneError
@@ -56,7 +56,7 @@ SEGMENT = st.builds(
 )
 
 Step = Callable[[Any], Any]
-"""One call on a house; what it answers."""
+"""One call on the stores; what it answers."""
 
 
 def _insert(tx: Any, log: LogId, rows: list[Record], skip: int) -> None:
@@ -70,8 +70,8 @@ def _insert(tx: Any, log: LogId, rows: list[Record], skip: int) -> None:
 
 
 def _tx(calls: list[Step]) -> Step:
-    def run(house: Any) -> list[Any]:
-        with house.records.append() as tx:
+    def run(stores: Any) -> list[Any]:
+        with stores.records.append() as tx:
             return [_answer(call, tx) for call in calls]
 
     return run
@@ -146,9 +146,9 @@ def _answer(call: Step, on: Any) -> Any:  # whatever the port answers
         return type(error)
 
 
-def _picture(house: Any) -> list[Any]:
+def _picture(stores: Any) -> list[Any]:
     """All that can be read."""
-    records, found = house.records, []
+    records, found = stores.records, []
     for log in (LogId("acme"), LogId("beta"), LogId("none")):
         found += [
             records.records(log, LeafIndex(0), LeafIndex(99)),
@@ -157,21 +157,21 @@ def _picture(house: Any) -> list[Any]:
             records.facets(log, None, LeafIndex(0), LeafIndex(99), ["type", "who"], 3),
             (records.first_index(log), records.oldest_hot_us(log)),
             (records.counts(log), records.asides(log), records.streams(log)),
-            (house.checkpoints.head(log), house.segments.segments(log)),
+            (stores.checkpoints.head(log), stores.segments.segments(log)),
         ]
     return [*found, records.logs(), records.unpublished(), records.untold(), records.tellings()]
 
 
 @contextmanager
-def _twins() -> Iterator[tuple[MemoryHouse, SqliteHouse]]:
+def _twins() -> Iterator[tuple[MemoryStores, SqliteStores]]:
     with (
         tempfile.TemporaryDirectory() as folder,
-        SqliteHouse.open(Path(folder) / "vitne.db") as real,
-        MemoryHouse() as twin,
+        SqliteStores.open(Path(folder) / "vitne.db") as real,
+        MemoryStores() as twin,
     ):
-        for house in (twin, real):
-            house.records.create_log(LogId("acme"), Origin("o/acme"), 1)
-            house.records.create_log(LogId("beta"), Origin("o/beta"), 2)
+        for stores in (twin, real):
+            stores.records.create_log(LogId("acme"), Origin("o/acme"), 1)
+            stores.records.create_log(LogId("beta"), Origin("o/beta"), 2)
         yield twin, real
 
 

@@ -17,7 +17,7 @@ def test_every_public_name_is_there(name: str) -> None:
     assert name in dir(vitne)
 
 
-def test_the_names_are_those_of_the_house() -> None:
+def test_the_names_are_those_of_the_server() -> None:
     """Not copies."""
     assert vitne.verify_record is record_proof.verify_record
     assert vitne.redact_record is record_proof.redact_record

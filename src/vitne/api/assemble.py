@@ -1,4 +1,4 @@
-"""From a house to an application: which services, checks and figures the door shows."""
+"""From a server to an application: which services, checks and figures the door shows."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -28,33 +28,33 @@ from vitne.services.access.audit_events import OwnEvents
 from vitne.services.access.doorkeeper import KeyAuthenticator
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.intake.quota import Quota
-from vitne.wiring import House
+from vitne.wiring import Server
 
 _US: Final = 1e6
 
 
-def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) -> Application:
-    """The application of a house.
+def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor) -> Application:
+    """The application of a server.
 
     Args:
-        house: started or not.
+        server: started or not.
         bounds: of its connections; their counts are shown.
         preparing: threads in which large bodies are unpacked and prepared.
         reading: threads in which reads wait for the disk.
     """
-    settings = house.settings
+    settings = server.settings
     meters = Meters()
-    told = LoggedReads(OwnEvents(house.ingest, "api"))
-    access = Access(KeyAuthenticator(house.state, house.clock), house.state, told)
+    told = LoggedReads(OwnEvents(server.ingest, "api"))
+    access = Access(KeyAuthenticator(server.state, server.clock), server.state, told)
     quota = Quota(
-        house.clock,
+        server.clock,
         events_per_s=settings.quota_events_per_s,
         burst_events=settings.quota_burst_events,
     )
-    for gauge in (*gauges(house), *_door_gauges(bounds, quota)):
+    for gauge in (*gauges(server), *_door_gauges(bounds, quota)):
         meters.watch(gauge)
     events = EventsDoor(
-        intake=house.ingest,
+        intake=server.ingest,
         access=access,
         quota=quota,
         meters=meters,
@@ -62,22 +62,24 @@ def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) 
         timing=Timing(settings.body_timeout_s, settings.commit_timeout_s),
     )
     reads = Reads(reading)
-    log = LogDoor(house.published, house.cosigned, access, house.state, public=settings.public_log)
-    erasure = ErasureDoor(house.erasing, house.holds, access)
+    log = LogDoor(
+        server.published, server.cosigned, access, server.state, public=settings.public_log
+    )
+    erasure = ErasureDoor(server.erasing, server.holds, access)
     routes = [
         intake_route(events),
-        *finding_routes(FindingDoor(house.search, access, told), reads),
-        *answer_routes(AnswersDoor(house.ask, access, told, house.clock, meters.answered), reads),
-        *showing_routes(ShowingDoor(house.show, access, told), reads),
-        *tenant_routes(TenantsDoor(access, house.state, _LogKeysOf(house)), reads),
+        *finding_routes(FindingDoor(server.search, access, told), reads),
+        *answer_routes(AnswersDoor(server.ask, access, told, server.clock, meters.answered), reads),
+        *showing_routes(ShowingDoor(server.show, access, told), reads),
+        *tenant_routes(TenantsDoor(access, server.state, _LogKeysOf(server)), reads),
         *log_routes(log, reads),
-        *auditor_routes(AuditorsDoor(log, house.auditors, house.witnessed), reads),
-        *stream_routes(StreamsDoor(house.streams, access, told), reads),
-        *source_key_routes(SourceKeysDoor(house.source_keys, access), reads),
+        *auditor_routes(AuditorsDoor(log, server.auditors, server.witnessed), reads),
+        *stream_routes(StreamsDoor(server.streams, access, told), reads),
+        *source_key_routes(SourceKeysDoor(server.source_keys, access), reads),
         *erasure_routes(erasure, reads),
         *hold_routes(erasure, reads),
         *verifier_routes(),
-        *health_routes(reads, access, checks(house), meters, settings.metrics_public),
+        *health_routes(reads, access, checks(server), meters, settings.metrics_public),
     ]
     return Application(routes, config(), events, meters)
 
@@ -85,61 +87,61 @@ def build(house: House, bounds: Bounds, preparing: Executor, reading: Executor) 
 class _LogKeysOf:
     """Names a log's public keys."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     def __call__(self, log: LogId) -> LogKeysShown:
-        origin = self._house.logs.origin(log)
-        keys = self._house.keys
+        origin = self._server.logs.origin(log)
+        keys = self._server.keys
         signers = (keys.log_signer(origin), keys.index_signer(origin), keys.receipt_signer(origin))
         return LogKeysShown(origin, *(signer.vkey for signer in signers))
 
 
-def checks(house: House) -> Sequence[Check]:
+def checks(server: Server) -> Sequence[Check]:
     """What must hold for the server to be sent work; no answer names a tenant."""
     return (
-        Check("disk", lambda: _disk(house)),
-        Check("writer", lambda: _writer(house)),
-        Check("publisher", lambda: _publisher(house)),
-        Check("integrity", lambda: _integrity(house)),
-        Check("witnesses", lambda: _witnesses(house)),
+        Check("disk", lambda: _disk(server)),
+        Check("writer", lambda: _writer(server)),
+        Check("publisher", lambda: _publisher(server)),
+        Check("integrity", lambda: _integrity(server)),
+        Check("witnesses", lambda: _witnesses(server)),
     )
 
 
-def _disk(house: House) -> str:
-    free, least = house.objects.free_bytes(), house.settings.free_bytes_min
+def _disk(server: Server) -> str:
+    free, least = server.objects.free_bytes(), server.settings.free_bytes_min
     if free < least:
         return f"{free} bytes are free, {least} are kept in reserve"
-    house.objects.replace({"staging/ready": b"ready\n"})
+    server.objects.replace({"staging/ready": b"ready\n"})
     return ""
 
 
-def _writer(house: House) -> str:
-    if not house.append.is_alive:
+def _writer(server: Server) -> str:
+    if not server.append.is_alive:
         return "the writer has stopped"
-    if house.append.stats.last_error:
+    if server.append.stats.last_error:
         return "the last commit failed"
     return ""
 
 
-def _publisher(house: House) -> str:
-    lag_s, most_s = publish_lag_s(house), house.settings.publish_lag_max_s
+def _publisher(server: Server) -> str:
+    lag_s, most_s = publish_lag_s(server), server.settings.publish_lag_max_s
     if lag_s > most_s:
         return f"an entry has waited {lag_s:.0f} s for a checkpoint; at most {most_s} s is allowed"
     return ""
 
 
-def _integrity(house: House) -> str:
-    halted = len(house.publish.halted)
+def _integrity(server: Server) -> str:
+    halted = len(server.publish.halted)
     return f"{halted} logs are not published: their stored bytes disagree" if halted else ""
 
 
-def _witnesses(house: House) -> str:
+def _witnesses(server: Server) -> str:
     """A witness that is not reached stops nothing; one that contradicts a log does.
 
     An auditor's objection does not either: events must be taken all the same.
     """
-    kinds = [incident.kind for incident in house.incidents.all()]
+    kinds = [incident.kind for incident in server.incidents.all()]
     told = []
     if ahead := kinds.count("ahead"):
         told.append(f"a witness has seen more of {ahead} logs than this store holds")
@@ -148,40 +150,40 @@ def _witnesses(house: House) -> str:
     return "; ".join(told)
 
 
-def publish_lag_s(house: House) -> float:
+def publish_lag_s(server: Server) -> float:
     """Age of the oldest entry that no checkpoint covers, over all logs; 0 if there is none.
 
     Logs that are halted for good are told by the integrity check, and left out here.
     """
-    now_us = house.clock.now_us()
+    now_us = server.clock.now_us()
     waiting = [
         first.recorded_us
-        for info in house.store.unpublished()
-        if info.log not in house.publish.halted
-        and (first := house.store.record(info.log, LeafIndex(info.head_size))) is not None
+        for info in server.store.unpublished()
+        if info.log not in server.publish.halted
+        and (first := server.store.record(info.log, LeafIndex(info.head_size))) is not None
     ]
     return max(0.0, (now_us - min(waiting)) / _US) if waiting else 0.0
 
 
-def gauges(house: House) -> Sequence[Gauge]:
-    """The figures of a house."""
+def gauges(server: Server) -> Sequence[Gauge]:
+    """The figures of a server."""
 
     def counter(of: Callable[[], object], field: str, name: str, text: str) -> Gauge:
         return Gauge(name, text, lambda: float(getattr(of(), field)), is_counter=True)
 
-    writer = partial(counter, lambda: house.append.stats)
-    publisher = partial(counter, lambda: house.publisher.stats)
-    sealer = partial(counter, lambda: house.sealer.stats)
+    writer = partial(counter, lambda: server.append.stats)
+    publisher = partial(counter, lambda: server.publisher.stats)
+    sealer = partial(counter, lambda: server.sealer.stats)
     return (
         Gauge(
             "vitne_queue_events",
             "Events waiting for the writer",
-            lambda: house.append.waiting.events,
+            lambda: server.append.waiting.events,
         ),
         Gauge(
             "vitne_queue_bytes",
             "Bytes waiting for the writer",
-            lambda: house.append.waiting.weight_bytes,
+            lambda: server.append.waiting.weight_bytes,
         ),
         writer("groups", "vitne_commit_groups", "Durable transactions"),
         writer("failures", "vitne_commit_failures", "Groups that were not stored"),
@@ -198,47 +200,47 @@ def gauges(house: House) -> Sequence[Gauge]:
         Gauge(
             "vitne_publish_lag_seconds",
             "Longest wait for a checkpoint",
-            lambda: publish_lag_s(house),
+            lambda: publish_lag_s(server),
         ),
-        Gauge("vitne_halted_logs", "Logs whose bytes disagree", lambda: len(house.publish.halted)),
-        *_witness_gauges(house),
-        Gauge("vitne_logs", "Logs", lambda: len(house.store.logs())),
+        Gauge("vitne_halted_logs", "Logs whose bytes disagree", lambda: len(server.publish.halted)),
+        *_witness_gauges(server),
+        Gauge("vitne_logs", "Logs", lambda: len(server.store.logs())),
         Gauge(
             "vitne_entries",
             "Entries in all logs",
-            lambda: sum(info.next_index for info in house.store.logs()),
+            lambda: sum(info.next_index for info in server.store.logs()),
         ),
         Gauge(
             "vitne_sealed_entries",
             "Entries in sealed segments",
-            lambda: sum(info.sealed_end for info in house.store.logs()),
+            lambda: sum(info.sealed_end for info in server.store.logs()),
         ),
-        Gauge("vitne_free_bytes", "Free disk", house.objects.free_bytes),
+        Gauge("vitne_free_bytes", "Free disk", server.objects.free_bytes),
     )
 
 
-def _witness_gauges(house: House) -> Sequence[Gauge]:
+def _witness_gauges(server: Server) -> Sequence[Gauge]:
     return (
         Gauge(
             "vitne_witness_incidents",
             "Logs that a witness contradicts",
-            lambda: len(house.incidents.all()),
+            lambda: len(server.incidents.all()),
         ),
         Gauge(
             "vitne_witness_lag_seconds",
             "Longest wait for enough cosignatures",
-            house.witnessed.lag_s,
+            server.witnessed.lag_s,
         ),
         Gauge(
             "vitne_witness_cosignatures",
             "Cosignatures that witnesses gave",
-            lambda: house.witnessing.cosigned,
+            lambda: server.witnessing.cosigned,
             is_counter=True,
         ),
         Gauge(
             "vitne_witness_failures",
             "Questions to witnesses without a good answer",
-            lambda: sum(asker.failures for _, asker in house.witnessing.places),
+            lambda: sum(asker.failures for _, asker in server.witnessing.places),
             is_counter=True,
         ),
     )

@@ -11,26 +11,26 @@ from vitne.wiring.backup import (
 )
 from vitne.wiring.folder import (
     folder_adapters,
-    open_house,
     open_preparer,
     open_sealing,
+    open_server,
     refuse_lost_keys,
     stamp_reader,
 )
-from vitne.wiring.house import House
+from vitne.wiring.server import Server
 
 __all__ = [
     "Adapters",
     "Backed",
     "Compared",
-    "House",
+    "Server",
     "accept_backup",
     "compare_backup",
     "folder_adapters",
     "make_backup",
-    "open_house",
     "open_preparer",
     "open_sealing",
+    "open_server",
     "refuse_backup",
     "refuse_lost_keys",
     "stamp_reader",

@@ -13,7 +13,7 @@ from vitne.adapters.keys.vault import FolderVault
 from vitne.adapters.lock import FolderLock
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.engine.copying import copy_database
-from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.tree.note import Verifier
 from vitne.core.values.times import format_utc
 from vitne.errors import ConfigurationError, ConflictError, NotFoundError
@@ -90,7 +90,7 @@ def _copy_patiently(folder: Path, target: Path) -> tuple[Manifest, CopyCount]:
 def _copy(folder: Path, target: Path) -> tuple[Manifest, CopyCount]:
     copy_database(folder / DATABASE, target / DATABASE)
     with ExitStack() as stack:
-        rows = stack.enter_context(SqliteHouse.open(target / DATABASE))
+        rows = stack.enter_context(SqliteStores.open(target / DATABASE))
         source = FolderObjects.open(folder / "objects")
         stack.callback(source.close)
         copy = FolderObjects.open(target / "objects")
@@ -101,7 +101,7 @@ def _copy(folder: Path, target: Path) -> tuple[Manifest, CopyCount]:
     return Manifest(FORMAT, SystemClock().now_us(), __version__, signed), copied
 
 
-def _trees(rows: SqliteHouse) -> list[PublishedTree]:
+def _trees(rows: SqliteStores) -> list[PublishedTree]:
     """Every tree that the database knows."""
     return [
         PublishedTree(tree, origin, rows.checkpoints.head(tree))
@@ -113,7 +113,7 @@ def _trees(rows: SqliteHouse) -> list[PublishedTree]:
     ]
 
 
-def _segments(rows: SqliteHouse) -> list[Segment]:
+def _segments(rows: SqliteStores) -> list[Segment]:
     return [found for info in rows.records.logs() for found in rows.segments.segments(info.log)]
 
 
@@ -162,7 +162,7 @@ def accept_backup(settings: Settings) -> None:
 
     Erasures are looked at again at its first start: files may be older than what is noted.
     """
-    with SqliteHouse.open(Path(settings.folder) / DATABASE) as rows:
+    with SqliteStores.open(Path(settings.folder) / DATABASE) as rows:
         rows.erasure.reopen()
     (Path(settings.folder) / MANIFEST).unlink()
 
@@ -172,7 +172,7 @@ def _verifier(keys: LogKeys, tree: PublishedTree) -> Verifier:
 
 
 @contextmanager
-def _backup(settings: Settings) -> Iterator[tuple[SqliteHouse, FolderObjects, LogKeys]]:
+def _backup(settings: Settings) -> Iterator[tuple[SqliteStores, FolderObjects, LogKeys]]:
     folder = Path(settings.folder)
     if not (folder / DATABASE).exists():
         raise NotFoundError("there is no backup", where=str(folder))
@@ -186,7 +186,7 @@ def _backup(settings: Settings) -> Iterator[tuple[SqliteHouse, FolderObjects, Lo
     with ExitStack() as stack:
         vault = FolderVault.open(folder / "keys", SystemIds(), create=False)
         stack.callback(FolderLock.take(folder / "vitne.lock").close)
-        rows = stack.enter_context(SqliteHouse.open(folder / DATABASE))
+        rows = stack.enter_context(SqliteStores.open(folder / DATABASE))
         objects = FolderObjects.open(folder / "objects")
         stack.callback(objects.close)
         yield rows, objects, LogKeys(vault)

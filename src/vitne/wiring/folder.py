@@ -9,7 +9,7 @@ from vitne.adapters.clock import SystemClock, SystemIds
 from vitne.adapters.keys.vault import FolderVault
 from vitne.adapters.lock import FolderLock
 from vitne.adapters.objects.folder import FolderObjects
-from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.adapters.sqlite.store import SqliteStores
 from vitne.adapters.witness.http import HttpWitness
 from vitne.core.entry import keys
 from vitne.core.values.record import Record
@@ -33,7 +33,7 @@ from vitne.services.seal.worker import SealPorts
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
 from vitne.wiring.backup import refuse_backup
-from vitne.wiring.house import House
+from vitne.wiring.server import Server
 from vitne.wiring.services import DATABASE, preparer_of
 
 
@@ -45,7 +45,7 @@ def folder_adapters(
     clock: Clock | None = None,
     ids: IdSource | None = None,
 ) -> Adapters:
-    """Adapters over a folder; `open_house` tells of the arguments and errors."""
+    """Adapters over a folder; `open_server` tells of the arguments and errors."""
     folder = Path(settings.folder)
     ids = ids or SystemIds()
     refuse_lost_keys(folder)
@@ -55,7 +55,7 @@ def folder_adapters(
         vault = FolderVault.open(folder / "keys", ids, create=create)
         if serving:
             stack.callback(FolderLock.take(folder / "vitne.lock").close)
-        rows = SqliteHouse.open(folder / DATABASE)
+        rows = SqliteStores.open(folder / DATABASE)
         stack.callback(rows.close)
         objects = FolderObjects.open(folder / "objects")
         stack.callback(objects.close)
@@ -176,7 +176,7 @@ def _archive(
 def open_preparer(settings: Settings) -> Preparer:
     """What a preparing process needs: the index keys, and the database for reading only."""
     folder = Path(settings.folder)
-    rows = SqliteHouse.open(folder / DATABASE, read_only=True)
+    rows = SqliteStores.open(folder / DATABASE, read_only=True)
     vault = FolderVault.open(folder / "keys", SystemIds())
 
     @cache
@@ -198,7 +198,7 @@ def open_preparer(settings: Settings) -> Preparer:
 def open_sealing(settings: Settings) -> SealPorts:
     """What a sealing process needs: the database for reading only, and no keys."""
     folder = Path(settings.folder)
-    rows = SqliteHouse.open(folder / DATABASE, read_only=True)
+    rows = SqliteStores.open(folder / DATABASE, read_only=True)
     objects = FolderObjects.open(folder / "objects")
     return SealPorts(
         hot=rows.records,
@@ -209,14 +209,14 @@ def open_sealing(settings: Settings) -> SealPorts:
     )
 
 
-def open_house(
+def open_server(
     settings: Settings, *, serving: bool = True, create: bool = False, step: Step = no_step
-) -> House:
-    """A house over a folder, not started yet.
+) -> Server:
+    """A server over a folder, not started yet.
 
     Args:
         settings: of the server; `folder` says where.
-        serving: the one process that publishes; takes the folder's lock. Without it the house
+        serving: the one process that publishes; takes the folder's lock. Without it the server
             can append beside a serving one, but publishes nothing.
         create: make the folder and its keys where there are none.
         step: told of each step of publishing.
@@ -229,6 +229,6 @@ def open_house(
     adapters = folder_adapters(settings, serving=serving, create=create)
     with ExitStack() as stack:
         stack.callback(adapters.close)
-        house = House(adapters, settings, serving=serving, step=step)
-        stack.pop_all()  # from here on the house closes them
-    return house
+        server = Server(adapters, settings, serving=serving, step=step)
+        stack.pop_all()  # from here on the server closes them
+    return server

@@ -12,15 +12,15 @@ from vitne.errors import ConfigurationError, UnavailableError, VerificationError
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
-from vitne.wiring import House, open_house
+from vitne.wiring import Server, open_server
 
 ACME = LogId("acme")
 
 
-def _send(house: House, first: int, last: int) -> None:
+def _send(server: Server, first: int, last: int) -> None:
     body = json.dumps([sample_event(n) for n in range(first, last)]).encode()
-    house.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
-    while house.publish.run_once().more:
+    server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    while server.publish.run_once().more:
         pass
 
 
@@ -34,78 +34,80 @@ def _settings(folder: Path, authority: Any) -> Settings:
 
 
 @pytest.fixture
-def house(tmp_path: Path, authority: Any) -> Any:
-    """A house that writes and publishes when told, over a folder with one log."""
-    with open_house(_settings(tmp_path, authority), create=True, serving=False) as found:
+def server(tmp_path: Path, authority: Any) -> Any:
+    """A server that writes and publishes when told, over a folder with one log."""
+    with open_server(_settings(tmp_path, authority), create=True, serving=False) as found:
         found.append.create(ACME)
         _send(found, 1, 4)
         yield found
 
 
 def test_a_checkpoint_is_stamped_once_and_again_when_it_is_due_and_the_log_has_grown(
-    house: House, authority: Any
+    server: Server, authority: Any
 ) -> None:
-    first = house.anchor.run_once()
-    again = house.anchor.run_once()
+    first = server.anchor.run_once()
+    again = server.anchor.run_once()
 
     stamp = first.stamps[0]
     assert (len(first.stamps), len(again.stamps), first.failed) == (1, 0, {})
-    assert stamp.note == house.published(ACME).checkpoint()
-    assert house.anchor.stamps(ACME) == [stamp]
-    assert house.anchor.check(stamp, authority.root.read_bytes()).signer == "CN=Test TSA"
+    assert stamp.note == server.published(ACME).checkpoint()
+    assert server.anchor.stamps(ACME) == [stamp]
+    assert server.anchor.check(stamp, authority.root.read_bytes()).signer == "CN=Test TSA"
     assert len(authority.asked) == 1
 
-    _send(house, 4, 6)
-    assert house.anchor.run_once().stamps == []  # the last one is fresh
-    assert house.anchor.stamp_now(ACME).stamps[0].size > stamp.size
+    _send(server, 4, 6)
+    assert server.anchor.run_once().stamps == []  # the last one is fresh
+    assert server.anchor.stamp_now(ACME).stamps[0].size > stamp.size
 
 
-def test_an_authority_that_is_away_is_told_and_asked_again(house: House, authority: Any) -> None:
+def test_an_authority_that_is_away_is_told_and_asked_again(server: Server, authority: Any) -> None:
     authority.answers = False
-    failed = house.anchor.run_once()
+    failed = server.anchor.run_once()
     with pytest.raises(UnavailableError, match="503"):
-        house.anchor.stamp_now(ACME)
+        server.anchor.stamp_now(ACME)
 
     authority.answers = True
 
     assert failed.stamps == []
     assert "503" in failed.failed[authority.url]
-    assert len(house.anchor.run_once().stamps) == 1
+    assert len(server.anchor.run_once().stamps) == 1
 
 
-def test_a_replayed_stamp_is_refused(house: House, authority: Any) -> None:
+def test_a_replayed_stamp_is_refused(server: Server, authority: Any) -> None:
     """Of another checkpoint, and of the same one but another question."""
-    old = house.anchor.stamp_now(ACME).stamps[0]
+    old = server.anchor.stamp_now(ACME).stamps[0]
     authority.replay = old.token
     with pytest.raises(UnavailableError, match="another question"):
-        house.anchor.stamp_now(ACME)
+        server.anchor.stamp_now(ACME)
 
-    _send(house, 4, 6)
+    _send(server, 4, 6)
     with pytest.raises(UnavailableError, match="other bytes"):
-        house.anchor.stamp_now(ACME)
-    assert house.anchor.stamps(ACME) == [old]
+        server.anchor.stamp_now(ACME)
+    assert server.anchor.stamps(ACME) == [old]
 
 
-def test_a_kept_stamp_over_another_checkpoint_does_not_verify(house: House, authority: Any) -> None:
-    stamp = house.anchor.stamp_now(ACME).stamps[0]
+def test_a_kept_stamp_over_another_checkpoint_does_not_verify(
+    server: Server, authority: Any
+) -> None:
+    stamp = server.anchor.stamp_now(ACME).stamps[0]
     key = stamp.key.rpartition("/")[0] + "/checkpoint"
-    house.objects.replace({key: stamp.note.replace("\n7\n", "\n8\n").encode() + b"x"})
+    server.objects.replace({key: stamp.note.replace("\n7\n", "\n8\n").encode() + b"x"})
 
-    changed = house.anchor.stamps(ACME)[0]
+    changed = server.anchor.stamps(ACME)[0]
 
     assert changed.note != stamp.note
     with pytest.raises(VerificationError, match="other bytes"):
-        house.anchor.check(changed, authority.root.read_bytes())
+        server.anchor.check(changed, authority.root.read_bytes())
 
 
 def test_without_an_authority_nothing_is_stamped_and_asking_says_why(tmp_path: Path) -> None:
     settings = Settings(folder=str(tmp_path / "v"), free_bytes_min=0)
-    with open_house(settings, create=True) as house:
-        house.append.create(ACME)
+    with open_server(settings, create=True) as server:
+        server.append.create(ACME)
 
-        assert house.anchor.run_once().stamps == []
+        assert server.anchor.run_once().stamps == []
         with pytest.raises(ConfigurationError, match="no time-stamp authority"):
-            house.anchor.stamp_now(ACME)
+            server.anchor.stamp_now(ACME)
 
 
 @pytest.mark.parametrize("urls", ["ftp://a", "tsa.example", "http://a,http://b,c"])
@@ -113,11 +115,11 @@ def test_an_address_that_is_none_stops_the_start(tmp_path: Path, urls: str) -> N
     settings = Settings(folder=str(tmp_path / "v"), free_bytes_min=0, stamp_urls=urls)
 
     with pytest.raises(ConfigurationError):
-        open_house(settings, create=True)
+        open_server(settings, create=True)
 
 
 def test_the_verb_stamps_lists_verifies_and_checks_files(
-    tmp_path: Path, house: House, authority: Any, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, server: Server, authority: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = str(tmp_path / "v")
     (tmp_path / "v" / "vitne.toml").write_text(
@@ -133,7 +135,7 @@ def test_the_verb_stamps_lists_verifies_and_checks_files(
     assert run(["anchor", "verify", "acme", "--certificates", root, "--folder", folder]) == 0
     assert "1 stamps hold" in capsys.readouterr().out
 
-    found = house.anchor.stamps(ACME)[0]
+    found = server.anchor.stamps(ACME)[0]
     (tmp_path / "a.tsr").write_bytes(found.token)
     (tmp_path / "a.note").write_text(found.note)
     (tmp_path / "b.note").write_text(found.note + "x")

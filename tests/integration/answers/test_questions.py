@@ -39,27 +39,27 @@ def test_the_issuer_of_somebody_who_never_came_is_the_only_one_known(story: Any)
     assert (alone.verdict, [one.code for one in alone.reasons]) == ("undecidable", ["unbound_key"])
 
 
-def test_a_personal_id_is_found_under_the_pseudonym_that_stands_for_it(house: Any) -> None:
+def test_a_personal_id_is_found_under_the_pseudonym_that_stands_for_it(server: Any) -> None:
     """An answer by the plain address would be a false *disproved*: the log never holds it as id."""
     kari, ola = "kari@firma.no", "customer/ola@hjemme.no"
-    house.send([house.event(1, actor=kari, target=ola)])
-    house.later()
+    server.send([server.event(1, actor=kari, target=ola)])
+    server.later()
 
-    did, who = house.ask("what_did", actor=kari), house.ask("who_accessed", target=ola)
-    both = house.ask("did_touch", actor=kari, target=ola)
+    did, who = server.ask("what_did", actor=kari), server.ask("who_accessed", target=ola)
+    both = server.ask("did_touch", actor=kari, target=ola)
 
     assert [len(one.answer.hits) for one in (did, who, both)] == [1, 1, 1]
     assert did.pseudonyms == (both.answer.hits[0].core()["actor"]["id"],)
     assert len(both.pseudonyms) == 2
-    asked = house.events("audit.log.asked")
+    asked = server.events("audit.log.asked")
     assert not any("@" in one["/query"]["text"] for one in asked)
 
 
-def test_an_actor_without_an_issuer_is_found(house: Any) -> None:
-    house.send([{"type": "crm.customer.viewed", "actor": {"id": "usr_5"}, "target": CUSTOMER}])
-    house.later()
+def test_an_actor_without_an_issuer_is_found(server: Any) -> None:
+    server.send([{"type": "crm.customer.viewed", "actor": {"id": "usr_5"}, "target": CUSTOMER}])
+    server.later()
 
-    found = house.ask("what_did", actor="usr_5")
+    found = server.ask("what_did", actor="usr_5")
 
     assert (found.issuer, len(found.answer.hits)) == ("", 1)
     assert found.grade == "D"
@@ -87,20 +87,20 @@ def test_an_answer_that_does_not_verify_is_no_answer(story: Any) -> None:
     published = story.published()
     tile, data = published.read(0, 0)
     key = f"log/acme/{tile.path}"
-    story.house.objects.replace({key: bytes(byte ^ 1 for byte in data)})
+    story.server.objects.replace({key: bytes(byte ^ 1 for byte in data)})
 
     with pytest.raises(IntegrityError):
         story.ask("what_did", actor="usr_1")
 
 
 @pytest.mark.slow
-def test_too_many_events_are_an_error_that_says_how_many(house: Any) -> None:
+def test_too_many_events_are_an_error_that_says_how_many(server: Any) -> None:
     for start in range(1, 10_002, 1_000):
-        house.send([house.event(start + n, actor="usr_1") for n in range(1_000)])
-    house.later()
+        server.send([server.event(start + n, actor="usr_1") for n in range(1_000)])
+    server.later()
 
     with pytest.raises(AnswerTooLargeError, match="11,000 events"):
-        house.ask("what_did", actor="usr_1")
+        server.ask("what_did", actor="usr_1")
 
 
 # ---------------------------------------------------------------- coverage statement

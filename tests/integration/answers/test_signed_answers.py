@@ -13,28 +13,28 @@ DAY_US = 86_400_000_000
 
 
 @pytest.fixture
-def signing_house(house: Any) -> Any:
-    """A house with a source key."""
-    house.house.append.create(LogId("vitne"))
-    house.house.source_keys.add(source_signer().vkey, Caller(id="uid:0", method="shell"))
-    return house
+def signing_server(server: Any) -> Any:
+    """A server with a source key."""
+    server.server.append.create(LogId("vitne"))
+    server.server.source_keys.add(source_signer().vkey, Caller(id="uid:0", method="shell"))
+    return server
 
 
-def _sender(house: Any, *, full: bool) -> SigningSender:
-    made = SigningSender(house.house, full=full)
+def _sender(server: Any, *, full: bool) -> SigningSender:
+    made = SigningSender(server.server, full=full)
     made.open()
     return made
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_who_signed_stands_beside_each_event(signing_house: Any, full: bool) -> None:
+def test_who_signed_stands_beside_each_event(signing_server: Any, full: bool) -> None:
     """And the bundle alone is bound by the sender, if it signed its index keys too."""
-    sender = _sender(signing_house, full=full)
+    sender = _sender(signing_server, full=full)
     sender.send(1, 2, 3)
     sender.send(4)
-    signing_house.later()
+    signing_server.later()
 
-    found = signing_house.ask("what_did", actor="usr_2")
+    found = signing_server.ask("what_did", actor="usr_2")
 
     (hit,) = found.answer.hits
     assert hit.signed == ("full" if full else "body")
@@ -43,67 +43,67 @@ def test_who_signed_stands_beside_each_event(signing_house: Any, full: bool) -> 
     assert alone.binding == ("sender" if full else "log")
 
 
-def test_events_that_are_not_signed_say_so_beside_those_that_are(signing_house: Any) -> None:
-    _sender(signing_house, full=True).send(2)
-    signing_house.send([signing_house.event(1, stream="loose", actor="usr_2")])
-    signing_house.later()
+def test_events_that_are_not_signed_say_so_beside_those_that_are(signing_server: Any) -> None:
+    _sender(signing_server, full=True).send(2)
+    signing_server.send([signing_server.event(1, stream="loose", actor="usr_2")])
+    signing_server.later()
 
-    found = signing_house.ask("what_did", actor="usr_2")
+    found = signing_server.ask("what_did", actor="usr_2")
 
     assert sorted(str(hit.signed) for hit in found.answer.hits) == ["None", "full"]
 
 
-def test_a_sender_that_beats_and_closes_leaves_nothing_open(signing_house: Any) -> None:
-    sender = _sender(signing_house, full=True)
+def test_a_sender_that_beats_and_closes_leaves_nothing_open(signing_server: Any) -> None:
+    sender = _sender(signing_server, full=True)
     sender.send(1)
-    sender.beat(1, signing_house.clock.now_us())
-    signing_house.later(0.01)
-    sender.beat(1, signing_house.clock.now_us(), state=1)
-    signing_house.later(24)
+    sender.beat(1, signing_server.clock.now_us())
+    signing_server.later(0.01)
+    sender.beat(1, signing_server.clock.now_us(), state=1)
+    signing_server.later(24)
 
-    found = signing_house.ask("did_touch", actor="usr_1", target="customer/cus_9")
+    found = signing_server.ask("did_touch", actor="usr_1", target="customer/cus_9")
 
     assert (found.answer.verdict, found.answer.reasons) == ("disproved", ())
 
 
-def test_a_sender_that_falls_silent_makes_it_undecidable_from_then_on(signing_house: Any) -> None:
-    sender = _sender(signing_house, full=True)
+def test_a_sender_that_falls_silent_makes_it_undecidable_from_then_on(signing_server: Any) -> None:
+    sender = _sender(signing_server, full=True)
     sender.send(1)
-    heard = signing_house.clock.now_us()
-    signing_house.later(24)
+    heard = signing_server.clock.now_us()
+    signing_server.later(24)
 
-    found = signing_house.ask("did_touch", actor="usr_1", target="customer/cus_9")
-    before = signing_house.ask("did_touch", actor="usr_1", target="customer/cus_9", to=heard)
+    found = signing_server.ask("did_touch", actor="usr_1", target="customer/cus_9")
+    before = signing_server.ask("did_touch", actor="usr_1", target="customer/cus_9", to=heard)
 
     assert [one.code for one in found.answer.reasons] == ["silent_source"]
     assert found.answer.verdict == "undecidable"
     assert before.answer.verdict == "disproved"
 
 
-def test_numbers_that_a_beat_names_and_no_event_has_are_missing(signing_house: Any) -> None:
+def test_numbers_that_a_beat_names_and_no_event_has_are_missing(signing_server: Any) -> None:
     """The tail of a run was lost; the closing beat tells of it."""
-    sender = _sender(signing_house, full=True)
+    sender = _sender(signing_server, full=True)
     sender.send(1)
-    signing_house.later()
-    sender.beat(3, signing_house.clock.now_us(), state=1)
-    signing_house.later(24)
+    signing_server.later()
+    sender.beat(3, signing_server.clock.now_us(), state=1)
+    signing_server.later(24)
 
-    found = signing_house.ask("did_touch", actor="usr_1", target="customer/cus_9")
+    found = signing_server.ask("did_touch", actor="usr_1", target="customer/cus_9")
 
     assert [one.code for one in found.answer.reasons] == ["missing_numbers"]
     (stream,) = found.statement.streams
     assert (stream.missing, stream.ranges) == (2, [(2, 3)])
 
 
-def test_numbers_that_a_sender_voids_are_told_as_lost(signing_house: Any) -> None:
-    sender = _sender(signing_house, full=True)
+def test_numbers_that_a_sender_voids_are_told_as_lost(signing_server: Any) -> None:
+    sender = _sender(signing_server, full=True)
     sender.send(1)
     sender.void(2, 4)
     sender.send(5)
-    sender.beat(5, signing_house.clock.now_us(), state=1)
-    signing_house.later(24)
+    sender.beat(5, signing_server.clock.now_us(), state=1)
+    signing_server.later(24)
 
-    found = signing_house.ask("did_touch", actor="usr_1", target="customer/cus_9")
+    found = signing_server.ask("did_touch", actor="usr_1", target="customer/cus_9")
 
     assert [one.code for one in found.answer.reasons] == ["voided_numbers"]
     assert found.answer.streams[0].voided == 3

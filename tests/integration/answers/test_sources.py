@@ -13,27 +13,27 @@ SUMMARIES = "summaries/acme/"
 
 
 @pytest.fixture
-def summed(answer_house: ModuleType) -> Iterator[Any]:
+def summed(answer_server: ModuleType) -> Iterator[Any]:
     """Two segments, and hot rows behind them; summed up by definition."""
-    with answer_house.AnswerHouse() as house:
+    with answer_server.AnswerServer() as server:
         for number in range(1, 13):
-            house.later()
-            house.send([house.event(number, target=f"customer/cus_{number}")])
+            server.later()
+            server.send([server.event(number, target=f"customer/cus_{number}")])
             if number in {4, 8}:
-                house.seal()
-        house.publish()
-        yield house
+                server.seal()
+        server.publish()
+        yield server
 
 
-def _names(house: Any) -> list[str]:
-    return sorted(house.house.objects.keys(SUMMARIES))
+def _names(server: Any) -> list[str]:
+    return sorted(server.server.objects.keys(SUMMARIES))
 
 
-def _whole(house: Any) -> SourceSummary:
+def _whole(server: Any) -> SourceSummary:
     """The summary of all records, by definition."""
-    info = house.house.store.log("acme")
-    sealed = house.house.adapters.archive.records("acme", LeafIndex(0), info.sealed_end)
-    hot = house.house.store.records("acme", info.sealed_end, info.next_index)
+    info = server.server.store.log("acme")
+    sealed = server.server.adapters.archive.records("acme", LeafIndex(0), info.sealed_end)
+    hot = server.server.store.records("acme", info.sealed_end, info.next_index)
     return summarize(0, [*sealed, *hot])
 
 
@@ -44,7 +44,7 @@ def test_every_segment_is_summed_up_once(summed: Any) -> None:
 
 
 def test_segments_and_hot_rows_together_say_what_all_records_say(summed: Any) -> None:
-    end = summed.house.store.log("acme").next_index
+    end = summed.server.store.log("acme").next_index
 
     parts = summed.sources.over("acme", end)
 
@@ -55,10 +55,10 @@ def test_segments_and_hot_rows_together_say_what_all_records_say(summed: Any) ->
 
 
 def test_what_is_asked_again_counts_what_came_meanwhile(summed: Any) -> None:
-    end = summed.house.store.log("acme").next_index
+    end = summed.server.store.log("acme").next_index
     summed.sources.spoken("acme", summed.sources.over("acme", end))
     summed.send([summed.event(13, target="order/o_1")])
-    end = summed.house.store.log("acme").next_index
+    end = summed.server.store.log("acme").next_index
 
     parts = summed.sources.over("acme", end)
 
@@ -67,23 +67,23 @@ def test_what_is_asked_again_counts_what_came_meanwhile(summed: Any) -> None:
 
 @pytest.mark.parametrize("damage", [None, b"", b"\x00damaged"])
 def test_a_summary_that_is_lost_or_damaged_is_made_again(
-    summed: Any, answer_house: ModuleType, damage: bytes | None
+    summed: Any, answer_server: ModuleType, damage: bytes | None
 ) -> None:
     summed.sources.run_once()
-    name, objects = _names(summed)[0], summed.house.objects
+    name, objects = _names(summed)[0], summed.server.objects
     good = objects.get(name)
     if damage is None:
         objects.delete([name])
     else:
         objects.replace({name: damage})
     fresh = type(summed.sources)(
-        summed.house.store,
-        summed.house.adapters.archive,
-        summed.house.adapters.segments,
+        summed.server.store,
+        summed.server.adapters.archive,
+        summed.server.adapters.segments,
         objects,
     )
 
-    fresh.over(answer_house.ACME, LeafIndex(4))
+    fresh.over(answer_server.ACME, LeafIndex(4))
 
     assert objects.get(name) == good
 
@@ -96,14 +96,14 @@ def test_summaries_of_merged_segments_give_way_to_one(summed: Any) -> None:
         summed.sources.run_once()
 
     (name,) = _names(summed)
-    (segment,) = summed.house.adapters.segments.segments("acme")
+    (segment,) = summed.server.adapters.segments.segments("acme")
     assert name == f"{SUMMARIES}{segment.start}-{segment.end}"
 
 
 def test_a_summary_holds_no_personal_data(summed: Any) -> None:
     summed.sources.run_once()
 
-    data = b"".join(summed.house.objects.get(name) for name in _names(summed))
+    data = b"".join(summed.server.objects.get(name) for name in _names(summed))
 
     assert b"crm/crm-bff" in data
     for word in (b"cus_", b"usr_", b"Kari", "Åse".encode()):

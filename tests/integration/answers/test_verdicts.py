@@ -240,12 +240,12 @@ def test_entries_that_no_record_covers_limit_the_answer(story: Any) -> None:
     assert earlier.answer.verdict == "disproved"
 
 
-def test_without_any_index_there_is_no_answer(house: Any) -> None:
-    house.sealing = False
-    house.send([house.event(1)])
+def test_without_any_index_there_is_no_answer(server: Any) -> None:
+    server.sealing = False
+    server.send([server.event(1)])
 
     with pytest.raises(UnavailableError, match="index"):
-        house.ask("what_did", actor="usr_1")
+        server.ask("what_did", actor="usr_1")
 
 
 def test_a_log_that_is_not_published_any_more_says_so_in_its_answers(story: Any) -> None:
@@ -278,7 +278,7 @@ def test_an_erased_section_is_told_with_its_entry(story: Any, section: Section) 
     request = ErasureRequest(
         ACME, (section,), "gdpr-17", "REQ-1", events=(str(first.core()["id"]),)
     )
-    story.house.erase.run(request)
+    story.server.erase.run(request)
     story.later()
 
     found = story.ask("who_accessed", target=CUSTOMER)

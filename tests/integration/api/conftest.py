@@ -16,7 +16,7 @@ import pytest
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.settings import Settings
-from vitne.wiring import open_house
+from vitne.wiring import open_server
 
 MINIMAL = {"type": "crm.customer.viewed", "actor": {"id": "usr_77"}, "target": "customer/cus_1"}
 
@@ -94,9 +94,9 @@ class Served:
 
     def events(self, log: str = "acme") -> list[tuple[Record, dict[str, Any], dict[str, Any]]]:
         """Every event of a log: its record, its core section and its payload."""
-        with open_house(Settings(folder=str(self.folder)), serving=False) as house:
-            end = house.store.log(LogId(log)).next_index
-            records = house.store.records(LogId(log), LeafIndex(0), end)
+        with open_server(Settings(folder=str(self.folder)), serving=False) as server:
+            end = server.store.log(LogId(log)).next_index
+            records = server.store.records(LogId(log), LeafIndex(0), end)
         return [
             (one, _object(one.parts.core), _object(one.parts.payload))
             for one in records

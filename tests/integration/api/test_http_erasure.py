@@ -14,24 +14,24 @@ WISH = {"sections": ["person", "payload"], "basis": "gdpr-17", "ref": "REQ-12"}
 
 
 @pytest.fixture
-def house(serve: Callable[..., Any]) -> Any:
+def server(serve: Callable[..., Any]) -> Any:
     """A server of its own, and a key of the role admin."""
     made = serve()
     made.admin = made.add_key("--role", "admin", "--tenant", "acme", "--person", "usr_dpo")
     return made
 
 
-def _send(house: Any, target: str, mail: str = MAIL) -> str:
+def _send(server: Any, target: str, mail: str = MAIL) -> str:
     event = {"type": "crm.customer.viewed", "actor": {"id": "usr_77", "name": "Per"}}
     event |= {"target": f"customer/{target}", "extra": {"mail": mail}}
-    with house.client() as client:
+    with server.client() as client:
         reply = client.post("/v1/events", json=event).json()
     event_id: str = reply["results"][0]["id"]
     return event_id
 
 
-def _told(house: Any, kind: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    return [(core, pay) for _, core, pay in house.events() if core.get("type") == kind]
+def _told(server: Any, kind: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    return [(core, pay) for _, core, pay in server.events() if core.get("type") == kind]
 
 
 def _left(folder: Path, text: str) -> list[str]:
@@ -42,30 +42,30 @@ def _left(folder: Path, text: str) -> list[str]:
     ]
 
 
-def test_an_erasure_is_planned_done_and_told_without_a_name(house: Any) -> None:
-    gone = _send(house, "cus_1")
-    kept = _send(house, "cus_2", "other@example.com")
-    assert _left(house.folder, MAIL)
+def test_an_erasure_is_planned_done_and_told_without_a_name(server: Any) -> None:
+    gone = _send(server, "cus_1")
+    kept = _send(server, "cus_2", "other@example.com")
+    assert _left(server.folder, MAIL)
 
-    with house.client(house.admin) as client:
+    with server.client(server.admin) as client:
         request = WISH | {"where": "target:customer/cus_1", "mentions": [MAIL]}
         plan = client.post("/v1/erasures", json=request | {"dry_run": True}).json()
-        assert _left(house.folder, MAIL)
+        assert _left(server.folder, MAIL)
         done = client.post("/v1/erasures", json=request).json()
         again = client.post("/v1/erasures", json=request).json()
 
     assert (plan["records"], plan["dry_run"], plan["entries"]) == (1, True, [])
     assert (done["records"], done["dry_run"], len(done["entries"])) == (1, False, 1)
     assert (again["records"], again["already"], again["entries"]) == (0, 1, [])
-    assert _left(house.folder, MAIL) == []
-    with house.client() as client:
+    assert _left(server.folder, MAIL) == []
+    with server.client() as client:
         shown = client.get(f"/v1/events/{gone}").json()
         assert shown["shown"]["withheld"] == ["payload", "person"]
         proof = record_proof.verify_record(client.get(f"/v1/events/{gone}/proof").content)
         assert set(proof.erased.values()) == set(done["entries"])
         assert client.get(f"/v1/events/{kept}").json()["shown"]["withheld"] == []
-    assert len(_told(house, "audit.log.erasure_planned")) == 1
-    (core, payload), _ = _told(house, "audit.log.erased")
+    assert len(_told(server, "audit.log.erasure_planned")) == 1
+    (core, payload), _ = _told(server, "audit.log.erased")
     assert core["actor"]["id"] == "usr_dpo"
     assert payload["/extra"] == {
         "sections": "payload,person",
@@ -79,9 +79,9 @@ def test_an_erasure_is_planned_done_and_told_without_a_name(house: Any) -> None:
     assert "cus_1" not in json.dumps([core, payload])
 
 
-def test_a_hold_refuses_an_erasure_which_is_told_as_denied(house: Any) -> None:
-    event_id = _send(house, "cus_1")
-    with house.client(house.admin) as client:
+def test_a_hold_refuses_an_erasure_which_is_told_as_denied(server: Any) -> None:
+    event_id = _send(server, "cus_1")
+    with server.client(server.admin) as client:
         hold = client.post(
             "/v1/holds",
             json={"where": "target:customer/cus_1", "reason": "litigation", "ref": "CASE-1"},
@@ -103,19 +103,19 @@ def test_a_hold_refuses_an_erasure_which_is_told_as_denied(house: Any) -> None:
     assert ended["released_at"]
     assert again == ended
     assert done.json()["records"] == 1
-    (denied, _), (erased, _) = _told(house, "audit.log.erased")
+    (denied, _), (erased, _) = _told(server, "audit.log.erased")
     assert denied["outcome"] == {"result": "denied", "code": "held"}
     assert erased.get("outcome", {}).get("result") != "denied"
     for kind in ("hold_set", "hold_released", "holds_viewed"):
-        assert len(_told(house, f"audit.log.{kind}")) == 1, kind
+        assert len(_told(server, f"audit.log.{kind}")) == 1, kind
 
 
-def test_without_the_role_admin_nothing_is_erased_held_or_expired(house: Any) -> None:
-    event_id = _send(house, "cus_1")
-    reader = house.add_key("--role", "read", "--tenant", "acme")
-    house.add_tenant("globex")
-    other = house.add_key("--role", "admin", "--tenant", "globex")
-    with house.client(reader) as client:
+def test_without_the_role_admin_nothing_is_erased_held_or_expired(server: Any) -> None:
+    event_id = _send(server, "cus_1")
+    reader = server.add_key("--role", "read", "--tenant", "acme")
+    server.add_tenant("globex")
+    other = server.add_key("--role", "admin", "--tenant", "globex")
+    with server.client(reader) as client:
         replies = [
             client.post("/v1/erasures", json=WISH | {"events": [event_id]}),
             client.get("/v1/holds"),
@@ -124,11 +124,11 @@ def test_without_the_role_admin_nothing_is_erased_held_or_expired(house: Any) ->
             client.post("/v1/retention", json={"rules": "access-24m"}),
         ]
     assert [(one.status_code, one.json()["code"]) for one in replies] == [(403, "not_allowed")] * 5
-    with house.client(other) as client:
+    with server.client(other) as client:
         theirs = client.post("/v1/erasures", json=WISH | {"tenant": "acme", "where": "type:*"})
         own = client.post("/v1/erasures", json=WISH | {"events": [event_id]})
     assert (theirs.status_code, own.status_code) == (404, 404)
-    assert _left(house.folder, MAIL)
+    assert _left(server.folder, MAIL)
 
 
 @pytest.mark.parametrize(
@@ -162,22 +162,22 @@ def test_a_wish_that_is_not_well_formed_is_refused(served: Any, path: str, body:
     assert reply.json()["code"] in {"bad_input", "filter_syntax"}
 
 
-def test_retention_is_planned_and_run_over_http(house: Any) -> None:
-    _send(house, "cus_1")
-    with house.client(house.admin) as client:
+def test_retention_is_planned_and_run_over_http(server: Any) -> None:
+    _send(server, "cus_1")
+    with server.client(server.admin) as client:
         request = {"rules": "access-24m, security-13m=500"}
         plan = client.post("/v1/retention", json=request | {"dry_run": True}).json()
         done = client.post("/v1/retention", json=request).json()
 
     assert plan == {"tenant": "acme", "dry_run": True, "classes": []}
     assert done == {"tenant": "acme", "dry_run": False, "classes": []}
-    assert len(_told(house, "audit.log.expiry_planned")) == 1
-    assert _told(house, "audit.log.expired") == []
+    assert len(_told(server, "audit.log.expiry_planned")) == 1
+    assert _told(server, "audit.log.expired") == []
 
 
-def test_the_command_line_erases_holds_and_retains(house: Any, run_vitne: Any) -> None:
-    event_id = _send(house, "cus_1")
-    at = ("--url", house.url, "--api-key", house.admin)
+def test_the_command_line_erases_holds_and_retains(server: Any, run_vitne: Any) -> None:
+    event_id = _send(server, "cus_1")
+    at = ("--url", server.url, "--api-key", server.admin)
     plan = run_vitne(
         *(
             "erase",
@@ -206,7 +206,7 @@ def test_the_command_line_erases_holds_and_retains(house: Any, run_vitne: Any) -
     assert ended["released_at"]
     assert (done["records"], len(done["entries"])) == (1, 1)
     assert (kept["classes"], ran["classes"]) == ([], [])
-    assert _left(house.folder, MAIL) == []
+    assert _left(server.folder, MAIL) == []
 
 
 def test_a_server_with_a_retention_rule_that_is_none_does_not_start(

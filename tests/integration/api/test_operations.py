@@ -12,7 +12,7 @@ from vitne.api.server.problems import KINDS
 from vitne.core.values.ids import from_text
 from vitne.core.values.types import LogId
 from vitne.settings import Settings
-from vitne.wiring import open_house
+from vitne.wiring import open_server
 
 Event = dict[str, Any]
 
@@ -162,9 +162,9 @@ def test_a_stop_under_load_loses_nothing_that_was_acknowledged(
         sender.join(30)
 
     acknowledged = [one for sender in senders for one in sender.acknowledged]
-    with open_house(Settings(folder=str(served.folder)), serving=False) as house:
-        found = [house.store.recall(LogId("acme"), from_text(one)) for one in acknowledged]
-        info = house.store.log(LogId("acme"))
+    with open_server(Settings(folder=str(served.folder)), serving=False) as server:
+        found = [server.store.recall(LogId("acme"), from_text(one)) for one in acknowledged]
+        info = server.store.log(LogId("acme"))
     assert status == 0
     assert len(acknowledged) >= 160
     assert None not in found

@@ -1,4 +1,4 @@
-"""A house over memory and over a folder, and senders that sign, driven by hand."""
+"""A server over memory and over a folder, and senders that sign, driven by hand."""
 
 import json
 import os
@@ -19,18 +19,18 @@ from vitne.sdk import Client
 from vitne.services.access.audit_events import Caller
 from vitne.settings import Settings
 from vitne.testing import FixedClock, SeededIds, SigningSender, memory_adapters, source_signer
-from vitne.wiring import House, folder_adapters
+from vitne.wiring import Server, folder_adapters
 
 ACME, GLOBEX = LogId("acme"), LogId("globex")
 CALLER = Caller(id="uid:0", method="shell")
 
 
 @pytest.fixture(params=["memory", "folder"])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
-    """A started house with the tenants acme and globex, and a key of the source crm/crm-bff."""
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """A started server with the tenants acme and globex, and a key of the source crm/crm-bff."""
     clock, ids = FixedClock(), SeededIds()
     settings = Settings(
-        folder=str(tmp_path / "house"), server_name="audit.test", free_bytes_min=0,
+        folder=str(tmp_path / "server"), server_name="audit.test", free_bytes_min=0,
         prepare_processes=0, seal_process=False,
     )  # fmt: skip
     adapters = (
@@ -38,7 +38,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
         if request.param == "memory"
         else folder_adapters(settings, create=True, clock=clock, ids=ids)
     )
-    with House(adapters, settings) as made:
+    with Server(adapters, settings) as made:
         for log in (ACME, GLOBEX, LogId("vitne")):
             made.append.create(log)
         made.source_keys.add(source_signer().vkey, CALLER)
@@ -53,7 +53,7 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def new_sender() -> type[SigningSender]:
-    """Makes senders of a house."""
+    """Makes senders of a server."""
     return SigningSender
 
 
@@ -61,7 +61,7 @@ class Served:
     """`vitne serve` on a folder of its own, to be killed and started again on the same port."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "house"
+        self.folder = folder / "server"
         self.key_file = folder / "crm.skey"
         self.spool = folder / "spool"
         with socket.socket() as probe:

@@ -22,25 +22,25 @@ from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.services.check.senders import SenderCheck
 from vitne.testing import TEST_START_US
-from vitne.wiring import House
+from vitne.wiring import Server
 
 ACME = LogId("acme")
 
 
 @pytest.fixture
-def records(house: House, new_sender: Any) -> list[Record]:
+def records(server: Server, new_sender: Any) -> list[Record]:
     """A log with a key, a stream, two batches, a void and the closing beat."""
-    sender = new_sender(house)
+    sender = new_sender(server)
     sender.open()
     sender.send(1, 2, 3)
     sender.send(4, 5)
     sender.void(6, 7)
     sender.beat(7, TEST_START_US, state=1)
-    return house.store.records(ACME, LeafIndex(0), LeafIndex(100))
+    return server.store.records(ACME, LeafIndex(0), LeafIndex(100))
 
 
-def faults(house: House, records: Sequence[Record]) -> list[str]:
-    check, found = SenderCheck(house.logs.origin(ACME)), list[str]()
+def faults(server: Server, records: Sequence[Record]) -> list[str]:
+    check, found = SenderCheck(server.logs.origin(ACME)), list[str]()
     for record in records:
         entry = decode(record.entry)
         found += check.event(record) if isinstance(entry, EventEntry) else check.control(entry)
@@ -52,15 +52,17 @@ def of_type(records: Sequence[Record], kind: int, *, last: bool = False) -> int:
     return at[-1] if last else at[0]
 
 
-def test_a_log_as_it_was_sent_has_no_fault(house: House, records: list[Record]) -> None:
-    assert faults(house, records) == []
+def test_a_log_as_it_was_sent_has_no_fault(server: Server, records: list[Record]) -> None:
+    assert faults(server, records) == []
 
 
-def test_an_erased_section_leaves_the_signature_whole(house: House, records: list[Record]) -> None:
+def test_an_erased_section_leaves_the_signature_whole(
+    server: Server, records: list[Record]
+) -> None:
     at = of_type(records, EVENT)
     records[at] = erase(records[at], ["core", "person"])
 
-    assert faults(house, records) == []
+    assert faults(server, records) == []
 
 
 def flipped(record: Record, at: int) -> Record:
@@ -74,12 +76,12 @@ def flipped(record: Record, at: int) -> Record:
     [(BATCH, "signature"), (BEAT, "signature"), (VOID, "signature")],
 )
 def test_a_changed_signature_shows(
-    house: House, records: list[Record], kind: int, expected: str
+    server: Server, records: list[Record], kind: int, expected: str
 ) -> None:
     at = of_type(records, kind)
     records[at] = flipped(records[at], len(records[at].entry) - 20)
 
-    assert any(expected in fault for fault in faults(house, records))
+    assert any(expected in fault for fault in faults(server, records))
 
 
 @pytest.mark.parametrize(
@@ -104,16 +106,16 @@ def test_a_changed_signature_shows(
     ids=["changed", "dropped event", "dropped batch", "dropped last batch", "stream", "key"],
 )
 def test_what_was_changed_or_dropped_shows(
-    house: House, records: list[Record], change: Callable[[list[Record]], Any], expected: str
+    server: Server, records: list[Record], change: Callable[[list[Record]], Any], expected: str
 ) -> None:
     change(records)
 
-    assert any(expected in fault for fault in faults(house, records))
+    assert any(expected in fault for fault in faults(server, records))
 
 
-def test_two_events_that_change_places_show(house: House, records: list[Record]) -> None:
+def test_two_events_that_change_places_show(server: Server, records: list[Record]) -> None:
     at = of_type(records, EVENT)
     records[at], records[at + 1] = records[at + 1], records[at]
 
     assert isinstance(decode(records[at + 3].entry), BatchEntry)
-    assert any("not those that were signed" in fault for fault in faults(house, records))
+    assert any("not those that were signed" in fault for fault in faults(server, records))

@@ -15,7 +15,7 @@ from vitne.services.senders.signed_batches import Batches
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock, SeededIds, source_signer
-from vitne.wiring import House, folder_adapters
+from vitne.wiring import Server, folder_adapters
 
 ACME = LogId("acme")
 
@@ -24,7 +24,7 @@ def test_sealed_and_erased_events_are_proved_to_be_the_senders_too(
     tmp_path: Path, new_sender: Any
 ) -> None:
     settings = Settings(
-        folder=str(tmp_path / "house"),
+        folder=str(tmp_path / "server"),
         server_name="audit.test",
         free_bytes_min=0,
         prepare_processes=0,
@@ -33,21 +33,21 @@ def test_sealed_and_erased_events_are_proved_to_be_the_senders_too(
         seal_check_ms=3_600_000,
     )
     adapters = folder_adapters(settings, create=True, clock=FixedClock(), ids=SeededIds())
-    with House(adapters, settings) as house:
+    with Server(adapters, settings) as server:
         for log in (ACME, LogId("vitne")):
-            house.append.create(log)
-        house.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
-        sender = new_sender(house)
+            server.append.create(log)
+        server.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
+        sender = new_sender(server)
         sender.open()
         reply = sender.send(*range(1, 51))
-        while house.publish.run_once().more:
+        while server.publish.run_once().more:
             pass
-        house.seal.run_once()
+        server.seal.run_once()
         index = LeafIndex(reply.results[3].index or 0)
-        assert house.store.record(ACME, index) is None
+        assert server.store.record(ACME, index) is None
 
         sealed, hot = (
-            house.batches.sender_proof(ACME, LeafIndex(reply.results[at].index or 0))
+            server.batches.sender_proof(ACME, LeafIndex(reply.results[at].index or 0))
             for at in (3, 49)
         )
 
@@ -55,7 +55,7 @@ def test_sealed_and_erased_events_are_proved_to_be_the_senders_too(
         assert hot is not None
         assert sealed.batch == hot.batch == (reply.results[49].index or 0) + 1
         ids = tuple(reply.results[at].id for at in (3, 10, 48))
-        house.erase.run(ErasureRequest(ACME, ("core", "person"), "gdpr-17", "CASE-1", events=ids))
+        server.erase.run(ErasureRequest(ACME, ("core", "person"), "gdpr-17", "CASE-1", events=ids))
         fresh = Batches(adapters.store, adapters.archive)  # remembers no leaves
         assert fresh.sender_proof(ACME, index) == sealed
 
@@ -64,7 +64,7 @@ def test_a_large_batch_is_judged_alike_in_a_process_of_its_own(
     tmp_path: Path, new_sender: Any
 ) -> None:
     settings = Settings(
-        folder=str(tmp_path / "house"),
+        folder=str(tmp_path / "server"),
         server_name="audit.test",
         free_bytes_min=0,
         prepare_processes=1,
@@ -72,19 +72,19 @@ def test_a_large_batch_is_judged_alike_in_a_process_of_its_own(
     )
     clock = FixedClock(time.time_ns() // 1000)  # the process beside has the system's
     adapters = folder_adapters(settings, create=True, clock=clock)
-    with House(adapters, settings) as house:
+    with Server(adapters, settings) as server:
         for log in (ACME, LogId("vitne")):
-            house.append.create(log)
-        house.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
-        sender = new_sender(house)
+            server.append.create(log)
+        server.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
+        sender = new_sender(server)
         sender.open()
-        while not house.preparation.ready_pids():
-            house.ingest.submit(b"[" + b" " * 20_000 + b"{}]", "json", sender.key, Arrival())
+        while not server.preparation.ready_pids():
+            server.ingest.submit(b"[" + b" " * 20_000 + b"{}]", "json", sender.key, Arrival())
         batch = sender.sign([sender.event(number) for number in range(1, 101)])
         forged = [*batch.events[:-1], batch.events[-1].replace(b"usr_2", b"usr_3")]
 
         with pytest.raises(SenderRefusedError) as refused:
-            house.ingest.submit(
+            server.ingest.submit(
                 encode_batch(batch.head, forged), "batch", sender.key, Arrival()
             ).result(60)
 

@@ -25,13 +25,13 @@ from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import SenderRefusedError, StreamConflictError, UnreadableBodyError
 from vitne.services.writer.reply import Arrival
 from vitne.testing import sample_event
-from vitne.wiring import House
+from vitne.wiring import Server
 
 ACME = LogId("acme")
 
 
-def entries(house: House) -> list[Any]:
-    return [decode(one) for one in house.store.entries(ACME, LeafIndex(0), LeafIndex(1000))]
+def entries(server: Server) -> list[Any]:
+    return [decode(one) for one in server.store.entries(ACME, LeafIndex(0), LeafIndex(1000))]
 
 
 def codes(error: Any) -> list[str]:
@@ -39,13 +39,13 @@ def codes(error: Any) -> list[str]:
 
 
 def test_the_key_is_named_before_the_first_stream_that_is_signed_with_it(
-    house: House, new_sender: Any
+    server: Server, new_sender: Any
 ) -> None:
-    sender = new_sender(house)
+    sender = new_sender(server)
     sender.open()
-    new_sender(house, "pod-2").open()
+    new_sender(server, "pod-2").open()
 
-    found = [one for one in entries(house) if isinstance(one, SigningKeyEntry | StreamEntry)]
+    found = [one for one in entries(server) if isinstance(one, SigningKeyEntry | StreamEntry)]
 
     assert [type(one).__name__ for one in found[-3:]] == [
         "SigningKeyEntry", "StreamEntry", "StreamEntry"
@@ -54,30 +54,30 @@ def test_the_key_is_named_before_the_first_stream_that_is_signed_with_it(
 
 
 def test_a_batch_is_followed_by_its_entry_and_one_receipt_promises_both(
-    house: House, new_sender: Any, mode: str
+    server: Server, new_sender: Any, mode: str
 ) -> None:
-    sender = new_sender(house, full=mode == "full")
+    sender = new_sender(server, full=mode == "full")
     sender.open()
 
     reply = sender.send(1, 2, 3)
 
     first = reply.results[0].index or 0
-    stored = entries(house)[first : first + 4]
+    stored = entries(server)[first : first + 4]
     assert [type(one) for one in stored] == [EventEntry] * 3 + [BatchEntry]
     verify_sender(sender.signs.origin, stored[-1], sender.signs.key)
     [note] = reply.receipts
     receipt = Receipt.parse(parse_note(note)[0])
     assert (receipt.first, receipt.count) == (first, 4)
-    raw = house.store.entries(ACME, LeafIndex(first), LeafIndex(first + 4))
+    raw = server.store.entries(ACME, LeafIndex(first), LeafIndex(first + 4))
     receipt.check_leaves([leaf_hash(one) for one in raw])
 
 
-def test_the_log_says_who_signed_an_event(house: House, new_sender: Any) -> None:
-    sender = new_sender(house)
+def test_the_log_says_who_signed_an_event(server: Server, new_sender: Any) -> None:
+    sender = new_sender(server)
     sender.open()
     index = sender.send(1).results[0].index
 
-    record = house.store.record(ACME, LeafIndex(index or 0))
+    record = server.store.record(ACME, LeafIndex(index or 0))
 
     assert record is not None
     said = json.loads(record.parts.core_record or b"{}")
@@ -86,20 +86,20 @@ def test_the_log_says_who_signed_an_event(house: House, new_sender: Any) -> None
 
 
 def test_every_event_of_a_batch_is_proved_to_be_the_senders(
-    house: House, new_sender: Any, mode: str
+    server: Server, new_sender: Any, mode: str
 ) -> None:
-    sender = new_sender(house, full=mode == "full")
+    sender = new_sender(server, full=mode == "full")
     sender.open()
     reply = sender.send(*range(1, 8))
-    house.publish.run_once()
+    server.publish.run_once()
 
     for result in reply.results:
         index = LeafIndex(result.index or 0)
-        found = house.batches.sender_proof(ACME, index)
-        record = house.store.record(ACME, index)
+        found = server.batches.sender_proof(ACME, index)
+        record = server.store.record(ACME, index)
         assert found is not None
         assert record is not None
-        entry, batch = decode(record.entry), entries(house)[found.batch]
+        entry, batch = decode(record.entry), entries(server)[found.batch]
         view = sender_view(entry, sender_root(leaves_of(record)), mode)
         at = entry.stream_seq - batch.first
         size = batch.last - batch.first + 1
@@ -107,14 +107,14 @@ def test_every_event_of_a_batch_is_proved_to_be_the_senders(
 
 
 def test_the_same_batch_again_gets_the_same_receipt_and_stores_nothing(
-    house: House, new_sender: Any
+    server: Server, new_sender: Any
 ) -> None:
-    sender = new_sender(house)
+    sender = new_sender(server)
     sender.open()
     batch = sender.sign([sender.event(number) for number in (1, 2)])
     first = sender.post(batch)
     sender.send(3)
-    size = house.store.log(ACME).next_index
+    size = server.store.log(ACME).next_index
 
     again = sender.post(batch)
 
@@ -122,30 +122,30 @@ def test_the_same_batch_again_gets_the_same_receipt_and_stores_nothing(
     assert [(r.status, r.index) for r in again.results] == [
         ("duplicate", r.index) for r in first.results
     ]
-    assert house.store.log(ACME).next_index == size
+    assert server.store.log(ACME).next_index == size
 
 
 def test_a_late_batch_fills_a_gap_and_nothing_is_missing_any_more(
-    house: House, new_sender: Any
+    server: Server, new_sender: Any
 ) -> None:
-    sender = new_sender(house)
+    sender = new_sender(server)
     sender.open()
     sender.send(4, 5)
-    assert house.streams.report(ACME)[0].ranges == ((1, 3),)
+    assert server.streams.report(ACME)[0].ranges == ((1, 3),)
 
     sender.send(1, 2, 3)
 
-    assert house.streams.report(ACME)[0].missing == 0
+    assert server.streams.report(ACME)[0].missing == 0
 
 
 @pytest.mark.parametrize("numbers", [(2, 3), (1, 2), (2,), (1, 2, 3, 4)])
 def test_a_batch_with_a_number_that_was_used_is_refused_whole(
-    house: House, new_sender: Any, numbers: tuple[int, ...]
+    server: Server, new_sender: Any, numbers: tuple[int, ...]
 ) -> None:
-    sender = new_sender(house)
+    sender = new_sender(server)
     sender.open()
     sender.send(2, 3) if numbers != (2,) else sender.send(1, 2)
-    size = house.store.log(ACME).next_index
+    size = server.store.log(ACME).next_index
     other = [
         sender.event(number) | {"id": f"01981f3e-7c1a-7d34-9b0e-{number:012d}"}
         for number in numbers
@@ -156,13 +156,13 @@ def test_a_batch_with_a_number_that_was_used_is_refused_whole(
 
     assert codes(refused) == ["seq_repeat"]
     assert refused.value.stand.last == 3 - (numbers == (2,))
-    assert house.store.log(ACME).next_index == size
+    assert server.store.log(ACME).next_index == size
 
 
 def test_a_batch_with_the_id_of_another_event_is_refused_whole(
-    house: House, new_sender: Any
+    server: Server, new_sender: Any
 ) -> None:
-    sender = new_sender(house)
+    sender = new_sender(server)
     sender.open()
     sender.send(1)
     event = sender.event(2) | {"id": sender.event(1)["id"]}
@@ -174,9 +174,9 @@ def test_a_batch_with_the_id_of_another_event_is_refused_whole(
 
 
 def test_events_that_are_not_complete_are_refused_with_their_places(
-    house: House, new_sender: Any
+    server: Server, new_sender: Any
 ) -> None:
-    sender = new_sender(house)
+    sender = new_sender(server)
     sender.open()
     good, bad = sender.event(1), sender.event(2)
     batch = sender.sign([good, bad])
@@ -184,12 +184,12 @@ def test_events_that_are_not_complete_are_refused_with_their_places(
     broken = encode_batch(batch.head, [batch.events[0], json.dumps(bad).encode()])
 
     with pytest.raises(SenderRefusedError) as refused:
-        house.ingest.submit(broken, "batch", sender.key, Arrival()).result(20)
+        server.ingest.submit(broken, "batch", sender.key, Arrival()).result(20)
 
     assert {problem.path for problem in refused.value.problems} == {
         "$[1].observed.layer", "$[1].observed.role", "$[1].observed.seen"
     }  # fmt: skip
-    assert not [one for one in entries(house) if isinstance(one, EventEntry | BatchEntry)]
+    assert not [one for one in entries(server) if isinstance(one, EventEntry | BatchEntry)]
 
 
 @pytest.mark.parametrize(
@@ -203,50 +203,50 @@ def test_events_that_are_not_complete_are_refused_with_their_places(
     ],
 )  # fmt: skip
 def test_what_must_be_removed_is_refused_and_its_number_accounted_for(
-    house: House, new_sender: Any, member: str, value: Any, code: str
+    server: Server, new_sender: Any, member: str, value: Any, code: str
 ) -> None:
-    sender = new_sender(house)
+    sender = new_sender(server)
     sender.open()
     batch = sender.sign([sender.event(1)])
     event = json.dumps(sender.event(1) | {member: value}, ensure_ascii=False).encode()
 
     with pytest.raises(SenderRefusedError) as refused:
-        house.ingest.submit(
+        server.ingest.submit(
             encode_batch(batch.head, [event]), "batch", sender.key, Arrival()
         ).result(20)
 
     assert code in codes(refused)
-    [void] = [one for one in entries(house) if isinstance(one, VoidEntry)]
+    [void] = [one for one in entries(server) if isinstance(one, VoidEntry)]
     assert (void.first, void.last, void.reason) == (1, 1, 128)
-    assert house.streams.report(ACME)[0].state.voided == 1
+    assert server.streams.report(ACME)[0].state.voided == 1
 
 
 def test_a_quarantined_event_keeps_its_bytes_and_the_others_can_go_on(
-    house: House, new_sender: Any
+    server: Server, new_sender: Any
 ) -> None:
-    sender = new_sender(house)
+    sender = new_sender(server)
     sender.open()
     ahead = sender.event(2) | {"occurred_at": "2030-01-01T00:00:00.000Z"}
     batch = sender.sign([sender.event(1), sender.event(2), sender.event(3)])
     bodies = [batch.events[0], json.dumps(ahead).encode(), batch.events[2]]
 
     with pytest.raises(SenderRefusedError) as refused:
-        house.ingest.submit(
+        server.ingest.submit(
             encode_batch(batch.head, bodies), "batch", sender.key, Arrival()
         ).result(20)
     sender.send(1)
     sender.send(3)
 
     assert codes(refused) == ["quarantined"]
-    assert [aside.reason for aside in house.store.asides(ACME)] == ["clock_ahead"]
-    report = house.streams.report(ACME)[0]
+    assert [aside.reason for aside in server.store.asides(ACME)] == ["clock_ahead"]
+    report = server.streams.report(ACME)[0]
     assert (report.state.last_seq, report.missing, report.state.voided) == (3, 0, 1)
 
 
 def test_events_that_change_on_the_way_are_refused_and_told(
-    house: House, new_sender: Any, mode: str
+    server: Server, new_sender: Any, mode: str
 ) -> None:
-    sender = new_sender(house, full=mode == "full")
+    sender = new_sender(server, full=mode == "full")
     sender.open()
     batch = sender.sign([sender.event(1), sender.event(2)])
     event = json.loads(batch.events[1])
@@ -255,16 +255,16 @@ def test_events_that_change_on_the_way_are_refused_and_told(
 
     for _ in range(2):
         with pytest.raises(SenderRefusedError) as refused:
-            house.ingest.submit(forged, "batch", sender.key, Arrival()).result(20)
+            server.ingest.submit(forged, "batch", sender.key, Arrival()).result(20)
         assert codes(refused) == ["wrong_root"]
 
-    told = [one for one in house.store.records(ACME, LeafIndex(0), LeafIndex(99)) if one.event_id]
+    told = [one for one in server.store.records(ACME, LeafIndex(0), LeafIndex(99)) if one.event_id]
     assert [record.facets.type for record in told] == ["system.pipeline.signature_refused"]
     assert sender.post(batch).accepted == 2  # the true one goes on
 
 
-def test_a_record_key_that_changes_on_the_way_is_refused(house: House, new_sender: Any) -> None:
-    sender = new_sender(house)
+def test_a_record_key_that_changes_on_the_way_is_refused(server: Server, new_sender: Any) -> None:
+    sender = new_sender(server)
     sender.open()
     batch = sender.sign([sender.event(1)])
     head = type(batch.head)(
@@ -273,32 +273,32 @@ def test_a_record_key_that_changes_on_the_way_is_refused(house: House, new_sende
     )
 
     with pytest.raises(SenderRefusedError) as refused:
-        house.ingest.submit(
+        server.ingest.submit(
             encode_batch(head, batch.events), "batch", sender.key, Arrival()
         ).result(20)
 
     assert codes(refused) == ["wrong_root"]
 
 
-def test_unsigned_events_cannot_stand_in_a_signed_stream(house: House, new_sender: Any) -> None:
-    sender = new_sender(house)
+def test_unsigned_events_cannot_stand_in_a_signed_stream(server: Server, new_sender: Any) -> None:
+    sender = new_sender(server)
     sender.open()
     sender.send(1)
     body = json.dumps([sender.event(2), {"nonsense": 1, "stream": {"id": "pod-1", "seq": 3}}])
 
-    reply = house.ingest.submit(body.encode(), "json", sender.key, Arrival()).result(20)
+    reply = server.ingest.submit(body.encode(), "json", sender.key, Arrival()).result(20)
 
     assert [p.code for p in reply.results[0].problems] == ["stream_signed"]
-    report = house.streams.report(ACME)[0]
+    report = server.streams.report(ACME)[0]
     assert (report.state.last_seq, report.state.voided) == (1, 0)  # no number is used up
 
 
 def test_a_stream_that_was_sent_unsigned_cannot_be_opened_as_signed(
-    house: House, new_sender: Any
+    server: Server, new_sender: Any
 ) -> None:
     body = json.dumps([sample_event(1)]).encode()
-    sender = new_sender(house)
-    house.ingest.submit(body, "json", sender.key, Arrival()).result(20)
+    sender = new_sender(server)
+    server.ingest.submit(body, "json", sender.key, Arrival()).result(20)
 
     with pytest.raises(SenderRefusedError) as refused:
         sender.open()
@@ -306,9 +306,9 @@ def test_a_stream_that_was_sent_unsigned_cannot_be_opened_as_signed(
     assert codes(refused) == ["wrong_stream"]
 
 
-def test_a_batch_of_a_stream_that_is_not_open_is_refused(house: House, new_sender: Any) -> None:
+def test_a_batch_of_a_stream_that_is_not_open_is_refused(server: Server, new_sender: Any) -> None:
     with pytest.raises(SenderRefusedError) as refused:
-        new_sender(house).send(1)
+        new_sender(server).send(1)
 
     assert codes(refused) == ["wrong_stream"]
 
@@ -331,13 +331,13 @@ def test_a_batch_of_a_stream_that_is_not_open_is_refused(house: House, new_sende
     ],
 )
 def test_what_is_no_batch_is_refused_as_unreadable(
-    house: House, new_sender: Any, spoil: Any
+    server: Server, new_sender: Any, spoil: Any
 ) -> None:
-    sender = new_sender(house)
+    sender = new_sender(server)
     sender.open()
     batch = sender.sign([sender.event(1)])
 
     with pytest.raises(UnreadableBodyError):
-        house.ingest.submit(
+        server.ingest.submit(
             spoil(encode_batch(batch.head, batch.events)), "batch", sender.key, Arrival()
         )

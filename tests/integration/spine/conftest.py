@@ -1,4 +1,4 @@
-"""A house over memory and over a folder, each with the tenants `acme` and `globex`."""
+"""A server over memory and over a folder, each with the tenants `acme` and `globex`."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,20 +13,20 @@ from vitne.ports import ApiKey
 from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
 from vitne.testing import FixedClock, SeededIds, memory_adapters, sample_key
-from vitne.wiring import Adapters, House, folder_adapters
+from vitne.wiring import Adapters, Server, folder_adapters
 
 ACME = LogId("acme")
 
 
 class Spine:
-    """A house that is driven by hand: the writer writes when told, so tests see every step."""
+    """A server that is driven by hand: the writer writes when told, so tests see every step."""
 
     def __init__(self, adapters: Adapters, settings: Settings) -> None:
         self.adapters = adapters
         self.clock = adapters.clock
-        self.house = House(adapters, settings)
-        self.house.append.create(ACME)
-        self.house.append.create(LogId("globex"))
+        self.server = Server(adapters, settings)
+        self.server.append.create(ACME)
+        self.server.append.create(LogId("globex"))
 
     def put(
         self,
@@ -38,13 +38,13 @@ class Spine:
     ) -> "Future[IntakeReply]":
         """Hand a request to the writer, which does not look at it yet."""
         body = events if isinstance(events, bytes) else json.dumps(list(events)).encode()
-        return self.house.ingest.submit(body, form, key or sample_key("acme"), arrival)
+        return self.server.ingest.submit(body, form, key or sample_key("acme"), arrival)
 
     def write(self) -> None:
         """The writer takes everything that waits, in one transaction."""
-        waiting = self.house.append.waiting
+        waiting = self.server.append.waiting
         if waiting.events:
-            self.house.append.write(waiting.take(1_000_000))
+            self.server.append.write(waiting.take(1_000_000))
 
     def send(self, events: Sequence[dict[str, Any]] | bytes, **how: Any) -> IntakeReply:
         """One request, written at once."""
@@ -54,7 +54,7 @@ class Spine:
 
     def publish(self) -> None:
         """Rounds until nothing is left."""
-        while self.house.publish.run_once().more:
+        while self.server.publish.run_once().more:
             pass
 
     def entries(self, log: LogId = ACME) -> list[bytes]:
@@ -77,4 +77,4 @@ def spine(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Spine]
         adapters = folder_adapters(settings, create=True, clock=clock, ids=ids)
     made = Spine(adapters, settings)
     yield made
-    made.house.close()
+    made.server.close()

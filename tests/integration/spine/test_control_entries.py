@@ -3,22 +3,24 @@
 from vitne.core.entry.control import ConfigEntry
 from vitne.core.entry.entry import VOID_DROPPED, VoidEntry, decode
 from vitne.core.values.types import Hash, LogId
-from vitne.testing import FixedClock, memory_house
+from vitne.testing import FixedClock, memory_server
 
 ACME = LogId("acme")
 
 
 def test_control_entries_follow_each_other_and_bear_the_writers_time() -> None:
-    with memory_house(clock=FixedClock()) as house:
-        house.append.create(ACME)
-        before = house.store.log(ACME).next_index
+    with memory_server(clock=FixedClock()) as server:
+        server.append.create(ACME)
+        before = server.store.log(ACME).next_index
         config = ConfigEntry(0, "publish", {"max_delay_s": 30})
         void = VoidEntry(0, 0, b"s" * 16, 3, 3, VOID_DROPPED, Hash(bytes(32)))
 
-        indices = house.append.control(ACME, [config, void])
+        indices = server.append.control(ACME, [config, void])
 
-        entries = [decode(entry) for entry in house.store.entries(ACME, indices[0], indices[1] + 1)]
-        now_us = house.clock.now_us()
+        entries = [
+            decode(entry) for entry in server.store.entries(ACME, indices[0], indices[1] + 1)
+        ]
+        now_us = server.clock.now_us()
         assert list(indices) == [before, before + 1]
         assert [entry.recorded_us for entry in entries] == [now_us, now_us]
         assert isinstance(entries[1], VoidEntry)

@@ -14,7 +14,7 @@ from vitne.core.values.types import LogId
 from vitne.errors import NotAllowedError, OverloadedError, UnreadableBodyError
 from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
-from vitne.testing import TEST_START_US, memory_house, sample_event, sample_key
+from vitne.testing import TEST_START_US, memory_server, sample_event, sample_key
 
 ACME = LogId("acme")
 MINIMAL = b'{"type":"crm.customer.viewed","actor":{"id":"usr_77"},"target":"customer/cus_90331"}'
@@ -29,13 +29,13 @@ def test_a_log_begins_with_its_keys(spine: Any) -> None:
 
     assert [type(entry) for entry in first] == [*[SigningKeyEntry] * 3, IndexKeyEntry]
     assert [entry.role for entry in first[:3]] == ["log", "receipt", "index-log"]
-    assert first[0].vkey == spine.house.keys.log_signer(spine.house.logs.origin(ACME)).vkey
+    assert first[0].vkey == spine.server.keys.log_signer(spine.server.logs.origin(ACME)).vkey
 
 
 def test_creating_a_log_twice_changes_nothing(spine: Any) -> None:
     before = spine.entries()
 
-    spine.house.append.create(ACME)
+    spine.server.append.create(ACME)
 
     assert spine.entries() == before
 
@@ -54,7 +54,7 @@ def test_a_minimal_event_is_filled_numbered_and_receipted(spine: Any) -> None:
 def test_a_receipt_covers_exactly_the_events_of_the_request(spine: Any) -> None:
     reply = spine.send([sample_event(n) for n in (1, 2, 3)])
 
-    verifier = Verifier(spine.house.keys.receipt_signer(spine.house.logs.origin(ACME)).vkey)
+    verifier = Verifier(spine.server.keys.receipt_signer(spine.server.logs.origin(ACME)).vkey)
     receipt = open_receipt(reply.receipts[0], verifier)
     indices = [result.index for result in reply.results]
     assert indices == list(range(receipt.first, receipt.first + receipt.count))
@@ -229,7 +229,7 @@ def test_a_body_that_is_no_json_stores_nothing(spine: Any) -> None:
     with pytest.raises(UnreadableBodyError):
         spine.put(b"\xff", key=sample_key("acme"))
 
-    assert not spine.house.append.waiting.events
+    assert not spine.server.append.waiting.events
 
 
 def test_a_key_that_may_not_write_is_refused(spine: Any) -> None:
@@ -253,21 +253,21 @@ def test_an_import_keeps_the_original(spine: Any) -> None:
 
 
 def test_when_too_much_waits_a_request_is_refused_whole() -> None:
-    house = memory_house(Settings(queue_events_max=5))
-    house.append.create(ACME)
+    server = memory_server(Settings(queue_events_max=5))
+    server.append.create(ACME)
     key = sample_key("acme")
 
     def body(*numbers: int) -> bytes:
         return json.dumps([sample_event(number) for number in numbers]).encode()
 
-    first = house.ingest.submit(body(1, 2, 3), "json", key, Arrival())
+    first = server.ingest.submit(body(1, 2, 3), "json", key, Arrival())
     with pytest.raises(OverloadedError) as refusal:
-        house.ingest.submit(body(4, 5, 6), "json", key, Arrival())
-    house.append.write(house.append.waiting.take(99))
+        server.ingest.submit(body(4, 5, 6), "json", key, Arrival())
+    server.append.write(server.append.waiting.take(99))
 
     assert refusal.value.retry_after_s >= 1
     assert first.result(timeout=0).accepted == 3
-    assert house.store.log(ACME).next_index == 4 + 1 + 3
+    assert server.store.log(ACME).next_index == 4 + 1 + 3
 
 
 def test_the_time_never_goes_back_and_the_clamp_is_counted(spine: Any) -> None:
@@ -278,7 +278,7 @@ def test_the_time_never_goes_back_and_the_clamp_is_counted(spine: Any) -> None:
 
     events = [e for e in map(decode, spine.entries()) if isinstance(e, EventEntry)]
     assert events[0].recorded_us == events[1].recorded_us
-    stats = spine.house.append.stats
+    stats = spine.server.append.stats
     assert (stats.clamps, stats.clamp_alarms, stats.clamp_max_us) == (1, 1, 2_000_000)
 
 

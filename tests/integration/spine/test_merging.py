@@ -12,17 +12,17 @@ from vitne.services.seal.worker import SealJob
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
-from vitne.wiring import House, open_house
+from vitne.wiring import Server, open_server
 
 ACME = LogId("acme")
 
 
-def send(house: House, first: int, last: int) -> None:
+def send(server: Server, first: int, last: int) -> None:
     """Take these events, and publish them."""
     body = json.dumps([sample_event(number) for number in range(first, last)]).encode()
-    house.ingest.submit(body, "json", sample_key("acme"), Arrival())
-    house.append.write(house.append.waiting.take(1_000))
-    while house.publish.run_once().more:
+    server.ingest.submit(body, "json", sample_key("acme"), Arrival())
+    server.append.write(server.append.waiting.take(1_000))
+    while server.publish.run_once().more:
         pass
 
 
@@ -32,34 +32,34 @@ def test_a_merged_run_waits_for_the_head_that_readers_prove_by(tmp_path: Path) -
     policy = tmp_path / "index-policy.txt"
     policy.write_text(f"witness auditor {auditor.vkey}\nquorum auditor\n")
     settings = Settings(folder=str(tmp_path / "v"), free_bytes_min=0, index_policy=str(policy))
-    house = open_house(settings, create=True, serving=False)
-    house.append.create(ACME)
+    server = open_server(settings, create=True, serving=False)
+    server.append.create(ACME)
     for first, last in ((1, 5), (5, 17)):
-        send(house, first, last)
-        house.seal.seal_now(ACME)
-    before = house.adapters.segments.segments(ACME)
+        send(server, first, last)
+        server.seal.seal_now(ACME)
+    before = server.adapters.segments.segments(ACME)
 
-    assert house.seal.merge(ACME) is None
-    assert house.seal.settle(ACME) == []
-    assert house.adapters.segments.segments(ACME) == before
+    assert server.seal.merge(ACME) is None
+    assert server.seal.settle(ACME) == []
+    assert server.adapters.segments.segments(ACME) == before
 
-    head = house.index_log.checkpoint(ACME)
+    head = server.index_log.checkpoint(ACME)
     assert head is not None
     text, _ = parse_note(head)
     cosigned = head + auditor.sign(text, 1_800_000_000)
-    house.objects.replace({"log/acme/index/checkpoint.cosigned": cosigned.encode()})
-    (merged,) = house.seal.settle(ACME)
+    server.objects.replace({"log/acme/index/checkpoint.cosigned": cosigned.encode()})
+    (merged,) = server.seal.settle(ACME)
     assert (merged.start, merged.end, merged.level) == (0, before[-1].end, 1)
-    assert house.adapters.segments.segments(ACME) == [merged]
-    assert house.fsck.run().clean
-    house.close()
+    assert server.adapters.segments.segments(ACME) == [merged]
+    assert server.fsck.run().clean
+    server.close()
 
 
 def test_nothing_is_erased_or_merged_while_a_question_has_a_log_sealed(spine: Any) -> None:
     """A question's sealing held no lock: rows read before an erasure came back as a segment."""
     spine.send([sample_event(number) for number in range(1, 5)])
     spine.publish()
-    seal, free = spine.house.seal, list[bool]()
+    seal, free = spine.server.seal, list[bool]()
 
     class Looking:
         """Tells whether another thread could begin while a job runs."""

@@ -20,7 +20,7 @@ from vitne.services.search.search import Page, SearchRequest
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import TEST_START_US, FixedClock, SeededIds, sample_event, sample_key
-from vitne.wiring import House, folder_adapters, open_sealing
+from vitne.wiring import Server, folder_adapters, open_sealing
 
 ACME = LogId("acme")
 FULL = 16
@@ -50,10 +50,10 @@ def fill(spine: Any, first: int, last: int) -> None:
 
 
 def all_pages(spine: Any, text: str, limit: int = 3) -> list[Page]:
-    pages = [spine.house.search.run(SearchRequest(ACME, text, limit))]
+    pages = [spine.server.search.run(SearchRequest(ACME, text, limit))]
     while pages[-1].next:
         pages.append(
-            spine.house.search.run(SearchRequest(ACME, text, limit, cursor=pages[-1].next))
+            spine.server.search.run(SearchRequest(ACME, text, limit, cursor=pages[-1].next))
         )
     return pages
 
@@ -75,15 +75,15 @@ def is_hot(spine: Any) -> bool:
 
 def test_a_full_range_leaves_the_hot_rows_once_it_is_published(spine: Any) -> None:
     spine.send([sample_event(number) for number in range(1, 30)])
-    assert spine.house.seal.run_once().sealed == []
+    assert spine.server.seal.run_once().sealed == []
 
     spine.publish()
-    sealed = spine.house.seal.run_once().sealed
+    sealed = spine.server.seal.run_once().sealed
 
     assert [(s.start, s.end) for _, s in sealed] == [(0, FULL), (FULL, 2 * FULL)]
     assert spine.adapters.store.first_index(ACME) == 2 * FULL
     assert spine.adapters.store.log(ACME).sealed_end == 2 * FULL
-    assert spine.house.seal.run_once().sealed == []
+    assert spine.server.seal.run_once().sealed == []
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_search_finds_the_same_before_and_after_sealing(spine: Any, text: str)
     fill(spine, 1, 40)
     before = all_pages(spine, text)
 
-    assert spine.house.seal.run_once().sealed
+    assert spine.server.seal.run_once().sealed
     after = all_pages(spine, text)
 
     assert [page.rows for page in after] == [page.rows for page in before]
@@ -112,30 +112,30 @@ def test_records_of_every_kind_come_back_from_the_archive(spine: Any) -> None:
     store, archive = spine.adapters.store, spine.adapters.archive
     hot = store.records(ACME, LeafIndex(0), LeafIndex(2 * FULL))
 
-    spine.house.seal.run_once()
+    spine.server.seal.run_once()
 
     assert archive.records(ACME, LeafIndex(0), LeafIndex(2 * FULL)) == hot
     assert store.records(ACME, LeafIndex(0), LeafIndex(2 * FULL)) == []
     assert any(not record.event_id for record in hot)
     for record in hot:
-        found = spine.house.search.by_id(ACME, record.event_id) if record.event_id else None
+        found = spine.server.search.by_id(ACME, record.event_id) if record.event_id else None
         assert found is None or found.index == record.index
 
 
 def test_a_part_is_sealed_when_it_is_old_and_holds_an_event(spine: Any) -> None:
     spine.publish()
     spine.clock.advance((AGE_S + 1) * SECOND_US)
-    assert spine.house.seal.run_once().sealed == []
+    assert spine.server.seal.run_once().sealed == []
 
     fill(spine, 1, 3)
     end = spine.adapters.store.log(ACME).next_index
-    first = spine.house.seal.run_once().sealed
+    first = spine.server.seal.run_once().sealed
     assert [(s.start, s.end) for _, s in first] == [(0, end)]
 
     fill(spine, 3, 4)
-    assert spine.house.seal.run_once().sealed == []
+    assert spine.server.seal.run_once().sealed == []
     spine.clock.advance((AGE_S + 1) * SECOND_US)
-    assert len(spine.house.seal.run_once().sealed) == 1
+    assert len(spine.server.seal.run_once().sealed) == 1
     assert not is_hot(spine)
 
 
@@ -143,7 +143,7 @@ def test_small_segments_are_put_together(spine: Any) -> None:
     for day in range(12):
         fill(spine, day + 1, day + 2)
         spine.clock.advance((AGE_S + 1) * SECOND_US)
-        spine.house.seal.run_once()
+        spine.server.seal.run_once()
 
     listed = spine.adapters.segments.segments(ACME)
     assert len(listed) <= 4
@@ -164,7 +164,7 @@ def test_what_a_crash_left_is_dropped_at_the_next_start(spine: Any) -> None:
     catalog.add(ACME, archive.write(ACME, records[:FULL]))
     archive.write(ACME, records[FULL : FULL + 3])
 
-    gone = spine.house.seal.recover()
+    gone = spine.server.seal.recover()
 
     assert gone >= FULL
     assert spine.adapters.store.first_index(ACME) == FULL
@@ -177,17 +177,17 @@ def test_a_log_that_cannot_be_sealed_is_held_off_and_the_others_go_on(spine: Any
     fill(spine, 1, 20)
     spine.send([sample_event(n, tenant="globex") for n in range(1, 20)], key=_everyone())
     spine.publish()
-    broken = _Breaking(spine.house.seal._runner, ACME)  # noqa: SLF001 - a fault is put in its way
-    spine.house.seal._runner = broken  # noqa: SLF001 - likewise
+    broken = _Breaking(spine.server.seal._runner, ACME)  # noqa: SLF001 - a fault is put in its way
+    spine.server.seal._runner = broken  # noqa: SLF001 - likewise
 
-    report = spine.house.seal.run_once()
+    report = spine.server.seal.run_once()
     assert set(report.failed) == {ACME}
     assert [log for log, _ in report.sealed] == ["globex"]
-    assert spine.house.seal.run_once().failed == {}
+    assert spine.server.seal.run_once().failed == {}
 
     spine.clock.advance((11) * SECOND_US)
     broken.broken = False
-    assert [log for log, _ in spine.house.seal.run_once().sealed] == [ACME]
+    assert [log for log, _ in spine.server.seal.run_once().sealed] == [ACME]
 
 
 class _Breaking:
@@ -221,13 +221,13 @@ def test_a_page_tells_how_far_it_saw_and_what_no_checkpoint_covers(spine: Any) -
     spine.send([sample_event(5)])
     spine.clock.advance((3) * SECOND_US)
 
-    page = spine.house.search.run(SearchRequest(ACME, "", 2))
+    page = spine.server.search.run(SearchRequest(ACME, "", 2))
 
     info = spine.adapters.store.log(ACME)
     assert (page.high_water, page.published) == (info.next_index, info.head_size)
     assert page.lag_ms == 3_000
     spine.publish()
-    assert spine.house.search.run(SearchRequest(ACME, "", 2)).lag_ms == 0
+    assert spine.server.search.run(SearchRequest(ACME, "", 2)).lag_ms == 0
 
 
 @example_settings(max_examples=25)
@@ -256,11 +256,11 @@ def test_pages_neither_skip_nor_repeat_whatever_happens_meanwhile(
             spine.do[step]()
 
     assert seen == expected
-    spine.house.close()
+    spine.server.close()
 
 
 class _Own:
-    """A house over a folder, driven by steps."""
+    """A server over a folder, driven by steps."""
 
     def __init__(self, folder: Path) -> None:
         settings = Settings(
@@ -272,34 +272,34 @@ class _Own:
         )
         self.clock = FixedClock()
         adapters = folder_adapters(settings, create=True, clock=self.clock, ids=SeededIds())
-        self.house = House(adapters, settings)
-        self.house.append.create(ACME)
+        self.server = Server(adapters, settings)
+        self.server.append.create(ACME)
         self.sent = 0
         self.do: dict[str, Callable[[], Any]] = {
             "send": lambda: self.send(3),
             "publish": self.publish,
-            "seal": self.house.seal.run_once,
-            "merge": lambda: self.house.seal.seal_now(ACME) and self.house.seal.merge(ACME),
+            "seal": self.server.seal.run_once,
+            "merge": lambda: self.server.seal.seal_now(ACME) and self.server.seal.merge(ACME),
         }
 
     def send(self, count: int) -> None:
         events = [sample_event(self.sent + n + 1) for n in range(count)]
         body = msgspec.json.encode(events)
-        self.house.ingest.submit(body, "json", sample_key("acme"), Arrival())
-        self.house.append.write(self.house.append.waiting.take(1_000))
+        self.server.ingest.submit(body, "json", sample_key("acme"), Arrival())
+        self.server.append.write(self.server.append.waiting.take(1_000))
         self.sent += count
 
     def publish(self) -> None:
-        while self.house.publish.run_once().more:
+        while self.server.publish.run_once().more:
             pass
 
     def page(self, text: str, cursor: str, limit: int) -> Page:
-        return self.house.search.run(SearchRequest(ACME, text, limit, cursor=cursor))
+        return self.server.search.run(SearchRequest(ACME, text, limit, cursor=cursor))
 
 
 def test_a_cursor_of_another_search_is_refused(spine: Any) -> None:
     fill(spine, 1, 9)
-    run = spine.house.search.run
+    run = spine.server.search.run
     cursor = run(SearchRequest(ACME, "since:7d", 2)).next
 
     for request in (
@@ -317,10 +317,10 @@ def test_a_cursor_of_another_search_is_refused(spine: Any) -> None:
 
 def test_a_relative_time_means_the_same_on_every_page(spine: Any) -> None:
     fill(spine, 1, 9)
-    first = spine.house.search.run(SearchRequest(ACME, "since:1h", 3))
+    first = spine.server.search.run(SearchRequest(ACME, "since:1h", 3))
     spine.clock.advance((7_200) * SECOND_US)
 
-    second = spine.house.search.run(SearchRequest(ACME, "since:1h", 3, cursor=first.next))
+    second = spine.server.search.run(SearchRequest(ACME, "since:1h", 3, cursor=first.next))
 
     assert numbers([first, second]) == [8, 7, 6, 5, 4, 3]
 
@@ -330,10 +330,10 @@ def test_facets_and_bars_count_hot_and_sealed_events_together(spine: Any) -> Non
     request = SearchRequest(
         ACME, "type:crm.*", 1, facets=("actor", "target", "outcome"), buckets=10, count="exact"
     )
-    before = spine.house.search.run(request)
+    before = spine.server.search.run(request)
 
-    spine.house.seal.run_once()
-    after = spine.house.search.run(request)
+    spine.server.seal.run_once()
+    after = spine.server.search.run(request)
 
     assert after.facets == before.facets
     assert after.facets["actor"].values == {
@@ -355,7 +355,7 @@ def test_a_sealing_process_that_is_killed_is_replaced_and_its_job_done(tmp_path:
     own = _Own(tmp_path / "vitne")
     own.send(30)
     own.publish()
-    runner = SealProcess(partial(open_sealing, own.house.settings))
+    runner = SealProcess(partial(open_sealing, own.server.settings))
     job = SealJob("seal", ACME, LeafIndex(0), LeafIndex(16))
     done: list[Any] = []
     thread = threading.Thread(target=lambda: done.append(runner.run(job)))
@@ -368,25 +368,25 @@ def test_a_sealing_process_that_is_killed_is_replaced_and_its_job_done(tmp_path:
 
     segment = done[0].run.segment
     assert (segment.start, segment.end) == (0, 16)
-    own.house.adapters.segments.add(ACME, segment)
-    records = own.house.adapters.store.records(ACME, LeafIndex(0), LeafIndex(16))
-    assert own.house.adapters.archive.records(ACME, LeafIndex(0), LeafIndex(16)) == records
+    own.server.adapters.segments.add(ACME, segment)
+    records = own.server.adapters.store.records(ACME, LeafIndex(0), LeafIndex(16))
+    assert own.server.adapters.archive.records(ACME, LeafIndex(0), LeafIndex(16)) == records
     runner.rest()
     assert runner.pid is None
     runner.close()
     with pytest.raises(UnavailableError):
         runner.run(job)
-    own.house.close()
+    own.server.close()
 
 
 @pytest.mark.crash
 def test_the_sealing_process_tells_what_went_wrong(tmp_path: Path) -> None:
     own = _Own(tmp_path / "vitne")
     own.send(9)
-    runner = SealProcess(partial(open_sealing, own.house.settings))
+    runner = SealProcess(partial(open_sealing, own.server.settings))
 
     with pytest.raises((IntegrityError, NotFoundError)):
         runner.run(SealJob("seal", ACME, LeafIndex(0), LeafIndex(8)))
 
     runner.close()
-    own.house.close()
+    own.server.close()

@@ -1,12 +1,9 @@
-"""A house in memory whose heads are cosigned by witnesses, honest and not, over real HTTP."""
+"""A server in memory whose heads are cosigned by witnesses, honest and not, over real HTTP."""
 
-import importlib.util
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -23,7 +20,7 @@ from vitne.services.trust.witness_service import WitnessService
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock, memory_adapters, sample_event, sample_key
-from vitne.wiring import Adapters, House
+from vitne.wiring import Adapters, Server
 
 ACME = LogId("acme")
 
@@ -55,7 +52,7 @@ class Desk:
 
 
 class Watched:
-    """A house whose log `acme` is watched."""
+    """A server whose log `acme` is watched."""
 
     def __init__(self, doors: list[Any], signers: list[list[Signer]], quorum: str) -> None:
         lines, names = [], []
@@ -69,30 +66,30 @@ class Watched:
             memory_adapters(), log_policy=self.policy, index_policy=self.policy,
             witness_at=HttpWitness,
         )  # fmt: skip
-        self.house = self.open()
-        self.house.append.start()
+        self.server = self.open()
+        self.server.append.start()
         for log in ("vitne", "acme"):
-            self.house.append.create(LogId(log))
-        origin = self.house.logs.origin(ACME)
-        keys_ = self.house.keys
+            self.server.append.create(LogId(log))
+        origin = self.server.logs.origin(ACME)
+        keys_ = self.server.keys
         self.vkeys = [keys_.log_signer(origin).vkey, keys_.index_signer(origin).vkey]
 
-    def open(self) -> House:
-        """A house over the same stores; the thread that publishes is the test's own."""
+    def open(self) -> Server:
+        """A server over the same stores; the thread that publishes is the test's own."""
         settings = Settings(folder="memory", witness_interval_ms=100)
-        return House(self.adapters, settings)
+        return Server(self.adapters, settings)
 
     def send(self, first: int = 1, count: int = 3) -> None:
         """Take events."""
         for number in range(first, first + count):
             body = json.dumps([sample_event(number)]).encode()
             key = sample_key("acme")
-            self.house.ingest.submit(body, "json", key, Arrival()).result(timeout=30)
+            self.server.ingest.submit(body, "json", key, Arrival()).result(timeout=30)
 
     def publish(self) -> int:
         """Sign what may be signed; the size of the log's head."""
-        report = self.house.publish.run_once()
-        self.house.witnessing.moved([one.log for one in report.grown])
+        report = self.server.publish.run_once()
+        self.server.witnessing.moved([one.log for one in report.grown])
         return self.size()
 
     def size(self) -> int:
@@ -102,7 +99,7 @@ class Watched:
 
     def cosigned(self) -> int:
         """Size of the newest head that met the quorum; 0 without one."""
-        note = self.house.cosigned.log(ACME)
+        note = self.server.cosigned.log(ACME)
         return int(note.split("\n")[1]) if note else 0
 
     def until(self, true: Callable[[], Any]) -> None:
@@ -113,9 +110,9 @@ class Watched:
 
     def close(self) -> None:
         """Stop."""
-        self.house.witnessing.close()
-        self.house.append.close()
-        self.house.preparation.close()
+        self.server.witnessing.close()
+        self.server.append.close()
+        self.server.preparation.close()
 
     index_tree = index_log_id(ACME)
 
@@ -139,7 +136,7 @@ def doors(world: ModuleType) -> Iterator[Callable[[Any], Any]]:
 
 @pytest.fixture
 def watch() -> Iterator[Watch]:
-    """Makes watched houses."""
+    """Makes watched servers."""
     made: list[Watched] = []
 
     def start(doors: list[Any], signers: list[list[Signer]], quorum: str = "all") -> Watched:
@@ -155,17 +152,3 @@ def watch() -> Iterator[Watch]:
 def desk() -> type[Desk]:
     """Honest witnesses."""
     return Desk
-
-
-@pytest.fixture(scope="session")
-def world() -> ModuleType:
-    """`tests/witness_world.py`: real processes."""
-    name = "vitne_test_witness_world"
-    if name not in sys.modules:
-        path = Path(__file__).parents[2] / "witness_world.py"
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]

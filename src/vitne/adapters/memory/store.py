@@ -1,4 +1,4 @@
-"""Checkpoints, segments, tenants and keys in dictionaries, and the house that holds them all."""
+"""Checkpoints, segments, tenants and keys in dictionaries, and all of them over one world."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -151,8 +151,8 @@ class MemoryState:
                 self._world.source_keys[public_key] = replace(key, retired_us=at_us)
 
 
-class MemoryHouse:
-    """Records, checkpoints, segments and state over one world, like `SqliteHouse`."""
+class MemoryStores:
+    """Records, checkpoints, segments and state over one world, like `SqliteStores`."""
 
     def __init__(self) -> None:
         world = World()
@@ -167,7 +167,7 @@ class MemoryHouse:
         """Nothing is held."""
 
     def __enter__(self) -> Self:
-        """The house itself."""
+        """The stores themselves."""
         return self
 
     def __exit__(self, *exc: object) -> None:

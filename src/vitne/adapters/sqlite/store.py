@@ -13,7 +13,7 @@ from vitne.adapters.sqlite.records import SqliteRecords
 from vitne.adapters.sqlite.state import SqliteState
 
 
-class SqliteHouse:
+class SqliteStores:
     """Records, checkpoints, segments and state over one file; a context manager that closes it."""
 
     def __init__(self, database: Database) -> None:
@@ -43,7 +43,7 @@ class SqliteHouse:
         self._database.close()
 
     def __enter__(self) -> Self:
-        """The house itself."""
+        """The stores themselves."""
         return self
 
     def __exit__(

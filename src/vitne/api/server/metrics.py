@@ -49,7 +49,7 @@ class Spread:
 
 
 class Gauge(Struct, frozen=True):
-    """A figure of the house that is read when somebody asks."""
+    """A figure of the server that is read when somebody asks."""
 
     name: str
     help: str
@@ -58,7 +58,7 @@ class Gauge(Struct, frozen=True):
 
 
 class Meters(Collector):
-    """The figures of the HTTP door, counted as plain numbers, and those of the house."""
+    """The figures of the HTTP door, counted as plain numbers, and those of the server."""
 
     def __init__(self) -> None:
         self.events = dict.fromkeys(RESULTS, 0)
@@ -77,7 +77,7 @@ class Meters(Collector):
         self._registry.register(self)
 
     def watch(self, gauge: Gauge) -> None:
-        """Add a figure of the house."""
+        """Add a figure of the server."""
         self._gauges.append(gauge)
 
     def count(self, reply: IntakeReply) -> None:

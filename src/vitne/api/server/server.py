@@ -1,7 +1,7 @@
 """Runs the application: socket, signals, bounds, and a stop that loses nothing.
 
 On SIGTERM or SIGINT the server stops listening, finishes the requests in flight, and then the
-caller closes the house, which writes what waits and publishes. A second signal drops the requests
+caller closes the server, which writes what waits and publishes. A second signal drops the requests
 in flight: none of them was answered, so their senders send them again.
 """
 
@@ -84,7 +84,7 @@ class PatientServer(Server):
         try:
             yield
         finally:
-            # The house is still to be closed; a signal then must not kill it half way.
+            # The server is still to be closed; a signal then must not kill it half way.
             for number in before:
                 signal.signal(number, self.handle_exit)
 

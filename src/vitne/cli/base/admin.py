@@ -14,7 +14,7 @@ from vitne import settings as table
 from vitne.errors import ConfigurationError
 from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.settings import Settings
-from vitne.wiring import House, open_house, refuse_backup
+from vitne.wiring import Server, open_server, refuse_backup
 
 __all__ = ["Place", "opened", "settings_of", "shell_user"]
 
@@ -56,8 +56,8 @@ def shell_user() -> Caller:
 
 
 @contextmanager
-def opened(place: Place | None) -> Iterator[House]:
-    """The house of a folder, beside a server that may be serving it.
+def opened(place: Place | None) -> Iterator[Server]:
+    """A folder opened for one command, beside a server that may be serving it.
 
     Raises:
         ConfigurationError: there is no such folder, or no Vitne in it.
@@ -71,5 +71,5 @@ def opened(place: Place | None) -> Iterator[House]:
             hint="make it with `vitne init`, or name another with --folder",
         )
     refuse_backup(folder)
-    with open_house(settings, serving=False) as house:
-        yield house
+    with open_server(settings, serving=False) as server:
+        yield server

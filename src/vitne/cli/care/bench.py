@@ -24,7 +24,7 @@ from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.services.search.search import SearchRequest
 from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
-from vitne.wiring import House, open_house
+from vitne.wiring import Server, open_server
 
 __all__ = ["Figure", "bench"]
 
@@ -74,12 +74,12 @@ def bench(
     out = Output(json)
     with tempfile.TemporaryDirectory(prefix="vitne-bench-", dir=folder) as place:
         settings = Settings(folder=place)
-        with open_house(settings, create=True) as house:
+        with open_server(settings, create=True) as server:
             caller = Caller(id="bench", kind="service", method="shell")
-            house.onboard.add_tenant(OPERATOR, "Operator", caller)
-            house.onboard.add_tenant(_LOG, "Bench", caller)
+            server.onboard.add_tenant(OPERATOR, "Operator", caller)
+            server.onboard.add_tenant(_LOG, "Bench", caller)
             with out.progress("measuring", events) as advance:
-                figures = _measure(house, events, advance)
+                figures = _measure(server, events, advance)
         figures.append(_disk(Path(place), events + events // 25))
     rows = [(f.what, f.shown, f.unit, f.note) for f in figures]
     out.result(
@@ -89,23 +89,23 @@ def bench(
     )
 
 
-def _measure(house: House, events: int, advance: Advance) -> list[Figure]:
+def _measure(server: Server, events: int, advance: Advance) -> list[Figure]:
     bodies = [_body(range(at, min(at + _BATCH, events))) for at in range(0, events, _BATCH)]
-    took_s = _drive(house, bodies, _IN_FLIGHT_BATCHES, lambda: advance(_BATCH))
+    took_s = _drive(server, bodies, _IN_FLIGHT_BATCHES, lambda: advance(_BATCH))
     found = [Figure("bulk intake, durable", events / took_s, "events/s", f"{_BATCH} a request")]
-    lag_s = _published(house)
+    lag_s = _published(server)
     found.append(Figure("publishing behind intake", lag_s * 1e3, "ms", "until all are signed"))
     singles = events // 25
     bodies = [_body(range(at, at + 1)) for at in range(events, events + singles)]
-    took_s = _drive(house, bodies, _IN_FLIGHT_SINGLES, lambda: None)
+    took_s = _drive(server, bodies, _IN_FLIGHT_SINGLES, lambda: None)
     found.append(
         Figure("single intake, durable", singles / took_s, "events/s", f"{_IN_FLIGHT_SINGLES} wait")
     )
-    _published(house)
-    found += _proofs(house, events)
-    found += _searches(house)
+    _published(server)
+    found += _proofs(server, events)
+    found += _searches(server)
     started = time.perf_counter()
-    report = house.fsck.run(_LOG)
+    report = server.fsck.run(_LOG)
     if not report.clean:
         raise IntegrityError("fsck found damage in a folder that was just written")
     per_s = report.entries / (time.perf_counter() - started)
@@ -114,13 +114,13 @@ def _measure(house: House, events: int, advance: Advance) -> list[Figure]:
 
 
 def _drive(
-    house: House, bodies: Sequence[bytes], in_flight: int, done: Callable[[], None]
+    server: Server, bodies: Sequence[bytes], in_flight: int, done: Callable[[], None]
 ) -> float:
     """Send all bodies, some of them at once; seconds until the last one was durable."""
     waiting: deque[Future[IntakeReply]] = deque()
     started = time.perf_counter()
     for body in bodies:
-        waiting.append(house.ingest.submit(body, "json", _KEY, Arrival()))
+        waiting.append(server.ingest.submit(body, "json", _KEY, Arrival()))
         if len(waiting) >= in_flight:
             _taken(waiting.popleft())
             done()
@@ -136,20 +136,20 @@ def _taken(waiting: "Future[IntakeReply]") -> None:
         raise IntegrityError(f"an event of the benchmark was not taken: {reply.results[0]}")
 
 
-def _published(house: House) -> float:
+def _published(server: Server) -> float:
     """Seconds until everything that is stored is under a signed checkpoint."""
     started = time.perf_counter()
-    while house.store.unpublished():
-        house.publisher.nudge()
+    while server.store.unpublished():
+        server.publisher.nudge()
         time.sleep(0.002)
     return time.perf_counter() - started
 
 
-def _proofs(house: House, events: int) -> list[Figure]:
+def _proofs(server: Server, events: int) -> list[Figure]:
     shown_ms, verified_ms = [], []
     for number in range(0, events, max(1, events // _SHOWN)):
         started = time.perf_counter()
-        document = house.show.by_id(_LOG, from_text(_id(number))).document()
+        document = server.show.by_id(_LOG, from_text(_id(number))).document()
         between = time.perf_counter()
         record_proof.verify_record(document)
         shown_ms.append((between - started) * 1e3)
@@ -160,7 +160,7 @@ def _proofs(house: House, events: int) -> list[Figure]:
     ]
 
 
-def _searches(house: House) -> list[Figure]:
+def _searches(server: Server) -> list[Figure]:
     """First pages of four kinds of question."""
     kinds: dict[str, Callable[[int], str]] = {
         "newest": lambda _: "",
@@ -173,7 +173,7 @@ def _searches(house: House) -> list[Figure]:
         took_ms = []
         for turn in range(_SEARCHES):
             started = time.perf_counter()
-            house.search.run(SearchRequest(log=_LOG, text=text(turn)))
+            server.search.run(SearchRequest(log=_LOG, text=text(turn)))
             took_ms.append((time.perf_counter() - started) * 1e3)
         found.append(Figure(f"search by {kind}", statistics.median(took_ms), "ms", "first page"))
     return found

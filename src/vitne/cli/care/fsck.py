@@ -9,7 +9,7 @@ from vitne.cli.base.app import REFUSED
 from vitne.cli.base.output import Advance, Json, Output, plain, table
 from vitne.core.values.types import LogId
 from vitne.services.check.fsck import FsckReport
-from vitne.wiring import House, open_house
+from vitne.wiring import Server, open_server
 
 __all__ = ["fsck"]
 
@@ -30,14 +30,14 @@ def fsck(
     they hold nothing that the records do not say.
     """
     out = Output(json)
-    house = open_house(settings_of(place), serving=False)
+    server = open_server(settings_of(place), serving=False)
     try:
-        rebuilt = _rebuild(house, tenant) if rebuild else []
-        logs = [house.store.log(LogId(tenant))] if tenant else house.store.logs()
+        rebuilt = _rebuild(server, tenant) if rebuild else []
+        logs = [server.store.log(LogId(tenant))] if tenant else server.store.logs()
         with out.progress("hashing", sum(info.next_index for info in logs)) as advance:
-            report = house.fsck.run(LogId(tenant) if tenant else None, _Follow(advance))
+            report = server.fsck.run(LogId(tenant) if tenant else None, _Follow(advance))
     finally:
-        house.close()
+        server.close()
     out.result(
         {"clean": report.clean, "rebuilt": rebuilt, "report": report},
         *[plain(f"Made anew: {key}") for key in rebuilt],
@@ -46,14 +46,14 @@ def fsck(
     return 0 if report.clean else REFUSED
 
 
-def _rebuild(house: House, tenant: str) -> list[str]:
+def _rebuild(server: Server, tenant: str) -> list[str]:
     """Object keys of the index files that were made anew."""
-    logs = [LogId(tenant)] if tenant else [info.log for info in house.store.logs()]
+    logs = [LogId(tenant)] if tenant else [info.log for info in server.store.logs()]
     return [
         segment.index_key
         for log in logs
-        for segment in house.adapters.segments.segments(log)
-        if house.adapters.archive.rebuild(log, segment)
+        for segment in server.adapters.segments.segments(log)
+        if server.adapters.archive.rebuild(log, segment)
     ]
 
 

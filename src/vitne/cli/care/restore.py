@@ -11,7 +11,7 @@ from vitne.core.tree.note import MAX_NOTE_BYTES
 from vitne.errors import BadInputError, ConfigurationError
 from vitne.services.access.audit_events import OPERATOR
 from vitne.settings import Settings
-from vitne.wiring import Compared, accept_backup, compare_backup, open_house
+from vitne.wiring import Compared, accept_backup, compare_backup, open_server
 
 __all__ = ["restore"]
 
@@ -86,10 +86,10 @@ def _read(file: Path) -> str:
 
 def _tell(settings: Settings, compared: Compared) -> None:
     """In the operator's log: who let it be served, and what it was held against."""
-    with open_house(settings, serving=False) as house:
-        if not house.logs.exists(OPERATOR):
+    with open_server(settings, serving=False) as server:
+        if not server.logs.exists(OPERATOR):
             return
-        house.own.write(
+        server.own.write(
             OPERATOR,
             ("audit.backup.restored", "audit"),
             shell_user(),

@@ -13,7 +13,7 @@ from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, NotFoundError, VitneError
 from vitne.ports import Stamped
 from vitne.services.trust.time_stamps import KeptStamp
-from vitne.wiring import House, stamp_reader
+from vitne.wiring import Server, stamp_reader
 
 __all__ = ["app"]
 
@@ -32,9 +32,9 @@ Signer = Annotated[
 def now(tenant: Tenant, /, *, place: Place | None = None, json: Json = False) -> None:
     """Have the newest checkpoint of a log stamped, whatever the age of its last stamp."""
     out = Output(json)
-    with opened(place) as house:
-        done = house.anchor.stamp_now(_log(house, tenant))
-        rows = [_row(one, house.anchor.tell(one)) for one in done.stamps]
+    with opened(place) as server:
+        done = server.anchor.stamp_now(_log(server, tenant))
+        rows = [_row(one, server.anchor.tell(one)) for one in done.stamps]
     lines = [plain(f"No stamp: {why} [{name}]", "bold red") for name, why in done.failed.items()]
     out.result({"stamps": rows, "failed": done.failed}, _listed(rows), *lines)
 
@@ -43,9 +43,9 @@ def now(tenant: Tenant, /, *, place: Place | None = None, json: Json = False) ->
 def list_(tenant: Tenant, /, *, place: Place | None = None, json: Json = False) -> None:
     """List the stamps of a log, on their own word: nothing is verified."""
     out = Output(json)
-    with opened(place) as house:
-        found = house.anchor.stamps(_log(house, tenant))
-        rows = [_row(one, house.anchor.tell(one)) for one in found]
+    with opened(place) as server:
+        found = server.anchor.stamps(_log(server, tenant))
+        rows = [_row(one, server.anchor.tell(one)) for one in found]
     out.result({"stamps": rows}, _listed(rows))
 
 
@@ -62,9 +62,9 @@ def verify(
     """Verify every stamp of a log; exit status 1 if one does not hold."""
     out = Output(json)
     trusted = _read(certificates)
-    with opened(place) as house:
-        found = house.anchor.stamps(_log(house, tenant))
-        rows = [_verified(house, one, trusted, signer) for one in found]
+    with opened(place) as server:
+        found = server.anchor.stamps(_log(server, tenant))
+        rows = [_verified(server, one, trusted, signer) for one in found]
     bad = sum(1 for row in rows if row["error"])
     end = (
         plain(f"{bad} of {len(rows)} stamps do not hold.", "bold red")
@@ -95,9 +95,9 @@ def check(
     )
 
 
-def _log(house: House, tenant: str) -> LogId:
+def _log(server: Server, tenant: str) -> LogId:
     log = LogId(tenant)
-    if not house.logs.exists(log):
+    if not server.logs.exists(log):
         raise NotFoundError("there is no such tenant", where=tenant, hint="vitne tenant list")
     return log
 
@@ -122,9 +122,9 @@ def _row(stamp: KeptStamp, found: Stamped) -> dict[str, Any]:
     return {"size": stamp.size, "key": stamp.key, "error": "", **_told(found)}
 
 
-def _verified(house: House, stamp: KeptStamp, trusted: bytes, signer: str) -> dict[str, Any]:
+def _verified(server: Server, stamp: KeptStamp, trusted: bytes, signer: str) -> dict[str, Any]:
     try:
-        return _row(stamp, house.anchor.check(stamp, trusted, signer))
+        return _row(stamp, server.anchor.check(stamp, trusted, signer))
     except VitneError as error:
         return {"size": stamp.size, "key": stamp.key, "error": f"{error.code}: {error.message}"}
 

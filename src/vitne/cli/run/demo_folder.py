@@ -20,7 +20,7 @@ from vitne.errors import ConfigurationError
 from vitne.ports import Role
 from vitne.services.access.tenants_and_keys import KeyRequest
 from vitne.simulator import Simulation, sources
-from vitne.wiring import House
+from vitne.wiring import Server
 
 __all__ = ["DAYS", "DemoNote", "finish", "keep", "prepare", "simulation_of"]
 
@@ -76,24 +76,24 @@ def prepare(folder: Path, port: int, events: int, seed: int) -> DemoNote:
     world = simulation_of(note).world
     first = world.tenants[0]
     _init(folder, port, first.id, first.name)
-    with opened(Place(folder=str(folder))) as house:
+    with opened(Place(folder=str(folder))) as server:
         for tenant in world.tenants[1:]:
-            house.onboard.add_tenant(LogId(tenant.id), tenant.name, shell_user())
+            server.onboard.add_tenant(LogId(tenant.id), tenant.name, shell_user())
         tenants = tuple(LogId(tenant.id) for tenant in world.tenants)
         for application, service, layer in sources():
             live = SourceRegistration(application, service, layer)
             past = SourceRegistration(application, service, layer, may_import=True)
-            note.live_keys[live.source_id] = _key(house, "live", live, tenants)
-            note.history_keys[past.source_id] = _key(house, "history", past, tenants)
+            note.live_keys[live.source_id] = _key(server, "live", live, tenants)
+            note.history_keys[past.source_id] = _key(server, "history", past, tenants)
     keep(folder, note)
     return note
 
 
 def finish(folder: Path, note: DemoNote) -> None:
     """Note that the history is in, and revoke the keys that could send it."""
-    with opened(Place(folder=str(folder))) as house:
+    with opened(Place(folder=str(folder))) as server:
         for token in note.history_keys.values():
-            house.onboard.revoke_key(token.split("_")[1], shell_user())
+            server.onboard.revoke_key(token.split("_")[1], shell_user())
     note.history_keys = {}
     note.loaded = True
     keep(folder, note)
@@ -121,11 +121,11 @@ def _init(folder: Path, port: int, tenant: str, name: str) -> None:
         raise ConfigurationError(f"the folder cannot be made: {done.stderr.strip()}")
 
 
-def _key(house: House, use: str, source: SourceRegistration, tenants: tuple[LogId, ...]) -> str:
+def _key(server: Server, use: str, source: SourceRegistration, tenants: tuple[LogId, ...]) -> str:
     roles: tuple[Role, ...] = ("write",)
     name = f"{source.source_id} {use}"
     request = KeyRequest(name=name, roles=roles, tenants=tenants, source=source)
-    return house.onboard.add_key(request, shell_user())[1].reveal()
+    return server.onboard.add_key(request, shell_user())[1].reveal()
 
 
 def _no_demo(folder: Path, why: str) -> ConfigurationError:

@@ -16,7 +16,7 @@ from vitne.errors import ConflictError, StorageError
 from vitne.services.access.audit_events import OPERATOR
 from vitne.services.access.tenants_and_keys import KeyRequest
 from vitne.settings import FILE_NAME, Settings
-from vitne.wiring import House, open_house, refuse_lost_keys
+from vitne.wiring import Server, open_server, refuse_lost_keys
 
 __all__ = ["init"]
 
@@ -58,9 +58,9 @@ def init(
         )
     _make_folder(folder)
     _write_settings(folder, settings)
-    with open_house(settings, create=True) as house:
-        key_id, token = _fill(house, tenant, name)
-        origins = [str(house.logs.origin(info.id)) for info in house.state.tenants()]
+    with open_server(settings, create=True) as server:
+        key_id, token = _fill(server, tenant, name)
+        origins = [str(server.logs.origin(info.id)) for info in server.state.tenants()]
     url = f"http://{settings.host}:{settings.port}"
     profile = {"url": url, "key": token} | ({"tenant": tenant} if tenant else {})
     _write_private(folder / PROFILE, _as_toml(profile))
@@ -83,12 +83,12 @@ def init(
     )
 
 
-def _fill(house: House, tenant: str, name: str) -> tuple[str, str]:
+def _fill(server: Server, tenant: str, name: str) -> tuple[str, str]:
     """The operator's log, the first tenant's, and the first key; the key's id and token."""
     caller = shell_user()
     for log, called in ((OPERATOR, "Operator"), (LogId(tenant), name or tenant)):
-        if log and house.state.tenant(log) is None:
-            house.onboard.add_tenant(log, called, caller)
+        if log and server.state.tenant(log) is None:
+            server.onboard.add_tenant(log, called, caller)
     request = KeyRequest(
         name="init",
         roles=("write", "read", "admin"),
@@ -96,7 +96,7 @@ def _fill(house: House, tenant: str, name: str) -> tuple[str, str]:
         source=SourceRegistration(application="cli", service="vitne", may_import=True),
         person=caller.id,
     )
-    key, token = house.onboard.add_key(request, caller)
+    key, token = server.onboard.add_key(request, caller)
     return key.id, token.reveal()
 
 

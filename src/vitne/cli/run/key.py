@@ -165,8 +165,8 @@ def add(  # noqa: PLR0913  # the options of a verb
         source=(source or Source()).registration(),
         person=person,
     )
-    with opened(place) as house:
-        key, token = house.onboard.add_key(wanted, shell_user())
+    with opened(place) as server:
+        key, token = server.onboard.add_key(wanted, shell_user())
     out.result(
         _machine(key) | {"key": token.reveal()},
         plain(f"Made the key {key.id} ({key.name}), roles {', '.join(key.roles)}."),
@@ -178,8 +178,8 @@ def add(  # noqa: PLR0913  # the options of a verb
 def list_(*, place: Place | None = None, json: Json = False) -> None:
     """List all keys, revoked ones included, by creation."""
     out = Output(json)
-    with opened(place) as house:
-        found = [_machine(key) for key in house.onboard.api_keys()]
+    with opened(place) as server:
+        found = [_machine(key) for key in server.onboard.api_keys()]
     rows = [
         (
             one["id"],
@@ -206,8 +206,8 @@ def revoke(
 ) -> None:
     """Revoke a key; a running server refuses it within two seconds."""
     out = Output(json)
-    with opened(place) as house:
-        key = house.onboard.revoke_key(key_id, shell_user())
+    with opened(place) as server:
+        key = server.onboard.revoke_key(key_id, shell_user())
     out.result(_machine(key), plain(f"Revoked the key {key.id} ({key.name})."))
 
 

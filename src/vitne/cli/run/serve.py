@@ -14,7 +14,7 @@ from vitne.api.server.program_log import LOG, start_log
 from vitne.api.server.server import bounds_of, listen, tell_systemd
 from vitne.api.server.server import serve as run
 from vitne.settings import Settings
-from vitne.wiring import open_house
+from vitne.wiring import open_server
 
 __all__ = ["serve"]
 
@@ -56,8 +56,8 @@ def _serve(settings: Settings) -> None:
     port = listener.getsockname()[1]
     preparing = ThreadPoolExecutor(_PREPARING, "vitne-prepare")
     reading = ThreadPoolExecutor(_READING, "vitne-read")
-    with listener, open_house(settings) as house, preparing, reading:
-        application = build(house, bounds, preparing, reading)
+    with listener, open_server(settings) as server, preparing, reading:
+        application = build(server, bounds, preparing, reading)
 
         def ready() -> None:
             LOG.info("listening", extra={"host": settings.host, "port": port})
@@ -65,7 +65,7 @@ def _serve(settings: Settings) -> None:
 
         run(application, settings, listener, bounds, ready)
         tell_systemd("STOPPING=1")
-    LOG.info("stopped", extra={"accepted": house.append.stats.accepted})
+    LOG.info("stopped", extra={"accepted": server.append.stats.accepted})
 
 
 def _allow_files() -> None:

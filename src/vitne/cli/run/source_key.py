@@ -50,8 +50,8 @@ def new(
 def add(vkey: Vkey, /, *, place: Place | None = None, json: Json = False) -> None:
     """Register a source's public key. Each log names it before the first stream signed with it."""
     out = Output(json)
-    with opened(place) as house:
-        key = house.source_keys.add(vkey, shell_user())
+    with opened(place) as server:
+        key = server.source_keys.add(vkey, shell_user())
     out.result(_machine(key), plain(f"Registered the key of {key.source}."))
 
 
@@ -59,8 +59,8 @@ def add(vkey: Vkey, /, *, place: Place | None = None, json: Json = False) -> Non
 def retire(vkey: Vkey, /, *, place: Place | None = None, json: Json = False) -> None:
     """Retire a key: nothing that it signs is taken from now on; what it signed stays proved."""
     out = Output(json)
-    with opened(place) as house:
-        key = house.source_keys.retire(vkey, shell_user())
+    with opened(place) as server:
+        key = server.source_keys.retire(vkey, shell_user())
     out.result(_machine(key), plain(f"Retired the key of {key.source}."))
 
 
@@ -68,8 +68,8 @@ def retire(vkey: Vkey, /, *, place: Place | None = None, json: Json = False) -> 
 def list_(*, place: Place | None = None, json: Json = False) -> None:
     """List all of them, retired ones included, by source."""
     out = Output(json)
-    with opened(place) as house:
-        found = [_machine(key) for key in house.source_keys.all()]
+    with opened(place) as server:
+        found = [_machine(key) for key in server.source_keys.all()]
     rows = [
         (one["source"], one["vkey"], minute(one["retired_at"]), minute(one["added_at"]))
         for one in found
@@ -91,8 +91,8 @@ def index_key(
     Whoever has it can recognise any value of the tenant in the tiles. The export is an event.
     """
     out = Output(json)
-    with opened(place) as house:
-        key, epoch = house.source_keys.export_index_key(LogId(tenant), shell_user())
+    with opened(place) as server:
+        key, epoch = server.source_keys.export_index_key(LogId(tenant), shell_user())
     write_secret(file, index_key_text(key))
     out.result(
         {"tenant": tenant, "epoch": epoch, "file": str(file)},

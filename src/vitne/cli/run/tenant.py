@@ -25,9 +25,9 @@ def add(
 ) -> None:
     """Make a tenant and its log. A running server takes it at once."""
     out = Output(json)
-    with opened(place) as house:
-        made = house.onboard.add_tenant(LogId(tenant), name or tenant, shell_user())
-        origin = str(house.logs.origin(made.id))
+    with opened(place) as server:
+        made = server.onboard.add_tenant(LogId(tenant), name or tenant, shell_user())
+        origin = str(server.logs.origin(made.id))
     out.result(
         {"id": made.id, "name": made.name, "origin": origin},
         plain(f"Made the tenant {made.id} with the log {origin}."),
@@ -39,16 +39,16 @@ def add(
 def list_(*, place: Place | None = None, json: Json = False) -> None:
     """List all tenants, by id."""
     out = Output(json)
-    with opened(place) as house:
+    with opened(place) as server:
         found = [
             {
                 "id": one.id,
                 "name": one.name,
                 "created_at": format_utc(one.created_us),
-                "entries": house.store.log(one.id).next_index,
-                "origin": str(house.logs.origin(one.id)),
+                "entries": server.store.log(one.id).next_index,
+                "origin": str(server.logs.origin(one.id)),
             }
-            for one in house.onboard.tenants()
+            for one in server.onboard.tenants()
         ]
     columns = ["id!", "name", "entries#", "created (UTC)!?", "origin!?"]
     rows = [

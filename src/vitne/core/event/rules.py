@@ -24,7 +24,7 @@ _NEWER_MINOR = re.compile(r"vitne\.audit/1\.[1-9][0-9]{0,3}")
 
 _AN_ID = "a UUID of version 7 or 8, lower case"
 _A_TIME = "UTC time with milliseconds, like 2026-11-24T09:15:02.113Z"
-_HOUSE = "vitne"
+_SERVER = "vitne"
 
 
 class Grants(Struct, frozen=True):
@@ -119,7 +119,7 @@ def _check_type(
         report(code, "$.type", form, _length(event_type))
         return
     facts.category = event.category or category
-    if is_reserved(event_type) and registration.application != _HOUSE:
+    if is_reserved(event_type) and registration.application != _SERVER:
         report("source_mismatch", "$.type", "a type not reserved for Vitne", "a reserved one")
     if facts.category != category and (
         category in ("audit", "system") or facts.category in ("audit", "system")

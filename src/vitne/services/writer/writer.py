@@ -176,11 +176,11 @@ class Writer:
         self._wait(log, LogBatch(log, [event]), len(event.entry))
 
     def _wait(self, log: LogId, batch: LogBatch, weight_bytes: int) -> Sequence[LeafIndex]:
-        """Store a batch of the house's own, and return where its control entries stand."""
+        """Store a batch of the server's own, and return where its control entries stand."""
         request = PendingRequest([batch], {}, [None] * len(batch.events), weight_bytes)
         if self._thread.is_alive():
             self._waiting.put(request)
-        else:  # nobody writes: a house that is not started
+        else:  # nobody writes: a server that is not started
             self.write([request])
         try:
             request.future.result(timeout=_CONTROL_WAIT_S)

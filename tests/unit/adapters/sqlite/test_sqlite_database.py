@@ -21,7 +21,7 @@ from vitne.adapters.sqlite.engine.migrate import (
 )
 from vitne.adapters.sqlite.engine.queries import filtered, names, query, repeated
 from vitne.adapters.sqlite.rows import STATEMENT_ROWS, steps
-from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.types import LogId, Origin
 from vitne.errors import ConfigurationError
 
@@ -80,25 +80,25 @@ def test_statements_are_cut_where_they_end() -> None:
 
 
 def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    SqliteHouse.open(tmp_path / "vitne.db").close()
+    SqliteStores.open(tmp_path / "vitne.db").close()
     connection = sqlite3.connect(tmp_path / "vitne.db")
     connection.execute("PRAGMA user_version = 999")
     connection.close()
 
     for read_only in (False, True):
         with pytest.raises(ConfigurationError, match="version 999") as caught:
-            SqliteHouse.open(tmp_path / "vitne.db", read_only=read_only)
+            SqliteStores.open(tmp_path / "vitne.db", read_only=read_only)
         assert "newer version" in caught.value.hint
 
 
 def test_a_database_of_an_older_version_is_not_read_before_it_is_migrated(tmp_path: Path) -> None:
-    SqliteHouse.open(tmp_path / "vitne.db").close()
+    SqliteStores.open(tmp_path / "vitne.db").close()
     connection = sqlite3.connect(tmp_path / "vitne.db")
     connection.execute("PRAGMA user_version = 0")
     connection.close()
 
     with pytest.raises(ConfigurationError, match="version 0") as caught:
-        SqliteHouse.open(tmp_path / "vitne.db", read_only=True)
+        SqliteStores.open(tmp_path / "vitne.db", read_only=True)
 
     assert "start the server once" in caught.value.hint
 
@@ -118,7 +118,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     connection.close()
 
     with pytest.raises(ConfigurationError, match="another program"):
-        SqliteHouse.open(tmp_path / "vitne.db")
+        SqliteStores.open(tmp_path / "vitne.db")
 
     connection = sqlite3.connect(tmp_path / "vitne.db")
     assert set(_schema(connection)) == {"theirs"}
@@ -126,8 +126,8 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
-    with SqliteHouse.open(tmp_path / "vitne.db") as house:
-        house.records.create_log(LogId("acme"), Origin("o"), 1)
+    with SqliteStores.open(tmp_path / "vitne.db") as stores:
+        stores.records.create_log(LogId("acme"), Origin("o"), 1)
 
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
 
@@ -136,7 +136,7 @@ def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
 
 def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
     """The settings on which every promise of durability rests."""
-    with SqliteHouse.open(tmp_path / "vitne.db") as house, house._database.writing() as writer:  # noqa: SLF001  # what no port tells
+    with SqliteStores.open(tmp_path / "vitne.db") as stores, stores._database.writing() as writer:  # noqa: SLF001  # what no port tells
         told = {
             name: writer.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
@@ -232,7 +232,7 @@ def test_folding_ends_though_it_is_closed_while_it_wakes_up(
             self.set()
             super().clear()
 
-    SqliteHouse.open(tmp_path / "vitne.db").close()
+    SqliteStores.open(tmp_path / "vitne.db").close()
     monkeypatch.setattr(threading, "Event", ClosedMeanwhile)
     folding = Folding(tmp_path / "vitne.db", fold_pages=1)
     monkeypatch.undo()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId, Origin
 from vitne.errors import ConfigurationError, IntegrityError, StorageError
@@ -17,17 +17,17 @@ ACME = LogId("acme")
 FILL = """
 import json, os, sys
 from pathlib import Path
-from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.record import Record
 from vitne.errors import StorageError
 
 folder = Path(sys.argv[1])
 {before}
-house = SqliteHouse.open(folder / "vitne.db")
-house.records.create_log("acme", "vitne.test/log/acme", 1)
+stores = SqliteStores.open(folder / "vitne.db")
+stores.records.create_log("acme", "vitne.test/log/acme", 1)
 
 def append():
-    with house.records.append() as tx:
+    with stores.records.append() as tx:
         at = tx.tail("acme").next_index
         tx.insert("acme", [
             Record(i, i, os.urandom(900), i.to_bytes(16, "big"), b"k" * 16)
@@ -41,12 +41,12 @@ try:
         acknowledged = append()
 except StorageError as caught:
     error = caught
-after_failure = house.records.log("acme").next_index
+after_failure = stores.records.log("acme").next_index
 {after}
 again = append()
-house.close()
-house = SqliteHouse.open(folder / "vitne.db")
-stored = house.records.records("acme", 0, 1 << 40)
+stores.close()
+stores = SqliteStores.open(folder / "vitne.db")
+stored = stores.records.records("acme", 0, 1 << 40)
 print(json.dumps({{
     "acknowledged": acknowledged,
     "after_failure": after_failure,
@@ -105,17 +105,17 @@ def test_a_limit_on_file_sizes_refuses_whole_transactions(in_child: Any) -> None
 OPEN = """
 import json, os, sys
 from pathlib import Path
-from vitne.adapters.sqlite.store import SqliteHouse
+from vitne.adapters.sqlite.store import SqliteStores
 from vitne.errors import StorageError
 try:
-    SqliteHouse.open(Path(sys.argv[1]) / "vitne.db").close()
+    SqliteStores.open(Path(sys.argv[1]) / "vitne.db").close()
 except StorageError as error:
     print(json.dumps([str(error), error.hint]))
 """
 
 
 def test_a_read_only_file_is_told_with_its_path(without_powers: Any, tmp_path: Path) -> None:
-    SqliteHouse.open(tmp_path / "vitne.db").close()
+    SqliteStores.open(tmp_path / "vitne.db").close()
     (tmp_path / "vitne.db").chmod(0o400)
 
     text, hint = without_powers(OPEN)
@@ -126,91 +126,91 @@ def test_a_read_only_file_is_told_with_its_path(without_powers: Any, tmp_path: P
 
 def test_a_file_that_turns_read_only_refuses_writes_and_serves_reads(tmp_path: Path) -> None:
     """As SQLite reports it: by a connection that may not write."""
-    with SqliteHouse.open(tmp_path / "vitne.db") as house:
-        house.records.create_log(ACME, Origin("o"), 1)
-        writer = house._database._writer  # noqa: SLF001  # the one place that can be made to fail
+    with SqliteStores.open(tmp_path / "vitne.db") as stores:
+        stores.records.create_log(ACME, Origin("o"), 1)
+        writer = stores._database._writer  # noqa: SLF001  # the one place that can be made to fail
         assert writer is not None
         writer.execute("PRAGMA query_only = ON")
 
         with pytest.raises(StorageError, match="cannot be written") as caught:
-            house.records.create_log(LogId("beta"), Origin("p"), 1)
+            stores.records.create_log(LogId("beta"), Origin("p"), 1)
 
         assert "read-only" in caught.value.hint
-        assert [info.log for info in house.records.logs()] == [ACME]
+        assert [info.log for info in stores.records.logs()] == [ACME]
 
 
 def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be opened") as caught:
-        SqliteHouse.open(tmp_path / "none" / "vitne.db")
+        SqliteStores.open(tmp_path / "none" / "vitne.db")
 
     assert "folder exists" in caught.value.hint
 
 
 def test_a_store_held_by_another_process_is_told(tmp_path: Path) -> None:
-    with SqliteHouse.open(tmp_path / "vitne.db", busy_s=0.01) as house:
+    with SqliteStores.open(tmp_path / "vitne.db", busy_s=0.01) as stores:
         holder = sqlite3.connect(tmp_path / "vitne.db", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
 
         with pytest.raises(StorageError, match="another process"):
-            house.records.create_log(ACME, Origin("o"), 1)
+            stores.records.create_log(ACME, Origin("o"), 1)
 
         holder.execute("ROLLBACK")
         holder.close()
-        house.records.create_log(ACME, Origin("o"), 1)
+        stores.records.create_log(ACME, Origin("o"), 1)
 
 
 def test_what_is_no_database_is_an_integrity_error(tmp_path: Path) -> None:
     (tmp_path / "vitne.db").write_bytes(b"no database at all. " * 1_000)
 
     with pytest.raises(IntegrityError, match="not a database") as caught:
-        SqliteHouse.open(tmp_path / "vitne.db")
+        SqliteStores.open(tmp_path / "vitne.db")
 
     assert "backup" in caught.value.hint
 
 
 def test_a_damaged_page_is_an_integrity_error(tmp_path: Path) -> None:
     path = tmp_path / "vitne.db"
-    with SqliteHouse.open(path) as house:
-        house.records.create_log(ACME, Origin("o"), 1)
+    with SqliteStores.open(path) as stores:
+        stores.records.create_log(ACME, Origin("o"), 1)
         rows = [
             Record(LeafIndex(i), i, os.urandom(900), os.urandom(16), b"k" * 16) for i in range(500)
         ]
-        with house.records.append() as tx:
+        with stores.records.append() as tx:
             tx.insert(ACME, rows, [b"d" * 16] * 500)
     with path.open("r+b") as file:
         file.seek(path.stat().st_size // 2)
         file.write(b"\xff" * 100_000)
 
-    with SqliteHouse.open(path) as house, pytest.raises(IntegrityError, match="damaged"):
-        house.records.records(ACME, LeafIndex(0), LeafIndex(500))
+    with SqliteStores.open(path) as stores, pytest.raises(IntegrityError, match="damaged"):
+        stores.records.records(ACME, LeafIndex(0), LeafIndex(500))
 
 
 def test_a_store_that_is_open_for_reading_refuses_every_write(tmp_path: Path) -> None:
-    with SqliteHouse.open(tmp_path / "vitne.db") as house:
-        house.records.create_log(ACME, Origin("o"), 1)
-    with SqliteHouse.open(tmp_path / "vitne.db", read_only=True) as house:
-        assert [info.log for info in house.records.logs()] == [ACME]
+    with SqliteStores.open(tmp_path / "vitne.db") as stores:
+        stores.records.create_log(ACME, Origin("o"), 1)
+    with SqliteStores.open(tmp_path / "vitne.db", read_only=True) as stores:
+        assert [info.log for info in stores.records.logs()] == [ACME]
 
-        with pytest.raises(StorageError, match="for reading only"), house.records.append():
+        with pytest.raises(StorageError, match="for reading only"), stores.records.append():
             pass
         with pytest.raises(StorageError, match="for reading only"):
-            house.records.forget(1, 1)
+            stores.records.forget(1, 1)
 
 
 def test_nothing_is_made_by_opening_for_reading(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no database") as caught:
-        SqliteHouse.open(tmp_path / "vitne.db", read_only=True)
+        SqliteStores.open(tmp_path / "vitne.db", read_only=True)
 
     assert "vitne init" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_closed_store_says_so(tmp_path: Path) -> None:
-    house = SqliteHouse.open(tmp_path / "vitne.db")
-    house.close()
-    house.close()
+    stores = SqliteStores.open(tmp_path / "vitne.db")
+    stores.close()
+    stores.close()
 
     with pytest.raises(StorageError, match="closed"):
-        house.records.logs()
+        stores.records.logs()
     with pytest.raises(StorageError, match="closed"):
-        house.records.create_log(ACME, Origin("o"), 1)
+        stores.records.create_log(ACME, Origin("o"), 1)

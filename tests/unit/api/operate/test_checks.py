@@ -5,8 +5,8 @@ import pytest
 from vitne.api.assemble import checks, gauges, publish_lag_s
 from vitne.api.operate.health import Check, probe
 from vitne.core.values.types import LogId
-from vitne.testing import FixedClock, memory_house
-from vitne.wiring import House
+from vitne.testing import FixedClock, memory_server
+from vitne.wiring import Server
 
 ACME = LogId("acme")
 
@@ -17,45 +17,45 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def house(clock: FixedClock) -> Iterator[House]:
-    """A house that writes, and publishes only when it is told to."""
-    made = memory_house(clock=clock)
+def server(clock: FixedClock) -> Iterator[Server]:
+    """A server that writes, and publishes only when it is told to."""
+    made = memory_server(clock=clock)
     made.append.start()
     yield made
     made.append.close()
 
 
 def test_the_lag_is_the_age_of_the_oldest_entry_that_no_checkpoint_covers(
-    house: House, clock: FixedClock
+    server: Server, clock: FixedClock
 ) -> None:
     """A stuck publisher is seen however busy the log is."""
-    house.append.create(ACME)
+    server.append.create(ACME)
     clock.advance(90_000_000)
-    house.append.create(LogId("globex"))
+    server.append.create(LogId("globex"))
 
-    assert publish_lag_s(house) == 90.0
-    assert "waited 90 s" in probe(checks(house)).checks["publisher"]
+    assert publish_lag_s(server) == 90.0
+    assert "waited 90 s" in probe(checks(server)).checks["publisher"]
 
-    house.publish.run_once()
-    assert publish_lag_s(house) == 0.0
-    assert probe(checks(house)).status == "ready"
+    server.publish.run_once()
+    assert publish_lag_s(server) == 0.0
+    assert probe(checks(server)).status == "ready"
 
 
-def test_a_halted_log_is_told_without_its_name(house: House) -> None:
-    house.append.create(ACME)
-    house.publish.halt(ACME, "its bytes disagree")
+def test_a_halted_log_is_told_without_its_name(server: Server) -> None:
+    server.append.create(ACME)
+    server.publish.halt(ACME, "its bytes disagree")
 
-    found = probe(checks(house))
+    found = probe(checks(server))
 
     assert found.status == "not_ready"
     assert "1 logs are not published" in found.checks["integrity"]
     assert "acme" not in str(found)
 
 
-def test_a_writer_that_has_stopped_is_told(house: House) -> None:
-    house.append.close()
+def test_a_writer_that_has_stopped_is_told(server: Server) -> None:
+    server.append.close()
 
-    assert probe(checks(house)).checks["writer"] == "the writer has stopped"
+    assert probe(checks(server)).checks["writer"] == "the writer has stopped"
 
 
 def test_a_check_that_breaks_has_failed_and_tells_no_text() -> None:
@@ -68,8 +68,8 @@ def test_a_check_that_breaks_has_failed_and_tells_no_text() -> None:
     assert found.checks == {"odd": "the check failed: ValueError", "good": "ok"}
 
 
-def test_every_gauge_of_a_house_can_be_read(house: House) -> None:
-    read = {gauge.name: gauge.read() for gauge in gauges(house)}
+def test_every_gauge_of_a_server_can_be_read(server: Server) -> None:
+    read = {gauge.name: gauge.read() for gauge in gauges(server)}
 
-    assert len(read) == len(gauges(house))
+    assert len(read) == len(gauges(server))
     assert all(name.startswith("vitne_") for name in read)

@@ -11,24 +11,24 @@ from vitne.ports import ApiKey, Role
 from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.services.access.doorkeeper import KeyAuthenticator, readable
 from vitne.services.access.tenants_and_keys import KeyRequest
-from vitne.testing import FixedClock, memory_house
-from vitne.wiring import House
+from vitne.testing import FixedClock, memory_server
+from vitne.wiring import Server
 
 CALLER = Caller(id="uid:1000", name="kari", method="shell", tenant=OPERATOR)
 ACME = LogId("acme")
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
-    with memory_house() as made:
+def server() -> Iterator[Server]:
+    with memory_server() as made:
         made.onboard.add_tenant(OPERATOR, "Operator", CALLER)
         made.onboard.add_tenant(ACME, "Acme", CALLER)
         yield made
 
 
-def _events(house: House, log: str) -> list[dict[str, Any]]:
-    end = house.store.log(LogId(log)).next_index
-    records = house.store.records(LogId(log), LeafIndex(0), end)
+def _events(server: Server, log: str) -> list[dict[str, Any]]:
+    end = server.store.log(LogId(log)).next_index
+    records = server.store.records(LogId(log), LeafIndex(0), end)
     return [msgspec.json.decode(one.parts.core or b"") for one in records if one.event_id]
 
 
@@ -36,48 +36,48 @@ def _reader(name: str = "reader", **more: Any) -> KeyRequest:
     return KeyRequest(**{"name": name, "roles": ("read",), "tenants": (ACME,), **more})
 
 
-def test_a_tenant_has_a_log_and_the_operator_is_told(house: House) -> None:
-    assert house.logs.origin(ACME) == "vitne.local/log/acme"
-    told = _events(house, OPERATOR)[-1]
+def test_a_tenant_has_a_log_and_the_operator_is_told(server: Server) -> None:
+    assert server.logs.origin(ACME) == "vitne.local/log/acme"
+    told = _events(server, OPERATOR)[-1]
     assert (told["type"], told["category"]) == ("audit.tenant.created", "audit")
     assert told["targets"][0]["id"] == "acme"
     assert told["actor"]["id"] == "uid:1000"
 
 
 @pytest.mark.parametrize("tenant", ["", "Acme", "-a", "a/b", "a" * 65, "a b", "..", "å"])
-def test_an_id_that_could_be_no_origin_is_refused(house: House, tenant: str) -> None:
+def test_an_id_that_could_be_no_origin_is_refused(server: Server, tenant: str) -> None:
     with pytest.raises(BadInputError):
-        house.onboard.add_tenant(LogId(tenant), "x", CALLER)
+        server.onboard.add_tenant(LogId(tenant), "x", CALLER)
 
 
-def test_a_tenant_is_made_once_and_the_second_try_is_not_told(house: House) -> None:
-    before = len(_events(house, OPERATOR))
+def test_a_tenant_is_made_once_and_the_second_try_is_not_told(server: Server) -> None:
+    before = len(_events(server, OPERATOR))
 
     with pytest.raises(ConflictError):
-        house.onboard.add_tenant(ACME, "Acme", CALLER)
+        server.onboard.add_tenant(ACME, "Acme", CALLER)
 
-    assert len(_events(house, OPERATOR)) == before
+    assert len(_events(server, OPERATOR)) == before
 
 
-def test_a_key_is_kept_as_a_hash_and_its_token_never_shows_by_accident(house: House) -> None:
-    key, token = house.onboard.add_key(_reader(), CALLER)
+def test_a_key_is_kept_as_a_hash_and_its_token_never_shows_by_accident(server: Server) -> None:
+    key, token = server.onboard.add_key(_reader(), CALLER)
 
     secret = token.reveal().split("_", 2)[2]
     assert repr(token) == "***"
     assert f"{token}" == "***"
-    assert secret not in repr(house.state.keys())
+    assert secret not in repr(server.state.keys())
     assert token.reveal().startswith(f"vk_{key.id}_")
     assert len(secret) == 43
 
 
-def test_a_key_is_told_in_the_log_of_each_of_its_tenants(house: House) -> None:
-    house.onboard.add_tenant(LogId("globex"), "Globex", CALLER)
+def test_a_key_is_told_in_the_log_of_each_of_its_tenants(server: Server) -> None:
+    server.onboard.add_tenant(LogId("globex"), "Globex", CALLER)
 
-    key, _ = house.onboard.add_key(_reader(tenants=(ACME, LogId("globex"))), CALLER)
-    wide, _ = house.onboard.add_key(_reader(tenants=()), CALLER)
+    key, _ = server.onboard.add_key(_reader(tenants=(ACME, LogId("globex"))), CALLER)
+    wide, _ = server.onboard.add_key(_reader(tenants=()), CALLER)
 
     for log, made in (("acme", key), ("globex", key), (OPERATOR, wide)):
-        told = _events(house, log)[-1]
+        told = _events(server, log)[-1]
         assert (told["type"], told["targets"][0]["id"]) == ("audit.key.created", made.id)
 
 
@@ -95,19 +95,19 @@ def test_a_key_is_told_in_the_log_of_each_of_its_tenants(house: House) -> None:
     ],
 )
 def test_a_key_that_makes_no_sense_is_neither_made_nor_told(
-    house: House, wanted: KeyRequest, kind: type[Exception]
+    server: Server, wanted: KeyRequest, kind: type[Exception]
 ) -> None:
-    before = len(_events(house, "acme")), len(house.state.keys())
+    before = len(_events(server, "acme")), len(server.state.keys())
 
     with pytest.raises(kind):
-        house.onboard.add_key(wanted, CALLER)
+        server.onboard.add_key(wanted, CALLER)
 
-    assert (len(_events(house, "acme")), len(house.state.keys())) == before
+    assert (len(_events(server, "acme")), len(server.state.keys())) == before
 
 
-def test_a_token_opens_as_its_key_and_any_other_as_none(house: House) -> None:
-    doorkeeper = KeyAuthenticator(house.state, house.clock)
-    key, token = house.onboard.add_key(_reader(), CALLER)
+def test_a_token_opens_as_its_key_and_any_other_as_none(server: Server) -> None:
+    doorkeeper = KeyAuthenticator(server.state, server.clock)
+    key, token = server.onboard.add_key(_reader(), CALLER)
     shown = token.reveal()
 
     assert doorkeeper.authenticate(shown).id == key.id
@@ -126,27 +126,27 @@ def test_a_token_opens_as_its_key_and_any_other_as_none(house: House) -> None:
 
 def test_a_revoked_key_is_refused_within_two_seconds_and_the_revocation_is_told() -> None:
     clock = FixedClock()
-    with memory_house(clock=clock) as house:
-        house.onboard.add_tenant(OPERATOR, "Operator", CALLER)
-        doorkeeper = KeyAuthenticator(house.state, clock)
-        key, token = house.onboard.add_key(_reader(tenants=()), CALLER)
+    with memory_server(clock=clock) as server:
+        server.onboard.add_tenant(OPERATOR, "Operator", CALLER)
+        doorkeeper = KeyAuthenticator(server.state, clock)
+        key, token = server.onboard.add_key(_reader(tenants=()), CALLER)
         doorkeeper.authenticate(token.reveal())
 
-        house.onboard.revoke_key(key.id, CALLER)
+        server.onboard.revoke_key(key.id, CALLER)
         clock.advance(2_000_000)
 
         with pytest.raises(UnknownKeyError):
             doorkeeper.authenticate(token.reveal())
-        assert _events(house, OPERATOR)[-1]["type"] == "audit.key.revoked"
+        assert _events(server, OPERATOR)[-1]["type"] == "audit.key.revoked"
 
 
-def test_a_key_that_is_none_cannot_be_revoked(house: House) -> None:
+def test_a_key_that_is_none_cannot_be_revoked(server: Server) -> None:
     with pytest.raises(NotFoundError):
-        house.onboard.revoke_key("nobody", CALLER)
+        server.onboard.revoke_key("nobody", CALLER)
 
 
-def test_a_doorkeeper_remembers_no_more_than_its_bound(house: House) -> None:
-    doorkeeper = KeyAuthenticator(house.state, house.clock)
+def test_a_doorkeeper_remembers_no_more_than_its_bound(server: Server) -> None:
+    doorkeeper = KeyAuthenticator(server.state, server.clock)
     letters = "abcdefghijklmnopqrstuvwxyz234567"
 
     for number in range(3000):
@@ -166,9 +166,9 @@ def test_a_doorkeeper_remembers_no_more_than_its_bound(house: House) -> None:
     ],
 )
 def test_a_key_reads_the_tenants_it_is_for_if_it_may_read(
-    house: House, roles: tuple[Role, ...], tenants: tuple[LogId, ...], expected: list[str]
+    server: Server, roles: tuple[Role, ...], tenants: tuple[LogId, ...], expected: list[str]
 ) -> None:
     key = ApiKey("k", "k", b"", roles, tenants, None)
 
-    assert [one.id for one in readable(key, house.state.tenants())] == expected
+    assert [one.id for one in readable(key, server.state.tenants())] == expected
     assert key.covers(ACME) == (not tenants or "acme" in tenants)

@@ -11,23 +11,23 @@ from vitne.ports import ApiKey
 from vitne.services.access.audit_events import OPERATOR, AuditPurpose, Caller, OwnEvents, holder
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.writer.reply import Arrival, EventResult, IntakeReply
-from vitne.testing import memory_house
-from vitne.wiring import House
+from vitne.testing import memory_server
+from vitne.wiring import Server
 
 READER = Caller(id="usr_9", party="tenant", tenant="acme", key_id="abc", peer_ip="203.0.113.9")
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
-    with memory_house() as made:
+def server() -> Iterator[Server]:
+    with memory_server() as made:
         made.append.create(OPERATOR)
         made.append.create(LogId("acme"))
         yield made
 
 
-def _last(house: House, log: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    end = house.store.log(LogId(log)).next_index
-    (record,) = house.store.records(LogId(log), LeafIndex(end - 1), end)
+def _last(server: Server, log: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    end = server.store.log(LogId(log)).next_index
+    (record,) = server.store.records(LogId(log), LeafIndex(end - 1), end)
     parts = record.parts
     return (
         msgspec.json.decode(parts.core or b""),
@@ -36,14 +36,14 @@ def _last(house: House, log: str) -> tuple[dict[str, Any], dict[str, Any], dict[
     )
 
 
-def test_a_search_is_told_with_its_text_apart_from_what_is_never_erased(house: House) -> None:
-    reading = LoggedReads(OwnEvents(house.ingest, "api"))
+def test_a_search_is_told_with_its_text_apart_from_what_is_never_erased(server: Server) -> None:
+    reading = LoggedReads(OwnEvents(server.ingest, "api"))
 
     reading.searched(
         READER, LogId("acme"), '"Kari Nordmann"', shown=["e1", "e2"], total=17, page_size=2
     )
 
-    core, payload, person = _last(house, "acme")
+    core, payload, person = _last(server, "acme")
     assert "Kari" not in str(core)
     assert payload["/query"]["text"] == '"Kari Nordmann"'
     assert payload["/query"]["result_count"] == 17
@@ -52,26 +52,26 @@ def test_a_search_is_told_with_its_text_apart_from_what_is_never_erased(house: H
     assert core["actor"]["auth"]["credential_ref"] == "abc"
 
 
-def test_a_long_text_and_a_long_page_are_cut_and_say_so(house: House) -> None:
+def test_a_long_text_and_a_long_page_are_cut_and_say_so(server: Server) -> None:
     ids = [f"e{number}" for number in range(1000)]
 
-    LoggedReads(OwnEvents(house.ingest, "api")).searched(
+    LoggedReads(OwnEvents(server.ingest, "api")).searched(
         READER, LogId("acme"), "a" * 5000, shown=ids, total=5000, page_size=1000
     )
 
-    query = _last(house, "acme")[1]["/query"]
+    query = _last(server, "acme")[1]["/query"]
     assert len(query["text"]) == 512
     assert query["text"].endswith("…")
     assert (len(query["shown"]["ids"]), query["shown"]["total"]) == (200, 1000)
 
 
-def test_a_refused_read_is_the_operator_s_affair_and_repeats_no_odd_name(house: House) -> None:
-    reading = LoggedReads(OwnEvents(house.ingest, "api"))
+def test_a_refused_read_is_the_operator_s_affair_and_repeats_no_odd_name(server: Server) -> None:
+    reading = LoggedReads(OwnEvents(server.ingest, "api"))
 
     reading.refused(READER, "globex", "tenant_not_allowed")
-    named = _last(house, OPERATOR)[0]
+    named = _last(server, OPERATOR)[0]
     reading.refused(READER, "<script>Kari", "tenant_not_allowed")
-    odd = _last(house, OPERATOR)[0]
+    odd = _last(server, OPERATOR)[0]
 
     assert (named["outcome"]["result"], named["outcome"]["code"]) == (
         "denied",

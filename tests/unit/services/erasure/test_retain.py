@@ -21,8 +21,8 @@ from vitne.services.access.audit_events import Caller
 from vitne.services.erasure.expiry import CLASSES, parse_rules
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
-from vitne.testing import FixedClock, memory_house, sample_event, sample_key
-from vitne.wiring import House
+from vitne.testing import FixedClock, memory_server, sample_event, sample_key
+from vitne.wiring import Server
 
 ACME = LogId("acme")
 DAY_US = 86_400_000_000
@@ -46,9 +46,9 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def house(clock: FixedClock) -> Iterator[House]:
+def server(clock: FixedClock) -> Iterator[Server]:
     """A log with ten events of each of three classes, all sealed, and no thread but the writer."""
-    made = memory_house(Settings(folder="memory", seal_entries=64, retention="access-24m"), clock)
+    made = memory_server(Settings(folder="memory", seal_entries=64, retention="access-24m"), clock)
     made.append.start()
     made.append.create(ACME)
     _send(made, *ACCESS, *LOGIN, *RIGHTS)
@@ -57,36 +57,36 @@ def house(clock: FixedClock) -> Iterator[House]:
     made.append.close()
 
 
-def _send(house: House, *numbers: int) -> None:
+def _send(server: Server, *numbers: int) -> None:
     body = json.dumps([_event(n) for n in numbers]).encode()
-    reply = house.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(60)
+    reply = server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(60)
     assert reply.accepted == len(numbers), [one.problems for one in reply.results if one.problems]
-    _publish(house)
+    _publish(server)
 
 
-def _publish(house: House) -> None:
-    while house.publish.run_once().more:
+def _publish(server: Server) -> None:
+    while server.publish.run_once().more:
         pass
 
 
-def _record(house: House, number: int) -> Record:
-    return house.show.by_id(ACME, from_text(sample_event(number)["id"])).record
+def _record(server: Server, number: int) -> Record:
+    return server.show.by_id(ACME, from_text(sample_event(number)["id"])).record
 
 
-def _gone(house: House) -> set[int]:
+def _gone(server: Server) -> set[int]:
     """Numbers of the events of which nothing is left."""
-    return {n for n in range(1, 31) if len(erased_sections(_record(house, n))) == 3}
+    return {n for n in range(1, 31) if len(erased_sections(_record(server, n))) == 3}
 
 
-def _proof(house: House, number: int) -> bytes:
-    document: bytes = house.show.by_id(ACME, from_text(sample_event(number)["id"])).document()
+def _proof(server: Server, number: int) -> bytes:
+    document: bytes = server.show.by_id(ACME, from_text(sample_event(number)["id"])).document()
     return document
 
 
-def _prunes(house: House) -> list[PruneEntry]:
-    end = house.store.log(ACME).next_index
-    start = house.store.log(ACME).sealed_end
-    found = [decode(data) for data in house.store.entries(ACME, start, end)]
+def _prunes(server: Server) -> list[PruneEntry]:
+    end = server.store.log(ACME).next_index
+    start = server.store.log(ACME).sealed_end
+    found = [decode(data) for data in server.store.entries(ACME, start, end)]
     return [one for one in found if isinstance(one, PruneEntry)]
 
 
@@ -106,109 +106,111 @@ def _prunes(house: House) -> list[PruneEntry]:
     ],
 )
 def test_of_a_class_goes_what_is_older_than_its_days_and_nothing_else(
-    house: House, clock: FixedClock, rules: str, days: int, gone: Any
+    server: Server, clock: FixedClock, rules: str, days: int, gone: Any
 ) -> None:
     clock.advance(days * DAY_US)
 
-    planned = house.retain.plan(ACME, parse_rules(rules))
-    assert _gone(house) == set()
-    done = house.retain.run(ACME, parse_rules(rules))
+    planned = server.retain.plan(ACME, parse_rules(rules))
+    assert _gone(server) == set()
+    done = server.retain.run(ACME, parse_rules(rules))
 
-    assert _gone(house) == set(gone)
+    assert _gone(server) == set(gone)
     assert done == planned
     assert sum(len(one.records) for one in done) == len(gone)
-    assert house.retain.run(ACME, parse_rules(rules)) == []
+    assert server.retain.run(ACME, parse_rules(rules)) == []
 
 
-def test_a_prune_entry_says_what_went_under_which_rule(house: House, clock: FixedClock) -> None:
+def test_a_prune_entry_says_what_went_under_which_rule(server: Server, clock: FixedClock) -> None:
     clock.advance(732 * DAY_US)
 
-    (done,) = house.retain.run(ACME, {"access-24m": 731})
+    (done,) = server.retain.run(ACME, {"access-24m": 731})
 
-    (entry,) = _prunes(house)
+    (entry,) = _prunes(server)
     assert (entry.what, entry.rule) == ("records", "retention/access-24m/731d")
     assert entry.min_index == done.min_index
-    assert all(_record(house, n).index < entry.min_index for n in ACCESS)
+    assert all(_record(server, n).index < entry.min_index for n in ACCESS)
 
 
-def test_proofs_of_before_and_of_what_is_kept_verify(house: House, clock: FixedClock) -> None:
-    before = {n: _proof(house, n) for n in (1, 11, 21)}
+def test_proofs_of_before_and_of_what_is_kept_verify(server: Server, clock: FixedClock) -> None:
+    before = {n: _proof(server, n) for n in (1, 11, 21)}
     clock.advance(732 * DAY_US)
 
-    house.retain.run(ACME, {"access-24m": 731})
-    _publish(house)
+    server.retain.run(ACME, {"access-24m": 731})
+    _publish(server)
 
     for number, proof in before.items():
         told = record_proof.verify_record(proof).event()
         assert told["targets"] == _event(number)["targets"], number
-    assert record_proof.verify_record(_proof(house, 21)).withheld == ()
-    after = record_proof.verify_record(_proof(house, 1))
+    assert record_proof.verify_record(_proof(server, 21)).withheld == ()
+    after = record_proof.verify_record(_proof(server, 1))
     assert set(after.withheld) == {"core", "payload", "person"}
     assert after.erased == {}
-    assert house.fsck.run().clean
+    assert server.fsck.run().clean
 
 
-def test_what_a_hold_covers_is_kept_until_it_is_released(house: House, clock: FixedClock) -> None:
+def test_what_a_hold_covers_is_kept_until_it_is_released(server: Server, clock: FixedClock) -> None:
     target = _event(3)["targets"][0]
     where = f"target:{target['type']}/{target['id']}"
-    hold = house.holds.put(ACME, where, "litigation", "CASE-1", CALLER)
+    hold = server.holds.put(ACME, where, "litigation", "CASE-1", CALLER)
     clock.advance(732 * DAY_US)
 
-    (done,) = house.retain.run(ACME, {"access-24m": 731})
+    (done,) = server.retain.run(ACME, {"access-24m": 731})
 
     assert done.held >= 1
-    assert 3 not in _gone(house)
-    assert len(_gone(house)) == len(ACCESS) - done.held
-    house.holds.release(ACME, hold.id, CALLER)
-    house.retain.run(ACME, {"access-24m": 731})
-    assert _gone(house) == set(ACCESS)
+    assert 3 not in _gone(server)
+    assert len(_gone(server)) == len(ACCESS) - done.held
+    server.holds.release(ACME, hold.id, CALLER)
+    server.retain.run(ACME, {"access-24m": 731})
+    assert _gone(server) == set(ACCESS)
 
 
 def test_a_hold_on_everything_stops_expiry_and_no_entry_is_written(
-    house: House, clock: FixedClock
+    server: Server, clock: FixedClock
 ) -> None:
-    house.holds.put(ACME, "", "audit", "", CALLER)
+    server.holds.put(ACME, "", "audit", "", CALLER)
     clock.advance(10_000 * DAY_US)
 
-    assert house.retain.run(ACME, dict(CLASSES)) == []
-    assert _gone(house) == set()
-    assert _prunes(house) == []
+    assert server.retain.run(ACME, dict(CLASSES)) == []
+    assert _gone(server) == set()
+    assert _prunes(server) == []
 
 
-def test_what_is_not_sealed_yet_does_not_expire(house: House, clock: FixedClock) -> None:
-    _send(house, 31)
+def test_what_is_not_sealed_yet_does_not_expire(server: Server, clock: FixedClock) -> None:
+    _send(server, 31)
     clock.advance(732 * DAY_US)
 
-    house.retain.run(ACME, {"access-24m": 731})
+    server.retain.run(ACME, {"access-24m": 731})
 
-    assert len(erased_sections(_record(house, 31))) == 0
+    assert len(erased_sections(_record(server, 31))) == 0
 
 
-def test_a_segment_with_a_younger_record_waits_as_a_whole(house: House, clock: FixedClock) -> None:
-    _send(house, 31)
+def test_a_segment_with_a_younger_record_waits_as_a_whole(
+    server: Server, clock: FixedClock
+) -> None:
+    _send(server, 31)
     clock.advance(10 * DAY_US)
-    _send(house, 32)
-    house.seal.seal_now(ACME)
+    _send(server, 32)
+    server.seal.seal_now(ACME)
     clock.advance(725 * DAY_US)
 
-    house.retain.run(ACME, {"access-24m": 731})
+    server.retain.run(ACME, {"access-24m": 731})
 
-    assert _gone(house) == set(ACCESS)
-    assert len(erased_sections(_record(house, 31))) == 0
+    assert _gone(server) == set(ACCESS)
+    assert len(erased_sections(_record(server, 31))) == 0
 
 
 def test_the_setting_expires_in_every_log_and_each_tells_it(
-    house: House, clock: FixedClock
+    server: Server, clock: FixedClock
 ) -> None:
     clock.advance(732 * DAY_US)
 
-    assert house.expire() == len(ACCESS)
-    assert house.expire() == 0
+    assert server.expire() == len(ACCESS)
+    assert server.expire() == 0
 
-    end, start = house.store.log(ACME).next_index, house.store.log(ACME).sealed_end
+    end, start = server.store.log(ACME).next_index, server.store.log(ACME).sealed_end
     told = [
         one
-        for one in house.store.records(ACME, start, end)
+        for one in server.store.records(ACME, start, end)
         if one.facets.type == "audit.log.expired"
     ]
     assert [one.facets.actor for one in told] == ["vitne/retention"]
@@ -217,7 +219,7 @@ def test_the_setting_expires_in_every_log_and_each_tells_it(
         "access_24m_days": 731,
         "access_24m_records": 10,
         "access_24m_held": 0,
-        "access_24m_below": int(_prunes(house)[0].min_index),
+        "access_24m_below": int(_prunes(server)[0].min_index),
     }
 
 
@@ -234,7 +236,7 @@ def test_a_rule_that_is_none_is_refused_and_stops_a_start(text: str) -> None:
     with pytest.raises(BadInputError):
         parse_rules(text)
     with pytest.raises(ConfigurationError, match=r"^retention: "):
-        memory_house(Settings(folder="memory", retention=text))
+        memory_server(Settings(folder="memory", retention=text))
 
 
 @given(st.text(max_size=60))

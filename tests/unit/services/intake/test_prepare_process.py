@@ -13,28 +13,28 @@ import msgspec
 import pytest
 
 from vitne.core.event.source import SourceRegistration
-from vitne.core.values.types import LogId
+from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import TooLargeError, UnreadableBodyError
 from vitne.ports import ApiKey
 from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.services.intake.workers import LARGE_BYTES, Job, _Worker
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
-from vitne.wiring import House, open_house
+from vitne.wiring import Server, open_server
 
 SOURCE = SourceRegistration("crm", "crm-bff")
 KEY = ApiKey("k1", "crm", b"", ("write",), (LogId("acme"),), SOURCE)
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def server(tmp_path: Path) -> Iterator[Server]:
     settings = Settings(
-        folder=str(tmp_path / "house"), prepare_processes=1, free_bytes_min=0, seal_process=False
+        folder=str(tmp_path / "server"), prepare_processes=1, free_bytes_min=0, seal_process=False
     )
-    with open_house(settings, create=True) as house:
-        house.onboard.add_tenant(OPERATOR, "Operator", Caller("usr_1"))
-        house.onboard.add_tenant(LogId("acme"), "Acme", Caller("usr_1"))
-        yield house
+    with open_server(settings, create=True) as server:
+        server.onboard.add_tenant(OPERATOR, "Operator", Caller("usr_1"))
+        server.onboard.add_tenant(LogId("acme"), "Acme", Caller("usr_1"))
+        yield server
 
 
 def job(body: bytes) -> Job:
@@ -49,20 +49,20 @@ def many(count: int) -> bytes:
     return msgspec.json.encode(events)
 
 
-def pid_of(house: House) -> int:
+def pid_of(server: Server) -> int:
     """Of a process that is ready: requests go to it."""
     for _ in range(600):
-        house.preparation.prepare(job(many(300)))
-        if pid := house.preparation.ready_pids():
+        server.preparation.prepare(job(many(300)))
+        if pid := server.preparation.ready_pids():
             return pid[0]
         sleep(0.05)
     pytest.fail("no preparing process was ready in half a minute")
 
 
-def test_a_large_request_comes_back_as_it_would_be_prepared_here(house: House) -> None:
+def test_a_large_request_comes_back_as_it_would_be_prepared_here(server: Server) -> None:
     body = many(300) + b" " * LARGE_BYTES
-    pid_of(house)
-    request = house.preparation.prepare(job(body))
+    pid_of(server)
+    request = server.preparation.prepare(job(body))
 
     assert [len(batch.events) for batch in request.batches] == [300]
     assert [event.facets.actor for event in request.batches[0].events] == [
@@ -71,19 +71,20 @@ def test_a_large_request_comes_back_as_it_would_be_prepared_here(house: House) -
     assert all(event.entry[:4] == b"vit1" for event in request.batches[0].events)
 
 
-def test_what_a_process_prepared_is_stored_as_ever(house: House) -> None:
-    pid_of(house)
-    reply = house.ingest.submit(many(400), "json", KEY, Arrival()).result(60)
+def test_what_a_process_prepared_is_stored_as_ever(server: Server) -> None:
+    pid_of(server)
+    reply = server.ingest.submit(many(400), "json", KEY, Arrival()).result(60)
 
     assert reply.accepted == 400
-    found = house.store.scan(LogId("acme"), None, 0, house.store.log(LogId("acme")).next_index, 500)  # type: ignore[arg-type]  # a plain index
+    end = server.store.log(LogId("acme")).next_index
+    found = server.store.scan(LogId("acme"), None, LeafIndex(0), end, 500)
     assert len(found) == 400
 
 
-def test_faults_of_single_events_come_back_in_their_places(house: House) -> None:
-    pid_of(house)
+def test_faults_of_single_events_come_back_in_their_places(server: Server) -> None:
+    pid_of(server)
     body = many(300)[:-1] + b',{"type":"x"},{"type":"crm.a.viewed","actor":{"id":5}}]'
-    reply = house.ingest.submit(body, "json", KEY, Arrival()).result(60)
+    reply = server.ingest.submit(body, "json", KEY, Arrival()).result(60)
 
     assert (reply.accepted, reply.rejected) == (300, 2)
     assert [result.status for result in reply.results[-2:]] == ["rejected", "rejected"]
@@ -94,50 +95,50 @@ def test_faults_of_single_events_come_back_in_their_places(house: House) -> None
     [(b"[" + b" " * LARGE_BYTES, UnreadableBodyError), (many(1_001), TooLargeError)],
 )
 def test_a_body_that_cannot_be_read_is_the_same_error_as_here(
-    house: House, body: bytes, error: type[Exception]
+    server: Server, body: bytes, error: type[Exception]
 ) -> None:
-    pid_of(house)
+    pid_of(server)
     with pytest.raises(error):
-        house.preparation.prepare(job(body))
+        server.preparation.prepare(job(body))
 
 
-def test_a_request_is_prepared_here_when_its_process_is_killed(house: House) -> None:
+def test_a_request_is_prepared_here_when_its_process_is_killed(server: Server) -> None:
     body = many(300)
     for _ in range(3):
-        before = pid_of(house)
+        before = pid_of(server)
         os.kill(before, signal.SIGKILL)
-        request = house.preparation.prepare(job(body))
+        request = server.preparation.prepare(job(body))
         assert sum(len(batch.events) for batch in request.batches) == 300
 
 
-def test_a_killed_process_is_replaced(house: House) -> None:
-    before = pid_of(house)
+def test_a_killed_process_is_replaced(server: Server) -> None:
+    before = pid_of(server)
     os.kill(before, signal.SIGKILL)
-    while before in house.preparation.ready_pids():
-        house.preparation.prepare(job(many(300)))
+    while before in server.preparation.ready_pids():
+        server.preparation.prepare(job(many(300)))
 
-    assert pid_of(house) != before
+    assert pid_of(server) != before
 
 
-def test_no_request_gets_the_answer_to_another_while_processes_are_killed(house: House) -> None:
+def test_no_request_gets_the_answer_to_another_while_processes_are_killed(server: Server) -> None:
     """An answer of a killed process could be handed to the first question of the next one."""
-    pid_of(house)
+    pid_of(server)
 
     def ask(at: int) -> bool:
         name = f"usr_{at}"
         body = msgspec.json.encode(
             [{"type": "crm.customer.viewed", "actor": {"id": name}, "target": f"order/{at}"}] * 300
         )
-        events = house.preparation.prepare(job(body)).batches[0].events
+        events = server.preparation.prepare(job(body)).batches[0].events
         return len(events) == 300 and {event.facets.actor for event in events} == {name}
 
     with ThreadPoolExecutor(4) as pool:
         answers = []
         for _ in range(4):
             answers += [pool.submit(ask, at) for at in range(len(answers), len(answers) + 12)]
-            for pid in house.preparation.ready_pids():
+            for pid in server.preparation.ready_pids():
                 os.kill(pid, signal.SIGKILL)
-            pid_of(house)
+            pid_of(server)
         assert all(answer.result(60) for answer in answers)
 
 

@@ -12,8 +12,8 @@ from vitne.services.access.audit_events import OwnEvents
 from vitne.services.intake.refusal_counts import LISTED_MAX, STATS_TYPE, Stats, summary
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
-from vitne.testing import memory_house, sample_event, sample_key
-from vitne.wiring import House, open_house
+from vitne.testing import memory_server, sample_event, sample_key
+from vitne.wiring import Server, open_server
 
 ACME, BETA = LogId("acme"), LogId("beta")
 POLLED = {"type": "crm.customer.polled", "actor": {"id": "u"}, "target": "customer/c"}
@@ -21,9 +21,9 @@ BAD = {"type": "crm.customer.viewed", "actor": {"id": 7}}
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def server() -> Iterator[Server]:
     """With its writer only: the publisher would tell the counts by itself."""
-    made = memory_house()
+    made = memory_server()
     made.append.start()
     made.append.create(ACME)
     made.append.create(BETA)
@@ -31,31 +31,31 @@ def house() -> Iterator[House]:
     made.append.close()
 
 
-def _send(house: House, tenant: str, *events: dict[str, Any]) -> None:
+def _send(server: Server, tenant: str, *events: dict[str, Any]) -> None:
     body = json.dumps(events).encode()
-    house.ingest.submit(body, "json", sample_key(tenant), Arrival()).result(60)
+    server.ingest.submit(body, "json", sample_key(tenant), Arrival()).result(60)
 
 
-def _told(house: House, log: LogId) -> list[dict[str, Any]]:
+def _told(server: Server, log: LogId) -> list[dict[str, Any]]:
     """The events of that type in a log: core and payload together."""
     found = []
-    for record in house.store.records(log, LeafIndex(0), house.store.log(log).next_index):
+    for record in server.store.records(log, LeafIndex(0), server.store.log(log).next_index):
         if record.facets.type == STATS_TYPE:
             core = msgspec.json.decode(record.parts.core or b"{}")
             found.append(core | msgspec.json.decode(record.parts.payload or b"{}"))
     return found
 
 
-def test_what_was_not_taken_is_told_once_in_its_own_log(house: House) -> None:
-    _send(house, "acme", POLLED, POLLED, BAD, sample_event(1))
-    _send(house, "beta", sample_event(1, tenant="beta"))
+def test_what_was_not_taken_is_told_once_in_its_own_log(server: Server) -> None:
+    _send(server, "acme", POLLED, POLLED, BAD, sample_event(1))
+    _send(server, "beta", sample_event(1, tenant="beta"))
 
-    logs = house.stats.run_once()
-    again = house.stats.run_once()
+    logs = server.stats.run_once()
+    again = server.stats.run_once()
 
     assert (logs, again) == (1, 0)
-    (told,) = _told(house, ACME)
-    assert _told(house, BETA) == []
+    (told,) = _told(server, ACME)
+    assert _told(server, BETA) == []
     assert told["/extra"] == {
         "dropped": 2,
         "rejected": 1,
@@ -69,14 +69,14 @@ def test_what_was_not_taken_is_told_once_in_its_own_log(house: House) -> None:
     assert told["source"] | {"application": "vitne", "service": "api"} == told["source"]
 
 
-def test_the_next_event_tells_only_what_came_since(house: House) -> None:
-    _send(house, "acme", POLLED, BAD)
-    house.stats.run_once()
-    _send(house, "acme", POLLED, POLLED, POLLED)
-    house.stats.run_once()
+def test_the_next_event_tells_only_what_came_since(server: Server) -> None:
+    _send(server, "acme", POLLED, BAD)
+    server.stats.run_once()
+    _send(server, "acme", POLLED, POLLED, POLLED)
+    server.stats.run_once()
 
-    assert [one["/extra"]["dropped"] for one in _told(house, ACME)] == [1, 3]
-    assert [one["/extra"]["rejected"] for one in _told(house, ACME)] == [1, 0]
+    assert [one["/extra"]["dropped"] for one in _told(server, ACME)] == [1, 3]
+    assert [one["/extra"]["rejected"] for one in _told(server, ACME)] == [1, 0]
 
 
 class _CutOff(OwnEvents):
@@ -91,19 +91,19 @@ class _CutOff(OwnEvents):
             raise StorageError("cut off")
 
 
-def test_a_crash_between_event_and_mark_tells_nothing_twice(house: House) -> None:
+def test_a_crash_between_event_and_mark_tells_nothing_twice(server: Server) -> None:
     """What comes in between is told by the next event."""
-    own = OwnEvents(house.ingest, "api")
-    dying = Stats(house.store, _CutOff(own), house.clock, house.adapters.ids)
-    _send(house, "acme", POLLED, POLLED)
+    own = OwnEvents(server.ingest, "api")
+    dying = Stats(server.store, _CutOff(own), server.clock, server.adapters.ids)
+    _send(server, "acme", POLLED, POLLED)
     with pytest.raises(StorageError):
         dying.run_once()
-    _send(house, "acme", POLLED)
+    _send(server, "acme", POLLED)
 
-    house.stats.run_once()
+    server.stats.run_once()
 
-    assert [one["/extra"]["dropped"] for one in _told(house, ACME)] == [2, 1]
-    assert house.store.untold() == {}
+    assert [one["/extra"]["dropped"] for one in _told(server, ACME)] == [2, 1]
+    assert server.store.untold() == {}
 
 
 class _Deaf(OwnEvents):
@@ -117,27 +117,27 @@ class _Deaf(OwnEvents):
             raise StorageError("full")
 
 
-def test_what_could_not_be_told_is_told_the_next_time(house: House) -> None:
-    failing = Stats(house.store, _Deaf(), house.clock, house.adapters.ids)
-    _send(house, "acme", POLLED, POLLED)
+def test_what_could_not_be_told_is_told_the_next_time(server: Server) -> None:
+    failing = Stats(server.store, _Deaf(), server.clock, server.adapters.ids)
+    _send(server, "acme", POLLED, POLLED)
     for _ in range(2):
         with pytest.raises(StorageError):
             failing.run_once()
 
-    house.stats.run_once()
+    server.stats.run_once()
 
-    assert [one["/extra"]["dropped"] for one in _told(house, ACME)] == [2]
+    assert [one["/extra"]["dropped"] for one in _told(server, ACME)] == [2]
 
 
 def test_a_clean_stop_tells_what_is_left_and_a_start_tells_nothing_again(tmp_path: Any) -> None:
-    settings = Settings(folder=str(tmp_path / "house"), free_bytes_min=0, seal_process=False)
-    with open_house(settings, create=True) as house:
-        house.append.create(ACME)
-        _send(house, "acme", POLLED)
-    with open_house(settings) as house:
-        _send(house, "acme", BAD)
-    with open_house(settings) as house:
-        told = _told(house, ACME)
+    settings = Settings(folder=str(tmp_path / "server"), free_bytes_min=0, seal_process=False)
+    with open_server(settings, create=True) as server:
+        server.append.create(ACME)
+        _send(server, "acme", POLLED)
+    with open_server(settings) as server:
+        _send(server, "acme", BAD)
+    with open_server(settings) as server:
+        told = _told(server, ACME)
 
     assert [(one["/extra"]["dropped"], one["/extra"]["rejected"]) for one in told] == [
         (1, 0),
@@ -145,18 +145,18 @@ def test_a_clean_stop_tells_what_is_left_and_a_start_tells_nothing_again(tmp_pat
     ]
 
 
-def test_what_a_crash_left_untold_is_told_after_the_next_start(house: House) -> None:
+def test_what_a_crash_left_untold_is_told_after_the_next_start(server: Server) -> None:
     """By the publisher's thread, between two rounds; an hour later again."""
-    _send(house, "acme", POLLED)
+    _send(server, "acme", POLLED)
 
-    house.publisher.start()
+    server.publisher.start()
     for _ in range(1200):
-        if not house.store.untold():
+        if not server.store.untold():
             break
         sleep(0.05)
-    house.publisher.close()
+    server.publisher.close()
 
-    assert [one["/extra"]["dropped"] for one in _told(house, ACME)] == [1]
+    assert [one["/extra"]["dropped"] for one in _told(server, ACME)] == [1]
 
 
 def test_the_rest_of_many_types_is_summed() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from vitne.core.values.types import LogId
 from vitne.settings import Settings
-from vitne.wiring import open_house
+from vitne.wiring import open_server
 
 CHILD = Path(__file__).with_name("worker_child.py")
 
@@ -29,10 +29,10 @@ def test_a_working_process_ends_in_silence_and_tells_the_server_what_it_must_kno
     tmp_path: Path, kind: str, how: str, said: str, status: int
 ) -> None:
     """Its standard error is the server's log, where every line is one of JSON."""
-    folder = tmp_path / "house"
+    folder = tmp_path / "server"
     settings = Settings(folder=str(folder), free_bytes_min=0)
-    with open_house(settings, create=True, serving=False) as house:
-        house.append.create(LogId("acme"))
+    with open_server(settings, create=True, serving=False) as server:
+        server.append.create(LogId("acme"))
 
     done = subprocess.run(  # noqa: S603  # our own program, our own words
         [sys.executable, str(CHILD), kind, how, str(folder)],

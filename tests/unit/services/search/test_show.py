@@ -9,7 +9,7 @@ import pytest
 from vitne.adapters.memory.archive import MemoryArchive
 from vitne.adapters.memory.keys import MemoryVault
 from vitne.adapters.memory.objects import MemoryObjects
-from vitne.adapters.memory.store import MemoryHouse
+from vitne.adapters.memory.store import MemoryStores
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import IntegrityError, NotFoundError, UnavailableError
 from vitne.evidence.policy import policy_of_keys
@@ -26,25 +26,25 @@ class World:
     """A log in memory with the records of `small_log`, not published yet."""
 
     def __init__(self, small_log: Any) -> None:
-        self.house = MemoryHouse()
+        self.stores = MemoryStores()
         self.objects = MemoryObjects()
-        self.archive = MemoryArchive(self.house.segments)
+        self.archive = MemoryArchive(self.stores.segments)
         self.keys = LogKeys(MemoryVault())
         self.records = small_log.records
         self.origin = small_log.signer.name
-        self.house.records.create_log(LOG, self.origin, 1)
+        self.stores.records.create_log(LOG, self.origin, 1)
         self.publisher = Publish(
-            self.house.records, self.house.checkpoints, self.objects, self.keys
+            self.stores.records, self.stores.checkpoints, self.objects, self.keys
         )
 
     def append(self, start: int, end: int) -> None:
         """Store some of the records."""
-        with self.house.records.append() as tx:
+        with self.stores.records.append() as tx:
             tx.insert(LOG, self.records[start:end], [b"d" * 16] * (end - start))
 
     def show(self, **kwargs: Any) -> Show:
         """The service."""
-        return Show(self.house.records, self.archive, self.objects, self.keys, **kwargs)
+        return Show(self.stores.records, self.archive, self.objects, self.keys, **kwargs)
 
     @property
     def policy(self) -> Any:
@@ -118,10 +118,10 @@ def test_a_sealed_record_is_shown_from_the_archive(world: World) -> None:
     """Its rows are gone; its proof is the same."""
     world.publisher.run_once()
     before = world.show().by_id(LOG, world.records[3].event_id).document()
-    world.house.segments.add(LOG, world.archive.write(LOG, world.records))
-    world.house.records.drop(LOG, LeafIndex(len(world.records)))
+    world.stores.segments.add(LOG, world.archive.write(LOG, world.records))
+    world.stores.records.drop(LOG, LeafIndex(len(world.records)))
 
-    assert world.house.records.find(LOG, world.records[3].event_id) is None
+    assert world.stores.records.find(LOG, world.records[3].event_id) is None
     assert world.show().by_id(LOG, world.records[3].event_id).document() == before
 
 

@@ -60,10 +60,10 @@ _SUMMARY_LOOK_S = 5
 _EXPIRE_S = 86_400
 
 
-class House:
+class Server:
     """All services over one set of adapters.
 
-    `start` begins to write, and in a serving house to publish; `close` ends both in an order that
+    `start` begins to write, and in a serving server to publish; `close` ends both in an order that
     loses nothing: the counts of what was not taken are told, intake refuses, what waits is
     written, what is written is published.
     """
@@ -237,9 +237,9 @@ class House:
         return Published(self.objects, log)
 
     def start(self) -> Recovery | None:
-        """Begin; a serving house first finishes or forgets what a crash left.
+        """Begin; a serving server first finishes or forgets what a crash left.
 
-        A house that cannot begin is closed: nothing of it goes on.
+        A server that cannot begin is closed: nothing of it goes on.
 
         Raises:
             RollbackError: the database is older than what was signed.
@@ -318,7 +318,7 @@ class House:
                 stack.callback(self.stats.finish)
 
     def __enter__(self) -> Self:
-        """The house, started."""
+        """The server, started."""
         self.start()
         return self
 

@@ -1,4 +1,4 @@
-"""A house that answers questions, in memory or over a folder.
+"""A server that answers questions, in memory or over a folder.
 
 Time stands still until it is moved, publishing and sealing happen when they are told to. Its index
 is that of the segments, or one that is computed anew from the published entries by `core.index.gap`
@@ -39,7 +39,7 @@ from vitne.services.log.published_files import Published
 from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
 from vitne.testing import FixedClock, memory_adapters, sample_event, sample_key
-from vitne.wiring import House, folder_adapters
+from vitne.wiring import Server, folder_adapters
 
 ACME = LogId("acme")
 HOUR_US = 3_600_000_000
@@ -76,7 +76,7 @@ class Indexed(Struct):
         return self.segment.recorded_us
 
 
-class AnswerHouse:
+class AnswerServer:
     """The tenant `acme`, and whoever asks about it.
 
     Args:
@@ -98,9 +98,9 @@ class AnswerHouse:
                 preparing=None,
             )
         )
-        self.house = House(adapters, settings)
-        self.house.append.start()
-        self.house.append.create(ACME)
+        self.server = Server(adapters, settings)
+        self.server.append.start()
+        self.server.append.create(ACME)
         self.sealing = True
         """Whether a question may have the newest entries sealed."""
         self.trouble = ""
@@ -114,27 +114,27 @@ class AnswerHouse:
         )
         self._ask = Answers(
             self._reach(),
-            self.house.keys,
-            self.house.logs,
+            self.server.keys,
+            self.server.logs,
             self.sources,
             self._others(),
             pause=lambda _s: None,
         )
-        self.reading = LoggedReads(OwnEvents(self.house.ingest, "api"))
+        self.reading = LoggedReads(OwnEvents(self.server.ingest, "api"))
 
     def _reach(self) -> LogStores:
-        adapters = self.house.adapters
+        adapters = self.server.adapters
         made = adapters.archive, adapters.segments
         gaps, catalog = (self, self) if self.by_definition else made
         return LogStores(adapters.store, adapters.archive, gaps, catalog, adapters.objects)
 
     def _others(self) -> FactSources:
         return FactSources(
-            cosigned=_Notes(self) if self.by_definition else self.house.cosigned,
-            policies=_Policies(self) if self.by_definition else self.house.policies,
+            cosigned=_Notes(self) if self.by_definition else self.server.cosigned,
+            policies=_Policies(self) if self.by_definition else self.server.policies,
             counter=self._counter,
-            senders=self.house.batches.sender_proof,
-            erased=self.house.erase.erased_by,
+            senders=self.server.batches.sender_proof,
+            erased=self.server.erase.erased_by,
             seal_on_demand=self._seal_on_demand,
             stamps=lambda _log, _note: [],
             trouble=lambda _log: self.trouble,
@@ -144,7 +144,7 @@ class AnswerHouse:
     def _counter(self, log: LogId, record: int) -> CoverageCounter | None:
         if self.by_definition:
             return self._counters.get(record)
-        return self.house.index_log.troubles(log, record)
+        return self.server.index_log.troubles(log, record)
 
     def __enter__(self) -> Self:
         """It runs already."""
@@ -157,13 +157,13 @@ class AnswerHouse:
         trace: TracebackType | None,
     ) -> None:
         """End its thread, and close its files."""
-        self.house.append.close()
-        self.house.close()
+        self.server.append.close()
+        self.server.close()
 
     @property
     def origin(self) -> Origin:
         """Of the log."""
-        return self.house.logs.origin(ACME)
+        return self.server.logs.origin(ACME)
 
     # ------------------------------------------------------------ what is logged
 
@@ -172,7 +172,7 @@ class AnswerHouse:
     ) -> IntakeReply:
         """Send events; all must be taken, unless the test says otherwise."""
         body = msgspec.json.encode(list(events))
-        reply = self.house.ingest.submit(body, "json", key or sample_key("acme"), Arrival())
+        reply = self.server.ingest.submit(body, "json", key or sample_key("acme"), Arrival())
         found = reply.result(timeout=30)
         assert not taken or found.accepted == len(events), found
         return found
@@ -196,7 +196,7 @@ class AnswerHouse:
         source = "crm/crm-bff"
         key = stream_id(self.origin, source, name)
         entry = StreamEntry(1, key, source, name, "none", "sender", beat_s)
-        self.house.append.control(ACME, [entry])
+        self.server.append.control(ACME, [entry])
 
     def later(self, hours: float = 1) -> int:
         """Time passes; what it is now."""
@@ -206,28 +206,28 @@ class AnswerHouse:
 
     def publish(self) -> None:
         """Sign a checkpoint over everything."""
-        while self.house.publish.run_once().more:
+        while self.server.publish.run_once().more:
             pass
 
     def seal(self) -> None:
         """Seal what there is, and publish the index of it."""
         self.publish()
-        self.house.seal.seal_now(ACME)
+        self.server.seal.seal_now(ACME)
         if self.by_definition:
             self.publish_index()
 
     def merge(self) -> None:
         """Put all segments together, and publish the index of that."""
         if not self.by_definition:
-            self.house.seal.merge(ACME)  # if there are enough of them
+            self.server.seal.merge(ACME)  # if there are enough of them
             return
-        segments = self.house.adapters.segments.segments(ACME)
+        segments = self.server.adapters.segments.segments(ACME)
         if len(segments) > 1:
-            archive = self.house.adapters.archive
+            archive = self.server.adapters.archive
             records = archive.records(ACME, segments[0].start, segments[-1].end)
             last = max(segment.record for segment in segments)
             merged = msgspec.structs.replace(archive.write(ACME, records), level=1, record=last)
-            archive.remove(self.house.adapters.segments.merge(ACME, merged))
+            archive.remove(self.server.adapters.segments.merge(ACME, merged))
             self.publish_index()
 
     def _seal_on_demand(self, _log: LogId, _wait_s: float) -> bool:
@@ -237,7 +237,7 @@ class AnswerHouse:
 
     def published(self) -> TileReader:
         """The log's tiles."""
-        published = Published(self.house.objects, ACME)
+        published = Published(self.server.objects, ACME)
         note = published.checkpoint()
         assert note is not None
         return TileReader(published.get, Checkpoint.parse(parse_note(note)[0]).size)
@@ -247,7 +247,7 @@ class AnswerHouse:
         tiles = self.published()
         records, counter = [], CoverageCounter()
         self._counters.clear()
-        for position, segment in enumerate(self.house.adapters.segments.segments(ACME)):
+        for position, segment in enumerate(self.server.adapters.segments.segments(ACME)):
             entries = tiles.entries(segment.start, segment.end)
             for entry in entries:
                 counter.add(entry)
@@ -264,7 +264,7 @@ class AnswerHouse:
         hashes = [leaf_hash(record) for record in records]
         assert len(records) < 256, "one tile is enough for a test"
         folder = f"log/{ACME}/index/tile"
-        self.house.objects.replace(
+        self.server.objects.replace(
             {
                 f"{folder}/0/000.p/{len(records)}": b"".join(hashes),
                 f"{folder}/entries/000.p/{len(records)}": bundle(records),
@@ -277,7 +277,7 @@ class AnswerHouse:
 
     def segments(self, log: LogId) -> list[Indexed]:
         """See `IndexedCatalog`."""
-        listed = self.house.adapters.segments.segments(log)
+        listed = self.server.adapters.segments.segments(log)
         return [Indexed(segment, at) for at, segment in enumerate(listed)]
 
     def gaps(self, log: LogId, segment: Indexed, keys: Sequence[bytes]) -> Found:
@@ -302,7 +302,7 @@ class AnswerHouse:
 
     def around(self, log: LogId, segment: Indexed, at_us: int) -> tuple[int, int]:
         """See `GapSource`."""
-        return self.house.adapters.archive.around(log, segment.segment, at_us)
+        return self.server.adapters.archive.around(log, segment.segment, at_us)
 
     def postings(self, log: LogId, segment: Indexed, keys: Sequence[bytes]) -> list[int]:
         """See `GapSource`."""
@@ -328,8 +328,8 @@ class AnswerHouse:
 
     def events(self, *types: str) -> list[dict[str, Any]]:
         """The core and payload of every event of some types, in the log's order."""
-        end = self.house.store.log(ACME).next_index
-        store, archive = self.house.store, self.house.adapters.archive
+        end = self.server.store.log(ACME).next_index
+        store, archive = self.server.store, self.server.adapters.archive
         first = store.log(ACME).sealed_end
         records = [*archive.records(ACME, 0, first), *store.records(ACME, first, end)]  # type: ignore[arg-type]  # indices
         found = []
@@ -342,23 +342,23 @@ class AnswerHouse:
 
 
 class _Notes:
-    def __init__(self, house: AnswerHouse) -> None:
-        self._house = house
+    def __init__(self, server: AnswerServer) -> None:
+        self._server = server
 
     def log(self, log: LogId) -> str | None:
-        return Published(self._house.house.objects, log).checkpoint()
+        return Published(self._server.server.objects, log).checkpoint()
 
     def index(self, log: LogId) -> str | None:
         del log
-        return self._house._index_note or None  # noqa: SLF001 - one of its parts
+        return self._server._index_note or None  # noqa: SLF001 - one of its parts
 
 
 class _Policies:
-    def __init__(self, house: AnswerHouse) -> None:
-        self._house = house
+    def __init__(self, server: AnswerServer) -> None:
+        self._server = server
 
     def texts(self, log: LogId) -> tuple[str, str]:
         del log
-        signer = self._house.house.keys.log_signer(self._house.origin)
-        index = self._house._signer  # noqa: SLF001 - one of its parts
+        signer = self._server.server.keys.log_signer(self._server.origin)
+        index = self._server._signer  # noqa: SLF001 - one of its parts
         return f"log {signer.vkey}\nquorum none\n", f"log {index.vkey}\nquorum none\n"

@@ -1,4 +1,4 @@
-"""A house ends whole: whatever fails, no thread, process or lock of it goes on."""
+"""A server ends whole: whatever fails, no thread, process or lock of it goes on."""
 
 import multiprocessing
 import threading
@@ -14,20 +14,20 @@ from vitne.errors import RollbackError
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_key
-from vitne.wiring import House, open_house
+from vitne.wiring import Server, open_server
 
 ACME = LogId("acme")
 PARTS = ("preparation", "append", "sealer", "publisher", "adapters")
 _start = threading.Thread.start
 
 
-class Broken(Exception):  # noqa: N818 - not an error of the house
+class Broken(Exception):  # noqa: N818 - not an error of the server
     """What a part fails with."""
 
 
 def _settings(folder: Path) -> Settings:
     return Settings(
-        folder=str(folder / "house"),
+        folder=str(folder / "server"),
         prepare_processes=1,
         seal_entries=64,
         seal_check_ms=10,
@@ -46,37 +46,37 @@ def _all_alive() -> set[Any]:
 
 @pytest.fixture(autouse=True)
 def _others() -> None:
-    """What houses of other tests left behind, on purpose: they stand for killed ones."""
+    """What servers of other tests left behind, on purpose: they stand for killed ones."""
     _before.clear()
     _before.update(_all_alive())
 
 
 def _alive() -> list[str]:
-    """Threads and processes of the houses of this test."""
+    """Threads and processes of the servers of this test."""
     return [one.name for one in _all_alive() - _before]
 
 
-def _busy(house: House) -> None:
+def _busy(server: Server) -> None:
     """Events through every part, so that both kinds of processes run."""
-    house.append.create(ACME)
+    server.append.create(ACME)
     body = msgspec.json.encode(
         [{"type": "crm.customer.viewed", "actor": {"id": f"usr_{at}"}} for at in range(300)]
     )
-    house.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(60)
+    server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(60)
     for _ in range(1200):
-        if house.sealer.stats.segments:
+        if server.sealer.stats.segments:
             return
         sleep(0.05)
-    pytest.fail(f"nothing was sealed in a minute: {house.sealer.stats}")
+    pytest.fail(f"nothing was sealed in a minute: {server.sealer.stats}")
 
 
 def _opens_again(settings: Settings) -> bool:
-    with open_house(settings) as house:  # the folder's lock is free
-        return house.append.is_alive
+    with open_server(settings) as server:  # the folder's lock is free
+        return server.append.is_alive
 
 
 @pytest.mark.parametrize("thread", ["vitne-writer", "vitne-publisher", "vitne-sealer"])
-def test_a_house_of_which_one_thread_cannot_start_leaves_none_behind(
+def test_a_server_of_which_one_thread_cannot_start_leaves_none_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thread: str
 ) -> None:
     def start(self: threading.Thread) -> None:
@@ -85,27 +85,27 @@ def test_a_house_of_which_one_thread_cannot_start_leaves_none_behind(
         _start(self)
 
     settings = _settings(tmp_path)
-    house = open_house(settings, create=True)
+    server = open_server(settings, create=True)
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", start)
         with pytest.raises(RuntimeError, match="new thread"):
-            house.start()
+            server.start()
 
     assert _alive() == []
     assert _opens_again(settings)
 
 
-def test_a_house_that_refuses_to_begin_lets_go_of_its_folder(
+def test_a_server_that_refuses_to_begin_lets_go_of_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = _settings(tmp_path)
-    house = open_house(settings, create=True)
+    server = open_server(settings, create=True)
 
     def refuse() -> Any:
         raise RollbackError("the database is older")
 
-    monkeypatch.setattr(house.recover, "run", refuse)
-    with pytest.raises(RollbackError), house:
+    monkeypatch.setattr(server.recover, "run", refuse)
+    with pytest.raises(RollbackError), server:
         pass
 
     assert _alive() == []
@@ -117,10 +117,10 @@ def test_a_part_that_fails_to_close_holds_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     settings = _settings(tmp_path)
-    house = open_house(settings, create=True)
-    house.start()
-    _busy(house)
-    real = getattr(house, part)
+    server = open_server(settings, create=True)
+    server.start()
+    _busy(server)
+    real = getattr(server, part)
     close = real.close
 
     def break_after() -> None:
@@ -130,7 +130,7 @@ def test_a_part_that_fails_to_close_holds_up_no_other(
     # The set of adapters is frozen; the others are closed by what `close` looks up on them.
     monkeypatch.setitem(vars(real), "close", break_after)
     with pytest.raises(Broken, match=part):
-        house.close()
+        server.close()
 
     assert _alive() == []
     assert _opens_again(settings)
@@ -140,17 +140,17 @@ def test_parts_that_fail_before_they_close_hold_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread of the part itself goes on; it is the only one."""
-    house = open_house(_settings(tmp_path), create=True)
-    house.start()
-    _busy(house)
-    close = house.sealer.close
+    server = open_server(_settings(tmp_path), create=True)
+    server.start()
+    _busy(server)
+    close = server.sealer.close
 
     def fail() -> None:
         raise Broken
 
-    monkeypatch.setattr(house.sealer, "close", fail)
+    monkeypatch.setattr(server.sealer, "close", fail)
     with pytest.raises(Broken):
-        house.close()
+        server.close()
 
     left = _alive()
     close()
