@@ -68,7 +68,6 @@ MEANT = {
     r'says "not yet" of something else': "this table's own description",
     r"^(?:What is not there|Not) yet$": "a heading over what is in the table",
     r"acknowledged yet|sealed yet|covers yet": "the state of one event, not of Vitne",
-    r"log cannot take back unseen": "what a mirror is for",
 }
 """Sentence with such a word that is about no missing thing: why it is meant to stay."""
 

@@ -138,3 +138,16 @@ def test_every_metric_that_a_page_names_is_one() -> None:
 
     assert len(named) > 10
     assert [name for name in sorted(named) if f'"{name}"' not in text] == []
+
+
+def test_the_glossary_has_each_word_once() -> None:
+    """A word that means two things is two words."""
+    page = (ROOT / "docs/glossary.md").read_text("utf-8")
+    words = [
+        word
+        for row in re.findall(r"^\| \*\*(.+?)\*\* \|", page, re.MULTILINE)
+        for word in row.split(", ")
+    ]
+
+    assert len(words) > 70
+    assert [word for word in words if words.count(word) > 1] == []
