@@ -24,7 +24,7 @@ from vitne.core.values.ids import to_text, uuid7
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import Hash, LogId
 from vitne.ports import ApiKey, Clock, IdSource
-from vitne.sdk.signing.signer import FIRST, Batch, Signable, StreamSigner
+from vitne.sdk.signing.signer import FIRST, SignableEvent, StreamBatch, StreamSigner
 from vitne.services.senders.streams import Beat, Opening, Told, Void
 from vitne.services.writer.reply import Arrival, IntakeReply
 from vitne.settings import Settings
@@ -169,10 +169,10 @@ class SigningSender:
         """A complete event of the stream."""
         return sample_event(number, tenant=self.tenant, stream=self.name)
 
-    def sign(self, events: Sequence[dict[str, Any]], prev: Hash | None = None) -> Batch:
+    def sign(self, events: Sequence[dict[str, Any]], prev: Hash | None = None) -> StreamBatch:
         """A batch, not sent yet."""
         items = [
-            Signable(
+            SignableEvent(
                 json.dumps(event, separators=(",", ":")).encode(),
                 bytes([event["stream"]["seq"] % 256]) * 16,
                 event["stream"]["seq"],
@@ -185,7 +185,7 @@ class SigningSender:
         )  # fmt: skip
         return self.signs.batch(self.tenant, items, context, self.chain if prev is None else prev)
 
-    def post(self, batch: Batch, key: ApiKey | None = None) -> IntakeReply:
+    def post(self, batch: StreamBatch, key: ApiKey | None = None) -> IntakeReply:
         """Send a batch that was signed; the chain goes on if it is taken."""
         body = encode_batch(batch.head, batch.events)
         future = self.server.ingest.submit(body, "batch", key or self.key, Arrival())

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from vitne.core.event.forbidden import is_card_number
 from vitne.core.values.text import is_clean
-from vitne.sdk.delivery.frames import frame, read_frames
-from vitne.sdk.delivery.items import Item, mark_spooled
+from vitne.sdk.delivery.event_item import EventItem, mark_spooled
+from vitne.sdk.delivery.frames import encode_frame, read_frames
 from vitne.sdk.delivery.spool import Spool
-from vitne.sdk.delivery.tally import Watermark
-from vitne.sdk.events.clean import cleaned, needs_cleaning
+from vitne.sdk.delivery.stats import Watermark
+from vitne.sdk.events.clean import cleaned_event, needs_cleaning
 
 ROOM = 1 << 20
 
@@ -25,7 +25,7 @@ bodies = st.lists(st.binary(max_size=50), max_size=20)
 def test_a_segment_cut_anywhere_gives_the_frames_before_the_cut(
     given_bodies: list[bytes], data: st.DataObject
 ) -> None:
-    frames = [frame(at, body) for at, body in enumerate(given_bodies)]
+    frames = [encode_frame(at, body) for at, body in enumerate(given_bodies)]
     whole = b"".join(frames)
     cut = data.draw(st.integers(0, len(whole)))
 
@@ -38,7 +38,7 @@ def test_a_segment_cut_anywhere_gives_the_frames_before_the_cut(
 
 @given(bodies.filter(bool), st.data())
 def test_no_flipped_bit_is_read_as_an_event(given_bodies: list[bytes], data: st.DataObject) -> None:
-    whole = bytearray(b"".join(frame(at, body) for at, body in enumerate(given_bodies)))
+    whole = bytearray(b"".join(encode_frame(at, body) for at, body in enumerate(given_bodies)))
     at = data.draw(st.integers(0, len(whole) * 8 - 1))
     whole[at // 8] ^= 1 << at % 8
 
@@ -103,8 +103,8 @@ def test_a_spool_is_a_queue_that_a_restart_only_ever_repeats(
         spool.close()
 
 
-def _item(ordinal: int) -> Item:
-    return Item(ordinal, str(ordinal), "t", b'{"id":"%d","tenant":{"id":"t"}}' % ordinal)
+def _item(ordinal: int) -> EventItem:
+    return EventItem(ordinal, str(ordinal), "t", b'{"id":"%d","tenant":{"id":"t"}}' % ordinal)
 
 
 @given(st.integers(1, 10**9), st.booleans())
@@ -137,12 +137,12 @@ events = st.dictionaries(
 def test_cleaning_leaves_clean_text_without_cards_and_nothing_to_clean_again(
     event: dict[str, Any],
 ) -> None:
-    result, _ = cleaned(event)
+    result, _ = cleaned_event(event)
 
     for text in _texts(result):
         assert is_clean(text)
         assert not is_card_number(text)
-    assert cleaned(result) == (result, [])
+    assert cleaned_event(result) == (result, [])
 
 
 @given(events)
@@ -152,7 +152,7 @@ def test_what_needs_no_cleaning_is_not_changed_by_it(event: dict[str, Any]) -> N
     )
 
     if not needs_cleaning(event, encoded):
-        assert cleaned(event) == (event, [])
+        assert cleaned_event(event) == (event, [])
 
 
 def _texts(value: object) -> list[str]:

@@ -15,7 +15,7 @@ from vitne.core.values.record import Facets, Parts
 from vitne.core.values.types import Hash, Origin
 from vitne.errors import TooLargeError, UnreadableBodyError
 from vitne.ports import StreamState
-from vitne.sdk.signing.ledger import About, Ledger
+from vitne.sdk.signing.ledger import Ledger, StreamDescription
 from vitne.services.writer.stream_numbers import StreamCursor
 
 parts = st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(0, 9), max_size=3).map(
@@ -161,7 +161,7 @@ def test_a_ledger_comes_back_as_it_was_left_whatever_was_torn(
 ) -> None:
     """A slot that was half written when the process died leaves the state before it."""
     path = tmp_path_factory.mktemp("ledger") / "one.led"
-    ledger = Ledger(path, About("run", "acme", "crm/bff/run", "vkey"))
+    ledger = Ledger(path, StreamDescription("run", "acme", "crm/bff/run", "vkey"))
     before = after = ledger.state
     for at, move in enumerate(moves, 1):
         ledger.issue(at)

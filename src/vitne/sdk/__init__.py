@@ -7,9 +7,9 @@ audit.record("crm.customer.viewed", actor="usr_77", target="customer/cus_90331")
 """
 
 from vitne.sdk.client import Client
-from vitne.sdk.delivery.items import Recorded
-from vitne.sdk.delivery.receipts import Kept as KeptReceipt
-from vitne.sdk.delivery.tally import Stats
+from vitne.sdk.delivery.event_item import Recorded
+from vitne.sdk.delivery.receipts import KeptReceipt
+from vitne.sdk.delivery.stats import Stats
 from vitne.sdk.events.context import action, bind, incoming_action_id, outgoing_headers
 from vitne.sdk.events.fields import EventFields
 from vitne.sdk.options import ClientOptions, Options

@@ -13,16 +13,16 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from vitne.errors import EventRefusedError, NotDurableError
-from vitne.sdk.delivery.items import Item, Recorded
-from vitne.sdk.delivery.numbering import Stream
-from vitne.sdk.delivery.receipts import Kept as KeptReceipt
+from vitne.sdk.delivery.event_item import EventItem, Recorded
+from vitne.sdk.delivery.numbering import NumberedStream
+from vitne.sdk.delivery.receipts import KeptReceipt
 from vitne.sdk.delivery.reports import stats_event
-from vitne.sdk.delivery.tally import Stats
+from vitne.sdk.delivery.stats import Stats
 from vitne.sdk.events import context
 from vitne.sdk.events.fields import EventFields
-from vitne.sdk.events.prepare import Desk, Ready
+from vitne.sdk.events.prepare import EventPreparer, UnnumberedEvent
 from vitne.sdk.options import ClientOptions, Options, default_spool_dir
-from vitne.sdk.run import Run
+from vitne.sdk.run import ClientRun
 
 _log = logging.getLogger("vitne.sdk")
 
@@ -58,8 +58,8 @@ class Client:
         self._url = url
         self._api_key = api_key
         self._default_spool = "spool_dir" not in options
-        self._desk = Desk(self.options)
-        self._run: Run | None = None
+        self._preparer = EventPreparer(self.options)
+        self._run: ClientRun | None = None
         self._run_lock = threading.Lock()
         self._begin()
         _clients.add(self)
@@ -89,7 +89,7 @@ class Client:
                 server refused it.
             NotDurableError: `durable`, and there was neither receipt nor spool in time.
         """
-        ready = self._desk.prepare(event_type, fields, fold=not durable)
+        ready = self._preparer.prepare(event_type, fields, fold=not durable)
         if ready.folded:
             self._begin().count("folded")
             return Recorded(ready.event_id, ready.action_id, "folded")
@@ -112,7 +112,7 @@ class Client:
         """The same as `record`, for coroutines: waiting for durability blocks no event loop."""
         if not durable:
             return self.record(event_type, **fields)
-        ready = self._desk.prepare(event_type, fields, fold=False)
+        ready = self._preparer.prepare(event_type, fields, fold=False)
         if ready.refused:
             return self._refuse(ready, durable=True)
         item, taken = self._submit(ready, durable=True)
@@ -125,7 +125,7 @@ class Client:
             raise _too_late(self.options) from None
         return Recorded(ready.event_id, ready.action_id, kept)
 
-    def _refuse(self, ready: Ready, *, durable: bool) -> Recorded:
+    def _refuse(self, ready: UnnumberedEvent, *, durable: bool) -> Recorded:
         """An event that the log would refuse is not signed, and gets no number."""
         run = self._begin()
         run.count("invalid")
@@ -134,7 +134,7 @@ class Client:
             raise EventRefusedError("the event cannot be signed", problems=ready.problems)
         return Recorded(ready.event_id, ready.action_id, "refused")
 
-    def _submit(self, ready: Ready, *, durable: bool) -> tuple[Item, bool]:
+    def _submit(self, ready: UnnumberedEvent, *, durable: bool) -> tuple[EventItem, bool]:
         run = self._begin()
         if ready.redacted:
             run.count("redacted", ready.redacted)
@@ -174,7 +174,7 @@ class Client:
             return
         wait_s = self.options.close_timeout_s if timeout_s is None else timeout_s
         until = time.monotonic() + wait_s
-        for ready in self._desk.repeats(_FOREVER_US):
+        for ready in self._preparer.repeats(_FOREVER_US):
             if ready.refused:
                 run.count("invalid")
                 continue
@@ -235,13 +235,15 @@ class Client:
 
     # ------------------------------------------------------------ runs
 
-    def _begin(self) -> Run:
+    def _begin(self) -> ClientRun:
         run = self._run
         if run is not None:
             return run
         with self._run_lock:
             if self._run is None:
-                run = Run(self._url, self._api_key, self.options, default_spool=self._default_spool)
+                run = ClientRun(
+                    self._url, self._api_key, self.options, default_spool=self._default_spool
+                )
                 run.ticks.every(_REPORT_TICK_S, self._report_losses)
                 if self.options.coalesce_s:
                     run.ticks.every(_COALESCE_TICK_S, self._close_views)
@@ -251,7 +253,7 @@ class Client:
 
     def _close_views(self) -> None:
         run = self._begin()
-        for ready in self._desk.repeats(time.time_ns() // 1000):
+        for ready in self._preparer.repeats(time.time_ns() // 1000):
             if ready.refused:
                 run.count("invalid")
                 continue
@@ -260,15 +262,15 @@ class Client:
     def _report_losses(self) -> None:
         run = self._begin()
         for stream in run.streams.all():
-            if stream.lost > stream.reported and not run.pipeline.waiting.stats.away:
+            if stream.lost > stream.reported and not run.pipeline.queue.stats.away:
                 self._report(run, stream, end=False)
 
-    def _report(self, run: Run, stream: Stream, *, end: bool) -> None:
+    def _report(self, run: ClientRun, stream: NumberedStream, *, end: bool) -> None:
         """Tell the log about a stream; its last word if `end`."""
         now_us = time.time_ns() // 1000
         lost = stream.lost
         event = stats_event(self.options, stream, self.stats(), context.new_id(), now_us)
-        ready = self._desk.finish(event, now_us)
+        ready = self._preparer.finish(event, now_us)
         if ready.refused:  # pragma: no cover - it is built from checked options
             return
         _, taken = run.submit(ready.event_id, ready.tenant, ready.body, end=end)
@@ -279,7 +281,7 @@ class Client:
     def _renew(self) -> None:
         """In a forked child: begin anew with the first event, and leave the parent's run alone."""
         run, self._run, self._run_lock = self._run, None, threading.Lock()
-        self._desk = Desk(self.options)
+        self._preparer = EventPreparer(self.options)
         if run is not None:
             run.abandon()
 

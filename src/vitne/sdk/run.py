@@ -15,39 +15,39 @@ from vitne.core.entry.receipt import Receipt, open_receipt, receipt_name
 from vitne.core.tree.note import Signer, Verifier, parse_note
 from vitne.core.values.ids import RANDOM_BYTES, uuid7
 from vitne.errors import ConfigurationError, VerificationError
+from vitne.sdk.delivery.event_item import EventItem, KeptState
 from vitne.sdk.delivery.frames import RECORD_KEY_BYTES
-from vitne.sdk.delivery.items import Item, Kept
-from vitne.sdk.delivery.numbering import NAME_ROOM_CHARS, Stream, Streams
+from vitne.sdk.delivery.numbering import NAME_ROOM_CHARS, NumberedStream, NumberedStreams
 from vitne.sdk.delivery.pipeline import Pipeline
-from vitne.sdk.delivery.receipts import Receipts
+from vitne.sdk.delivery.receipts import ReceiptStore
 from vitne.sdk.delivery.reply import CheckReceipt
-from vitne.sdk.delivery.spool import Spool, adopt
+from vitne.sdk.delivery.spool import Spool, adopt_spools
 from vitne.sdk.delivery.ticks import Ticks
 from vitne.sdk.delivery.transport import HttpTransport
 from vitne.sdk.events.check import Checker
 from vitne.sdk.options import Options
 from vitne.sdk.signing.keyfile import read_index_key, read_signing_key
 from vitne.sdk.signing.orphans import Orphans
-from vitne.sdk.signing.signed_transport import SignedTransport
+from vitne.sdk.signing.signing_transport import SigningTransport
 
 _log = logging.getLogger("vitne.sdk")
 
 _MAX_NAME_CHARS = 128 - NAME_ROOM_CHARS
 
 
-class Run:
+class ClientRun:
     """Everything that must begin anew when a process starts or forks."""
 
     def __init__(self, url: str, api_key: str, options: Options, *, default_spool: bool) -> None:
         signer = _signer(options)
         self.run_id = uuid7(time.time_ns() // 1000, os.urandom(RANDOM_BYTES)).hex()
         self.options = options
-        self.streams = Streams(_stream_name(options, self.run_id), _sdk_name())
+        self.streams = NumberedStreams(_stream_name(options, self.run_id), _sdk_name())
         self.closed = False
         self.ordinal = 0
         self._folder = _folder(url, options)
         self.spool = self._open_spool(optional=default_spool)
-        self.receipts = Receipts(
+        self.receipts = ReceiptStore(
             self._folder if self.spool is not None else None, options.receipts_max_bytes
         )
         headers = {"Authorization": f"Bearer {api_key}", "User-Agent": _sdk_name()}
@@ -97,13 +97,13 @@ class Run:
             most = self.options.spool_max_bytes
             signs = self.signed is not None
             runs = self._folder / "runs"
-            self.pipeline.adopt(adopt(runs, self.run_id, max_bytes=most, keyed=signs))
+            self.pipeline.adopt(adopt_spools(runs, self.run_id, max_bytes=most, keyed=signs))
 
-    def _sign_with(self, signer: Signer, http: HttpTransport) -> SignedTransport:
+    def _sign_with(self, signer: Signer, http: HttpTransport) -> SigningTransport:
         """What signs, and sends what is signed."""
         folder = self._folder if self.spool is not None else None
         checker, options = Checker(self.options), self.options
-        return SignedTransport(
+        return SigningTransport(
             options=options,
             http=http,
             signer=signer,
@@ -118,52 +118,52 @@ class Run:
             folder=folder,
         )
 
-    def _end_idle(self, stream: Stream) -> bool:
+    def _end_idle(self, stream: NumberedStream) -> bool:
         """Let the next event begin another stream; False if this one is no longer quiet."""
-        with self.pipeline.waiting.lock:
-            waits = len(self.pipeline.waiting) or self.pipeline.waiting.hand
+        with self.pipeline.queue.lock:
+            waits = len(self.pipeline.queue) or self.pipeline.queue.under_way
             return not waits and self.streams.end(stream)
 
     def submit(
         self, event_id: str, tenant: str, event: bytes, *, durable: bool = False, end: bool = False
-    ) -> tuple[Item, bool]:
+    ) -> tuple[EventItem, bool]:
         """Number an encoded event and queue it; False if it is lost (counted, a visible gap)."""
         self.pipeline.start()
-        waiter: Future[Kept] | None = Future() if durable else None
+        waiter: Future[KeptState] | None = Future() if durable else None
         due_at = time.monotonic() + self.options.durable_wait_s if durable else 0.0
-        waiting = self.pipeline.waiting
-        with waiting.lock:
-            if waiting.stopping or (self.closed and not end):
-                waiting.stats.after_close += 1
-                return Item(0, event_id, tenant, event, waiter), False
+        queue = self.pipeline.queue
+        with queue.lock:
+            if queue.stopping or (self.closed and not end):
+                queue.stats.after_close += 1
+                return EventItem(0, event_id, tenant, event, waiter), False
             stream = self.streams.of(tenant)
             signed = self.signed if tenant else None
             if signed is not None and not stream.last_seq:
                 signed.begin(stream)
             body = self.streams.number(event, stream, end=end)
             self.ordinal += 1
-            item = Item(
+            item = EventItem(
                 self.ordinal, event_id, tenant, body, waiter, due_at, stream.last_seq, stream.name
             )
             if signed is not None:
                 signed.issue(stream)
                 item.record_key = os.urandom(RECORD_KEY_BYTES)
-            waiting.stats.recorded += 1
-            taken = waiting.put(item)
+            queue.stats.recorded += 1
+            taken = queue.put(item)
             if not taken:
                 stream.lose(stream.last_seq)
-                waiting.stats.lost += 1
-                waiting.settle([item.ordinal])
-            lost = waiting.stats.lost
+                queue.stats.lost += 1
+                queue.settle([item.ordinal])
+            lost = queue.stats.lost
         if not taken and lost & (lost - 1) == 0:  # at 1, 2, 4, 8, …; outside the lock
             _log.error("queue and spool are full: %d events are lost", lost)
         return item, taken
 
     def count(self, name: str, many: int = 1) -> None:
         """Add to one of the counts of `Stats`."""
-        waiting = self.pipeline.waiting
-        with waiting.lock:
-            setattr(waiting.stats, name, getattr(waiting.stats, name) + many)
+        queue = self.pipeline.queue
+        with queue.lock:
+            setattr(queue.stats, name, getattr(queue.stats, name) + many)
 
     def stop(self, timeout_s: float) -> None:
         """Send or spool what waits, and end the threads."""

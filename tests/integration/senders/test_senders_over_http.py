@@ -12,7 +12,7 @@ from vitne.core.event.source import SourceRegistration
 from vitne.core.tree.note import Signer
 from vitne.core.values.strict import encode_base64
 from vitne.sdk.signing.keyfile import read_signing_key
-from vitne.sdk.signing.signer import FIRST, Batch, Signable, StreamSigner
+from vitne.sdk.signing.signer import FIRST, SignableEvent, StreamBatch, StreamSigner
 from vitne.testing import sample_event
 
 NAME = "pod-1"
@@ -54,10 +54,10 @@ class Door:
         }  # fmt: skip
         return self.post("/v1/streams", body | changes)
 
-    def batch(self, *numbers: int) -> Batch:
+    def batch(self, *numbers: int) -> StreamBatch:
         """A signed batch of these numbers."""
         items = [
-            Signable(
+            SignableEvent(
                 json.dumps(sample_event(n), separators=(",", ":")).encode(), bytes([n]) * 16, n
             )
             for n in numbers
@@ -68,7 +68,7 @@ class Door:
         )  # fmt: skip
         return self.signs.batch("acme", items, context, FIRST)
 
-    def send(self, batch: Batch) -> httpx.Response:
+    def send(self, batch: StreamBatch) -> httpx.Response:
         """Send a batch."""
         headers = self._headers(self.served.writer) | {"Content-Type": BATCH_TYPE}
         body = encode_batch(batch.head, batch.events)

@@ -11,7 +11,7 @@ import msgspec
 from vitne.cli.base.client import to_error
 from vitne.cli.base.output import Advance
 from vitne.errors import IntegrityError, UnavailableError
-from vitne.sdk.delivery.reply import Reply
+from vitne.sdk.delivery.reply import BatchReply
 from vitne.simulator import Event
 
 __all__ = ["load", "wait_until_proved"]
@@ -77,7 +77,7 @@ def _post(http: httpx.Client, key: str, batch: list[bytes]) -> int:
     for _ in range(_TRIES):
         answer = http.post("/v1/events", content=body, headers=headers)
         if answer.is_success:
-            results = msgspec.json.decode(answer.content, type=Reply).results
+            results = msgspec.json.decode(answer.content, type=BatchReply).results
             for result in results:
                 if result.status not in ("accepted", "duplicate"):
                     raise IntegrityError(f"an event of the demo was not taken: {result}")

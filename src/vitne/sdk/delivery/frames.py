@@ -21,7 +21,7 @@ HEAD_BYTES = _HEAD.size
 MAX_BODY_BYTES = 2 * 1024 * 1024
 
 
-def frame(ordinal: int, body: bytes) -> bytes:
+def encode_frame(ordinal: int, body: bytes) -> bytes:
     """One frame; `body` is at most `MAX_BODY_BYTES`."""
     rest = ordinal.to_bytes(8, "big") + body
     return _HEAD.pack(len(body), zlib.crc32(rest), ordinal) + body

@@ -9,7 +9,7 @@ NAME_ROOM_CHARS = 1 + len(str(_MAX_GENERATION))
 """How much longer than the given name a stream's name can get."""
 
 
-class Stream(Struct):
+class NumberedStream(Struct):
     """One run of this sender into one tenant's log (transparency-log §7)."""
 
     tenant: str
@@ -33,7 +33,7 @@ class Stream(Struct):
             self.lost_ranges.append([seq, seq])
 
 
-class Streams:
+class NumberedStreams:
     """The streams of one run. All tenants' first streams have one name; each numbers for itself.
 
     A stream that was closed because it was idle is followed by another, whose name says so.
@@ -45,20 +45,20 @@ class Streams:
     def __init__(self, name: str, sdk: str) -> None:
         self.name = name
         self._tail = b',"sdk":' + json.encode(sdk)
-        self._by_tenant: dict[str, Stream] = {}
+        self._by_tenant: dict[str, NumberedStream] = {}
         self._generation: dict[str, int] = {}
 
-    def of(self, tenant: str) -> Stream:
+    def of(self, tenant: str) -> NumberedStream:
         """The stream of a tenant, opened with number 0 given."""
         stream = self._by_tenant.get(tenant)
         if stream is None:
             name = self.name if tenant else f"{self.name}{_NAMELESS}"
             if generation := self._generation.get(tenant, 0):
                 name = f"{name}/{generation + 1}"
-            stream = self._by_tenant[tenant] = Stream(tenant, name, _head(name))
+            stream = self._by_tenant[tenant] = NumberedStream(tenant, name, _head(name))
         return stream
 
-    def end(self, stream: Stream) -> bool:
+    def end(self, stream: NumberedStream) -> bool:
         """Let the tenant's next event begin another stream; False if there can be no more."""
         generation = self._generation.get(stream.tenant, 0) + 1
         if generation >= _MAX_GENERATION or self._by_tenant.get(stream.tenant) is not stream:
@@ -67,11 +67,11 @@ class Streams:
         del self._by_tenant[stream.tenant]
         return True
 
-    def all(self) -> list[Stream]:
+    def all(self) -> list[NumberedStream]:
         """Every stream that was opened, in that order."""
         return list(self._by_tenant.values())
 
-    def number(self, event: bytes, stream: Stream, *, end: bool = False) -> bytes:
+    def number(self, event: bytes, stream: NumberedStream, *, end: bool = False) -> bytes:
         """Give an encoded event (an object without `stream`) the next number, as last member."""
         stream.last_seq += 1
         close = b',"end":true}}' if end else b"}}"

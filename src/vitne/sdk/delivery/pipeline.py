@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
-from vitne.sdk.delivery.items import Item
-from vitne.sdk.delivery.queue import Waiting, resolve
-from vitne.sdk.delivery.reply import Reply
+from vitne.sdk.delivery.event_item import EventItem
+from vitne.sdk.delivery.queue import EventQueue, resolve_waiters
+from vitne.sdk.delivery.reply import BatchReply
 from vitne.sdk.delivery.sender import Sender
 from vitne.sdk.delivery.spool import Spool
-from vitne.sdk.delivery.spooler import Keeper
-from vitne.sdk.delivery.tally import Stats
+from vitne.sdk.delivery.spooler import Spooler
+from vitne.sdk.delivery.stats import Stats
 from vitne.sdk.delivery.transport import Transport
 from vitne.sdk.options import Options
 
@@ -32,42 +32,42 @@ class Pipeline:
         transport: Transport,
         spool: Spool | None,
         *,
-        on_answer: Callable[[Sequence[Item], Reply], None],
+        on_answer: Callable[[Sequence[EventItem], BatchReply], None],
         on_tick: Callable[[], float],
         in_order: bool = False,
     ) -> None:
-        self.waiting = Waiting(options)
+        self.queue = EventQueue(options)
         self._transport = transport
         self._spool = spool
-        self._sender = Sender(self.waiting, transport, spool, on_answer, in_order=in_order)
-        self._keeper = Keeper(self.waiting, spool, on_tick)
+        self._sender = Sender(self.queue, transport, spool, on_answer, in_order=in_order)
+        self._spooler = Spooler(self.queue, spool, on_tick)
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Start both threads, if they do not run."""
-        with self.waiting.lock:
-            if self._threads or self.waiting.stopping:
+        with self.queue.lock:
+            if self._threads or self.queue.stopping:
                 return
             self._threads = [
                 threading.Thread(target=self._sender.run, name="vitne-sender", daemon=True),
-                threading.Thread(target=self._keeper.run, name="vitne-keeper", daemon=True),
+                threading.Thread(target=self._spooler.run, name="vitne-spooler", daemon=True),
             ]
             for thread in self._threads:
                 thread.start()
 
     def adopt(self, spools: Sequence[Spool]) -> None:
         """Send also what earlier runs left behind."""
-        with self.waiting.lock:
+        with self.queue.lock:
             self._sender.adopted.extend(spools)
-            self.waiting.work.notify()
+            self.queue.sender_work.notify()
 
     def snapshot(self) -> Stats:
         """The counts as of now."""
-        with self.waiting.lock:
+        with self.queue.lock:
             own = [self._spool] if self._spool is not None else []
             return structs.replace(
-                self.waiting.stats,
-                queued=len(self.waiting) + len(self.waiting.hand),
+                self.queue.stats,
+                queued=len(self.queue) + len(self.queue.under_way),
                 spool_bytes=sum(spool.used_bytes for spool in [*own, *self._sender.adopted]),
             )
 
@@ -79,26 +79,26 @@ class Pipeline:
             timeout_s: how long to wait.
             unless_away: give up as soon as the server gives no answer.
         """
-        waiting = self.waiting
-        with waiting.lock:
-            waiting.target = max(waiting.target, ordinal)
-            waiting.work.notify()
-            waiting.settled.wait_for(
+        queue = self.queue
+        with queue.lock:
+            queue.target = max(queue.target, ordinal)
+            queue.sender_work.notify()
+            queue.settled.wait_for(
                 lambda: (
-                    waiting.mark.value >= ordinal
-                    or waiting.stopping
-                    or (unless_away and waiting.stats.away)
+                    queue.mark.value >= ordinal
+                    or queue.stopping
+                    or (unless_away and queue.stats.away)
                 ),
                 timeout_s,
             )
-            return waiting.mark.value >= ordinal
+            return queue.mark.value >= ordinal
 
-    def stop(self, timeout_s: float) -> list[Item]:
+    def stop(self, timeout_s: float) -> list[EventItem]:
         """End both threads and put on disk what waits; the events that found no room."""
         until = time.monotonic() + timeout_s
-        with self.waiting.lock:
-            self.waiting.stopping = True
-            for condition in (self.waiting.work, self.waiting.guard, self.waiting.settled):
+        with self.queue.lock:
+            self.queue.stopping = True
+            for condition in (self.queue.sender_work, self.queue.spooler_work, self.queue.settled):
                 condition.notify_all()
         for thread in reversed(self._threads):
             thread.join(max(until - time.monotonic(), 0.0))
@@ -112,22 +112,22 @@ class Pipeline:
 
     def _is_clean(self) -> bool:
         """Whether every event of this run was answered."""
-        with self.waiting.lock:
-            left = bool(self.waiting.hand or len(self.waiting) or self.waiting.stats.away)
+        with self.queue.lock:
+            left = bool(self.queue.under_way or len(self.queue) or self.queue.stats.away)
         busy = any(thread.is_alive() for thread in self._threads)
         return not left and not busy and (self._spool is None or self._spool.empty)
 
-    def _to_disk(self) -> list[Item]:
-        with self.waiting.lock:
-            left = [*self.waiting.hand, *self.waiting.pop(2**62, 2**62)]
-            self.waiting.hand = []
+    def _to_disk(self) -> list[EventItem]:
+        with self.queue.lock:
+            left = [*self.queue.under_way, *self.queue.pop(2**62, 2**62)]
+            self.queue.under_way = []
         kept = 0
         if self._spool is not None:
             kept = self._spool.append(left, sync=True)
-        with self.waiting.lock:
-            self.waiting.stats.spooled += kept
-            self.waiting.stats.lost += len(left) - kept
-            resolve(left[:kept], "spooled")
+        with self.queue.lock:
+            self.queue.stats.spooled += kept
+            self.queue.stats.lost += len(left) - kept
+            resolve_waiters(left[:kept], "spooled")
         for spool in [*([self._spool] if self._spool else []), *self._sender.adopted]:
             spool.close()
         return left[kept:]

@@ -8,48 +8,48 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from vitne.sdk.delivery.items import Item, Kept
-from vitne.sdk.delivery.tally import Stats, Watermark
+from vitne.sdk.delivery.event_item import EventItem, KeptState
+from vitne.sdk.delivery.stats import Stats, Watermark
 from vitne.sdk.options import Options
 
 
-class Waiting:
+class EventQueue:
     """The events in memory, oldest first. Unless a method says otherwise, hold `lock` to call."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.lock = threading.Lock()
-        self.work = threading.Condition(self.lock)
+        self.sender_work = threading.Condition(self.lock)
         """Wakes the sender."""
-        self.guard = threading.Condition(self.lock)
-        """Wakes the keeper."""
+        self.spooler_work = threading.Condition(self.lock)
+        """Wakes the spooler."""
         self.settled = threading.Condition(self.lock)
         """Wakes whoever waits in `flush`."""
         self.stats = Stats()
         self.mark = Watermark()
         self.stopping = False
         self.moving = False
-        """The keeper carries events to the spool: the sender must not overtake them."""
+        """The spooler carries events to the spool: the sender must not overtake them."""
         self.carrying = False
-        """The sender carries events to the spool, or sends them from memory: the keeper must not
+        """The sender carries events to the spool, or sends them from memory: the spooler must not
         put later ones before them."""
         self.sender_sleeps = False
-        self.keeper_sleeps = False
-        self.hand: list[Item] = []
+        self.spooler_sleeps = False
+        self.under_way: list[EventItem] = []
         """Events that the sender took from the queue and is sending."""
         self.target = 0
         """Ordinal up to which somebody flushes."""
-        self._parked: dict[int, Item] = {}
-        self._queue: deque[Item] = deque()
+        self._parked: dict[int, EventItem] = {}
+        self._queue: deque[EventItem] = deque()
         self._bytes = 0
         self._urgent = 0
         self._oldest_at = 0.0
 
     def __len__(self) -> int:
-        """Events in the queue; those under way are in `hand`."""
+        """Events in the queue; those under way are in `under_way`."""
         return len(self._queue)
 
-    def put(self, item: Item) -> bool:
+    def put(self, item: EventItem) -> bool:
         """Take an event at the end, or refuse it because the queue is full."""
         options, queue, size = self.options, self._queue, len(item.body)
         if len(queue) >= options.queue_max_events or self._bytes + size > options.queue_max_bytes:
@@ -63,23 +63,23 @@ class Waiting:
         # Waking a thread costs more than all the rest, so only one that sleeps is woken, once.
         if self.sender_sleeps and (first or self.is_due()):
             self.sender_sleeps = False
-            self.work.notify()
-        if self.keeper_sleeps and (
+            self.sender_work.notify()
+        if self.spooler_sleeps and (
             self._urgent > 0 or (first and self.stats.away) or self.is_filling()
         ):
-            self.keeper_sleeps = False
-            self.guard.notify()
+            self.spooler_sleeps = False
+            self.spooler_work.notify()
         return True
 
-    def put_back(self, items: Sequence[Item]) -> None:
+    def put_back(self, items: Sequence[EventItem]) -> None:
         """Return events that could not be spooled to the front, past the bound if need be."""
         self._queue.extendleft(reversed(items))
         self._bytes += sum(len(item.body) for item in items)
         self._urgent += sum(item.waiter is not None for item in items)
 
-    def pop(self, most: int, most_bytes: int) -> list[Item]:
+    def pop(self, most: int, most_bytes: int) -> list[EventItem]:
         """The oldest events, at least one if there is one."""
-        items: list[Item] = []
+        items: list[EventItem] = []
         taken = 0
         while self._queue and len(items) < most:
             size = len(self._queue[0].body) + 1
@@ -93,13 +93,13 @@ class Waiting:
         self._oldest_at = time.monotonic()
         return items
 
-    def park(self, items: Iterable[Item]) -> None:
+    def park(self, items: Iterable[EventItem]) -> None:
         """Keep those for whom somebody waits while their bytes are on disk."""
         for item in items:
             if item.waiter is not None and not item.waiter.done():
                 self._parked[item.ordinal] = item
 
-    def unpark(self, items: Iterable[Item]) -> None:
+    def unpark(self, items: Iterable[EventItem]) -> None:
         """Give events that were read from disk those back who wait for them."""
         for item in items:
             parked = self._parked.get(item.ordinal)
@@ -114,7 +114,7 @@ class Waiting:
                 del self._parked[ordinal]
             elif item.due_at <= now or self.stats.away:
                 del self._parked[ordinal]
-                resolve([item], "spooled")
+                resolve_waiters([item], "spooled")
 
     def is_due(self) -> bool:
         """A batch is full, or somebody waits for an answer."""
@@ -140,13 +140,13 @@ class Waiting:
 
     def overdue_at(self) -> float | None:
         """Monotonic time at which the first durable event has waited long enough; None: none."""
-        if not self._urgent and not self.hand and not self._parked:
+        if not self._urgent and not self.under_way and not self._parked:
             return None
         due = [item.due_at for item in self._waiters()]
         return min(due) if due else None
 
-    def _waiters(self) -> Iterable[Item]:
-        for items in (self.hand, self._queue if self._urgent else (), self._parked.values()):
+    def _waiters(self) -> Iterable[EventItem]:
+        for items in (self.under_way, self._queue if self._urgent else (), self._parked.values()):
             for item in items:
                 if item.waiter is not None and not item.waiter.done():
                     yield item
@@ -157,7 +157,7 @@ class Waiting:
         self.settled.notify_all()
 
 
-def resolve(items: Iterable[Item], kept: Kept) -> None:
+def resolve_waiters(items: Iterable[EventItem], kept: KeptState) -> None:
     """Tell those who wait for these events that they are durable. Hold the lock."""
     for item in items:
         if item.waiter is not None and not item.waiter.done():

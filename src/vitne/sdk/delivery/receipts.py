@@ -8,16 +8,16 @@ from pathlib import Path
 
 from msgspec import Struct, convert
 
-from vitne.sdk.delivery.items import Item
+from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.delivery.lines import LinesFile
-from vitne.sdk.delivery.reply import ProblemLine, Reply, Result
+from vitne.sdk.delivery.reply import BatchReply, ProblemLine, Result
 
 _log = logging.getLogger("vitne.sdk")
 
 _IN_MEMORY = 200
 
 
-class Kept(Struct, frozen=True, omit_defaults=True):
+class KeptReceipt(Struct, frozen=True, omit_defaults=True):
     """One receipt and the events it promises, as one line of `receipts.jsonl`."""
 
     at_us: int
@@ -28,7 +28,7 @@ class Kept(Struct, frozen=True, omit_defaults=True):
     """Event id → index in the log."""
 
 
-class Refused(Struct, frozen=True, omit_defaults=True):
+class RejectedEvent(Struct, frozen=True, omit_defaults=True):
     """One event that the server rejected, with its bytes, as one line of `rejected.jsonl`."""
 
     at_us: int
@@ -36,16 +36,16 @@ class Refused(Struct, frozen=True, omit_defaults=True):
     event: str
 
 
-class Receipts:
+class ReceiptStore:
     """Receipts and rejected events, on disk if there is a spool, else the newest in memory."""
 
     def __init__(self, folder: Path | None, max_bytes: int) -> None:
-        self._recent: deque[Kept] = deque(maxlen=_IN_MEMORY)
+        self._recent: deque[KeptReceipt] = deque(maxlen=_IN_MEMORY)
         self._kept = LinesFile(folder / "receipts.jsonl", max_bytes) if folder else None
         self._rejected = LinesFile(folder / "rejected.jsonl", max_bytes) if folder else None
         self._told: set[str] = set()
 
-    def on_answer(self, items: Sequence[Item], reply: Reply) -> None:
+    def on_answer(self, items: Sequence[EventItem], reply: BatchReply) -> None:
         """Keep the receipts of a reply, and tell once per fault what was rejected."""
         now_us = time.time_ns() // 1000
         by_receipt: dict[int, dict[str, int]] = {}
@@ -55,13 +55,13 @@ class Receipts:
             elif result.status == "rejected":
                 self._reject(now_us, item, result)
         for number, events in sorted(by_receipt.items()):
-            kept = Kept(now_us, reply.receipts[number], events)
+            kept = KeptReceipt(now_us, reply.receipts[number], events)
             self._recent.append(kept)
             self._write(self._kept, kept)
 
     def keep(self, note: str) -> None:
         """Keep a receipt of something else than events: a stream's opening, a beat, a void."""
-        kept = Kept(time.time_ns() // 1000, note, {})
+        kept = KeptReceipt(time.time_ns() // 1000, note, {})
         self._recent.append(kept)
         self._write(self._kept, kept)
 
@@ -70,9 +70,9 @@ class Receipts:
         faults = tuple(ProblemLine("unsignable", "$", got=problem) for problem in problems)
         result = Result("rejected", event_id, problems=faults)
         now_us = time.time_ns() // 1000
-        self._write(self._rejected, Refused(now_us, result, body.decode()))
+        self._write(self._rejected, RejectedEvent(now_us, result, body.decode()))
 
-    def _reject(self, now_us: int, item: Item, result: Result) -> None:
+    def _reject(self, now_us: int, item: EventItem, result: Result) -> None:
         for problem in result.problems:
             fault = f"{problem.code} at {problem.path}"
             if fault not in self._told and len(self._told) < _IN_MEMORY:
@@ -83,7 +83,7 @@ class Receipts:
                     problem.expected or "-",
                     problem.got or "-",
                 )
-        self._write(self._rejected, Refused(now_us, result, item.body.decode()))
+        self._write(self._rejected, RejectedEvent(now_us, result, item.body.decode()))
 
     def _write(self, file: LinesFile | None, line: Struct) -> None:
         if file is None:
@@ -93,15 +93,15 @@ class Receipts:
         except OSError as error:
             _log.error("cannot keep receipts in %s: %s", file.path, error)
 
-    def __iter__(self) -> Iterator[Kept]:
+    def __iter__(self) -> Iterator[KeptReceipt]:
         """The kept receipts, oldest first."""
         if self._kept is None:
             yield from list(self._recent)
             return
         for line in self._kept:
-            yield convert(line, Kept)
+            yield convert(line, KeptReceipt)
 
-    def of(self, event_id: str) -> Kept | None:
+    def of(self, event_id: str) -> KeptReceipt | None:
         """The newest kept receipt of an event, or None if none is kept (any more)."""
         found = [kept for kept in self if event_id in kept.events]
         return found[-1] if found else None

@@ -9,7 +9,7 @@ from msgspec.json import Decoder
 from vitne.core.entry.receipt import Receipt
 from vitne.core.tree.note import parse_note
 from vitne.errors import DecodeError as MalformedError
-from vitne.sdk.delivery.items import Item
+from vitne.sdk.delivery.event_item import EventItem
 
 Status = Literal["accepted", "duplicate", "dropped", "quarantined", "rejected"]
 
@@ -36,20 +36,22 @@ class Result(Struct):
     warnings: tuple[str, ...] = ()
 
 
-class Reply(Struct):
+class BatchReply(Struct):
     """One reply: a result per event in the order sent, and the receipts they point to."""
 
     results: tuple[Result, ...]
     receipts: tuple[str, ...] = ()
 
 
-_replies = Decoder(Reply)
+_replies = Decoder(BatchReply)
 
 CheckReceipt = Callable[[str], None]
 """Raises `VerificationError` or `DecodeError` unless a receipt is signed by a trusted key."""
 
 
-def read_reply(body: bytes, sent: Sequence[Item], check_receipt: CheckReceipt | None) -> Reply:
+def read_batch_reply(
+    body: bytes, sent: Sequence[EventItem], check_receipt: CheckReceipt | None
+) -> BatchReply:
     """The reply to a batch.
 
     Checked: one result per event, each with the id that was sent; what is in a log carries an
@@ -74,7 +76,7 @@ def read_reply(body: bytes, sent: Sequence[Item], check_receipt: CheckReceipt | 
     return reply
 
 
-def _check_result(item: Item, result: Result, ranges: list[tuple[str, int, int]]) -> None:
+def _check_result(item: EventItem, result: Result, ranges: list[tuple[str, int, int]]) -> None:
     if result.id and result.id != item.event_id:
         raise MalformedError(f"event {item.event_id} was answered as {result.id}")
     if result.status not in ("accepted", "duplicate"):

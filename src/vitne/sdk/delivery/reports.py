@@ -7,15 +7,15 @@ event of every stream (`stream.end`), so that a clean stop can be told from a de
 from vitne.core.event.schema import SCHEMA
 from vitne.core.values.times import format_utc
 from vitne.core.values.verbs import category_of
-from vitne.sdk.delivery.numbering import Stream
-from vitne.sdk.delivery.tally import Stats
+from vitne.sdk.delivery.numbering import NumberedStream
+from vitne.sdk.delivery.stats import Stats
 from vitne.sdk.options import Options
 
 STATS_TYPE = "system.stream.stats"
 
 
 def stats_event(
-    options: Options, stream: Stream, stats: Stats, event_id: str, now_us: int
+    options: Options, stream: NumberedStream, stats: Stats, event_id: str, now_us: int
 ) -> dict[str, object]:
     """The event; `stream.reported` is not changed here."""
     extra: dict[str, object] = {

@@ -17,16 +17,16 @@ from pathlib import Path
 
 from msgspec import DecodeError
 
+from vitne.sdk.delivery.event_item import EventItem, read_spooled_item
 from vitne.sdk.delivery.frames import (
     HEAD_BYTES,
     KEYED_MAGIC,
     MAGIC,
     MAX_BODY_BYTES,
     RECORD_KEY_BYTES,
-    frame,
+    encode_frame,
     read_frames,
 )
-from vitne.sdk.delivery.items import Item, item_from
 from vitne.sdk.options import Fsync
 
 _log = logging.getLogger("vitne.sdk")
@@ -84,7 +84,7 @@ class Spool:
         """No event waits here."""
         return not self._segments
 
-    def append(self, items: Sequence[Item], *, sync: bool) -> int:
+    def append(self, items: Sequence[EventItem], *, sync: bool) -> int:
         """Write events at the end; how many of them were kept, counted from the first.
 
         Fewer than all are kept when the bound is reached or the disk refuses; what was written of
@@ -93,7 +93,7 @@ class Spool:
         with self._mutex:
             if not self._open:
                 return 0
-            frames = [frame(item.ordinal, self._body(item)) for item in items]
+            frames = [encode_frame(item.ordinal, self._body(item)) for item in items]
             room = self._max_bytes - self.used_bytes - len(MAGIC)
             kept, size = 0, 0
             while kept < len(frames) and size + len(frames[kept]) <= room:
@@ -111,7 +111,7 @@ class Spool:
             self._sizes[self._segments[-1]] = os.fstat(self._write_fd).st_size
             return kept
 
-    def _body(self, item: Item) -> bytes:
+    def _body(self, item: EventItem) -> bytes:
         if self._magic == MAGIC:
             return item.body
         return (item.record_key or bytes(RECORD_KEY_BYTES)) + item.body
@@ -170,7 +170,7 @@ class Spool:
             os.close(self._write_fd)
             self._write_fd = -1
 
-    def peek(self, most: int, most_bytes: int) -> list[Item]:
+    def peek(self, most: int, most_bytes: int) -> list[EventItem]:
         """The oldest waiting events; `done` removes exactly these. One reader at a time."""
         with self._mutex:
             while self._open and self._segments:
@@ -180,7 +180,7 @@ class Spool:
                 self._drop_head()
             return []
 
-    def _read(self, most: int, most_bytes: int) -> list[Item]:
+    def _read(self, most: int, most_bytes: int) -> list[EventItem]:
         number = self._segments[0]
         if self._read_fd < 0:
             self._read_fd = os.open(self._path(number), os.O_RDONLY)
@@ -203,11 +203,11 @@ class Spool:
                 self.damaged += bool(piece)
                 return []
 
-    def _items(self, bodies: list[tuple[int, bytes]]) -> list[Item]:
+    def _items(self, bodies: list[tuple[int, bytes]]) -> list[EventItem]:
         items = []
         for ordinal, body in bodies:
             try:
-                items.append(item_from(ordinal, body, keyed=self._reads_keyed))
+                items.append(read_spooled_item(ordinal, body, keyed=self._reads_keyed))
             except DecodeError:
                 self.damaged += 1
         return items
@@ -258,7 +258,7 @@ class Spool:
                 os.close(fd)
 
 
-def adopt(runs: Path, own: str, *, max_bytes: int, keyed: bool = False) -> list[Spool]:
+def adopt_spools(runs: Path, own: str, *, max_bytes: int, keyed: bool = False) -> list[Spool]:
     """Spools that processes of this application left behind, oldest run first.
 
     Those of senders that sign are left alone unless `keyed`: only with their key can they be sent.

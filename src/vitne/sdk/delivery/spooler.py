@@ -1,4 +1,4 @@
-"""The keeper thread: carries what waits in memory to the disk before it can be lost.
+"""The spooler thread: carries what waits in memory to the disk before it can be lost.
 
 It moves the queue to the spool when the server is away, when half of the queue is used, or when
 an event that must be durable has waited long enough; so a slow server fills the disk, not the
@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from vitne.sdk.delivery.items import Item, mark_spooled
-from vitne.sdk.delivery.queue import Waiting, resolve
+from vitne.sdk.delivery.event_item import EventItem, mark_spooled
+from vitne.sdk.delivery.queue import EventQueue, resolve_waiters
 from vitne.sdk.delivery.spool import Spool
 
 _log = logging.getLogger("vitne.sdk")
@@ -23,12 +23,14 @@ _FULL_WAIT_S = 1.0
 _MAX_WAIT_S = 60.0
 
 
-class Keeper:
+class Spooler:
     """One loop over one queue and one spool."""
 
-    def __init__(self, waiting: Waiting, spool: Spool | None, on_tick: Callable[[], float]) -> None:
+    def __init__(
+        self, queue: EventQueue, spool: Spool | None, on_tick: Callable[[], float]
+    ) -> None:
         """Args: `on_tick` does what is due and returns the seconds until it wants to again."""
-        self._waiting = waiting
+        self._queue = queue
         self._spool = spool
         self._on_tick = on_tick
         self._full_until = 0.0
@@ -39,10 +41,10 @@ class Keeper:
         while True:
             if time.monotonic() >= tick_at:
                 tick_at = time.monotonic() + self._tick()
-            with self._waiting.lock:
-                if self._waiting.stopping:
+            with self._queue.lock:
+                if self._queue.stopping:
                     return
-                self._waiting.release_parked()
+                self._queue.release_parked()
                 move, copy = self._plan()
                 if not move and not copy:
                     self._wait(tick_at)
@@ -54,56 +56,56 @@ class Keeper:
     def _tick(self) -> float:
         try:
             return self._on_tick()
-        except Exception:  # noqa: BLE001 - the keeper must outlive any of its tasks
+        except Exception:  # noqa: BLE001 - the spooler must outlive any of its tasks
             _log.exception("a periodic task failed; it will be tried again")
             return _MAX_WAIT_S
 
-    def _plan(self) -> tuple[list[Item], list[Item]]:
+    def _plan(self) -> tuple[list[EventItem], list[EventItem]]:
         """Events to take from the queue, and events under way to copy. Hold the lock."""
-        waiting, now = self._waiting, time.monotonic()
-        if self._spool is None or now < self._full_until or waiting.carrying:
+        queue, now = self._queue, time.monotonic()
+        if self._spool is None or now < self._full_until or queue.carrying:
             return [], []
-        overdue = waiting.overdue_at()
-        late = overdue is not None and (overdue <= now or waiting.stats.away)
-        copy = [i for i in waiting.hand if i.waiter is not None and not i.waiter.done()]
+        overdue = queue.overdue_at()
+        late = overdue is not None and (overdue <= now or queue.stats.away)
+        copy = [i for i in queue.under_way if i.waiter is not None and not i.waiter.done()]
         # Without a server, events still wait for company: the disk likes batches, too.
-        away = waiting.stats.away and waiting.age_left_s() <= 0
-        if len(waiting) and (late or away or waiting.is_filling()):
-            waiting.moving = True
-            return waiting.pop(_MOVE_EVENTS, _MOVE_BYTES), copy if late else []
+        away = queue.stats.away and queue.age_left_s() <= 0
+        if len(queue) and (late or away or queue.is_filling()):
+            queue.moving = True
+            return queue.pop(_MOVE_EVENTS, _MOVE_BYTES), copy if late else []
         return [], copy if late else []
 
     def _wait(self, tick_at: float) -> None:
-        waiting = self._waiting
+        queue = self._queue
         now = time.monotonic()
-        times = [tick_at, self._full_until, waiting.overdue_at() if self._spool else None]
-        if self._spool is not None and waiting.stats.away and len(waiting):
-            times.append(now + waiting.age_left_s())
+        times = [tick_at, self._full_until, queue.overdue_at() if self._spool else None]
+        if self._spool is not None and queue.stats.away and len(queue):
+            times.append(now + queue.age_left_s())
         ahead = [at - now for at in times if at is not None and at > now]
-        waiting.keeper_sleeps = now >= self._full_until
-        waiting.guard.wait(min([*ahead, _MAX_WAIT_S]))
-        waiting.keeper_sleeps = False
+        queue.spooler_sleeps = now >= self._full_until
+        queue.spooler_work.wait(min([*ahead, _MAX_WAIT_S]))
+        queue.spooler_sleeps = False
 
-    def _copy(self, items: list[Item]) -> None:
+    def _copy(self, items: list[EventItem]) -> None:
         """Spool events whose request takes too long; the log will tell the copy as a duplicate."""
         assert self._spool is not None  # noqa: S101 - `_plan` returns nothing without a spool
         kept = self._spool.append(items, sync=True)
-        with self._waiting.lock:
-            self._waiting.stats.spooled += kept
-            resolve(items[:kept], "spooled")
+        with self._queue.lock:
+            self._queue.stats.spooled += kept
+            resolve_waiters(items[:kept], "spooled")
         self._note_full(kept < len(items))
 
-    def _move(self, items: list[Item]) -> None:
+    def _move(self, items: list[EventItem]) -> None:
         assert self._spool is not None  # noqa: S101 - `_plan` returns nothing without a spool
         marked = [structs.replace(item, body=mark_spooled(item.body)) for item in items]
         sync = any(item.waiter is not None for item in items)
         kept = self._spool.append(marked, sync=sync)
-        with self._waiting.lock:
-            self._waiting.stats.spooled += kept
-            resolve(items[:kept], "spooled")
-            self._waiting.put_back(items[kept:])
-            self._waiting.moving = False
-            self._waiting.work.notify()
+        with self._queue.lock:
+            self._queue.stats.spooled += kept
+            resolve_waiters(items[:kept], "spooled")
+            self._queue.put_back(items[kept:])
+            self._queue.moving = False
+            self._queue.sender_work.notify()
         self._note_full(kept < len(items))
 
     def _note_full(self, full: bool) -> None:

@@ -1,4 +1,4 @@
-"""Small periodic tasks, run by the keeper thread."""
+"""Small periodic tasks, run by the spooler thread."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Ticks:
         self._tasks: list[Task] = []
 
     def every(self, seconds: float, call: Callable[[], None]) -> None:
-        """Add a task, before the keeper starts."""
+        """Add a task, before the spooler starts."""
         self._tasks.append(Task(seconds, call, 0.0))
 
     def run(self) -> float:

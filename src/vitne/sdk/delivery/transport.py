@@ -11,20 +11,20 @@ import msgspec
 from msgspec import Struct
 
 from vitne.errors import VitneError
-from vitne.sdk.delivery.items import Item
-from vitne.sdk.delivery.reply import CheckReceipt, ProblemLine, Reply, Result, read_reply
+from vitne.sdk.delivery.event_item import EventItem
+from vitne.sdk.delivery.reply import BatchReply, CheckReceipt, ProblemLine, Result, read_batch_reply
 
 _COMPRESS_FROM_BYTES = 4096
 _MAX_REPLY_BYTES = 8 * 1024 * 1024
 
 
-class Answered(Struct, frozen=True):
+class BatchAnswered(Struct, frozen=True):
     """The server read the batch: every event has its result."""
 
-    reply: Reply
+    reply: BatchReply
 
 
-class Away(Struct, frozen=True):
+class NoAnswer(Struct, frozen=True):
     """No usable answer; the same batch is to be sent again, not before `retry_after_s`."""
 
     reason: str
@@ -33,7 +33,7 @@ class Away(Struct, frozen=True):
     """The server answered, but not as it should: a wrong key, a reply that does not hold."""
 
 
-class Unreadable(Struct, frozen=True):
+class BatchUnreadable(Struct, frozen=True):
     """The server could not read the batch as a whole (400, 413): send it in smaller pieces.
 
     Only in the words of a Vitne server: a gateway that answers 400 to everything must not make
@@ -43,17 +43,17 @@ class Unreadable(Struct, frozen=True):
     reason: str
 
 
-class Partly(Struct, frozen=True):
+class PartlyRefused(Struct, frozen=True):
     """The server refused a signed batch whole, and said which of its events are at fault."""
 
     faults: dict[int, Result]
     """By their place in what was sent; the others are to be sent again without them."""
 
 
-Outcome = Answered | Away | Unreadable | Partly
+SendOutcome = BatchAnswered | NoAnswer | BatchUnreadable | PartlyRefused
 
 
-class Said(Struct, frozen=True):
+class ServerAnswer(Struct, frozen=True):
     """Any answer of a server."""
 
     status: int
@@ -85,16 +85,16 @@ class Said(Struct, frozen=True):
 class Transport(Protocol):
     """Carries one batch to the server."""
 
-    def split(self, items: Sequence[Item]) -> list[list[Item]]:
+    def split(self, items: Sequence[EventItem]) -> list[list[EventItem]]:
         """Cut events into pieces, each a request of its own, in order."""
 
-    def post(self, items: Sequence[Item]) -> Outcome:
+    def post(self, items: Sequence[EventItem]) -> SendOutcome:
         """Send the events of one piece and read the reply; never raises."""
 
-    def tend_in_s(self) -> float:
-        """Seconds until `tend` has something to do; infinite if never."""
+    def due_in_s(self) -> float:
+        """Seconds until `run_due` has something to do; infinite if never."""
 
-    def tend(self) -> None:
+    def run_due(self) -> None:
         """Do what is due by itself; never raises."""
 
     def finish(self, until: float, *, clean: bool) -> None:
@@ -129,15 +129,15 @@ class HttpTransport:
             limits=httpx.Limits(max_connections=1),
         )
 
-    def split(self, items: Sequence[Item]) -> list[list[Item]]:
+    def split(self, items: Sequence[EventItem]) -> list[list[EventItem]]:
         """All in one request."""
         return [list(items)]
 
-    def tend_in_s(self) -> float:
+    def due_in_s(self) -> float:
         """Infinite: nothing is due."""
         return math.inf
 
-    def tend(self) -> None:
+    def run_due(self) -> None:
         """Nothing is due."""
 
     def finish(self, until: float, *, clean: bool) -> None:
@@ -147,11 +147,11 @@ class HttpTransport:
         """From now on no request takes longer."""
         self._http.timeout = httpx.Timeout(min(left_s, self._timeout_s))
 
-    def post(self, items: Sequence[Item]) -> Outcome:
+    def post(self, items: Sequence[EventItem]) -> SendOutcome:
         """Send the events in order and read the reply; never raises."""
         body = b"[" + b",".join([item.body for item in items]) + b"]"
         said = self.exchange("POST", "/v1/events", body, "application/json")
-        return said if isinstance(said, Away) else self.judge(said, items)
+        return said if isinstance(said, NoAnswer) else self.judge(said, items)
 
     def exchange(
         self,
@@ -160,8 +160,8 @@ class HttpTransport:
         body: bytes = b"",
         content_type: str = "",
         params: dict[str, str] | None = None,
-    ) -> Said | Away:
-        """One request and its answer; `Away` if there is none. Never raises."""
+    ) -> ServerAnswer | NoAnswer:
+        """One request and its answer; `NoAnswer` if there is none. Never raises."""
         headers = {"Content-Type": content_type} if content_type else {}
         if self._compress and len(body) >= _COMPRESS_FROM_BYTES:
             body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
@@ -172,27 +172,27 @@ class HttpTransport:
                 data = _read(answer)
         except (httpx.HTTPError, OSError, RuntimeError) as error:
             # RuntimeError: the client was closed while the request was under way.
-            return Away(f"{type(error).__name__}: {error}")
+            return NoAnswer(f"{type(error).__name__}: {error}")
         return _said(answer, data)
 
-    def judge(self, said: Said, items: Sequence[Item]) -> Outcome:
+    def judge(self, said: ServerAnswer, items: Sequence[EventItem]) -> SendOutcome:
         """What an answer means for the events that were sent."""
         if said.status == httpx.codes.OK:
             try:
-                return Answered(read_reply(said.data, items, self._check_receipt))
+                return BatchAnswered(read_batch_reply(said.data, items, self._check_receipt))
             except VitneError as error:
-                return Away(str(error), faulty=True)
+                return NoAnswer(str(error), faulty=True)
         unreadable = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
         if said.is_problem and said.status in unreadable:
-            return Unreadable(f"HTTP {said.status}")
-        return Away(f"HTTP {said.status}", said.retry_after_s, said.faulty)
+            return BatchUnreadable(f"HTTP {said.status}")
+        return NoAnswer(f"HTTP {said.status}", said.retry_after_s, said.faulty)
 
     def close(self) -> None:
         """Let the connection go; a request that is under way fails."""
         self._http.close()
 
 
-def _said(answer: httpx.Response, data: bytes) -> Said:
+def _said(answer: httpx.Response, data: bytes) -> ServerAnswer:
     try:
         document = msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
@@ -202,7 +202,7 @@ def _said(answer: httpx.Response, data: bytes) -> Said:
     except msgspec.ValidationError:
         problems = ()
     told = answer.headers.get("Content-Type", "").startswith("application/problem+json")
-    return Said(answer.status_code, data, document, problems, told, _retry_after_s(answer))
+    return ServerAnswer(answer.status_code, data, document, problems, told, _retry_after_s(answer))
 
 
 def _read(answer: httpx.Response) -> bytes:

@@ -31,7 +31,7 @@ class Checker:
     def problems(self, body: bytes, now_us: int) -> tuple[str, ...]:
         """Every fault of an encoded event, a sentence each; empty if the server would take it."""
         judged = validate(body, self.context(now_us))
-        return told(judged.problems) if isinstance(judged, Rejected) else ()
+        return problem_sentences(judged.problems) if isinstance(judged, Rejected) else ()
 
     def context(self, now_us: int, tenant: str = "") -> IntakeContext:
         """What the server's intake is given of an event of this client."""
@@ -52,7 +52,7 @@ class Checker:
         # With a place in a stream, which it gets later, it takes the quick way through validation.
         judged = validate(body[:-1] + _SOME_PLACE, self.context(now_us))
         if isinstance(judged, Rejected):
-            return body, told(judged.problems)
+            return body, problem_sentences(judged.problems)
         if isinstance(judged, Quarantined):
             return body, (f"$: quarantined, {judged.reason}",)
         if "id_pseudonymised" in judged.warnings:
@@ -67,7 +67,7 @@ class Checker:
         return _encode(whole), ()
 
 
-def told(problems: tuple[Problem, ...]) -> tuple[str, ...]:
+def problem_sentences(problems: tuple[Problem, ...]) -> tuple[str, ...]:
     """Problems as sentences."""
     return tuple(
         f"{p.path}: {p.code}, expected {p.expected or '-'}, got {p.got or '-'}" for p in problems

@@ -28,7 +28,7 @@ _VALUES = ("/extra/", "/changes/", "/query/criteria/")
 
 
 def needs_cleaning(event: Mapping[str, object], encoded: bytes) -> bool:
-    """A quick look: False only if `cleaned` would change nothing.
+    """A quick look: False only if `cleaned_event` would change nothing.
 
     Args:
         event: the event.
@@ -45,7 +45,7 @@ def needs_cleaning(event: Mapping[str, object], encoded: bytes) -> bool:
     )
 
 
-def cleaned(event: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
+def cleaned_event(event: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
     """The event with clean text and without secrets, and JSON Pointers to what was removed."""
     removed: list[str] = []
     result = {

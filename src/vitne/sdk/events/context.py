@@ -23,7 +23,7 @@ _ACTION_VERSION = 7
 _bound: ContextVar[EventFields | None] = ContextVar("vitne_bound", default=None)
 
 
-def bound() -> EventFields:
+def bound_fields() -> EventFields:
     """The fields that are bound here and now."""
     return _bound.get() or EventFields()
 
@@ -31,7 +31,7 @@ def bound() -> EventFields:
 @contextmanager
 def bind(**fields: Unpack[EventFields]) -> Iterator[None]:
     """Fill these fields into every event recorded inside; what an event states itself wins."""
-    token = _bound.set(EventFields(**{**bound(), **fields}))
+    token = _bound.set(EventFields(**{**bound_fields(), **fields}))
     try:
         yield
     finally:
@@ -83,7 +83,7 @@ def outgoing_headers(baggage: str = "") -> dict[str, str]:
     Args:
         baggage: the W3C `baggage` header that the call carries anyway, to be kept.
     """
-    action_id = bound().get("action_id", "")
+    action_id = bound_fields().get("action_id", "")
     if not action_id:
         return {}
     others = [m for m in baggage.split(",") if m.strip() and not _is_ours(m)]

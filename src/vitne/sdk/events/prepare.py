@@ -11,9 +11,9 @@ from msgspec import Struct
 from vitne.errors import EventRefusedError
 from vitne.sdk.events.build import Builder
 from vitne.sdk.events.check import Checker
-from vitne.sdk.events.clean import MAX_REDACTIONS, cleaned, needs_cleaning
+from vitne.sdk.events.clean import MAX_REDACTIONS, cleaned_event, needs_cleaning
 from vitne.sdk.events.coalesce import Coalescer, repeat_of
-from vitne.sdk.events.context import bound, new_id
+from vitne.sdk.events.context import bound_fields, new_id
 from vitne.sdk.events.fields import EventFields
 from vitne.sdk.options import Options
 
@@ -29,7 +29,7 @@ _TOLD_MAX = 1000
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="string")
 
 
-class Ready(Struct, frozen=True):
+class UnnumberedEvent(Struct, frozen=True):
     """An event that only lacks its number."""
 
     event_id: str
@@ -44,7 +44,7 @@ class Ready(Struct, frozen=True):
     """It cannot be signed, so it gets no number."""
 
 
-class Desk:
+class EventPreparer:
     """Prepares the events of one client. Thread-safe."""
 
     def __init__(self, options: Options) -> None:
@@ -55,7 +55,9 @@ class Desk:
         self._checks: dict[str, int] = {}
         self._told: set[str] = set()
 
-    def prepare(self, event_type: str, fields: EventFields, *, fold: bool = True) -> Ready:
+    def prepare(
+        self, event_type: str, fields: EventFields, *, fold: bool = True
+    ) -> UnnumberedEvent:
         """Build, clean, check and encode one event.
 
         Raises:
@@ -64,23 +66,23 @@ class Desk:
         """
         now_us = time.time_ns() // 1000
         event_id = fields.get("id") or new_id()
-        event = self._builder.build(event_type, event_id, now_us, fields, bound())
+        event = self._builder.build(event_type, event_id, now_us, fields, bound_fields())
         if fold and self._options.coalesce_s:
             first = self.coalescer.fold(event, now_us)
             if first is not None:
-                return Ready(str(first["id"]), _action_id(first), "", folded=True)
+                return UnnumberedEvent(str(first["id"]), _action_id(first), "", folded=True)
         return self.finish(event, now_us)
 
-    def finish(self, event: dict[str, object], now_us: int) -> Ready:
+    def finish(self, event: dict[str, object], now_us: int) -> UnnumberedEvent:
         """Clean, check and encode a built event. Raises `EventRefusedError` if `strict`."""
         redacted = 0
         try:
             body = _encoder.encode(event)
         except (UnicodeEncodeError, ValueError):
-            event, _ = cleaned(event)  # half a surrogate pair: text that no encoding has
+            event, _ = cleaned_event(event)  # half a surrogate pair: text that no encoding has
             body = _encoder.encode(event)
         if needs_cleaning(event, body):
-            event, removed = cleaned(event)
+            event, removed = cleaned_event(event)
             if removed:
                 redacted = len(removed)
                 event["redactions"] = removed[:MAX_REDACTIONS]
@@ -93,7 +95,7 @@ class Desk:
         else:
             problems = self._check(str(event["type"]), body, now_us)
         tenant = cast(Mapping[str, object], event.get("tenant") or {})
-        return Ready(
+        return UnnumberedEvent(
             event_id=str(event["id"]),
             action_id=_action_id(event),
             tenant=str(tenant.get("id", "")),
@@ -103,7 +105,7 @@ class Desk:
             refused=refused,
         )
 
-    def repeats(self, now_us: int) -> list[Ready]:
+    def repeats(self, now_us: int) -> list[UnnumberedEvent]:
         """The events that close the views whose window is over."""
         return [
             self.finish(repeat_of(event, repeat, new_id()), now_us)

@@ -1,7 +1,9 @@
 r"""How far one signed stream has come, in a file that survives the process's death.
 
-    0   8  magic "vitled1\n"                  64, 256  two slots, written in turn: see `State`
-    8   8  last number that was given out     512      what the stream is: JSON, see `About`
+    at 0, 8 bytes    magic "vitled1\n"
+    at 8, 8 bytes    last number that was given out
+    at 64 and 256    two slots, written in turn: `LedgerState`
+    at 512           what the stream is, as JSON: `StreamDescription`
 
 The file is mapped into memory, so that noting a number costs nothing and a killed process loses
 nothing of it; `sync` makes it survive a power cut, and is called before anything is sent. The lock
@@ -23,7 +25,7 @@ from msgspec.structs import replace
 
 from vitne.errors import DecodeError
 
-__all__ = ["About", "Ledger", "State"]
+__all__ = ["Ledger", "LedgerState", "StreamDescription"]
 
 MAGIC: Final = b"vitled1\n"
 FILE_BYTES: Final = 4096
@@ -35,7 +37,7 @@ _ABOUT_AT: Final = 512
 _LENGTH: Final = struct.Struct(">I")
 
 
-class About(Struct, frozen=True):
+class StreamDescription(Struct, frozen=True):
     """What the stream is; fixed once it is opened."""
 
     run: str
@@ -51,7 +53,7 @@ class About(Struct, frozen=True):
     prev_last: int = 0
 
 
-class State(Struct, frozen=True):
+class LedgerState(Struct, frozen=True):
     """What the log has answered of it."""
 
     turn: int = 0
@@ -81,7 +83,7 @@ class Ledger:
         OSError: it cannot be made, read or mapped.
     """
 
-    def __init__(self, path: Path | None, about: About | None = None) -> None:
+    def __init__(self, path: Path | None, about: StreamDescription | None = None) -> None:
         """Make a ledger, or open it if `about` is None."""
         self.path = path
         self._fd = -1
@@ -93,7 +95,7 @@ class Ledger:
         if about is not None:
             self._data[:8] = MAGIC
             self.describe(about)
-            self.state = State()
+            self.state = LedgerState()
         else:
             try:
                 self.about = self._read_about()
@@ -135,23 +137,23 @@ class Ledger:
         """Whether the log has its closing beat."""
         return bool(self.state.flags & _CLOSED)
 
-    def _read_about(self) -> About:
+    def _read_about(self) -> StreamDescription:
         if self._data[:8] != MAGIC:
             raise DecodeError("no ledger of a stream")
         (length,) = _LENGTH.unpack_from(self._data, _ABOUT_AT)
         data = self._data[_ABOUT_AT + 8 : _ABOUT_AT + 8 + length]
         try:
-            return msgspec.json.decode(data, type=About)
+            return msgspec.json.decode(data, type=StreamDescription)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise DecodeError(f"a damaged ledger: {error}") from None
 
-    def _read_state(self) -> State:
-        found = [State()]
+    def _read_state(self) -> LedgerState:
+        found = [LedgerState()]
         for at in _SLOTS:
             packed = self._data[at : at + _SLOT.size]
             (crc,) = _LENGTH.unpack_from(self._data, at + _SLOT.size)
             if zlib.crc32(packed) == crc:
-                found.append(State(*_SLOT.unpack(packed)))
+                found.append(LedgerState(*_SLOT.unpack(packed)))
         return max(found, key=lambda state: state.turn)
 
     # ------------------------------------------------------------ writing
@@ -160,7 +162,7 @@ class Ledger:
         """Note that a number was given out."""
         _ISSUED.pack_into(self._data, _ISSUED_AT, number)
 
-    def describe(self, about: About) -> None:
+    def describe(self, about: StreamDescription) -> None:
         """Say what the stream is."""
         data = msgspec.json.encode(about)
         if len(data) > FILE_BYTES - _ABOUT_AT - 8:
@@ -208,7 +210,7 @@ class Ledger:
         """The log has the closing beat."""
         self._put(replace(self.state, flags=self.state.flags | _CLOSED))
 
-    def _put(self, state: State) -> None:
+    def _put(self, state: LedgerState) -> None:
         # A slot that is half written when the process dies is the older one of the two.
         state = replace(state, turn=self.state.turn + 1)
         packed = _SLOT.pack(

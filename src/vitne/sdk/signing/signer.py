@@ -37,7 +37,7 @@ FIRST: Hash = Hash(bytes(32))
 """`prev` of a stream's first batch."""
 
 
-class Signable(Struct, frozen=True):
+class SignableEvent(Struct, frozen=True):
     """One event that may be signed."""
 
     body: bytes
@@ -45,7 +45,7 @@ class Signable(Struct, frozen=True):
     seq: int
 
 
-class Batch(Struct, frozen=True):
+class StreamBatch(Struct, frozen=True):
     """What goes to the log, and what the next batch follows on."""
 
     head: BatchHead
@@ -98,8 +98,8 @@ class StreamSigner:
         return replace(entry, sig=self._sign(open_message(self.origin, entry)))
 
     def batch(
-        self, tenant: str, events: Sequence[Signable], context: IntakeContext, prev: Hash
-    ) -> Batch:
+        self, tenant: str, events: Sequence[SignableEvent], context: IntakeContext, prev: Hash
+    ) -> StreamBatch:
         """Sign events whose numbers follow on each other.
 
         Raises:
@@ -121,7 +121,7 @@ class StreamSigner:
         )
         message = batch_message(self.origin, head.entry(self.stream_id))
         signed = replace(head, sig=self._sign(message))
-        return Batch(signed, [one.body for one in events], message_hash(message))
+        return StreamBatch(signed, [one.body for one in events], message_hash(message))
 
     def beat(self, last: int, state: int, occurred_us: int, prev: Hash) -> BeatEntry:
         """A heartbeat, signed."""
@@ -133,7 +133,7 @@ class StreamSigner:
         entry = VoidEntry(1, occurred_us, self.stream_id, first, last, reason, FIRST)
         return replace(entry, sig=self._sign(void_message(self.origin, entry)))
 
-    def _view(self, one: Signable, context: IntakeContext) -> bytes:
+    def _view(self, one: SignableEvent, context: IntakeContext) -> bytes:
         """The sender's view of an event, whose leaf hash stands in the batch's tree."""
         event = validate(one.body, context)
         if not isinstance(event, ValidEvent) or event.filled:

@@ -13,9 +13,9 @@ from vitne.core.entry.entry import BEAT_CLOSED, VOID_SPOOL_FULL, VOID_SPOOL_LOST
 from vitne.core.tree.note import Signer
 from vitne.core.values.strict import encode_base64
 from vitne.core.values.types import Hash
-from vitne.sdk.delivery.transport import Away, HttpTransport, Said
+from vitne.sdk.delivery.transport import HttpTransport, NoAnswer, ServerAnswer
 from vitne.sdk.options import Options
-from vitne.sdk.signing.ledger import About, Ledger
+from vitne.sdk.signing.ledger import Ledger, StreamDescription
 from vitne.sdk.signing.orphans import Orphans
 from vitne.sdk.signing.signer import StreamSigner
 
@@ -53,14 +53,14 @@ class Speaking:
         self._beats: dict[Place, float] = {}
         self._signs: dict[Place, StreamSigner] = {}
 
-    def _open(self, ledger: Ledger) -> Away | None:
+    def _open(self, ledger: Ledger) -> NoAnswer | None:
         """Register the stream, if the log has not answered that yet."""
         if ledger.is_open:
             return None
         about = ledger.about
         if not about.origin:
             asked = self._http.exchange("GET", "/v1/streams/log", params={"tenant": about.tenant})
-            if isinstance(asked, Away):
+            if isinstance(asked, NoAnswer):
                 return asked
             if asked.status != OK:
                 return failed("where the log is", asked)
@@ -100,13 +100,13 @@ class Speaking:
             members |= {"prev": encode_base64(about.prev), "prev_last": about.prev_last}
         return members
 
-    def _note_named(self, about: About) -> None:
+    def _note_named(self, about: StreamDescription) -> None:
         """The stream that this one names as the one before is named once."""
         for ledger in self._orphans.of_tenant(about.tenant):
             if about.prev and self._signs_for(ledger).stream_id == about.prev:
                 self._orphans.named(ledger)
 
-    def _excuse(self, ledger: Ledger, last: int) -> Away | None:
+    def _excuse(self, ledger: Ledger, last: int) -> NoAnswer | None:
         """Say of the numbers up to `last` that have not come that they never will."""
         first = ledger.state.acked + 1
         if first > last or ledger.state.pending_last:
@@ -116,10 +116,10 @@ class Speaking:
             ledger.accounted(last)
         return found
 
-    def _void(self, ledger: Ledger, first: int, last: int) -> Away | None:
+    def _void(self, ledger: Ledger, first: int, last: int) -> NoAnswer | None:
         """Void what of first..last the log has not accounted for already."""
         said = self._say("/v1/streams/voids", self._void_members(ledger, first, last))
-        if not isinstance(said, Away) and said.status == CONFLICT:
+        if not isinstance(said, NoAnswer) and said.status == CONFLICT:
             if first == last:
                 return None
             middle = (first + last) // 2
@@ -142,7 +142,7 @@ class Speaking:
             "sig": encode_base64(entry.sig),
         }
 
-    def _settle_pending(self, ledger: Ledger) -> Away | None:
+    def _settle_pending(self, ledger: Ledger) -> NoAnswer | None:
         """Find out about a batch that was sent, and whose events died with their process.
 
         If the log has it, its numbers cannot be void.
@@ -152,7 +152,7 @@ class Speaking:
             return None
         members = self._void_members(ledger, state.pending_first, state.pending_last)
         said = self._say("/v1/streams/voids", members)
-        if not isinstance(said, Away) and said.status == CONFLICT:
+        if not isinstance(said, NoAnswer) and said.status == CONFLICT:
             if said.stream_prev == encode_base64(state.pending_hash):
                 ledger.answered()
             else:
@@ -165,7 +165,7 @@ class Speaking:
                 ledger.accounted(state.pending_last)
         return found
 
-    def _beat(self, ledger: Ledger, state: int) -> Away | None:
+    def _beat(self, ledger: Ledger, state: int) -> NoAnswer | None:
         """Send a heartbeat; with state closed it is the last."""
         at_us = max(time.time_ns() // 1000, ledger.state.beat_us + 1)
         chain = Hash(ledger.state.chain)
@@ -181,15 +181,17 @@ class Speaking:
             "sig": encode_base64(entry.sig),
         }
         said = self._say("/v1/streams/beats", members)
-        closed = not isinstance(said, Away) and "stream_closed" in [p.code for p in said.problems]
+        closed = not isinstance(said, NoAnswer) and "stream_closed" in [
+            p.code for p in said.problems
+        ]
         found = None if closed and state == BEAT_CLOSED else failed("a heartbeat", said)
         if found is None and state == BEAT_CLOSED:
             ledger.closed()
         return found
 
-    def _say(self, path: str, members: dict[str, Any]) -> Said | Away:
+    def _say(self, path: str, members: dict[str, Any]) -> ServerAnswer | NoAnswer:
         said = self._http.exchange("POST", path, msgspec.json.encode(members), _JSON)
-        if not isinstance(said, Away) and said.status == OK:
+        if not isinstance(said, NoAnswer) and said.status == OK:
             receipt = said.document.get("receipt")
             if isinstance(receipt, str):
                 self._keep(receipt)
@@ -215,11 +217,11 @@ def place_of(ledger: Ledger) -> Place:
     return ledger.about.tenant, ledger.about.name
 
 
-def failed(what: str, said: Said | Away) -> Away | None:
+def failed(what: str, said: ServerAnswer | NoAnswer) -> NoAnswer | None:
     """Why something was not told; None if it was."""
-    if isinstance(said, Away):
+    if isinstance(said, NoAnswer):
         return said
     if said.status == OK:
         return None
     codes = ", ".join(problem.code for problem in said.problems) or said.code
-    return Away(f"{what}: HTTP {said.status} {codes}", said.retry_after_s, said.faulty)
+    return NoAnswer(f"{what}: HTTP {said.status} {codes}", said.retry_after_s, said.faulty)

@@ -5,7 +5,7 @@ from typing import get_type_hints
 import httpx
 import pytest
 
-from vitne.sdk.delivery.numbering import Stream, Streams
+from vitne.sdk.delivery.numbering import NumberedStream, NumberedStreams
 from vitne.sdk.delivery.sender import wait_before_retry_s
 from vitne.sdk.delivery.transport import _retry_after_s
 from vitne.sdk.options import ClientOptions, Options
@@ -53,7 +53,7 @@ def test_every_option_has_a_default_and_a_type_in_both_tables() -> None:
 
 
 def test_a_number_is_spliced_into_the_encoded_event() -> None:
-    streams = Streams("a/s/run", "sdk/1")
+    streams = NumberedStreams("a/s/run", "sdk/1")
     stream = streams.of("acme")
 
     assert streams.number(b'{"id":"x"}', stream) == (
@@ -65,7 +65,7 @@ def test_a_number_is_spliced_into_the_encoded_event() -> None:
 
 
 def test_lost_numbers_are_told_as_ranges_up_to_a_bound() -> None:
-    stream = Stream("acme")
+    stream = NumberedStream("acme")
     for seq in (3, 4, 5, 9, *range(11, 101, 2)):
         stream.lose(seq)
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.delivery.frames import HEAD_BYTES, MAGIC
-from vitne.sdk.delivery.items import Item
-from vitne.sdk.delivery.spool import SEGMENT_BYTES, Spool, adopt
+from vitne.sdk.delivery.spool import SEGMENT_BYTES, Spool, adopt_spools
 
 ROOM = 1 << 30
 
 
-def items(first: int, count: int, size: int = 10) -> list[Item]:
+def items(first: int, count: int, size: int = 10) -> list[EventItem]:
     return [
-        Item(
+        EventItem(
             at,
             f"id-{at}",
             "acme",
@@ -24,7 +24,7 @@ def items(first: int, count: int, size: int = 10) -> list[Item]:
     ]
 
 
-def drain(spool: Spool, most: int = 7) -> list[Item]:
+def drain(spool: Spool, most: int = 7) -> list[EventItem]:
     found = []
     while taken := spool.peek(most, ROOM):
         found.extend(taken)
@@ -88,7 +88,7 @@ def test_the_next_process_finds_what_was_closed_with_events(tmp_path: Path) -> N
     spool.done()
     spool.close()
 
-    [found] = adopt(tmp_path / "runs", "b", max_bytes=ROOM)
+    [found] = adopt_spools(tmp_path / "runs", "b", max_bytes=ROOM)
 
     assert drain(found) == items(1, 5)  # what was done before is sent again: ids tell it
     found.close()
@@ -99,7 +99,7 @@ def test_a_living_process_keeps_its_spool(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "runs" / "a", max_bytes=ROOM)
     spool.append(items(1, 1), sync=False)
 
-    assert adopt(tmp_path / "runs", "b", max_bytes=ROOM) == []
+    assert adopt_spools(tmp_path / "runs", "b", max_bytes=ROOM) == []
     with pytest.raises(BlockingIOError):
         Spool(tmp_path / "runs" / "a", max_bytes=ROOM)
 

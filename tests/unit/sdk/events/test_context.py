@@ -5,21 +5,21 @@ import asyncio
 import pytest
 
 from vitne.sdk import action, bind, incoming_action_id, outgoing_headers
-from vitne.sdk.events.context import bound, new_id
+from vitne.sdk.events.context import bound_fields, new_id
 
 ACTION = "01981f3e-7c19-7000-8000-000000000001"
 
 
 def test_the_inner_binding_wins_field_by_field_and_ends() -> None:
     with bind(actor="a", purpose="support_case"), bind(actor="b"):
-        assert bound() == {"actor": "b", "purpose": "support_case"}
+        assert bound_fields() == {"actor": "b", "purpose": "support_case"}
 
-    assert bound() == {}
+    assert bound_fields() == {}
 
 
 def test_an_action_has_one_id_for_everything_inside() -> None:
     with action() as chosen:
-        assert bound()["action_id"] == chosen
+        assert bound_fields()["action_id"] == chosen
 
     with action() as other:
         assert other != chosen
@@ -29,7 +29,7 @@ def test_bindings_of_concurrent_tasks_do_not_mix() -> None:
     async def request(actor: str, turn: asyncio.Barrier) -> object:
         with bind(actor=actor):
             await turn.wait()
-            return bound()["actor"]
+            return bound_fields()["actor"]
 
     async def both() -> tuple[object, object]:
         turn = asyncio.Barrier(2)

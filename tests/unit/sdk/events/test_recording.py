@@ -11,22 +11,22 @@ from vitne.core.event.event import ValidEvent
 from vitne.core.event.source import SourceRegistration
 from vitne.core.event.validate import IntakeContext, validate
 from vitne.errors import EventRefusedError
-from vitne.sdk.delivery.numbering import Streams
+from vitne.sdk.delivery.numbering import NumberedStreams
 from vitne.sdk.events.context import action, bind
-from vitne.sdk.events.prepare import Desk
+from vitne.sdk.events.prepare import EventPreparer
 from vitne.sdk.options import Options
 
 ACTION = "01981f3e-7c19-7000-8000-000000000001"
 
 
-def desk(**options: Any) -> Desk:
+def preparer(**options: Any) -> EventPreparer:
     chosen = {"application": "crm", "service": "crm-bff", "tenant": "acme", **options}
-    return Desk(Options(**chosen))
+    return EventPreparer(Options(**chosen))
 
 
 def event_of(event_type: str = "crm.customer.viewed", **fields: Any) -> dict[str, Any]:
     given = {"actor": "usr_77", "target": "customer/cus_1", **fields}
-    event: dict[str, Any] = json.loads(desk().prepare(event_type, given).body)  # type: ignore[arg-type]  # fields of a test
+    event: dict[str, Any] = json.loads(preparer().prepare(event_type, given).body)  # type: ignore[arg-type]  # fields of a test
     return event
 
 
@@ -44,10 +44,10 @@ def test_the_shortest_call_makes_a_complete_event() -> None:
 
 
 def test_intake_fills_nothing_but_what_a_catalog_would_say() -> None:
-    ready = desk(issuer="https://id.example").prepare(
+    ready = preparer(issuer="https://id.example").prepare(
         "crm.customer.viewed", {"actor": "usr_77", "target": "customer/cus_1"}
     )
-    streams = Streams("crm/crm-bff/run", "vitne-python/test")
+    streams = NumberedStreams("crm/crm-bff/run", "vitne-python/test")
     body = streams.number(ready.body, streams.of("acme"))
     context = IntakeContext(
         now_us=2_000_000_000_000_000,
@@ -171,7 +171,7 @@ def test_ids_that_look_like_card_numbers_are_left_where_no_card_can_be() -> None
 
 def test_a_strict_client_raises_with_every_fault() -> None:
     with pytest.raises(EventRefusedError) as raised:
-        desk(strict=True).prepare("Viewed", {"actor": "", "target": "customer/c"})
+        preparer(strict=True).prepare("Viewed", {"actor": "", "target": "customer/c"})
 
     assert any("$.type" in problem for problem in raised.value.problems)
     assert any("$.actor.id" in problem for problem in raised.value.problems)
@@ -180,7 +180,7 @@ def test_a_strict_client_raises_with_every_fault() -> None:
 def test_a_lenient_client_says_a_fault_once_and_sends_all_the_same(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    one = desk()
+    one = preparer()
 
     ready = [one.prepare("Viewed", {"actor": "u", "target": "customer/c"}) for _ in range(3)]
 
@@ -191,8 +191,8 @@ def test_a_lenient_client_says_a_fault_once_and_sends_all_the_same(
 # ---------------------------------------------------------------- folding
 
 
-def folding() -> Desk:
-    return desk(coalesce_s={"crm.customer.viewed": 600})
+def folding() -> EventPreparer:
+    return preparer(coalesce_s={"crm.customer.viewed": 600})
 
 
 def test_the_same_view_again_is_counted_and_told_when_its_window_closes() -> None:
@@ -240,7 +240,7 @@ def test_a_view_that_was_not_repeated_needs_no_closing() -> None:
 
 
 def test_nothing_is_folded_unless_its_type_is_named() -> None:
-    one = desk()
+    one = preparer()
     same: Any = {"actor": "u", "target": "customer/c"}
 
     assert not any(one.prepare("crm.customer.viewed", same).folded for _ in range(2))

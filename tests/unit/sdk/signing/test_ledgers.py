@@ -13,14 +13,14 @@ from vitne.sdk.signing.keyfile import (
     read_signing_key,
     write_secret,
 )
-from vitne.sdk.signing.ledger import About, Ledger
+from vitne.sdk.signing.ledger import Ledger, StreamDescription
 from vitne.sdk.signing.orphans import Orphans, ledger_path
 
 VKEY = "crm/bff+00000000+x"
 
 
-def about(run: str, tenant: str = "acme", vkey: str = VKEY) -> About:
-    return About(run, tenant, f"crm/bff/{run}", vkey, origin="o/log/acme")
+def about(run: str, tenant: str = "acme", vkey: str = VKEY) -> StreamDescription:
+    return StreamDescription(run, tenant, f"crm/bff/{run}", vkey, origin="o/log/acme")
 
 
 def left_behind(folder: Path, run: str, *, opened: bool = True, issued: int = 3) -> Path:

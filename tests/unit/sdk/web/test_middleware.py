@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vitne.sdk.events.context import bound
+from vitne.sdk.events.context import bound_fields
 from vitne.sdk.web.middleware import AsgiMiddleware, WsgiMiddleware, request_fields
 
 ACTION = "01981f3e-7c19-7000-8000-000000000001"
@@ -22,7 +22,7 @@ def test_a_wsgi_request_is_bound() -> None:
     seen: list[Any] = []
 
     def app(_environ: Any, _start: Any) -> list[bytes]:
-        seen.append(dict(bound()))
+        seen.append(dict(bound_fields()))
         return [b"body"]
 
     environ = {
@@ -34,14 +34,14 @@ def test_a_wsgi_request_is_bound() -> None:
 
     assert WsgiMiddleware(app)(environ, lambda *_: None) == [b"body"]
     assert seen == [EXPECTED]
-    assert bound() == {}
+    assert bound_fields() == {}
 
 
 def test_an_asgi_request_is_bound() -> None:
     seen: list[Any] = []
 
     async def app(_scope: Any, _receive: Any, _send: Any) -> None:
-        seen.append(dict(bound()))
+        seen.append(dict(bound_fields()))
 
     scope = {
         "type": "http",
@@ -62,7 +62,7 @@ def test_a_start_of_an_asgi_server_passes_through() -> None:
     seen: list[Any] = []
 
     async def app(scope: Any, _receive: Any, _send: Any) -> None:
-        seen.append((scope["type"], dict(bound())))
+        seen.append((scope["type"], dict(bound_fields())))
 
     asyncio.run(AsgiMiddleware(app)({"type": "lifespan"}, lambda: None, lambda _: None))
 
@@ -82,7 +82,7 @@ def test_a_request_without_an_action_gets_a_new_one() -> None:
     seen: list[Any] = []
 
     def app(_environ: Any, _start: Any) -> list[bytes]:
-        seen.append(bound()["action_id"])
+        seen.append(bound_fields()["action_id"])
         return []
 
     for _ in range(2):

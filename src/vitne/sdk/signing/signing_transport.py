@@ -18,22 +18,22 @@ from vitne.core.tree.note import Signer
 from vitne.core.values.strict import encode_base64
 from vitne.core.values.types import Hash
 from vitne.errors import EventRefusedError, VitneError
-from vitne.sdk.delivery.items import Item
-from vitne.sdk.delivery.numbering import Stream
-from vitne.sdk.delivery.reply import ProblemLine, Reply, Result
+from vitne.sdk.delivery.event_item import EventItem
+from vitne.sdk.delivery.numbering import NumberedStream
+from vitne.sdk.delivery.reply import BatchReply, ProblemLine, Result
 from vitne.sdk.delivery.transport import (
-    Answered,
-    Away,
+    BatchAnswered,
+    BatchUnreadable,
     HttpTransport,
-    Outcome,
-    Partly,
-    Said,
-    Unreadable,
+    NoAnswer,
+    PartlyRefused,
+    SendOutcome,
+    ServerAnswer,
 )
 from vitne.sdk.options import Options
-from vitne.sdk.signing.ledger import About, Ledger
+from vitne.sdk.signing.ledger import Ledger, StreamDescription
 from vitne.sdk.signing.orphans import Orphans, ledger_path
-from vitne.sdk.signing.signer import Signable, StreamSigner
+from vitne.sdk.signing.signer import SignableEvent, StreamSigner
 from vitne.sdk.signing.stream_messages import CONFLICT, OK, Keys, Place, Speaking, place_of
 
 _log = logging.getLogger("vitne.sdk")
@@ -45,7 +45,7 @@ _UNPROCESSABLE: Final = 422
 P = ParamSpec("P")
 
 
-class SignedTransport(Speaking):
+class SigningTransport(Speaking):
     """`sdk.delivery.transport.Transport` for a run that signs. One thread at a time."""
 
     def __init__(  # noqa: PLR0913 - its parts, given by name in `run`
@@ -58,7 +58,7 @@ class SignedTransport(Speaking):
         orphans: Orphans,
         context: Callable[[str], IntakeContext],
         keep: Callable[[str], None],
-        idle: Callable[[Stream], bool],
+        idle: Callable[[NumberedStream], bool],
         run: str,
         folder: Any,  # noqa: ANN401 - Path | None
     ) -> None:
@@ -75,7 +75,7 @@ class SignedTransport(Speaking):
         self._idle = idle
         self._run = run
         self._folder = folder
-        self._streams: dict[Place, Stream] = {}
+        self._streams: dict[Place, NumberedStream] = {}
         self._active: dict[Place, float] = {}
         self._later: dict[Place, float] = {}
         self._made = 0
@@ -83,14 +83,14 @@ class SignedTransport(Speaking):
 
     # ------------------------------------------------------------ numbers
 
-    def begin(self, stream: Stream) -> None:
+    def begin(self, stream: NumberedStream) -> None:
         """Make the ledger of a new stream, before its first number is given out.
 
         Called by whoever records, under the lock of the queue.
         """
         self._made += 1
         mode = "full" if stream.tenant in self._index_keys else "body"
-        about = About(
+        about = StreamDescription(
             self._run,
             stream.tenant,
             stream.name,
@@ -109,19 +109,19 @@ class SignedTransport(Speaking):
         self._streams[place] = stream
         self._own[place] = ledger
 
-    def issue(self, stream: Stream) -> None:
+    def issue(self, stream: NumberedStream) -> None:
         """Note the number that was given out last."""
         self._own[stream.tenant, stream.name].issue(stream.last_seq)
 
     # ------------------------------------------------------------ batches
 
-    def split(self, items: Sequence[Item]) -> list[list[Item]]:
+    def split(self, items: Sequence[EventItem]) -> list[list[EventItem]]:
         """Cut events into pieces, each a batch: of one stream, no number missing.
 
         A batch that was sent before and not answered is cut where it was cut then.
         """
-        pieces: list[list[Item]] = []
-        at: dict[Place, list[Item]] = {}
+        pieces: list[list[EventItem]] = []
+        at: dict[Place, list[EventItem]] = {}
         for item in items:
             place = (item.tenant, item.stream) if item.record_key else ("", "")
             piece = at.get(place)
@@ -132,7 +132,7 @@ class SignedTransport(Speaking):
             piece.append(item)
         return pieces
 
-    def _follows(self, before: Item, item: Item) -> bool:
+    def _follows(self, before: EventItem, item: EventItem) -> bool:
         if not item.record_key:
             return True
         ledger = self._ledger(item)
@@ -141,16 +141,18 @@ class SignedTransport(Speaking):
         borders = (ledger.state.acked, ledger.state.pending_last)
         return item.seq == before.seq + 1 and before.seq not in borders
 
-    def post(self, items: Sequence[Item]) -> Outcome:
+    def post(self, items: Sequence[EventItem]) -> SendOutcome:
         """Send one piece; never raises."""
         if not items[0].record_key:
             return self._http.post(items)
         ledger = self._ledger(items[0])
         if ledger is None:
-            return Away("the ledger of a signed stream is missing", faulty=True)
+            return NoAnswer("the ledger of a signed stream is missing", faulty=True)
         self._active[place_of(ledger)] = time.monotonic()
         if items[-1].seq <= ledger.state.acked:  # answered before the process died
-            return Answered(Reply(tuple(Result("duplicate", item.event_id) for item in items)))
+            return BatchAnswered(
+                BatchReply(tuple(Result("duplicate", item.event_id) for item in items))
+            )
         try:
             return (
                 self._open(ledger)
@@ -158,12 +160,14 @@ class SignedTransport(Speaking):
                 or self._post_batch(ledger, items)
             )
         except (VitneError, OSError) as error:
-            return Away(f"{type(error).__name__}: {error}", faulty=True)
+            return NoAnswer(f"{type(error).__name__}: {error}", faulty=True)
 
-    def _post_batch(self, ledger: Ledger, items: Sequence[Item], *, again: bool = False) -> Outcome:
+    def _post_batch(
+        self, ledger: Ledger, items: Sequence[EventItem], *, again: bool = False
+    ) -> SendOutcome:
         about, signs = ledger.about, self._signs_for(ledger)
         context = self._context(about.tenant)
-        signable = [Signable(item.body, item.record_key, item.seq) for item in items]
+        signable = [SignableEvent(item.body, item.record_key, item.seq) for item in items]
         try:
             batch = signs.batch(about.tenant, signable, context, Hash(ledger.state.chain))
         except EventRefusedError:
@@ -177,11 +181,11 @@ class SignedTransport(Speaking):
         self._sync(ledger)
         body = encode_batch(batch.head, batch.events)
         said = self._http.exchange("POST", "/v1/events", body, BATCH_TYPE)
-        if isinstance(said, Away):
+        if isinstance(said, NoAnswer):
             return said
         if said.status == OK:
             outcome = self._http.judge(said, items)
-            if isinstance(outcome, Answered):
+            if isinstance(outcome, BatchAnswered):
                 ledger.answered()
             return outcome
         known = before is not None and pending and said.stream_prev == encode_base64(pending)
@@ -192,44 +196,48 @@ class SignedTransport(Speaking):
             return self._post_batch(ledger, items, again=True)
         return self._not_taken(ledger, items, said)
 
-    def _not_taken(self, ledger: Ledger, items: Sequence[Item], said: Said) -> Outcome:
+    def _not_taken(
+        self, ledger: Ledger, items: Sequence[EventItem], said: ServerAnswer
+    ) -> SendOutcome:
         outcome = self._http.judge(said, items)
-        if isinstance(outcome, Unreadable):
+        if isinstance(outcome, BatchUnreadable):
             ledger.refused()
             return outcome
         faults = _by_position(said, len(items)) if said.status == _UNPROCESSABLE else {}
         if not faults:
             codes = ", ".join(problem.code for problem in said.problems)
-            return Away(f"HTTP {said.status}: {codes or said.code}", faulty=True)
+            return NoAnswer(f"HTTP {said.status}: {codes or said.code}", faulty=True)
         ledger.refused()
-        return Partly(faults)
+        return PartlyRefused(faults)
 
     def _unsignable(
         self,
         ledger: Ledger,
-        items: Sequence[Item],
+        items: Sequence[EventItem],
         signs: StreamSigner,
         context: IntakeContext,
-    ) -> Outcome:
+    ) -> SendOutcome:
         """Find the events that cannot be signed; their numbers will be void."""
         faults: dict[int, Result] = {}
         for at, item in enumerate(items):
-            one = [Signable(item.body, item.record_key, item.seq)]
+            one = [SignableEvent(item.body, item.record_key, item.seq)]
             try:
                 signs.batch(ledger.about.tenant, one, context, Hash(ledger.state.chain))
             except EventRefusedError as error:
                 problem = ProblemLine("unsignable", "$", "a complete event", str(error))
                 faults[at] = Result("rejected", item.event_id, problems=(problem,))
-        return Partly(faults) if faults else Away("a batch cannot be signed", faulty=True)
+        return (
+            PartlyRefused(faults) if faults else NoAnswer("a batch cannot be signed", faulty=True)
+        )
 
     # ------------------------------------------------------------ what is due by itself
 
-    def tend_in_s(self) -> float:
-        """Seconds until `tend` has something to do."""
+    def due_in_s(self) -> float:
+        """Seconds until `run_due` has something to do."""
         due = [self._look_at, *self._beats.values()]
         return max(0.0, min(due) - time.monotonic())
 
-    def tend(self) -> None:
+    def run_due(self) -> None:
         """Beat, close what is idle, and end the streams of runs that are gone."""
         now = time.monotonic()
         self._look_at = now + min(_TEND_S, self._options.beat_s or _TEND_S)
@@ -258,7 +266,7 @@ class SignedTransport(Speaking):
         if self._idle(stream):
             self._told(self._end(place))
 
-    def _end(self, place: Place) -> Away | None:
+    def _end(self, place: Place) -> NoAnswer | None:
         """Send the closing beat of an own stream, and let it go."""
         ledger = self._own[place]
         failed = self._try(self._excuse, ledger, ledger.issued) or self._try(
@@ -270,7 +278,7 @@ class SignedTransport(Speaking):
         ledger.close()  # it lies there for the next run to name, or to finish
         return failed
 
-    def _finish_orphan(self, ledger: Ledger) -> Away | None:
+    def _finish_orphan(self, ledger: Ledger) -> NoAnswer | None:
         """Say how far the stream of a run that is gone had come; what lacks was lost with it."""
         failed = (
             self._open(ledger)
@@ -308,7 +316,7 @@ class SignedTransport(Speaking):
 
     # ------------------------------------------------------------ parts
 
-    def _ledger(self, item: Item) -> Ledger | None:
+    def _ledger(self, item: EventItem) -> Ledger | None:
         place = item.tenant, item.stream
         found = self._own.get(place) or self._orphans.of(*place)
         if found is None:
@@ -316,20 +324,22 @@ class SignedTransport(Speaking):
             found = self._orphans.of(*place)
         return found
 
-    def _try(self, act: Callable[P, Away | None], *args: P.args, **kwargs: P.kwargs) -> Away | None:
+    def _try(
+        self, act: Callable[P, NoAnswer | None], *args: P.args, **kwargs: P.kwargs
+    ) -> NoAnswer | None:
         try:
             return act(*args, **kwargs)
         except (VitneError, OSError) as error:
-            return Away(f"{type(error).__name__}: {error}", faulty=True)
+            return NoAnswer(f"{type(error).__name__}: {error}", faulty=True)
 
-    def _told(self, failed: Away | None) -> bool:
+    def _told(self, failed: NoAnswer | None) -> bool:
         if failed is not None:
             level = logging.WARNING if failed.faulty else logging.INFO
             _log.log(level, "not told to the log, will be tried again: %s", failed.reason)
         return failed is not None
 
 
-def _by_position(said: Said, count: int) -> dict[int, Result]:
+def _by_position(said: ServerAnswer, count: int) -> dict[int, Result]:
     """Which events of a refused batch are at fault: paths begin `$[position]`."""
     faults: dict[int, list[ProblemLine]] = {}
     for problem in said.problems:

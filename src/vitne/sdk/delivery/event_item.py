@@ -8,7 +8,7 @@ from msgspec.json import Decoder
 
 from vitne.sdk.delivery.frames import RECORD_KEY_BYTES
 
-Kept = Literal["queued", "logged", "spooled", "folded", "lost", "refused"]
+KeptState = Literal["queued", "logged", "spooled", "folded", "lost", "refused"]
 """Where an event is: waiting in memory; in the log with a receipt; on disk; counted as a repeat
 of an earlier view; lost, because queue and spool were full (counted and reported); or refused
 before it got a number, since it breaks the schema and so cannot be signed."""
@@ -20,10 +20,10 @@ class Recorded(Struct, frozen=True):
     id: str
     """The event's id; of a folded view, that of the event it repeats."""
     action_id: str
-    kept: Kept
+    kept: KeptState
 
 
-class Item(Struct):
+class EventItem(Struct):
     """One encoded event; its bytes never change once an attempt to send it was made."""
 
     ordinal: int
@@ -31,7 +31,7 @@ class Item(Struct):
     event_id: str
     tenant: str
     body: bytes
-    waiter: "Future[Kept] | None" = None
+    waiter: "Future[KeptState] | None" = None
     """Resolved once the event is durable: by a receipt, or by a committed spool."""
     due_at: float = 0.0
     """Monotonic time at which a waiting event is spooled instead."""
@@ -72,7 +72,7 @@ def mark_spooled(body: bytes) -> bytes:
     return body if body.endswith(SPOOLED) else body[:-2] + SPOOLED
 
 
-def item_from(ordinal: int, body: bytes, *, keyed: bool = False) -> Item:
+def read_spooled_item(ordinal: int, body: bytes, *, keyed: bool = False) -> EventItem:
     """The item of a spooled event; `keyed` if its record key stands before it.
 
     Raises:
@@ -83,7 +83,7 @@ def item_from(ordinal: int, body: bytes, *, keyed: bool = False) -> Item:
         record_key, body = body[:RECORD_KEY_BYTES], body[RECORD_KEY_BYTES:]
         record_key = record_key if any(record_key) else b""
     head = _heads.decode(body)
-    return Item(
+    return EventItem(
         ordinal,
         head.id,
         head.tenant.id,
