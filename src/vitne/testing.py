@@ -140,7 +140,7 @@ class SigningSender:
     Args:
         server: a started one, in which `source_key` is registered.
         name: of its stream.
-        how: `tenant`, `key`, `signer`, `origin`, and `full` for index keys.
+        how: `tenant`, `key`, `signer`, `origin`, and `full` for lookup keys.
     """
 
     def __init__(self, server: Server, name: str = "pod-1", **how: Any) -> None:  # noqa: ANN401 - see above
@@ -149,9 +149,9 @@ class SigningSender:
         self.tenant = how.get("tenant", "acme")
         self.key: ApiKey = how.get("key") or sample_key("acme", "globex")
         self.signer: Signer = how.get("signer") or source_signer()
-        index_key = server.keys.index_key(LogId(self.tenant)) if how.get("full") else b""
+        index_secret = server.keys.index_secret(LogId(self.tenant)) if how.get("full") else b""
         origin = how.get("origin") or server.logs.origin(LogId(self.tenant))
-        self.signs = StreamSigner(origin, name, self.signer, index_key)
+        self.signs = StreamSigner(origin, name, self.signer, index_secret)
         self.chain: Hash = FIRST
 
     def open(self, *, beat_s: int = 60, prev: bytes = b"", prev_last: int = 0) -> Told:

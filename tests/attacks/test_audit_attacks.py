@@ -266,7 +266,7 @@ def test_an_entry_that_was_added_behind_a_witnessed_head_cannot_be_backdated(
 
 def test_two_keys_of_one_epoch_are_caught(mirror: Mirror, log: Any) -> None:
     log.epoch -= 1
-    log.index_keys.pop(1)
+    log.index_secrets.pop(1)
     log.now_us += 1
     log.landmarks.append(log.add(_second_key(log)))
     log.seal()
@@ -276,9 +276,9 @@ def test_two_keys_of_one_epoch_are_caught(mirror: Mirror, log: Any) -> None:
 
 
 def _second_key(log: Any) -> Any:
-    from vitne.core.entry.control import IndexKeyEntry  # noqa: PLC0415 - of this test alone
+    from vitne.core.entry.control import IndexSecretEntry  # noqa: PLC0415 - of this test alone
 
-    return IndexKeyEntry(
+    return IndexSecretEntry(
         log.now_us, 1, (1, 2, 3, 5, 6), keys.commit(b"another key of 32 bytes here!!!!")
     )
 

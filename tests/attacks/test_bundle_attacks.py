@@ -174,7 +174,7 @@ def test_a_record_of_another_log_is_refused(log: Any, bundle_log: Any) -> None:
 # ---------------------------------------------------------------- keys
 
 
-def test_an_index_key_with_another_commitment_makes_the_bundle_invalid(log: Any) -> None:
+def test_an_index_secret_with_another_commitment_makes_the_bundle_invalid(log: Any) -> None:
     data = log.bundle(keys.ACTOR, CULPRIT, *period(log))
 
     assert rule_of(data, log.policies({1: bytes(32)})) == "binding"
@@ -199,7 +199,7 @@ def test_the_secret_of_a_second_target_does_not_pass_as_that_of_the_first(log: A
     found = verify_bundle(lie, log.policies())
 
     assert (found.verdict, found.binding) == ("undecidable", "stated")
-    assert rule_of(lie, log.policies(log.index_keys)) == "binding"
+    assert rule_of(lie, log.policies(log.index_secrets)) == "binding"
 
 
 def test_an_event_filed_under_another_actor_is_seen_once_it_is_opened(log: Any) -> None:
@@ -208,7 +208,8 @@ def test_an_event_filed_under_another_actor_is_seen_once_it_is_opened(log: Any) 
     log.event("none-1")
     low, high = log.recorded(log.runs[-1][0]), log.recorded(log.covered - 1) + 1
 
-    found = verify_bundle(log.bundle(keys.ACTOR, CULPRIT, low, high), log.policies(log.index_keys))
+    own = log.policies(log.index_secrets)
+    found = verify_bundle(log.bundle(keys.ACTOR, CULPRIT, low, high), own)
 
     assert (found.verdict, [reason.code for reason in found.reasons]) == (
         "undecidable",
@@ -320,7 +321,7 @@ def test_numbers_one_two_two_four_do_not_hide_the_missing_three(bundle_log: Any)
     leaf = GapLeaf.decode(facts.gaps[0].leaves[0][1])
 
     found = verify_bundle(
-        log.bundle(keys.ACTOR, (ISSUER, "nobody"), *window), log.policies(log.index_keys)
+        log.bundle(keys.ACTOR, (ISSUER, "nobody"), *window), log.policies(log.index_secrets)
     )
 
     assert (leaf.count, leaf.seq_min, leaf.seq_max, leaf.seq_distinct) == (4, 1, 4, 3)
@@ -340,7 +341,7 @@ def test_a_log_that_voids_a_number_it_got_is_counted(bundle_log: Any) -> None:
     window = log.recorded(0), log.recorded(log.covered - 1) + 1
 
     found = verify_bundle(
-        log.bundle(keys.ACTOR, (ISSUER, "nobody"), *window), log.policies(log.index_keys)
+        log.bundle(keys.ACTOR, (ISSUER, "nobody"), *window), log.policies(log.index_secrets)
     )
 
     assert [one.code for one in found.reasons] == ["voided_numbers"]
@@ -360,7 +361,7 @@ def test_an_event_held_back_past_the_window_is_found_only_if_late_us_says_so(
 
     def asked(late_us: int) -> Any:
         data = log.bundle(keys.ACTOR, CULPRIT, at, at + 1, clock="occurred", late_us=late_us)
-        return verify_bundle(data, log.policies(log.index_keys))
+        return verify_bundle(data, log.policies(log.index_secrets))
 
     assert [hit.index for hit in asked(3_600_000_001).hits] == [held]
     early = asked(60_000_000)

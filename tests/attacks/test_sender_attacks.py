@@ -200,7 +200,7 @@ def test_an_event_filed_under_another_actor_is_refused_in_mode_full(server: Serv
     assert isinstance(valid, ValidEvent)
     innocent = msgspec.structs.replace(valid, actor=("https://id.vendor.example", "usr_99"))
     origin = server.logs.origin(ACME)
-    filed = Assembler(origin, server.keys.index_key(ACME), 1).prepare(
+    filed = Assembler(origin, server.keys.index_secret(ACME), 1).prepare(
         innocent, b"", b"", b"", b"\x01" * 16
     )
     leaf = leaf_hash(view_of(filed.entry, event_root(valid, b"\x01" * 16), "full"))

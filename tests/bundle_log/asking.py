@@ -40,7 +40,7 @@ class BundleLog(GrowingLog):
             return [QuestionKey(kind, 0, parts, number)]
         made: list[QuestionKey] = []
         for epoch in epochs:
-            k = self.index_keys[epoch]
+            k = self.index_secrets[epoch]
             forms = [parts]
             if kind in (keys.TARGET, keys.ACTOR_TARGET):
                 forms.append((*parts[:-1], keys.ANY_TARGET))
@@ -92,7 +92,7 @@ class BundleLog(GrowingLog):
         b = sum(1 for time in times if time < to_us + late_us)
         chosen = self._choose(a, b) if runs is None else list(runs)
         covered = max((self.runs[position][1] for position in chosen), default=a)
-        epochs = sorted(self.index_keys)
+        epochs = sorted(self.index_secrets)
         question = Question(
             "did it happen?", clock, from_us, to_us, early_us, late_us, filter,
             self.question_keys(kind, parts, epochs, secrets=secrets),

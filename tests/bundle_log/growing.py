@@ -9,7 +9,7 @@ from vitne.core.entry import commit, keys, sender
 from vitne.core.entry import entry as entries
 from vitne.core.entry.control import (
     EraseEntry,
-    IndexKeyEntry,
+    IndexSecretEntry,
     PruneEntry,
     SegmentEntry,
     SigningKeyEntry,
@@ -97,7 +97,7 @@ class GrowingLog:
         self.events: list[Event] = []
         self.streams: dict[str, Stream] = {}
         self.erased: dict[tuple[int, Section], int] = {}
-        self.index_keys: dict[int, bytes] = {}
+        self.index_secrets: dict[int, bytes] = {}
         self.epoch = 0
         self.landmarks: list[int] = []
         self.runs: list[tuple[int, int, bytes, gap.Run]] = []
@@ -136,11 +136,11 @@ class GrowingLog:
         return self.add(SigningKeyEntry(self.now_us, role, signer.name, signer.vkey, "add"))
 
     def new_epoch(self, kinds: tuple[int, ...] = KINDS) -> int:
-        """A new index key."""
+        """A new index secret."""
         self.epoch += 1
         key = sha256(b"K%d" % self.epoch).digest()
-        self.index_keys[self.epoch] = key
-        entry = IndexKeyEntry(self.tick(), self.epoch, kinds, keys.commit(key))
+        self.index_secrets[self.epoch] = key
+        entry = IndexSecretEntry(self.tick(), self.epoch, kinds, keys.commit(key))
         self.landmarks.append(self.add(entry))
         return self.epoch
 
@@ -196,10 +196,10 @@ class GrowingLog:
         )
         record_key = sha256(b"record %d" % told.index).digest()[:16]
         leaves = commit.section_leaves(record_key, parts)
-        index_keys = {*self._keys(told), *extra_keys}
+        index_secrets = {*self._keys(told), *extra_keys}
         entry = EventEntry(
             recorded_us, occurred_us, keys.stream_id(self.origin, SOURCE, stream), found.number,
-            self.epoch, tuple(sorted(index_keys)), commit.body_root(leaves),
+            self.epoch, tuple(sorted(index_secrets)), commit.body_root(leaves),
             commit.record_flags(leaves) | (commit.OVERFLOW_FLAG if overflow else 0),
         )  # fmt: skip
         index = self.add(entry)
@@ -217,7 +217,7 @@ class GrowingLog:
         return index
 
     def _keys(self, told: Event) -> set[bytes]:
-        k = self.index_keys[self.epoch]
+        k = self.index_secrets[self.epoch]
         actor = keys.secret(k, keys.ACTOR, *told.actor)
         made = {keys.key(keys.ACTOR, actor)}
         secrets = [keys.secret(k, keys.TARGET, *target) for target in told.targets]
@@ -297,10 +297,10 @@ class GrowingLog:
 
     # ------------------------------------------------------------ heads
 
-    def policies(self, index_keys: dict[int, bytes] | None = None) -> Policies:
+    def policies(self, index_secrets: dict[int, bytes] | None = None) -> Policies:
         """What a careful verifier trusts."""
         log, index = self.policy_texts()
-        return Policies(parse_policy(log), parse_policy(index), index_keys or {})
+        return Policies(parse_policy(log), parse_policy(index), index_secrets or {})
 
     def policy_texts(self) -> tuple[str, str]:
         """Texts of both policies."""

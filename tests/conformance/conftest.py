@@ -134,7 +134,7 @@ def open_vault(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], K
 
 @pytest.fixture
 def vault(open_vault: Callable[[], KeyVault]) -> KeyVault:
-    """A vault without index keys."""
+    """A vault without index secrets."""
     return open_vault()
 
 

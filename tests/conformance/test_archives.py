@@ -147,7 +147,7 @@ def test_the_issuers_of_an_actor_are_those_under_which_events_are(
 
     same = [row for row in rows if row.facets.actor == actor]
     expected = {name for row in same for name in Reading(row).values(issuer) or ("",)}
-    assert found in (expected, None)  # None: an archive without index keys cannot say
+    assert found in (expected, None)  # None: an archive without index secrets cannot say
     assert sealing.archive.issuers_of(ACME, "nobody") in (frozenset(), None)
 
 

@@ -233,8 +233,8 @@ class KillingVault:
 
     def __init__(self, vault: KeyVault) -> None:
         self._vault = vault
-        self.index_key = vault.index_key
-        self.create_index_key = vault.create_index_key
+        self.index_secret = vault.index_secret
+        self.create_index_secret = vault.create_index_secret
 
     def seed(self, origin: Origin, role: Any) -> bytes:
         """Dies for a receipt's key."""

@@ -53,7 +53,7 @@ def by_python(data: bytes, texts: Texts) -> dict[str, Any]:
     """The verdict of `vitne verify`, in the words of the page."""
     texts = texts or {}
     log, index = (parse_policy(texts[name]) if name in texts else None for name in ("log", "index"))
-    keys = {int(epoch): bytes.fromhex(key) for epoch, key in texts.get("indexKeys", {}).items()}
+    keys = {int(epoch): bytes.fromhex(key) for epoch, key in texts.get("indexSecrets", {}).items()}
     try:
         found = verify_bundle(data, Policies(log, index, keys))
     except VerificationError as error:
@@ -299,12 +299,15 @@ def text_changed(dice: random.Random, text: str) -> str:
 
 def policies(log: Any, dice: random.Random) -> Texts:
     """None, or what a verifier may have of its own."""
-    (text, index), keys = log.policy_texts(), {str(n): k.hex() for n, k in log.index_keys.items()}
+    (text, index), keys = (
+        log.policy_texts(),
+        {str(n): k.hex() for n, k in log.index_secrets.items()},
+    )
     wrong = {"1": bytes(32).hex()}
-    mine = {"log": text, "index": index, "indexKeys": keys}
+    mine = {"log": text, "index": index, "indexSecrets": keys}
     return dice.choice([
-        None, mine, mine, {"log": text}, {"log": text, "index": index}, {"indexKeys": keys},
-        {"indexKeys": wrong}, {"log": index, "index": index},
+        None, mine, mine, {"log": text}, {"log": text, "index": index}, {"indexSecrets": keys},
+        {"indexSecrets": wrong}, {"log": index, "index": index},
         {"log": text.replace("quorum both", "quorum w2")},
     ])  # fmt: skip
 
@@ -358,6 +361,6 @@ def test_both_verifiers_say_what_an_independent_maker_of_bundles_expects(
 
 
 def given_to(made: Any) -> Texts:
-    """The policies and index keys that go with a made bundle."""
-    keys = {str(epoch): key.hex() for epoch, key in made.index_keys.items()}
-    return {**(made.policies or {}), "indexKeys": keys}
+    """The policies and index secrets that go with a made bundle."""
+    keys = {str(epoch): key.hex() for epoch, key in made.index_secrets.items()}
+    return {**(made.policies or {}), "indexSecrets": keys}

@@ -82,7 +82,7 @@ def test_every_published_bundle_gets_the_verdict_that_is_published_with_it(
 
 
 def policies_of(one: dict[str, Any]) -> dict[str, Any]:
-    return {**(one.get("policies") or {}), "indexKeys": one.get("index_keys") or {}}
+    return {**(one.get("policies") or {}), "indexSecrets": one.get("index_keys") or {}}
 
 
 def test_a_broken_rule_is_named_and_nothing_else_is_said(page: Any, log: Any, good: bytes) -> None:
@@ -120,14 +120,14 @@ def test_policies_of_ones_own_are_trusted_instead_of_those_in_the_file(
     assert "line 1" in page.inner_text("#result")
 
 
-def test_an_index_key_binds_the_value_and_a_malformed_one_is_told(
+def test_an_index_secret_binds_the_value_and_a_malformed_one_is_told(
     page: Any, log: Any, good: bytes
 ) -> None:
     page.click("summary")
-    page.fill("#index-keys", f"1:{log.index_keys[1].hex()}")
+    page.fill("#index-secrets", f"1:{log.index_secrets[1].hex()}")
     assert "It is nobody's word" in choose(page, as_file(good))
 
-    page.fill("#index-keys", "1:abc")
+    page.fill("#index-secrets", "1:abc")
     page.click("#again")
     page.wait_for_selector("#result .error")
     assert "EPOCH:HEX" in page.inner_text("#result")

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "vitne" / "evidence" / "browser"
 LINES = 400
 
-DIGEST = "88dcbf59dfecc061e295e9fe85f5a8cd0218e444467b6e7c572788578b696abc"
+DIGEST = "96a2faf52cfa9a1e5cd5c6d8d8279591dfb562401647d2cf9e02128f7e9531b0"
 """SHA-256 of the page. It is not in git, so this line shows that a commit changes it."""
 
 BELOW = {"core": ["core", "vendor"], "rules": ["core", "rules"]}

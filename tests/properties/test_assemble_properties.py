@@ -58,13 +58,13 @@ def test_the_fast_entry_is_the_plain_one(
     event: ValidEvent,
     records: tuple[bytes, bytes, bytes],
     record_key: bytes,
-    index_key: bytes,
+    index_secret: bytes,
     epoch: int,
     recorded_us: int,
 ) -> None:
-    prepared = Assembler(ORIGIN, index_key, epoch, SMALL).prepare(event, *records, record_key)
+    prepared = Assembler(ORIGIN, index_secret, epoch, SMALL).prepare(event, *records, record_key)
     parts = Parts(event.core, event.payload, event.person, *records)
-    plain = assemble_plainly(ORIGIN, index_key, epoch, event, parts, record_key)
+    plain = assemble_plainly(ORIGIN, index_secret, epoch, event, parts, record_key)
     number = event.stream_seq or 7
 
     stamped = stamp(prepared.entry, recorded_us, None if event.stream_seq else number)
@@ -87,22 +87,22 @@ def test_the_fast_entry_is_the_plain_one(
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=200))
-def test_the_fast_hmac_is_that_of_the_standard_library(index_key: bytes, message: bytes) -> None:
+def test_the_fast_hmac_is_that_of_the_standard_library(index_secret: bytes, message: bytes) -> None:
     import hmac  # noqa: PLC0415 - the oracle of this test alone
 
-    assert Hmac(index_key).digest(message) == hmac.digest(index_key, message, "sha256")
+    assert Hmac(index_secret).digest(message) == hmac.digest(index_secret, message, "sha256")
 
 
 @given(st.binary(min_size=32, max_size=32), TEXT, TEXT)
-def test_cached_keys_are_the_plain_ones(index_key: bytes, first: str, second: str) -> None:
-    mac = Hmac(index_key)
+def test_cached_keys_are_the_plain_ones(index_secret: bytes, first: str, second: str) -> None:
+    mac = Hmac(index_secret)
     for _ in range(2):
-        secret = keys.secret(index_key, keys.TARGET, first, second)
+        secret = keys.secret(index_secret, keys.TARGET, first, second)
         assert SMALL.two_parts(mac, keys.TARGET, first, second) == (
             secret,
             keys.key(keys.TARGET, secret),
         )
-        secret = keys.secret(index_key, keys.EVENT_TYPE, first)
+        secret = keys.secret(index_secret, keys.EVENT_TYPE, first)
         assert SMALL.one_part(mac, keys.EVENT_TYPE, first) == (
             secret,
             keys.key(keys.EVENT_TYPE, secret),

@@ -95,7 +95,7 @@ def test_a_bundle_says_what_a_scan_of_the_whole_log_says(
         runs = [merged]
 
     found = verify_bundle(
-        log.bundle(kind, parts, from_us, to_us, runs=runs), log.policies(log.index_keys)
+        log.bundle(kind, parts, from_us, to_us, runs=runs), log.policies(log.index_secrets)
     )
 
     expected = log.expected(kind, parts, from_us, to_us)

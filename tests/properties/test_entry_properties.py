@@ -9,7 +9,7 @@ from vitne.core.entry import entry as entries
 from vitne.core.entry.control import (
     ConfigEntry,
     EraseEntry,
-    IndexKeyEntry,
+    IndexSecretEntry,
     PruneEntry,
     SegmentEntry,
     SigningKeyEntry,
@@ -94,7 +94,7 @@ STREAMS = st.one_of(
     ),
 )  # fmt: skip
 INDEX_KEYS = st.builds(
-    IndexKeyEntry,
+    IndexSecretEntry,
     POSITIVE,
     st.integers(1, 0xFFFF),
     st.sets(st.integers(1, 254), min_size=1).map(lambda kinds: tuple(sorted(kinds))),

@@ -203,7 +203,7 @@ K = bytes(32)
 
 
 def _entry(record: Record) -> bytes:
-    """The entry of a record, with its index keys, and no true commitment."""
+    """The entry of a record, with its lookup keys, and no true commitment."""
     times = (record.recorded_us, record.facets.occurred_us)
     if not record.event_id:
         return entry.encode(

@@ -36,11 +36,11 @@ def test_a_bundle_gives_what_a_scan_of_its_log_gives(expected: JSON) -> None:
     assert (answer.trust, answer.seal.state) == (expected["trust"], expected["seal"])
 
 
-def given(texts: dict[str, str] | None, index_keys: dict[str, str]) -> Policies:
+def given(texts: dict[str, str] | None, index_secrets: dict[str, str]) -> Policies:
     """The verifier's own policies."""
-    own = {epoch: bytes.fromhex(key) for epoch, key in index_keys.items()}
+    own = {epoch: bytes.fromhex(key) for epoch, key in index_secrets.items()}
     if not texts:
-        return Policies(index_keys={int(epoch): key for epoch, key in own.items()})
+        return Policies(index_secrets={int(epoch): key for epoch, key in own.items()})
     return Policies(
         parse_policy(texts["log"]),
         parse_policy(texts["index"]),

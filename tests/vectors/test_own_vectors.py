@@ -11,7 +11,7 @@ import pytest
 
 from vitne.core.entry import commit, keys, sender
 from vitne.core.entry import entry as entries
-from vitne.core.entry.control import IndexKeyEntry, StreamEntry
+from vitne.core.entry.control import IndexSecretEntry, StreamEntry
 from vitne.core.entry.entry import BatchEntry, BeatEntry, EventEntry, VoidEntry
 from vitne.core.entry.keyring import erase, leaves_of
 from vitne.core.entry.receipt import open_receipt
@@ -166,11 +166,11 @@ def _record(event: JSON, log: list[bytes]) -> Record:
 
 def test_secrets_keys_and_commitments() -> None:
     file = published("keys.json")
-    index_keys = {epoch: bytes.fromhex(k["key"]) for epoch, k in file["index_keys"].items()}
+    index_secrets = {epoch: bytes.fromhex(k["key"]) for epoch, k in file["index_keys"].items()}
     for epoch, value in file["index_keys"].items():
-        assert keys.commit(index_keys[epoch]).hex() == value["commit"]
+        assert keys.commit(index_secrets[epoch]).hex() == value["commit"]
     for value in file["values"]:
-        key, parts = index_keys[str(value["epoch"])], value["parts"]
+        key, parts = index_secrets[str(value["epoch"])], value["parts"]
         secrets = _secrets(key, value["kind"], parts)
         made = keys.pair_key(*secrets) if len(secrets) == 2 else keys.key(value["kind"], *secrets)
         # The product puts the kind in front.
@@ -359,7 +359,7 @@ def test_policies_and_their_quorum_times() -> None:
 
 
 def test_an_epoch_lists_its_kinds(log: list[bytes]) -> None:
-    epochs = [e for e in map(entries.decode, log) if isinstance(e, IndexKeyEntry)]
+    epochs = [e for e in map(entries.decode, log) if isinstance(e, IndexSecretEntry)]
 
     assert [(entry.epoch, entry.kinds) for entry in epochs] == [
         (1, (1, 2, 3, 5, 6)),

@@ -24,9 +24,9 @@ def example(vectors: Path) -> dict[str, Any]:
 
 
 def policies(example: dict[str, Any], *, with_key: bool) -> Policies:
-    index_keys = {1: bytes.fromhex(example["index_key"])} if with_key else {}
+    index_secrets = {1: bytes.fromhex(example["index_key"])} if with_key else {}
     texts = example["policy"]
-    return Policies(parse_policy(texts["log"]), parse_policy(texts["index"]), index_keys)
+    return Policies(parse_policy(texts["log"]), parse_policy(texts["index"]), index_secrets)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -47,7 +47,7 @@ def test_an_example_bundle_gives_exactly_what_is_expected(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_whoever_has_the_index_key_needs_nobodys_word_for_it(
+def test_whoever_has_the_index_secret_needs_nobodys_word_for_it(
     name: str, vectors: Path, example: dict[str, Any]
 ) -> None:
     data = (vectors / f"vitne_example_{name}.vitne").read_bytes()

@@ -119,14 +119,14 @@ def test_salts_leaves_and_roots_of_the_sections(example: dict[str, Any], parts: 
     assert commit.record_flags(leaves) == 5
 
 
-def test_secrets_and_the_commitment_to_the_index_key(
+def test_secrets_and_the_commitment_to_the_index_secret(
     example: dict[str, Any], event: ValidEvent
 ) -> None:
-    index_key, secrets = bytes.fromhex(example["index_key"]), example["event"]["secrets"]
+    index_secret, secrets = bytes.fromhex(example["index_key"]), example["event"]["secrets"]
 
-    assert keys.commit(index_key).hex() == example["index_key_commit"]
-    assert keys.secret(index_key, keys.ACTOR, *event.actor).hex() == secrets["actor"]
-    assert keys.secret(index_key, keys.TARGET, *event.targets[0]).hex() == secrets["target"]
+    assert keys.commit(index_secret).hex() == example["index_key_commit"]
+    assert keys.secret(index_secret, keys.ACTOR, *event.actor).hex() == secrets["actor"]
+    assert keys.secret(index_secret, keys.TARGET, *event.targets[0]).hex() == secrets["target"]
     assert keys.overflow_secret("customer").hex() == secrets["target customer/*"]
 
 
@@ -135,17 +135,17 @@ def test_both_assemblers_make_the_published_entry(
 ) -> None:
     published = example["event"]
     expected = entries.decode(bytes.fromhex(published["entry"]))
-    origin, index_key = Origin(example["origin"]), bytes.fromhex(example["index_key"])
+    origin, index_secret = Origin(example["origin"]), bytes.fromhex(example["index_key"])
     record_key = bytes.fromhex(published["record_key"])
 
-    fast = Assembler(origin, index_key, 1).prepare(
+    fast = Assembler(origin, index_secret, 1).prepare(
         event,
         parts.core_record or b"",
         parts.payload_record or b"",
         parts.person_record or b"",
         record_key,
     )
-    plain = assemble_plainly(origin, index_key, 1, event, parts, record_key)
+    plain = assemble_plainly(origin, index_secret, 1, event, parts, record_key)
 
     assert isinstance(expected, EventEntry)
     assert stamp(fast.entry, expected.recorded_us, None).hex() == published["entry"]

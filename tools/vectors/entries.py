@@ -1,4 +1,4 @@
-"""Entries, sections, index keys and what senders sign (§3)."""
+"""Entries, sections, lookup keys and what senders sign (§3)."""
 
 import hmac
 from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ def body_root(core: bytes, payload: bytes, person: bytes) -> bytes:
     return node(node(core, payload), person)
 
 
-# ---------------------------------------------------------------- index keys
+# ---------------------------------------------------------------- lookup keys
 
 
 def secret(key: bytes, kind: int, parts: Sequence[str]) -> bytes:

@@ -174,7 +174,7 @@ class Log:
         return Key(source, seed(f"source {source}"))
 
     def new_epoch(self) -> int:
-        """A new index key."""
+        """A new index secret."""
         epoch = len(self.K) + 1
         self.K[epoch] = h(b"K%d" % epoch + self.origin.encode())
         commit = b64(key_commit(self.K[epoch]))

@@ -1,6 +1,6 @@
 """From a request to the question of a bundle: its text, its filter, and the keys to look up (pure).
 
-A key stands for one value in one epoch of index keys. Kinds 2 and 3 also ask for the pseudo-target
+A key is that of one value in one epoch of index secrets. Kinds 2 and 3 also need the pseudo-target
 of the type: an event on a very long list of targets holds that key and not each target's own.
 """
 
@@ -21,10 +21,10 @@ _TEXT_MAX: Final = 512
 
 
 class Epoch(Struct, frozen=True):
-    """An index key in use."""
+    """An index secret in use."""
 
     number: int
-    index_key: bytes
+    index_secret: bytes
 
     def __repr__(self) -> str:
         """Its number; the key is a secret."""
@@ -39,14 +39,14 @@ def plan_question(
     Args:
         request: checked.
         issuer: who vouches for the actor's id; not looked at where no actor is asked about.
-        epochs: every epoch of index keys that entries of the log may have, ascending.
+        epochs: every epoch of index secrets that entries of the log may have, ascending.
         origin: of the log; a stream's id depends on it.
 
     Raises:
         BadInputError: there is no epoch, or the text of the question is too long.
     """
     if not epochs:
-        raise BadInputError("the log has no index key", where=origin)
+        raise BadInputError("the log has no index secret", where=origin)
     return Question(
         text=text_of(request, issuer),
         clock=request.clock,
@@ -100,8 +100,8 @@ def _pair_keys(request: QuestionRequest, issuer: str, epochs: Sequence[Epoch]) -
     assert request.target is not None  # noqa: S101  # likewise
     found = []
     for epoch in epochs:
-        actor = keys.secret(epoch.index_key, keys.ACTOR, issuer, request.actor)
-        target = keys.secret(epoch.index_key, keys.TARGET, *request.target)
+        actor = keys.secret(epoch.index_secret, keys.ACTOR, issuer, request.actor)
+        target = keys.secret(epoch.index_secret, keys.TARGET, *request.target)
         every = keys.overflow_secret(request.target[0])
         for name, secret in ((request.target[1], target), (keys.ANY_TARGET, every)):
             parts = (issuer, request.actor, request.target[0], name)
@@ -112,7 +112,7 @@ def _pair_keys(request: QuestionRequest, issuer: str, epochs: Sequence[Epoch]) -
 
 
 def _one(kind: int, parts: tuple[str, ...], epoch: Epoch) -> QuestionKey:
-    secret = keys.secret(epoch.index_key, kind, *parts)
+    secret = keys.secret(epoch.index_secret, kind, *parts)
     return QuestionKey(kind, epoch.number, parts, keys.key(kind, secret), (secret,))
 
 

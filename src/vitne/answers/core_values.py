@@ -28,7 +28,7 @@ def targets_of(core: Mapping[str, Json]) -> list[tuple[str, str]]:
 
 
 def says(core: Mapping[str, Json], kind: int, parts: Sequence[str]) -> bool:
-    """Whether an event is about a value, given the parts of the value's index key.
+    """Whether an event is about a value, given the parts of the value's lookup key.
 
     A stream's key is the stream's id in the entry's header, so core is not asked.
     """

@@ -1,4 +1,4 @@
-"""What a bundle answers: who or what is asked about, by which index keys, in which period."""
+"""What a bundle answers: who or what is asked about, by which lookup keys, in which period."""
 
 from typing import Literal
 
@@ -9,16 +9,16 @@ __all__ = ["KINDS", "Clock", "Question", "QuestionKey"]
 Clock = Literal["recorded", "occurred"]
 
 KINDS = (1, 2, 3, 4, 5, 6)
-"""Kinds of index keys that a question may be about: actor, target, actor and target, stream, event
+"""Kinds of lookup keys that a question may be about: actor, target, actor and target, stream, event
 type, action (`core.entry.keys`)."""
 
 
 class QuestionKey(Struct, frozen=True):
-    """One index key that is looked up: the value's own, or that of its pseudo-target."""
+    """One lookup key that is looked up: the value's own, or that of its pseudo-target."""
 
     kind: int
     epoch: int
-    """Of the tenant's index key; 0 for a stream, whose key depends on none."""
+    """Of the tenant's index secret; 0 for a stream, whose key depends on none."""
     parts: tuple[str, ...]
     """The value: actor issuer and id; target type and id; all four; source and stream; or one."""
     key: bytes

@@ -65,7 +65,7 @@ class ClientOptions(TypedDict, total=False):
     receipt_vkeys: tuple[str, ...]
     compress: bool
     signing_key: str | os.PathLike[str]
-    index_keys: Mapping[str, str | os.PathLike[str]]
+    index_secrets: Mapping[str, str | os.PathLike[str]]
     origins: Mapping[str, str]
     beat_s: int
     stream_idle_s: float
@@ -129,8 +129,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """Send batches of 4 KiB and more as gzip."""
     signing_key: str | os.PathLike[str] = ""
     """File of the source's private key (`vitne key source new`); with it, streams are signed."""
-    index_keys: Mapping[str, str | os.PathLike[str]] = {}
-    """Tenant → file of its log's index key; such streams sign the index keys too (mode full)."""
+    index_secrets: Mapping[str, str | os.PathLike[str]] = {}
+    """Tenant → file of its index secret; such streams sign the lookup keys too (mode full)."""
     origins: Mapping[str, str] = {}
     """Tenant → origin of its log, which signatures name; others are asked of the server."""
     beat_s: int = 60

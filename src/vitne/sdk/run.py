@@ -26,7 +26,7 @@ from vitne.sdk.delivery.ticks import Ticks
 from vitne.sdk.delivery.transport import HttpTransport
 from vitne.sdk.events.check import Checker
 from vitne.sdk.options import Options
-from vitne.sdk.signing.keyfile import read_index_key, read_signing_key
+from vitne.sdk.signing.keyfile import read_index_secret, read_signing_key
 from vitne.sdk.signing.orphans import Orphans
 from vitne.sdk.signing.signing_transport import SigningTransport
 
@@ -107,8 +107,9 @@ class ClientRun:
             options=options,
             http=http,
             signer=signer,
-            index_keys={
-                tenant: read_index_key(Path(path)) for tenant, path in options.index_keys.items()
+            index_secrets={
+                tenant: read_index_secret(Path(path))
+                for tenant, path in options.index_secrets.items()
             },
             orphans=Orphans(folder, self.run_id, signer.vkey),
             context=lambda tenant: checker.context(time.time_ns() // 1000, tenant),

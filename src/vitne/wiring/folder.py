@@ -153,7 +153,7 @@ def _archive(
 
     def key_of(log: LogId, epoch: int, kind: int, parts: tuple[str, ...]) -> bytes | None:
         try:
-            key = None if vault is None else vault.index_key(log, epoch)
+            key = None if vault is None else vault.index_secret(log, epoch)
         except NotFoundError:
             key = None
         return None if key is None else keys.key(kind, keys.secret(key, kind, *parts))
@@ -174,7 +174,7 @@ def _archive(
 
 
 def open_preparer(settings: Settings) -> Preparer:
-    """What a preparing process needs: the index keys, and the database for reading only."""
+    """What a preparing process needs: the index secrets, and the database for reading only."""
     folder = Path(settings.folder)
     rows = SqliteStores.open(folder / DATABASE, read_only=True)
     vault = FolderVault.open(folder / "keys", SystemIds())

@@ -30,7 +30,7 @@ def test_an_id_of_two_issuers_is_two_people(story: Any) -> None:
 
 
 def test_the_issuer_of_somebody_who_never_came_is_the_only_one_known(story: Any) -> None:
-    """The server has the index key; who has the file alone cannot tie the key to the name."""
+    """The server has the index secret; who has the file alone cannot tie the key to the name."""
     found = story.ask("what_did", actor="usr_404")
 
     assert (found.issuer, found.answer.verdict) == (ISSUER, "disproved")

@@ -47,7 +47,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture(params=["body", "full"])
 def mode(request: pytest.FixtureRequest) -> str:
-    """Without and with index keys."""
+    """Without and with lookup keys."""
     return str(request.param)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from vitne.core.entry.keys import stream_id
 from vitne.errors import ConfigurationError, EventRefusedError
-from vitne.sdk.signing.keyfile import index_key_text, write_secret
+from vitne.sdk.signing.keyfile import index_secret_text, write_secret
 
 WAIT_S = 60.0
 ORIGIN = "vitne.local/log/acme"
@@ -52,13 +52,13 @@ def test_every_event_is_signed_and_the_stream_ends_cleanly(served: Any, fsck: An
     assert fsck(served) == []
 
 
-def test_with_the_index_key_the_index_keys_are_signed_too(
+def test_with_the_index_secret_the_lookup_keys_are_signed_too(
     served: Any, tmp_path: Path, run_verb: Any, fsck: Any
 ) -> None:
     key = tmp_path / "acme.key"
-    run_verb("key", "source", "index-key", "acme", str(key), "--folder", str(served.folder))
+    run_verb("key", "source", "index-secret", "acme", str(key), "--folder", str(served.folder))
 
-    with served.client(index_keys={"acme": key}) as audit:
+    with served.client(index_secrets={"acme": key}) as audit:
         record(audit, 20)
         assert audit.flush(WAIT_S)
 
@@ -287,6 +287,6 @@ def test_a_private_key_that_others_may_read_is_not_used(served: Any) -> None:
 def test_the_key_of_another_source_is_not_used(served: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="not of crm/other"):
         served.client(service="other")
-    write_secret(tmp_path / "k", index_key_text(b"short"))
-    with pytest.raises(ConfigurationError, match="no index key"):
-        served.client(index_keys={"acme": tmp_path / "k"})
+    write_secret(tmp_path / "k", index_secret_text(b"short"))
+    with pytest.raises(ConfigurationError, match="no index secret"):
+        served.client(index_secrets={"acme": tmp_path / "k"})

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.entry.control import IndexKeyEntry, SigningKeyEntry, StreamEntry
+from vitne.core.entry.control import IndexSecretEntry, SigningKeyEntry, StreamEntry
 from vitne.core.entry.entry import EventEntry, VoidEntry, decode
 from vitne.core.entry.receipt import open_receipt
 from vitne.core.tree.merkle import leaf_hash
@@ -27,7 +27,7 @@ def statuses(reply: IntakeReply) -> list[str]:
 def test_a_log_begins_with_its_keys(spine: Any) -> None:
     first = [decode(entry) for entry in spine.entries()]
 
-    assert [type(entry) for entry in first] == [*[SigningKeyEntry] * 3, IndexKeyEntry]
+    assert [type(entry) for entry in first] == [*[SigningKeyEntry] * 3, IndexSecretEntry]
     assert [entry.role for entry in first[:3]] == ["log", "receipt", "index-log"]
     assert first[0].vkey == spine.server.keys.log_signer(spine.server.logs.origin(ACME)).vkey
 

@@ -156,7 +156,7 @@ def test_a_composed_letter_is_the_same_id_however_it_is_typed() -> None:
 
 
 def test_no_epoch_shows_its_key() -> None:
-    assert EPOCHS[0].index_key.hex() not in repr(EPOCHS)
+    assert EPOCHS[0].index_secret.hex() not in repr(EPOCHS)
     assert repr(EPOCHS[0]) == "Epoch(1, ***)"
 
 

@@ -47,7 +47,7 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         objects: where files are written, durably.
         catalog: which segments there are.
         entries: the entries of a log, from its published bundles.
-        key_of: index keys of values; without it every search goes through DuckDB.
+        key_of: lookup keys of values; without it every search goes through DuckDB.
         memory_mb: bound on DuckDB's memory.
         threads: for DuckDB, and as many for unpacking.
         frugal: rather slower than with memory held back, for a process that seals.

@@ -1,1 +1,1 @@
-"""Private keys and index keys in a folder that only its owner may read."""
+"""Private keys and index secrets in a folder that only its owner may read."""

@@ -1,10 +1,10 @@
-"""The keys of a server: signing seeds derived from one master secret, index keys wrapped by it.
+"""The keys of a server: signing seeds derived from one master secret, index secrets wrapped by it.
 
     keys/master.key            32 random bytes; whoever has them can sign as any of the logs
     keys/index/<log>/<epoch>   nonce (12) || AES-256-GCM(K) under a key derived from the master
     keys/index/<log>/<epoch>.destroyed   says that K of this epoch is gone for good
 
-Seeds are derived, so a backup of the one file restores every log's signatures. Index keys are
+Seeds are derived, so a backup of the one file restores every log's signatures. Index secrets are
 random and kept one by one, so that each can be destroyed (crypto-shredding) and no other with it.
 """
 
@@ -68,7 +68,7 @@ class FolderVault:
         """See the port."""
         return _derive(self._master, _SEED_INFO + role.encode() + b"\0" + origin.encode())
 
-    def index_key(self, log: LogId, epoch: int) -> bytes:
+    def index_secret(self, log: LogId, epoch: int) -> bytes:
         """See the port.
 
         Raises:
@@ -80,7 +80,7 @@ class FolderVault:
             wrapped = path.read_bytes()
         except FileNotFoundError as error:
             gone = "was destroyed" if _tombstone(path).exists() else "does not exist"
-            raise NotFoundError(f"index key {epoch} of log {log!r} {gone}") from error
+            raise NotFoundError(f"index secret {epoch} of log {log!r} {gone}") from error
         except OSError as error:
             raise files.storage(error, path) from error
         nonce, sealed = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
@@ -88,12 +88,12 @@ class FolderVault:
             return self._wrap.decrypt(nonce, sealed, _label(log, epoch))
         except (InvalidTag, ValueError) as error:
             raise IntegrityError(
-                "the index key does not open with this master secret",
+                "the index secret does not open with this master secret",
                 where=str(path),
                 hint="restore `keys/` as a whole from one backup",
             ) from error
 
-    def create_index_key(self, log: LogId, epoch: int) -> bytes:
+    def create_index_secret(self, log: LogId, epoch: int) -> bytes:
         """See the port.
 
         Raises:
@@ -101,20 +101,20 @@ class FolderVault:
         """
         path = self._path(log, epoch)
         if path.exists():
-            return self.index_key(log, epoch)
+            return self.index_secret(log, epoch)
         nonce, key = self._ids.random_bytes(_NONCE_BYTES), self._ids.random_bytes(SECRET_BYTES)
         try:
             if _tombstone(path).exists():
-                raise ConflictError(f"index key {epoch} of log {log!r} was destroyed")
+                raise ConflictError(f"index secret {epoch} of log {log!r} was destroyed")
             files.make_folder(path.parent)
             files.create(path, nonce + self._wrap.encrypt(nonce, key, _label(log, epoch)))
         except FileExistsError:
             pass  # made before, or by a faster process: that one counts
         except OSError as error:
             raise files.storage(error, path) from error
-        return self.index_key(log, epoch)
+        return self.index_secret(log, epoch)
 
-    def destroy_index_key(self, log: LogId, epoch: int) -> None:
+    def destroy_index_secret(self, log: LogId, epoch: int) -> None:
         """Destroy K of an epoch for good; nothing happens if it was destroyed already.
 
         Raises:
@@ -124,7 +124,7 @@ class FolderVault:
         try:
             if not _tombstone(path).exists():
                 if not path.exists():
-                    raise NotFoundError(f"index key {epoch} of log {log!r} does not exist")
+                    raise NotFoundError(f"index secret {epoch} of log {log!r} does not exist")
                 # The tombstone first: a crash in between leaves a key that is destroyed again.
                 files.create(_tombstone(path), b"")
             files.remove(path)
@@ -142,7 +142,7 @@ def _make_master(folder: Path, path: Path, ids: IdSource) -> None:
     files.check_private(folder)
     if (folder / "index").exists():
         raise ConfigurationError(
-            "there are index keys, but the master secret is gone",
+            "there are index secrets, but the master secret is gone",
             where=str(path),
             hint="restore `master.key` from its backup: a new one could neither sign for the "
             "existing logs nor open these keys",

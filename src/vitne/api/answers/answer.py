@@ -28,7 +28,7 @@ class KeyAsked(Struct, frozen=True):
     """One value that was looked up."""
 
     kind: Annotated[int, Meta(description="1 actor, 2 target, 3 both, 4 stream, 5 type, 6 action.")]
-    epoch: Annotated[int, Meta(description="Of the log's index key; 0 for a stream.")]
+    epoch: Annotated[int, Meta(description="Of the tenant's index secret; 0 for a stream.")]
     parts: list[str]
 
 
@@ -81,7 +81,7 @@ class ActionShown(Struct, frozen=True, kw_only=True):
     grade: Annotated[str, Meta(description="A to E: how the person was established.")]
     signed: Annotated[
         Literal["full", "body", "log"],
-        Meta(description="By its sender with or without index keys; else by the log only."),
+        Meta(description="By its sender with or without lookup keys; else by the log only."),
     ]
     event: Annotated[dict[str, Any], Meta(description="The event, without what is withheld.")]
     withheld: list[str]
@@ -165,10 +165,11 @@ class TrustShown(Struct, frozen=True, kw_only=True):
     index: HeadShown
     binding: Annotated[
         Literal["key", "sender", "log", "stated"],
-        Meta(description="On whose word the index key is that of the value."),
+        Meta(description="On whose word the lookup key is that of the value."),
     ]
     bound: Annotated[
-        bool, Meta(description="Whoever has no index key of the log sees that too, in the bundle.")
+        bool,
+        Meta(description="Whoever has no tenant index secret sees that too, in the bundle."),
     ]
     seal: str
     stamps: int
@@ -264,8 +265,8 @@ def _unbound(found: AnsweredQuestion) -> list[str]:
     if found.bound or found.answer.binding != "key":
         return []
     told = (
-        "To somebody without the log's index key: that the key which was looked up is that of this"
-        " value. No event of the log names it alone, so the bundle by itself is undecidable."
+        "To somebody without the tenant's index secret: that the key which was looked up is that of"
+        " this value. No event of the log names it alone, so the bundle by itself is undecidable."
     )
     return [told]
 

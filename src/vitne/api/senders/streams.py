@@ -101,7 +101,7 @@ class StreamShown(Struct, frozen=True, kw_only=True):
     stream: Annotated[str, Meta(description="Its 16-byte id, in hexadecimal.")]
     mode: Annotated[
         Literal["full", "body", "none"],
-        Meta(description="What is signed: events and index keys, events, nothing."),
+        Meta(description="What is signed: events and lookup keys, events, nothing."),
     ]
     numbers: Literal["sender", "server"]
     status: Literal["open", "silent", "closed", "abandoned", "followed"]

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from vitne.cli.base.output import Json, Output, plain
 from vitne.cli.base.signing_keys import Trust, trusted_keys
 from vitne.cli.prove.verifier_page import write_page
-from vitne.cli.prove.verify_bundle import index_keys, print_bundle_check
+from vitne.cli.prove.verify_bundle import index_secrets, print_bundle_check
 from vitne.core.values.times import format_utc
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence import policy
@@ -38,9 +38,9 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
     index_policy: Annotated[
         Path | None, Parameter(help="The same for the index log of a bundle.")
     ] = None,
-    index_key: Annotated[
+    index_secret: Annotated[
         list[str] | None,
-        Parameter(help="EPOCH:HEX or EPOCH:@FILE, an index key for a bundle."),
+        Parameter(help="Tenant index secret, EPOCH:HEX or EPOCH:@FILE."),
     ] = None,
     entry: Annotated[
         Path | None, Parameter(help="The entry of a .tlog-proof that carries none.")
@@ -73,7 +73,7 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
             _tell_entry(out, _verified_entry(data, trusted, entry))
         elif bundle.is_bundle(data) or (file.suffix == ".vitne" and not _is_record(data)):
             of_index = None if index_policy is None else parse_policy(_text(index_policy))
-            print_bundle_check(out, data, trusted, of_index, _index_keys(index_key or []))
+            print_bundle_check(out, data, trusted, of_index, _index_secrets(index_secret or []))
         else:
             _tell_record(out, record_proof.verify_record(data, trusted))
     except VerificationError as error:
@@ -86,7 +86,7 @@ def _is_record(data: bytes) -> bool:
     return data.startswith(b'{"checkpoint":')
 
 
-def _index_keys(texts: list[str]) -> dict[int, bytes]:
+def _index_secrets(texts: list[str]) -> dict[int, bytes]:
     """Keys from the command line, which other users see, or from files that are named there."""
     found = []
     for text in texts:
@@ -94,7 +94,7 @@ def _index_keys(texts: list[str]) -> dict[int, bytes]:
         found.append(
             f"{epoch}:{_text(Path(key[1:])).strip()}" if colon and key[:1] == "@" else text
         )
-    return index_keys(found)
+    return index_secrets(found)
 
 
 def _verified_entry(data: bytes, trusted: Policy | None, entry: Path | None) -> VerifiedEntry:

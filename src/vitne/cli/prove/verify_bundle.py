@@ -11,7 +11,7 @@ from vitne.evidence.bundle.sentences import RULE_SENTENCES, AnswerClaims, claims
 from vitne.evidence.bundle.verify import RULES, Answer, Hit, Policies, verify_bundle
 from vitne.evidence.policy import Policy
 
-__all__ = ["index_keys", "print_bundle_check"]
+__all__ = ["index_secrets", "print_bundle_check"]
 
 _KEY_BYTES = 32
 _MOST_HITS = 50
@@ -28,7 +28,7 @@ def print_bundle_check(
         data: the file's bytes.
         log: the verifier's own policy, or None for the file's.
         index: likewise for the index log; None takes `log`, if that has a key of it.
-        keys: index keys by epoch that the verifier has.
+        keys: index secrets by epoch that the verifier has.
 
     Raises:
         VerificationError: a rule fails; the rules up to it were printed.
@@ -43,7 +43,7 @@ def print_bundle_check(
     out.result(_machine(found, told), *_rules(""), "", *_lines(found, told))
 
 
-def index_keys(texts: list[str]) -> dict[int, bytes]:
+def index_secrets(texts: list[str]) -> dict[int, bytes]:
     """Keys by epoch from texts `EPOCH:HEX`.
 
     Raises:
@@ -57,7 +57,7 @@ def index_keys(texts: list[str]) -> dict[int, bytes]:
         except ValueError:
             value = b""
         if not (epoch.isascii() and epoch.isdecimal()) or len(value) != _KEY_BYTES:
-            raise BadInputError("expected --index-key EPOCH:HEX with 64 hex digits")
+            raise BadInputError("expected --index-secret EPOCH:HEX with 64 hex digits")
         found[int(epoch)] = value
     return found
 

@@ -10,7 +10,7 @@ from vitne.cli.base.output import Json, Output, minute, plain, table
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId
 from vitne.ports import SourceKey
-from vitne.sdk.signing.keyfile import index_key_text, make_signing_key, write_secret
+from vitne.sdk.signing.keyfile import index_secret_text, make_signing_key, write_secret
 
 __all__ = ["app"]
 
@@ -77,8 +77,8 @@ def list_(*, place: Place | None = None, json: Json = False) -> None:
     out.result({"keys": found}, table(f"{len(found)} keys", _COLUMNS, rows))
 
 
-@app.command(name="index-key")
-def index_key(
+@app.command(name="index-secret")
+def index_secret(
     tenant: Annotated[str, Parameter(help="Id of the tenant.")],
     file: Annotated[Path, Parameter(help="Where to put it; there must be no file.")],
     /,
@@ -86,17 +86,17 @@ def index_key(
     place: Place | None = None,
     json: Json = False,
 ) -> None:
-    """Write the index key of a tenant's log to a file of mode 0600, for a sender in mode full.
+    """Write a tenant's index secret to a file of mode 0600, for a sender in mode full.
 
     Whoever has it can recognise any value of the tenant in the tiles. The export is an event.
     """
     out = Output(json)
     with opened(place) as server:
-        key, epoch = server.source_keys.export_index_key(LogId(tenant), shell_user())
-    write_secret(file, index_key_text(key))
+        key, epoch = server.source_keys.export_index_secret(LogId(tenant), shell_user())
+    write_secret(file, index_secret_text(key))
     out.result(
         {"tenant": tenant, "epoch": epoch, "file": str(file)},
-        plain(f"Wrote the index key of {tenant}, epoch {epoch}, to {file}."),
+        plain(f"Wrote the index secret of {tenant}, epoch {epoch}, to {file}."),
     )
 
 

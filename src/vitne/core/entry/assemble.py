@@ -1,7 +1,7 @@
 """From a checked event to the bytes of its entry: the hot path of intake.
 
 Everything that does not depend on the place in the log is computed here, on any thread: salts,
-commitments, index keys. The writer then only stamps time and number into the header (`stamp`).
+commitments, lookup keys. The writer then only stamps time and number into the header (`stamp`).
 `assemble_plainly` is the definition, from `commit` and `keys`; a property test holds the fast form
 against it.
 """
@@ -66,11 +66,11 @@ def stamp(entry: bytes, recorded_us: int, stream_seq: int | None) -> bytes:
 
 
 class Assembler:
-    """Makes entries of one log in one epoch of index keys. Safe to use from several threads.
+    """Makes entries of one log in one epoch of index secrets. Safe to use from several threads.
 
     Args:
         origin: of the log.
-        index_key: K of the epoch, 32 bytes; never shown.
+        index_secret: K of the epoch, 32 bytes; never shown.
         epoch: its number.
         cache: secrets of values seen before; give all assemblers the same one to bound them all.
 
@@ -81,12 +81,12 @@ class Assembler:
     __slots__ = ("_epoch", "_mac", "_one_part", "_origin", "_overflow", "_stream", "_two_parts")
 
     def __init__(
-        self, origin: Origin, index_key: bytes, epoch: int, cache: KeyCache | None = None
+        self, origin: Origin, index_secret: bytes, epoch: int, cache: KeyCache | None = None
     ) -> None:
-        if len(index_key) != keys.INDEX_KEY_BYTES:
-            raise BadInputError("an index key has 32 bytes")
+        if len(index_secret) != keys.INDEX_SECRET_BYTES:
+            raise BadInputError("an index secret has 32 bytes")
         self._origin = origin
-        self._mac = Hmac(index_key)
+        self._mac = Hmac(index_secret)
         self._epoch = epoch
         cache = KeyCache() if cache is None else cache
         self._two_parts = cache.two_parts
@@ -116,13 +116,13 @@ class Assembler:
             record_key: 16 random bytes for this record alone.
 
         Raises:
-            BadInputError: more than 1,024 index keys (one actor has at most 510 targets), or the
+            BadInputError: more than 1,024 lookup keys (one actor has at most 510 targets), or the
                 record key has not 16 bytes.
         """
         flags, root = _commit(event, core_record, payload_record, person_record, record_key)
-        found = self._index_keys(event)
+        found = self._lookup_keys(event)
         if len(found) > MAX_KEYS:
-            raise BadInputError(f"an event has at most {MAX_KEYS} index keys, got {len(found)}")
+            raise BadInputError(f"an event has at most {MAX_KEYS} lookup keys, got {len(found)}")
         stream = self._stream(self._origin, event.source_id, event.stream_name)
         header = HEADER.pack(
             MAGIC,
@@ -151,7 +151,7 @@ class Assembler:
             event.occurred_us,
         )
 
-    def _index_keys(self, event: ValidEvent) -> list[bytes]:
+    def _lookup_keys(self, event: ValidEvent) -> list[bytes]:
         """The stored keys, ascending: they are made in the order of their kinds."""
         mac, find = self._mac, self._two_parts
         targets = [find(mac, keys.TARGET, of_type, id_) for of_type, id_ in event.targets]
@@ -233,30 +233,35 @@ _RECORD_NAMES = {name.encode(): _named(commit.RECORD_PART[name]) for name in SEC
 
 
 def assemble_plainly(
-    origin: Origin, index_key: bytes, epoch: int, event: ValidEvent, parts: Parts, record_key: bytes
+    origin: Origin,
+    index_secret: bytes,
+    epoch: int,
+    event: ValidEvent,
+    parts: Parts,
+    record_key: bytes,
 ) -> EventEntry:
     """The definition of `Assembler.prepare`: the same entry, not yet stamped, from plain rules.
 
     Args:
         origin: of the log.
-        index_key: K of the epoch.
+        index_secret: K of the epoch.
         epoch: its number.
         event: what the sender sent, checked.
         parts: all six parts.
         record_key: 16 bytes.
     """
     leaves = commit.section_leaves(record_key, parts)
-    secrets = [keys.secret(index_key, keys.TARGET, *target) for target in event.targets]
+    secrets = [keys.secret(index_secret, keys.TARGET, *target) for target in event.targets]
     if event.overflow_type:
         secrets.append(keys.overflow_secret(event.overflow_type))
     found = {keys.key(keys.TARGET, secret) for secret in secrets}
-    found.add(keys.key(keys.EVENT_TYPE, keys.secret(index_key, keys.EVENT_TYPE, event.type)))
+    found.add(keys.key(keys.EVENT_TYPE, keys.secret(index_secret, keys.EVENT_TYPE, event.type)))
     if event.actor[1]:
-        actor = keys.secret(index_key, keys.ACTOR, *event.actor)
+        actor = keys.secret(index_secret, keys.ACTOR, *event.actor)
         found.add(keys.key(keys.ACTOR, actor))
         found |= {keys.pair_key(actor, secret) for secret in secrets}
     if event.action_id:
-        secret = keys.secret(index_key, keys.ACTION, event.action_id)
+        secret = keys.secret(index_secret, keys.ACTION, event.action_id)
         found.add(keys.key(keys.ACTION, secret))
     return EventEntry(
         0,

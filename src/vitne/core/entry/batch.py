@@ -43,7 +43,7 @@ class BatchHead(Struct, frozen=True, array_like=True):
     """Its `stream.id`."""
     mode: SignedMode
     epoch: int
-    """Of the index keys, in mode full; 0 in mode body."""
+    """Of the lookup keys, in mode full; 0 in mode body."""
     first: int
     count: int
     key: bytes

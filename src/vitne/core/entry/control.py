@@ -52,8 +52,8 @@ class StreamEntry(Struct, frozen=True):
     """Last number of that stream."""
 
 
-class IndexKeyEntry(Struct, frozen=True):
-    """Type 6, role index: an epoch of index keys begins."""
+class IndexSecretEntry(Struct, frozen=True):
+    """Type 6, role index: an epoch of index secrets begins."""
 
     recorded_us: int
     epoch: int
@@ -114,7 +114,7 @@ class PruneEntry(Struct, frozen=True):
 
 JsonEntry = (
     StreamEntry
-    | IndexKeyEntry
+    | IndexSecretEntry
     | SigningKeyEntry
     | EraseEntry
     | SegmentEntry
@@ -141,7 +141,7 @@ def members(entry: JsonEntry) -> Members:  # noqa: PLR0911 - one short case a ty
     match entry:
         case StreamEntry():
             return _stream_members(entry)
-        case IndexKeyEntry():
+        case IndexSecretEntry():
             return {
                 "role": "index",
                 "epoch": entry.epoch,
@@ -225,7 +225,7 @@ def _replace(entry: StreamEntry, **changes: bytes | int) -> StreamEntry:
     return StreamEntry(**(values | changes))
 
 
-def parse_key(recorded_us: int, tail: Members) -> IndexKeyEntry | SigningKeyEntry:
+def parse_key(recorded_us: int, tail: Members) -> IndexSecretEntry | SigningKeyEntry:
     """Type 6."""
     if tail.get("role") == "index":
         _expect(tail, {"role", "epoch", "kinds", "commit"})
@@ -236,7 +236,7 @@ def parse_key(recorded_us: int, tail: Members) -> IndexKeyEntry | SigningKeyEntr
         if list(found) != sorted(set(found)):
             raise DecodeError("expected ascending kinds without repeats", where="kinds")
         epoch = check_int(tail["epoch"], "epoch", 1, MAX_EPOCH)
-        return IndexKeyEntry(recorded_us, epoch, found, Hash(_bytes(tail, "commit", 32)))
+        return IndexSecretEntry(recorded_us, epoch, found, Hash(_bytes(tail, "commit", 32)))
     _expect(tail, {"role", "name", "vkey", "state"})
     entry = SigningKeyEntry(
         recorded_us,

@@ -1,4 +1,4 @@
-"""The bytes of a leaf: header, index keys and tail (transparency-log §3).
+"""The bytes of a leaf: header, lookup keys and tail (transparency-log §3).
 
 `encode` and `decode` are inverse, and strict: whatever decodes encodes to the same bytes again.
 An event's entry is built fast by `assemble`; here is its definition.
@@ -13,7 +13,7 @@ from vitne.core.entry import control, keys
 from vitne.core.entry.control import (
     ConfigEntry,
     EraseEntry,
-    IndexKeyEntry,
+    IndexSecretEntry,
     JsonEntry,
     PruneEntry,
     SegmentEntry,
@@ -178,7 +178,7 @@ _TYPE_OF: Final[dict[type, int]] = {
     BeatEntry: BEAT,
     VoidEntry: VOID,
     StreamEntry: STREAM,
-    IndexKeyEntry: KEY,
+    IndexSecretEntry: KEY,
     SigningKeyEntry: KEY,
     EraseEntry: ERASE,
     SegmentEntry: SEGMENT,
@@ -269,7 +269,7 @@ def _decode_keys(data: bytes, flags: int, count: int) -> tuple[bytes, ...]:
     before = b""
     for key in found:
         if key <= before or key[0] not in kinds:
-            raise DecodeError("index keys are unsorted, repeated or of a kind that is not stored")
+            raise DecodeError("lookup keys are unsorted, repeated or of a kind that is not stored")
         kinds[key[0]] += 1
         before = key
     actors, targets = kinds[keys.ACTOR], kinds[keys.TARGET]
@@ -279,7 +279,7 @@ def _decode_keys(data: bytes, flags: int, count: int) -> tuple[bytes, ...]:
         or kinds[keys.EVENT_TYPE] != 1
         or kinds[keys.ACTOR_TARGET] != actors * targets
     ):
-        raise DecodeError("the number of index keys of a kind is not what an event has")
+        raise DecodeError("the number of lookup keys of a kind is not what an event has")
     return found
 
 

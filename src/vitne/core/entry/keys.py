@@ -1,6 +1,6 @@
-"""Index keys: keyed pseudonyms by which entries can be found (transparency-log §3.4).
+"""Lookup keys: keyed pseudonyms by which entries can be found (transparency-log §3.4).
 
-K is the index key of (tenant, epoch). `secret` of one value can be shown without giving K away;
+K is the index secret of (tenant, epoch). `secret` of one value can be shown without giving K away;
 the key in the entry gives away neither. The plain functions are the definition; `KeyCache` is
 their fast form, and tests hold one against the other.
 """
@@ -30,16 +30,16 @@ KEY_BYTES = 16
 TAGGED_BYTES = 17
 """A key with its kind in front, as it stands in entries and gap leaves."""
 
-INDEX_KEY_BYTES = 32
+INDEX_SECRET_BYTES = 32
 ANY_TARGET = "*"
 """Id of the pseudo-target of an overflow list."""
 
 _MOST_PART_BYTES = 0xFFFF
 
 
-def commit(index_key: bytes) -> Hash:
+def commit(index_secret: bytes) -> Hash:
     """The commitment to K that an epoch's key entry lists."""
-    return Hash(sha256(b"vitne-index-key/v1\n" + index_key).digest())
+    return Hash(sha256(b"vitne-index-key/v1\n" + index_secret).digest())
 
 
 def stream_id(origin: str, source: str, name: str) -> bytes:
@@ -53,20 +53,20 @@ def _message(kind: int, parts: tuple[str, ...]) -> bytes:
     for part in parts:
         data = encode_utf8(part)
         if len(data) > _MOST_PART_BYTES:
-            raise BadInputError("a value of an index key is longer than 65,535 bytes")
+            raise BadInputError("a value of a lookup key is longer than 65,535 bytes")
         message += len(data).to_bytes(2, "big") + data
     return message
 
 
-def secret(index_key: bytes, kind: int, *parts: str) -> Hash:
+def secret(index_secret: bytes, kind: int, *parts: str) -> Hash:
     """HMAC-SHA256 over the parts of one value; its holder recognises that value's key.
 
     Args:
-        index_key: K, 32 bytes.
+        index_secret: K, 32 bytes.
         kind: 1, 2, 5 or 6; kind 3 joins two secrets, see `pair_key`.
         parts: actor issuer and id; target type and id; event type; action id.
     """
-    return Hash(hmac.digest(index_key, _message(kind, parts), "sha256"))
+    return Hash(hmac.digest(index_secret, _message(kind, parts), "sha256"))
 
 
 def overflow_secret(target_type: str) -> Hash:
@@ -96,8 +96,8 @@ class Hmac:
 
     __slots__ = ("_inner", "_outer")
 
-    def __init__(self, index_key: bytes) -> None:
-        padded = index_key.ljust(64, b"\x00")
+    def __init__(self, index_secret: bytes) -> None:
+        padded = index_secret.ljust(64, b"\x00")
         self._inner = sha256(bytes(byte ^ 0x36 for byte in padded))
         self._outer = sha256(bytes(byte ^ 0x5C for byte in padded))
 
@@ -114,7 +114,7 @@ class KeyCache:
     """Secrets and keys of the values seen last, over all logs, in bounded memory.
 
     One cache may serve every log, so that thousands of small tenants share one bound. Safe to
-    use from several threads. It holds secrets: `clear` it when an index key is destroyed.
+    use from several threads. It holds secrets: `clear` it when an index secret is destroyed.
 
     Args:
         most: values kept; about 400 bytes each.

@@ -29,7 +29,7 @@ def sender_view(entry: EventEntry, sender_root: bytes, mode: SignedMode) -> byte
     Args:
         entry: as the log has it.
         sender_root: `commit.sender_root` of the record.
-        mode: `full`: with epoch and index keys; `body`: from a sender without K.
+        mode: `full`: with epoch and lookup keys; `body`: from a sender without K.
     """
     full = mode == "full"
     header = HEADER.pack(

@@ -44,8 +44,8 @@ PROBLEM_CODES: Final[dict[str, str]] = {
     "id_conflict": "another event has this id",
     "quarantined": "a signed event is not trusted: its bytes are kept aside, the batch is refused",
     "bad_signature": "the signature is not that of the key over what was sent",
-    "wrong_root": "the events, or their index keys, are not those that were signed",
-    "wrong_epoch": "the index keys are of another epoch than the log's",
+    "wrong_root": "the events, or their lookup keys, are not those that were signed",
+    "wrong_epoch": "the lookup keys are of another epoch than the log's",
     "wrong_stream": "the stream, its mode, its key or a number is not as registered",
     "wrong_prev": "the stream does not stand where the sender says",
     "unknown_source_key": "the source has no such key",
@@ -70,13 +70,13 @@ class ValidEvent(Struct, frozen=True):
     category: str
     occurred_us: int
     actor: tuple[str, str]
-    """(issuer, id), as in index key kind 1."""
+    """(issuer, id), as in lookup key kind 1."""
     targets: tuple[tuple[str, str], ...]
-    """Distinct (type, id), in the event's order, as in index key kind 2."""
+    """Distinct (type, id), in the event's order, as in lookup key kind 2."""
     overflow_type: str
     """Type of `targets_overflow`; `""` if there is none."""
     action_id: str
-    """`correlation.action_id`, as in index key kind 6."""
+    """`correlation.action_id`, as in lookup key kind 6."""
     source_id: str
     """`application/service`."""
     stream_name: str

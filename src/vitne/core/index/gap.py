@@ -114,7 +114,7 @@ class Run(Struct, frozen=True):
             DecodeError: it is no key of 17 bytes.
         """
         if len(key) != keys.TAGGED_BYTES or not FIRST_KEY < key < LAST_KEY:
-            raise DecodeError("no index key")
+            raise DecodeError("no lookup key")
         low, high = 0, len(self.leaves)
         while high - low > 1:
             middle = (low + high) // 2

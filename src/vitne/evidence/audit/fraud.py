@@ -4,7 +4,7 @@ One JSON document in JCS. Members, all required but `postings`:
 
     format    "vitne-fraud/v1"
     origin    of the log
-    key       index key that the entry holds, tagged, 17 bytes
+    key       lookup key that the entry holds, tagged, 17 bytes
     log       {checkpoint, index, entry, path}: an entry, and its way to a head of the log
     index     {checkpoint, records [[position, record]...], path}: as in a bundle
     gap       {record, leaves [[position, leaf]...], path}: gap leaves of one of these records

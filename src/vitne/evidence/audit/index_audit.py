@@ -12,7 +12,7 @@ against what it computes itself; no key of the log's is needed. These are the ru
     order       recorded_us never decreases
     delay       an entry that a head of size n, cosigned at t, does not hold was not recorded before
                 t - max publish delay, whatever it claims
-    epochs      each epoch of the index keys has one commitment
+    epochs      each epoch of the index secrets has one commitment
     record      every number and root of the record is what comes of the entries
     head        what was read is what the cosigned head of the log signs
     index       the records read are what the head of the index log signs
@@ -29,7 +29,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, field
 
-from vitne.core.entry.control import ConfigEntry, IndexKeyEntry, SigningKeyEntry
+from vitne.core.entry.control import ConfigEntry, IndexSecretEntry, SigningKeyEntry
 from vitne.core.entry.entry import EVENT, HEADER, HEADER_BYTES, decode
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.gap import gap_leaves
@@ -84,11 +84,11 @@ class AuditState(Struct, array_like=True):
     counter: bytes = b""
     """Encoded `CoverageCounter` at `log_size`."""
     commits: dict[int, bytes] = field(default_factory=dict)
-    """Epoch of the index keys → what it commits to."""
+    """Epoch of the index secrets → what it commits to."""
     delay_us: int = PUBLISH_DELAY_US
     heads: list[tuple[int, int]] = field(default_factory=list)
     """(size, time in seconds) of heads of the log that end at or behind `log_size`, ascending."""
-    index_keys: list[str] = field(default_factory=list)
+    index_log_keys: list[str] = field(default_factory=list)
     """Vkeys of the index log that the entries name."""
     newest: tuple[int, bytes] = (0, b"")
     """Size and root of the newest cosigned head of the log."""
@@ -274,12 +274,12 @@ class IndexAudit:
                 raise VerificationError(f"recorded at {recorded_us}, after {state.recorded_us}")
         state.recorded_us = recorded_us
         self._check_delay(index, recorded_us)
-        if isinstance(found, IndexKeyEntry):
+        if isinstance(found, IndexSecretEntry):
             with _rule("epochs", f"entry {index}"):
                 if state.commits.setdefault(found.epoch, found.commit) != found.commit:
                     raise VerificationError(f"epoch {found.epoch} has a second key")
         elif isinstance(found, SigningKeyEntry) and found.role == "index-log":
-            self._index_key(found)
+            self._index_log_key(found)
         elif isinstance(found, ConfigEntry) and found.what == "publish":
             self._config(found)
         self._counter.add(entry)
@@ -296,8 +296,8 @@ class IndexAudit:
                         f" cosigned at {time_s} s"
                     )
 
-    def _index_key(self, entry: SigningKeyEntry) -> None:
-        keys = self._state.index_keys
+    def _index_log_key(self, entry: SigningKeyEntry) -> None:
+        keys = self._state.index_log_keys
         if entry.state == "add" and entry.vkey not in keys:
             keys.append(entry.vkey)
 

@@ -44,21 +44,21 @@ function newCase({ bundle, json }) {
 /**
  * Whom the verifier trusts, instead of what the bundle names.
  *
- * @param {{log?: string, index?: string, indexKeys?: Object<string, string | Uint8Array>}} texts
- *     policies as text; index keys by epoch, bytes or hex
+ * @param {{log?: string, index?: string, indexSecrets?: Object<string, string | Uint8Array>}} texts
+ *     policies as text; index secrets by epoch, bytes or hex
  * @throws {Fault} one of them cannot be read
  */
 export function readPolicies(texts = {}) {
-  const indexKeys = new Map();
-  for (const [epoch, key] of Object.entries(texts.indexKeys ?? {})) {
+  const indexSecrets = new Map();
+  for (const [epoch, key] of Object.entries(texts.indexSecrets ?? {})) {
     check(/^[1-9][0-9]{0,4}$/.test(epoch), "expected an epoch", epoch);
-    indexKeys.set(Number(epoch), typeof key === "string" ? fromHex(key) : key);
+    indexSecrets.set(Number(epoch), typeof key === "string" ? fromHex(key) : key);
   }
   const { log, index } = texts;
   return {
     log: log === undefined ? null : parsePolicy(log),
     index: index === undefined ? null : parsePolicy(index),
-    indexKeys,
+    indexSecrets,
   };
 }
 

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 Binding = Literal["key", "sender", "log", "stated"]
-"""On whose word the index key is that of the value: nobody's (K was given, or it follows from the
+"""On whose word the lookup key is that of the value: nobody's (K was given, or it follows from the
 value), a sender's signature, the log's, or only the exporter's."""
 
 
@@ -38,12 +38,12 @@ class Policies(Struct, frozen=True):
     """None: the one that the bundle names."""
     index: Policy | None = None
     """Likewise, of the index log."""
-    index_keys: Mapping[int, bytes] = {}
+    index_secrets: Mapping[int, bytes] = {}
     """K by epoch, if the verifier has it: 32 bytes each, secret."""
 
     def __repr__(self) -> str:
         """Without the keys."""
-        return f"Policies(index_keys of {sorted(self.index_keys)})"
+        return f"Policies(index_secrets of {sorted(self.index_secrets)})"
 
 
 class Hit(Struct, frozen=True):
@@ -57,7 +57,7 @@ class Hit(Struct, frozen=True):
     parts: Parts
     """Canonical JSON of what is opened; None where withheld or erased."""
     signed: SignedMode | None
-    """Its sender signed it: `full` with, `body` without its index keys; None: nothing shown."""
+    """Its sender signed it: `full` with, `body` without its lookup keys; None: nothing shown."""
 
     def core(self) -> dict[str, Any]:
         """The core section as the sender sent it."""

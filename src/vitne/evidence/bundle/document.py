@@ -73,7 +73,7 @@ class PolicyMember(_Member, frozen=True):
 
 
 class KeyMember(_Member, frozen=True):
-    """One index key of the question."""
+    """One lookup key of the question."""
 
     kind: Annotated[int, Meta(ge=1, le=_NEWEST_KIND)]
     epoch: Annotated[int, Meta(ge=0, le=0xFFFF)]

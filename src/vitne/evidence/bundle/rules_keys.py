@@ -1,4 +1,4 @@
-"""Rules 10 and 18 of a bundle: one value, its index keys in every epoch, and who binds them."""
+"""Rules 10 and 18 of a bundle: one value, its lookup keys in every epoch, and who binds them."""
 
 import hmac
 from collections import defaultdict
@@ -8,7 +8,7 @@ from itertools import pairwise
 from vitne.answers.core_values import says
 from vitne.answers.question import QuestionKey
 from vitne.core.entry import keys
-from vitne.core.entry.control import IndexKeyEntry
+from vitne.core.entry.control import IndexSecretEntry
 from vitne.evidence.bundle.answer import Binding
 from vitne.evidence.bundle.state import Case, rule_failed
 
@@ -75,7 +75,7 @@ def _check_value(case: Case, key: QuestionKey, parts: tuple[str, ...]) -> None:
             raise rule_failed("expected the stream's id as its one key, of epoch 0")
         return
     if not key.epoch:
-        raise rule_failed("index keys begin with epoch 1")
+        raise rule_failed("index secrets begin with epoch 1")
     _check_secrets(key)
 
 
@@ -105,13 +105,13 @@ def _check_pseudo(key: QuestionKey, value: QuestionKey) -> None:
         raise rule_failed("the pseudo-target is asked for with another actor", where)
 
 
-def _key_entries(case: Case) -> dict[int, IndexKeyEntry]:
-    found: dict[int, IndexKeyEntry] = {}
+def _key_entries(case: Case) -> dict[int, IndexSecretEntry]:
+    found: dict[int, IndexSecretEntry] = {}
     for entry in case.entries.values():
-        if isinstance(entry, IndexKeyEntry):
+        if isinstance(entry, IndexSecretEntry):
             first = found.setdefault(entry.epoch, entry)
             if first.commit != entry.commit:
-                raise rule_failed("two index keys for one epoch", f"epoch {entry.epoch}")
+                raise rule_failed("two index secrets for one epoch", f"epoch {entry.epoch}")
     return found
 
 
@@ -158,9 +158,9 @@ def binding(case: Case) -> None:
 def _bound(
     case: Case, key: QuestionKey, pseudo: QuestionKey | None, alone: dict[bytes, list[int]]
 ) -> Binding:
-    given = case.given.index_keys if case.given is not None else {}
+    given = case.given.index_secrets if case.given is not None else {}
     if key.epoch in given:
-        _check_index_key(case, given[key.epoch], key, pseudo)
+        _check_index_secret(case, given[key.epoch], key, pseudo)
         return "key"
     if not key.secrets:
         return "stated"
@@ -204,26 +204,26 @@ def _weakest(grades: Iterable[Binding]) -> Binding:
     return max(grades, key=_STRENGTH.index)
 
 
-def _check_index_key(
-    case: Case, index_key: bytes, key: QuestionKey, pseudo: QuestionKey | None
+def _check_index_secret(
+    case: Case, index_secret: bytes, key: QuestionKey, pseudo: QuestionKey | None
 ) -> None:
     where = f"epoch {key.epoch}"
     announced = _key_entries(case)[key.epoch]
-    if len(index_key) != keys.INDEX_KEY_BYTES or not hmac.compare_digest(
-        keys.commit(index_key), announced.commit
+    if len(index_secret) != keys.INDEX_SECRET_BYTES or not hmac.compare_digest(
+        keys.commit(index_secret), announced.commit
     ):
-        raise rule_failed("the index key that you gave is not the one of the epoch", where)
+        raise rule_failed("the index secret that you gave is not the one of the epoch", where)
     for one in (key, *(() if pseudo is None else (pseudo,))):
-        if _made(index_key, one) != one.key:
-            raise rule_failed("the index key that you gave leads to another key", where)
+        if _made(index_secret, one) != one.key:
+            raise rule_failed("the index secret that you gave leads to another key", where)
 
 
-def _made(index_key: bytes, key: QuestionKey) -> bytes:
+def _made(index_secret: bytes, key: QuestionKey) -> bytes:
     if key.kind != keys.ACTOR_TARGET:
         if key.kind == keys.TARGET and key.parts[-1] == keys.ANY_TARGET:
             return keys.key(keys.TARGET, keys.overflow_secret(key.parts[0]))
-        return keys.key(key.kind, keys.secret(index_key, key.kind, *key.parts))
-    actor = keys.secret(index_key, keys.ACTOR, *key.parts[:2])
+        return keys.key(key.kind, keys.secret(index_secret, key.kind, *key.parts))
+    actor = keys.secret(index_secret, keys.ACTOR, *key.parts[:2])
     if key.parts[-1] == keys.ANY_TARGET:
         return keys.pair_key(actor, keys.overflow_secret(key.parts[2]))
-    return keys.pair_key(actor, keys.secret(index_key, keys.TARGET, *key.parts[2:]))
+    return keys.pair_key(actor, keys.secret(index_secret, keys.TARGET, *key.parts[2:]))

@@ -12,7 +12,7 @@
      7 link              they describe the very log of the head
      8 entries           the entries stand in the log, recorded in order
      9 window            the range is all that was recorded in the window
-    10 keys              the index keys are of one value, for every epoch that is searched
+    10 keys              the lookup keys are of one value, for every epoch that is searched
     11 gaps              each run says of each key how many entries hold it
     12 postings          and which; those in the range are the candidates
     13 tail              what no record covers yet is given whole
@@ -84,7 +84,7 @@ def verify_bundle(data: bytes, policies: Policies | None = None) -> Answer:
 
     Args:
         data: the file's bytes.
-        policies: whom the verifier trusts, and index keys that it has; None takes the policies
+        policies: whom the verifier trusts, and index secrets that it has; None takes the policies
             that the bundle names, which proves only that the bundle agrees with itself.
 
     Raises:

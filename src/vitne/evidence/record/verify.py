@@ -29,7 +29,7 @@ Members, all required:
     10 signature    that key signed the checkpoint, and no known signature fails
     11 quorum       enough witnesses of your policy cosigned it
 
-Not checked: index keys, for which one needs the tenant's index key.
+Not checked: lookup keys, for which one needs the tenant's index secret.
 """
 
 from collections.abc import Iterator

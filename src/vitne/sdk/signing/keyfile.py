@@ -1,20 +1,20 @@
-"""Files of private keys and index keys: of mode 0600, made once, never shown."""
+"""Files of private keys and index secrets: of mode 0600, made once, never shown."""
 
 import os
 import stat
 from contextlib import suppress
 from pathlib import Path
 
-from vitne.core.entry.keys import INDEX_KEY_BYTES
+from vitne.core.entry.keys import INDEX_SECRET_BYTES
 from vitne.core.tree.note import Signer
 from vitne.core.tree.signature import ED25519, SEED_BYTES
 from vitne.core.values.strict import decode_base64, encode_base64
 from vitne.errors import ConfigurationError, ConflictError, DecodeError, NotFoundError
 
 __all__ = [
-    "index_key_text",
+    "index_secret_text",
     "make_signing_key",
-    "read_index_key",
+    "read_index_secret",
     "read_signing_key",
     "write_secret",
 ]
@@ -80,16 +80,16 @@ def read_signing_key(path: Path) -> Signer:
     return signer
 
 
-def read_index_key(path: Path) -> bytes:
+def read_index_secret(path: Path) -> bytes:
     """K from a file of one line, base64 of 32 bytes. Errors as `read_signing_key`."""
     try:
-        return decode_base64(_read_secret(path), INDEX_KEY_BYTES)
+        return decode_base64(_read_secret(path), INDEX_SECRET_BYTES)
     except DecodeError:
-        raise ConfigurationError("the file holds no index key", where=str(path)) from None
+        raise ConfigurationError("the file holds no index secret", where=str(path)) from None
 
 
-def index_key_text(key: bytes) -> str:
-    """What `read_index_key` reads."""
+def index_secret_text(key: bytes) -> str:
+    """What `read_index_secret` reads."""
     return f"{encode_base64(key)}\n"
 
 

@@ -1,7 +1,7 @@
 """What a sender signs of one stream: its registration, batches, beats and voids.
 
 The same functions of `core` that the log recomputes everything with. Without K (mode body) the
-events are signed, and the log makes their index keys; with K (mode full) the keys are signed too,
+events are signed, and the log makes their lookup keys; with K (mode full) the keys are signed too,
 so that nobody, the log included, can file an event under another person.
 """
 
@@ -60,20 +60,20 @@ class StreamSigner:
         origin: of the log; as it was pinned, or as the server said.
         name: the stream's.
         signer: its name is the source, `application/service`.
-        index_key: K of the log's epoch, for mode full; empty: mode body.
+        index_secret: K of the log's epoch, for mode full; empty: mode body.
         epoch: of K.
     """
 
     def __init__(
-        self, origin: str, name: str, signer: Signer, index_key: bytes = b"", epoch: int = 1
+        self, origin: str, name: str, signer: Signer, index_secret: bytes = b"", epoch: int = 1
     ) -> None:
         self.origin = origin
         self.name = name
         self.stream_id = stream_id(origin, signer.name, name)
-        self.mode: SignedMode = "full" if index_key else "body"
+        self.mode: SignedMode = "full" if index_secret else "body"
         self._signer = signer
-        self._epoch = epoch if index_key else 0
-        self._assembler = Assembler(Origin(origin), index_key, epoch) if index_key else None
+        self._epoch = epoch if index_secret else 0
+        self._assembler = Assembler(Origin(origin), index_secret, epoch) if index_secret else None
 
     @property
     def key(self) -> bytes:

@@ -54,7 +54,7 @@ class SigningTransport(Speaking):
         options: Options,
         http: HttpTransport,
         signer: Signer,
-        index_keys: Keys,
+        index_secrets: Keys,
         orphans: Orphans,
         context: Callable[[str], IntakeContext],
         keep: Callable[[str], None],
@@ -67,7 +67,7 @@ class SigningTransport(Speaking):
             options=options,
             http=http,
             signer=signer,
-            index_keys=index_keys,
+            index_secrets=index_secrets,
             orphans=orphans,
             keep=keep,
         )
@@ -89,7 +89,7 @@ class SigningTransport(Speaking):
         Called by whoever records, under the lock of the queue.
         """
         self._made += 1
-        mode = "full" if stream.tenant in self._index_keys else "body"
+        mode = "full" if stream.tenant in self._index_secrets else "body"
         about = StreamDescription(
             self._run,
             stream.tenant,

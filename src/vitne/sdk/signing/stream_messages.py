@@ -38,7 +38,7 @@ class Speaking:
         options: Options,
         http: HttpTransport,
         signer: Signer,
-        index_keys: Keys,
+        index_secrets: Keys,
         orphans: Orphans,
         keep: Callable[[str], None],
     ) -> None:
@@ -46,7 +46,7 @@ class Speaking:
         self._options = options
         self._http = http
         self._signer = signer
-        self._index_keys = index_keys
+        self._index_secrets = index_secrets
         self._orphans = orphans
         self._keep = keep
         self._own: dict[Place, Ledger] = {}
@@ -202,7 +202,7 @@ class Speaking:
         found = self._signs.get(place)
         if found is None:
             about = ledger.about
-            key = self._index_keys.get(about.tenant, b"") if about.mode == "full" else b""
+            key = self._index_secrets.get(about.tenant, b"") if about.mode == "full" else b""
             found = StreamSigner(about.origin, about.name, self._signer, key)
             self._signs[place] = found
         return found

@@ -248,12 +248,12 @@ class Answers:
         return PlannedQuestion(log, origin, request, question, epochs, key_entries, gatherer)
 
     def _epoch(self, log: LogId, number: int) -> Epoch:
-        """An index key. Raises `BadInputError` if it was destroyed."""
+        """An index secret. Raises `BadInputError` if it was destroyed."""
         try:
-            return Epoch(number, self._keys.known_index_key(log, number))
+            return Epoch(number, self._keys.known_index_secret(log, number))
         except NotFoundError as error:
             raise BadInputError(
-                f"the index key of epoch {number} was destroyed: nothing can be looked up any more",
+                f"the index secret of epoch {number} was destroyed, so nothing can be looked up",
                 where=log,
             ) from error
 
@@ -321,7 +321,7 @@ class Answers:
         policies = Policies(
             parse_policy(log_text),
             parse_policy(index_text),
-            {epoch.number: epoch.index_key for epoch in found.epochs},
+            {epoch.number: epoch.index_secret for epoch in found.epochs},
         )
         try:
             return bundle.verify_bundle(data, policies)

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from vitne.core.entry import keys
-from vitne.core.entry.control import IndexKeyEntry, PruneEntry, SigningKeyEntry, StreamEntry
+from vitne.core.entry.control import IndexSecretEntry, PruneEntry, SigningKeyEntry, StreamEntry
 from vitne.core.entry.entry import HEADER, KEY, PRUNE, STREAM, decode
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.strict import decode_base64
@@ -53,7 +53,7 @@ class KeyEntries(Struct):
             return
         entry = decode(data)
         match entry:
-            case IndexKeyEntry():
+            case IndexSecretEntry():
                 self.epochs.setdefault(entry.epoch, []).append(index)
             case SigningKeyEntry(role="receipt", state="add"):
                 self.receipt.append(index)

@@ -115,7 +115,7 @@ class LogCheck:
 
     def _assembler(self) -> Assembler | None:
         try:
-            key = self._stores.keys.known_index_key(self._info.log)
+            key = self._stores.keys.known_index_secret(self._info.log)
         except NotFoundError:
             return None
         return Assembler(self._info.origin, key, FIRST_EPOCH, self._stores.cache)

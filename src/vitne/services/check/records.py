@@ -77,7 +77,7 @@ class RecordCheck:
 
     Args:
         origin: of the log.
-        assembler: with the index key of the log's epoch, to make the keys again; None where K is
+        assembler: with the index secret of the log's epoch, to make the keys again; None where K is
             not at hand: then the keys are taken as they stand.
     """
 
@@ -320,4 +320,4 @@ def _difference(record: Record, *, keys_known: bool) -> Iterator[str]:
         yield f"a part, the record key or the entry's body root was changed: {error}"
         return
     if keys_known:
-        yield "the entry's time, flags or index keys are not those of the core part"
+        yield "the entry's time, flags or lookup keys are not those of the core part"

@@ -258,7 +258,7 @@ class Preparer:
         """What makes the entries of a log."""
         found = self._assemblers.get(log)
         if found is None:
-            key = self._keys.index_key(log)
+            key = self._keys.index_secret(log)
             found = Assembler(self.logs.origin(log), key, FIRST_EPOCH, self._cache)
             self._assemblers[log] = found
         return found

@@ -1,6 +1,6 @@
 """Preparing a signed batch: is it what was signed, is every event of it complete and clean?
 
-Everything is computed anew from what was sent: the leaves of the events, in mode full their index
+Everything is computed anew from what was sent: the leaves of the events, in mode full their lookup
 keys too, and the root over them. Whatever differs, the batch is refused whole; nothing is repaired.
 What only the stream's state can tell (is it open, is this its key, what came before) is decided in
 the transaction (`services/writer/plan`).

@@ -11,7 +11,7 @@ from vitne.core.values.types import Hash, LogId, Origin, TreeSize
 from vitne.ports import KeyVault
 
 FIRST_EPOCH = 1
-"""Epoch of the index key that a log begins with; a later one is not made yet."""
+"""Epoch of the index secret that a log begins with; a later one is not made yet."""
 
 INDEX_SUFFIX = "/index"
 """Ends the origin of an index log, and the id of its tree; no id of a log holds a slash."""
@@ -82,21 +82,21 @@ class LogKeys:
     def pseudonym(self, log: str, plain: str) -> str:
         """What stands in the log for an id that is personal: 32 hexadecimal digits.
 
-        Equal within a tenant, unlinkable between tenants, and gone with the index key of the
+        Equal within a tenant, unlinkable between tenants, and gone with the index secret of the
         first epoch.
         """
-        key = self.index_key(LogId(log))
+        key = self.index_secret(LogId(log))
         return hmac.digest(key, b"vitpseu1" + encode_utf8(plain), "sha256")[:16].hex()
 
-    def index_key(self, log: LogId, epoch: int = FIRST_EPOCH) -> bytes:
+    def index_secret(self, log: LogId, epoch: int = FIRST_EPOCH) -> bytes:
         """K of an epoch, made durably if it is the first time that it is asked for."""
         found = self._index.get((log, epoch))
         if found is None:
             with self._making:
-                found = self._vault.create_index_key(log, epoch)
+                found = self._vault.create_index_secret(log, epoch)
                 self._index[log, epoch] = found
         return found
 
-    def known_index_key(self, log: LogId, epoch: int = FIRST_EPOCH) -> bytes:
+    def known_index_secret(self, log: LogId, epoch: int = FIRST_EPOCH) -> bytes:
         """K of an epoch. Raises `NotFoundError` if there is none, or it was destroyed."""
-        return self._vault.index_key(log, epoch)
+        return self._vault.index_secret(log, epoch)

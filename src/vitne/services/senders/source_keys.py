@@ -110,13 +110,13 @@ class SourceKeys:
         """What a log says of it."""
         return SigningKeyEntry(1, "source", key.source, key.vkey, state)
 
-    def export_index_key(self, log: LogId, caller: Caller) -> tuple[bytes, int]:
-        """K of a log and its epoch, for a sender that signs index keys too; told before it leaves.
+    def export_index_secret(self, log: LogId, caller: Caller) -> tuple[bytes, int]:
+        """K of a log and its epoch, for a sender that signs lookup keys too; logged first.
 
         Raises:
             NotFoundError: no such log.
         """
-        key = self._keys.known_index_key(log)
+        key = self._keys.known_index_secret(log)
         kind = ("audit.index_key.exported", "audit")
         self._own.write(log, kind, caller, target=("log", log), more={"severity": "critical"})
         return key, FIRST_EPOCH

@@ -90,7 +90,7 @@ class _Log:
 def audit_once(
     files: PublishedFiles,
     policy: Policy,
-    index_keys: Sequence[Verifier],
+    index_log_keys: Sequence[Verifier],
     state: AuditState | None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> tuple[Audited, AuditState]:
@@ -99,7 +99,7 @@ def audit_once(
     Args:
         files: of the log.
         policy: whose word counts for the log: its key, and the quorum.
-        index_keys: keys of the index log; none: those that the log itself names.
+        index_log_keys: keys of the index log; none: those that the log itself names.
         state: what the last run remembered; None: begin from the first entry.
         progress: told how many of how many records are verified.
 
@@ -131,7 +131,7 @@ def audit_once(
     new, waiting = audit.records - before, size - audit.records
     if waiting:
         return Audited(log.head, None, "", audit.records, new, waiting), audit.state
-    index, plain = _index_head(note, index_keys, audit.state)
+    index, plain = _index_head(note, index_log_keys, audit.state)
     audit.confirm_index(index)
     return Audited(log.head, index, plain, audit.records, new, 0), audit.state
 
@@ -139,7 +139,7 @@ def audit_once(
 def _index_head(note: str, given: Sequence[Verifier], state: AuditState) -> tuple[Checkpoint, str]:
     """The head of the index log, and its note with its log's line alone."""
     origin = f"{state.origin}/index"
-    named = [Verifier(vkey) for vkey in state.index_keys]
+    named = [Verifier(vkey) for vkey in state.index_log_keys]
     keys = [key for key in (given or named) if key.name == origin]
     if not keys:
         raise VerificationError(

@@ -4,8 +4,8 @@ from typing import Final, Literal
 
 from msgspec.structs import replace
 
-from vitne.core.entry import keys as index_keys
-from vitne.core.entry.control import IndexKeyEntry, SigningKeyEntry, StreamEntry
+from vitne.core.entry import keys as lookup_keys
+from vitne.core.entry.control import IndexSecretEntry, SigningKeyEntry, StreamEntry
 from vitne.core.entry.entry import BatchEntry, BeatEntry, ControlEntry, VoidEntry, encode
 from vitne.core.values.types import Hash, LogId, Origin
 from vitne.services.log.keys import FIRST_EPOCH, LogKeys
@@ -40,15 +40,15 @@ def untimed_bytes(entry: bytes) -> bytes:
 
 
 def key_entries(keys: LogKeys, log: LogId, origin: Origin, recorded_us: int) -> list[bytes]:
-    """The first entries of a log: what it signs with, and the commitment to its index key."""
-    commit = index_keys.commit(keys.index_key(log))
+    """The first entries of a log: what it signs with, and the commitment to its index secret."""
+    commit = lookup_keys.commit(keys.index_secret(log))
     log_key, receipt_key = keys.log_signer(origin), keys.receipt_signer(origin)
-    index_key = keys.index_signer(origin)
+    index_signer = keys.index_signer(origin)
     return [
         encode(SigningKeyEntry(recorded_us, "log", log_key.name, log_key.vkey)),
         encode(SigningKeyEntry(recorded_us, "receipt", receipt_key.name, receipt_key.vkey)),
-        encode(SigningKeyEntry(recorded_us, "index-log", index_key.name, index_key.vkey)),
-        encode(IndexKeyEntry(recorded_us, FIRST_EPOCH, index_keys.STORED_KINDS, commit)),
+        encode(SigningKeyEntry(recorded_us, "index-log", index_signer.name, index_signer.vkey)),
+        encode(IndexSecretEntry(recorded_us, FIRST_EPOCH, lookup_keys.STORED_KINDS, commit)),
     ]
 
 

@@ -37,9 +37,9 @@ def test_seeds_are_derived_as_written_down(tmp_path: Path) -> None:
 
 def test_the_files_are_made_for_their_owner_alone(tmp_path: Path) -> None:
     vault = _make(tmp_path / "keys")
-    vault.create_index_key(ACME, 1)
-    vault.create_index_key(ACME, 2)
-    vault.destroy_index_key(ACME, 2)
+    vault.create_index_secret(ACME, 1)
+    vault.create_index_secret(ACME, 2)
+    vault.destroy_index_secret(ACME, 2)
 
     modes = {
         path.relative_to(tmp_path).as_posix(): stat.S_IMODE(path.stat().st_mode)
@@ -100,8 +100,8 @@ def test_making_again_keeps_the_secret(tmp_path: Path) -> None:
 
 
 def test_a_lost_master_secret_is_not_made_anew(tmp_path: Path) -> None:
-    """A new one would sign the old logs with other keys, and open none of the index keys."""
-    _make(tmp_path / "keys").create_index_key(ACME, 1)
+    """A new one would sign the old logs with other keys, and open none of the index secrets."""
+    _make(tmp_path / "keys").create_index_secret(ACME, 1)
     (tmp_path / "keys" / "master.key").unlink()
 
     with pytest.raises(ConfigurationError, match="gone") as caught:
@@ -118,54 +118,54 @@ def test_a_master_secret_of_another_length_is_refused(tmp_path: Path, body: byte
         _reopen(tmp_path / "keys")
 
 
-def test_an_index_key_is_not_stored_in_the_clear(tmp_path: Path) -> None:
-    key = _make(tmp_path / "keys").create_index_key(ACME, 1)
+def test_an_index_secret_is_not_stored_in_the_clear(tmp_path: Path) -> None:
+    key = _make(tmp_path / "keys").create_index_secret(ACME, 1)
 
     assert key not in (tmp_path / "keys" / "index" / "acme" / "1").read_bytes()
 
 
 @pytest.mark.parametrize("place", [0, 12, -1])
-def test_a_changed_index_key_is_an_integrity_error(tmp_path: Path, place: int) -> None:
+def test_a_changed_index_secret_is_an_integrity_error(tmp_path: Path, place: int) -> None:
     vault = _make(tmp_path / "keys")
-    vault.create_index_key(ACME, 1)
+    vault.create_index_secret(ACME, 1)
     path = tmp_path / "keys" / "index" / "acme" / "1"
     body = bytearray(path.read_bytes())
     body[place] ^= 1
     path.write_bytes(body)
 
     with pytest.raises(IntegrityError):
-        vault.index_key(ACME, 1)
+        vault.index_secret(ACME, 1)
 
 
 @pytest.mark.parametrize("body", [b"", b"short"])
-def test_a_cut_index_key_is_an_integrity_error(tmp_path: Path, body: bytes) -> None:
+def test_a_cut_index_secret_is_an_integrity_error(tmp_path: Path, body: bytes) -> None:
     vault = _make(tmp_path / "keys")
-    vault.create_index_key(ACME, 1)
+    vault.create_index_secret(ACME, 1)
     (tmp_path / "keys" / "index" / "acme" / "1").write_bytes(body)
 
     with pytest.raises(IntegrityError):
-        vault.index_key(ACME, 1)
+        vault.index_secret(ACME, 1)
 
 
 @pytest.mark.parametrize("other", [(ACME, 2), (BETA, 1)])
-def test_index_keys_cannot_change_places(tmp_path: Path, other: tuple[LogId, int]) -> None:
+def test_index_secrets_cannot_change_places(tmp_path: Path, other: tuple[LogId, int]) -> None:
     vault = _make(tmp_path / "keys")
-    vault.create_index_key(ACME, 1)
-    vault.create_index_key(*other)
+    vault.create_index_secret(ACME, 1)
+    vault.create_index_secret(*other)
     folder = tmp_path / "keys" / "index"
     (folder / other[0] / str(other[1])).replace(folder / "acme" / "1")
 
     with pytest.raises(IntegrityError):
-        vault.index_key(ACME, 1)
+        vault.index_secret(ACME, 1)
 
 
 def test_a_destruction_that_was_cut_short_is_made_again(tmp_path: Path) -> None:
     """Killed between its two steps, it leaves the mark and the key."""
     vault = _make(tmp_path / "keys")
-    vault.create_index_key(ACME, 1)
+    vault.create_index_secret(ACME, 1)
     (tmp_path / "keys" / "index" / "acme" / "1.destroyed").touch(mode=0o600)
 
-    vault.destroy_index_key(ACME, 1)
+    vault.destroy_index_secret(ACME, 1)
 
     assert not (tmp_path / "keys" / "index" / "acme" / "1").exists()
 
@@ -176,14 +176,16 @@ def test_a_destruction_that_was_cut_short_is_made_again(tmp_path: Path) -> None:
 def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path, log: str, epoch: int) -> None:
     vault = _make(tmp_path / "keys")
 
-    for call in (vault.index_key, vault.create_index_key, vault.destroy_index_key):
+    for call in (vault.index_secret, vault.create_index_secret, vault.destroy_index_secret):
         with pytest.raises(BadInputError):
             call(LogId(log), epoch)
 
 
 def test_randomness_comes_from_the_port(tmp_path: Path) -> None:
     keys = [
-        FolderVault.open(tmp_path / name, SeededIds("one"), create=True).create_index_key(ACME, 1)
+        FolderVault.open(tmp_path / name, SeededIds("one"), create=True).create_index_secret(
+            ACME, 1
+        )
         for name in ("a", "b")
     ]
 

@@ -5,11 +5,11 @@ import sqlite3
 import stat
 import threading
 import time
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from vitne.adapters import sqlite as sqlite_adapter
 from vitne.adapters.sqlite.engine.database import CHECKPOINT_PAGES, PAGE_BYTES, Database
 from vitne.adapters.sqlite.engine.folding import Folding
 from vitne.adapters.sqlite.engine.migrate import (
@@ -25,7 +25,7 @@ from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.types import LogId, Origin
 from vitne.errors import ConfigurationError
 
-PACKAGE = files("vitne.adapters.sqlite")
+PACKAGE = Path(sqlite_adapter.__file__).parent
 
 
 def _schema(connection: sqlite3.Connection) -> dict[str, str]:
@@ -40,7 +40,7 @@ def _blank() -> sqlite3.Connection:
 def test_the_migrations_end_in_the_schema() -> None:
     migrated, drawn = _blank(), _blank()
     migrate(migrated, "memory")
-    drawn.executescript(PACKAGE.joinpath("schema.sql").read_text("utf-8"))
+    drawn.executescript((PACKAGE / "engine" / "schema.sql").read_text("utf-8"))
 
     assert _schema(migrated) == _schema(drawn)
     assert migrated.execute("PRAGMA user_version").fetchone() == (len(migrations()),)
@@ -48,7 +48,7 @@ def test_the_migrations_end_in_the_schema() -> None:
 
 
 def test_migrations_are_numbered_without_a_hole() -> None:
-    found = sorted(p.name for p in PACKAGE.joinpath("migrations").iterdir() if "sql" in p.name)
+    found = sorted(p.name for p in (PACKAGE / "engine" / "migrations").glob("*.sql"))
 
     assert [name[:4] for name in found] == [f"{n:04}" for n in range(1, len(found) + 1)]
 
@@ -254,7 +254,7 @@ def test_every_statement_is_one_that_sqlite_takes_and_the_code_uses(name: str) -
 
     connection.execute(f"EXPLAIN {sql}", [None] * holes)
 
-    code = "".join(p.read_text("utf-8") for p in PACKAGE.iterdir() if p.name.endswith(".py"))
+    code = "".join(p.read_text("utf-8") for p in PACKAGE.rglob("*.py"))
     assert f'"{name}"' in code or name.startswith("facet_")
 
 

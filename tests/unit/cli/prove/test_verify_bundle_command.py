@@ -59,15 +59,15 @@ def test_a_good_bundle_shows_every_rule_and_what_follows(bundle: Path) -> None:
         assert expected in done.stdout
 
 
-def test_with_policies_and_the_index_key_nobodys_word_is_needed(
+def test_with_policies_and_the_index_secret_nobodys_word_is_needed(
     bundle: Path, policies: tuple[Path, Path], log: Any, tmp_path: Path
 ) -> None:
     secret = tmp_path / "k1"
-    secret.write_text(log.index_keys[1].hex() + "\n")
+    secret.write_text(log.index_secrets[1].hex() + "\n")
     given = ("--policy", policies[0], "--index-policy", policies[1])
 
-    for key in (f"1:{log.index_keys[1].hex()}", f"1:@{secret}"):
-        done = _verify(bundle, *given, "--index-key", key, "--json")
+    for key in (f"1:{log.index_secrets[1].hex()}", f"1:@{secret}"):
+        done = _verify(bundle, *given, "--index-secret", key, "--json")
         found = json.loads(done.stdout)
         assert (done.returncode, found["trust"], found["binding"]) == (0, "given", "key")
 
@@ -116,8 +116,10 @@ def test_undecidable_is_an_answer_and_ends_with_status_0(log: Any, tmp_path: Pat
 
 
 @pytest.mark.parametrize("key", ["1", "1:00", ":" + "00" * 32, "x:" + "00" * 32, "1:" + "zz" * 32])
-def test_an_index_key_of_another_form_is_refused_and_not_repeated(key: str, bundle: Path) -> None:
-    done = _verify(bundle, "--index-key", key)
+def test_an_index_secret_of_another_form_is_refused_and_not_repeated(
+    key: str, bundle: Path
+) -> None:
+    done = _verify(bundle, "--index-secret", key)
 
     assert done.returncode == 2
     assert key.partition(":")[2] not in done.stderr or len(key) < 5

@@ -1,4 +1,4 @@
-"""Sections, index keys and assembled entries at their limits."""
+"""Sections, lookup keys and assembled entries at their limits."""
 
 from collections import Counter
 
@@ -17,7 +17,7 @@ from vitne.core.values.types import Hash, Origin
 from vitne.errors import BadInputError, DecodeError, VerificationError
 
 ORIGIN = Origin("vitne.local/log/acme")
-INDEX_KEY = bytes(range(32))
+INDEX_SECRET = bytes(range(32))
 RECORD_KEY = bytes(range(16))
 PARTS = Parts(b'{"a":1}', b"{}", b"{}", b'{"auth":"key"}', b"", b'{"peer_ip":"::1"}')
 LEAVES = commit.section_leaves(RECORD_KEY, PARTS)
@@ -44,7 +44,7 @@ EVENT = ValidEvent(
 
 
 def prepared(event: ValidEvent, assembler: Assembler | None = None) -> EventEntry:
-    assembler = assembler or Assembler(ORIGIN, INDEX_KEY, 1)
+    assembler = assembler or Assembler(ORIGIN, INDEX_SECRET, 1)
     found = assembler.prepare(event, b"", b"", b"", RECORD_KEY)
     decoded = entries.decode(stamp(found.entry, 5, 3))
     assert isinstance(decoded, EventEntry)
@@ -118,9 +118,9 @@ def test_an_event_of_a_hundred_targets_can_be_found_by_each_of_them_and_by_each_
     entry = prepared(msgspec.structs.replace(EVENT, targets=targets))
 
     assert kinds(entry) == {1: 1, 2: 100, 3: 100, 5: 1, 6: 1}
-    actor = keys.secret(INDEX_KEY, keys.ACTOR, *EVENT.actor)
+    actor = keys.secret(INDEX_SECRET, keys.ACTOR, *EVENT.actor)
     for target in targets:
-        secret = keys.secret(INDEX_KEY, keys.TARGET, *target)
+        secret = keys.secret(INDEX_SECRET, keys.TARGET, *target)
         assert keys.key(keys.TARGET, secret) in entry.keys
         assert keys.pair_key(actor, secret) in entry.keys
 
@@ -165,7 +165,7 @@ def test_a_target_named_twice_has_one_key() -> None:
 
 def test_the_parts_of_a_value_cannot_be_shifted_between_each_other() -> None:
     found = {
-        keys.secret(INDEX_KEY, kind, *parts)
+        keys.secret(INDEX_SECRET, kind, *parts)
         for kind, parts in (
             (1, ("ab", "c")),
             (1, ("a", "bc")),
@@ -181,23 +181,23 @@ def test_the_parts_of_a_value_cannot_be_shifted_between_each_other() -> None:
 
 def test_a_value_longer_than_its_length_can_say_has_no_key() -> None:
     with pytest.raises(BadInputError):
-        keys.secret(INDEX_KEY, keys.TARGET, "a", "b" * 65_536)
+        keys.secret(INDEX_SECRET, keys.TARGET, "a", "b" * 65_536)
 
 
 def test_one_cache_serves_two_logs_without_mixing_their_keys() -> None:
     cache = KeyCache(8)
-    one = prepared(EVENT, Assembler(ORIGIN, INDEX_KEY, 1, cache))
-    two = prepared(EVENT, Assembler(Origin("vitne.local/log/b"), INDEX_KEY[::-1], 1, cache))
+    one = prepared(EVENT, Assembler(ORIGIN, INDEX_SECRET, 1, cache))
+    two = prepared(EVENT, Assembler(Origin("vitne.local/log/b"), INDEX_SECRET[::-1], 1, cache))
     cache.clear()
 
     assert not set(one.keys) & set(two.keys)
     assert one.stream_id != two.stream_id
-    assert prepared(EVENT, Assembler(ORIGIN, INDEX_KEY, 1, cache)) == one
+    assert prepared(EVENT, Assembler(ORIGIN, INDEX_SECRET, 1, cache)) == one
 
 
 def test_a_cache_keeps_no_more_values_than_it_may() -> None:
     cache = KeyCache(16)
-    assembler = Assembler(ORIGIN, INDEX_KEY, 1, cache)
+    assembler = Assembler(ORIGIN, INDEX_SECRET, 1, cache)
     for number in range(100):
         event = msgspec.structs.replace(EVENT, targets=(("customer", str(number)),))
         prepared(event, assembler)
@@ -206,17 +206,17 @@ def test_a_cache_keeps_no_more_values_than_it_may() -> None:
 
 
 def test_no_key_shows_in_what_a_program_log_would_print() -> None:
-    shown = repr(Assembler(ORIGIN, INDEX_KEY, 1)) + repr(KeyCache())
+    shown = repr(Assembler(ORIGIN, INDEX_SECRET, 1)) + repr(KeyCache())
 
-    assert str(INDEX_KEY) not in shown
-    assert INDEX_KEY.hex() not in shown
+    assert str(INDEX_SECRET) not in shown
+    assert INDEX_SECRET.hex() not in shown
 
 
 # ---------------------------------------------------------------- stamping
 
 
 def test_a_stamp_sets_time_and_number_and_nothing_else() -> None:
-    entry = Assembler(ORIGIN, INDEX_KEY, 1).prepare(EVENT, b"", b"", b"", RECORD_KEY).entry
+    entry = Assembler(ORIGIN, INDEX_SECRET, 1).prepare(EVENT, b"", b"", b"", RECORD_KEY).entry
 
     stamped = stamp(entry, 0x0102030405060708, 0x1112131415161718)
 
@@ -226,9 +226,9 @@ def test_a_stamp_sets_time_and_number_and_nothing_else() -> None:
     assert stamp(entry, 1, None)[42:50] == bytes(8)
 
 
-@pytest.mark.parametrize("index_key", [b"", bytes(31), bytes(33)])
-def test_an_index_key_has_32_bytes_and_a_record_key_16(index_key: bytes) -> None:
+@pytest.mark.parametrize("index_secret", [b"", bytes(31), bytes(33)])
+def test_an_index_secret_has_32_bytes_and_a_record_key_16(index_secret: bytes) -> None:
     with pytest.raises(BadInputError):
-        Assembler(ORIGIN, index_key, 1)
+        Assembler(ORIGIN, index_secret, 1)
     with pytest.raises(BadInputError):
-        Assembler(ORIGIN, INDEX_KEY, 1).prepare(EVENT, b"", b"", b"", index_key)
+        Assembler(ORIGIN, INDEX_SECRET, 1).prepare(EVENT, b"", b"", b"", index_secret)

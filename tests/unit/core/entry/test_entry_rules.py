@@ -10,7 +10,7 @@ from vitne.core.entry import entry as entries
 from vitne.core.entry.control import (
     ConfigEntry,
     EraseEntry,
-    IndexKeyEntry,
+    IndexSecretEntry,
     PruneEntry,
     SegmentEntry,
     SigningKeyEntry,
@@ -121,7 +121,7 @@ GOOD: dict[str, Entry] = {
     "signed stream": StreamEntry(
         5, STREAM, "crm/bff", "pod-1", "full", "sender", 60, b"k" * 32, SIG, b"p" * 16, 0
     ),
-    "index key": IndexKeyEntry(5, 1, (1, 2, 3, 5, 6), ROOT),
+    "index secret": IndexSecretEntry(5, 1, (1, 2, 3, 5, 6), ROOT),
     "key": SigningKeyEntry(5, "source", "crm/bff", VKEY),
     "erase": EraseEntry(5, ((LeafIndex(9), "payload"), (LeafIndex(9), "person")), "gdpr-17", "R-1"),
     "segment": SegmentEntry(5, 0, ROOT),
@@ -163,10 +163,10 @@ BAD: dict[str, Entry] = {
     "a last number of no stream": StreamEntry(
         5, STREAM, "a/b", "n", "none", "sender", 0, b"", b"", b"", 4
     ),
-    "epoch 0": IndexKeyEntry(5, 0, (1,), ROOT),
-    "epoch 65,536": IndexKeyEntry(5, 65_536, (1,), ROOT),
-    "unsorted kinds": IndexKeyEntry(5, 1, (2, 1), ROOT),
-    "no kinds": IndexKeyEntry(5, 1, (), ROOT),
+    "epoch 0": IndexSecretEntry(5, 0, (1,), ROOT),
+    "epoch 65,536": IndexSecretEntry(5, 65_536, (1,), ROOT),
+    "unsorted kinds": IndexSecretEntry(5, 1, (2, 1), ROOT),
+    "no kinds": IndexSecretEntry(5, 1, (), ROOT),
     "a key under another name": SigningKeyEntry(5, "source", "crm/api", VKEY),
     "no vkey": SigningKeyEntry(5, "source", "crm/bff", "crm/bff"),
     "nothing erased": EraseEntry(5, (), "b", "r"),
@@ -214,7 +214,7 @@ BROKEN_TAILS: dict[str, bytes] = {
         "segment", lambda tail: tail.update(leaf=tail["leaf"][:-2] + "F=")
     ),
     "a list for an object": tail_of("config", lambda tail: tail.update(value=[])),
-    "kinds that are no list": tail_of("index key", lambda tail: tail.update(kinds=5)),
+    "kinds that are no list": tail_of("index secret", lambda tail: tail.update(kinds=5)),
     "items that are no pairs": tail_of("erase", lambda tail: tail.update(items=[[1]])),
     "items that are no list": tail_of("erase", lambda tail: tail.update(items="core")),
     "a number for a signature": tail_of("signed stream", lambda tail: tail.update(sig=7)),
@@ -243,7 +243,7 @@ def test_a_control_entry_has_no_flags_epoch_or_keys(name: str) -> None:
             entries.decode(data[:at] + b"\x01" + data[at + 1 :])
 
 
-@pytest.mark.parametrize("name", ["index key", "key", "erase", "segment", "config", "prune"])
+@pytest.mark.parametrize("name", ["index secret", "key", "erase", "segment", "config", "prune"])
 def test_an_entry_about_the_log_has_no_stream_number_or_time_of_its_own(name: str) -> None:
     data = entries.encode(GOOD[name])
     for at in (25, 41, 49):

@@ -30,7 +30,7 @@ def told(
 ) -> AnswerClaims:
     period = log.recorded(0), log.recorded(log.covered - 1) + 1
     data = log.bundle(kind, parts, *period, **more)
-    return claims_of_answer(verify_bundle(data, log.policies(log.index_keys) if given else None))
+    return claims_of_answer(verify_bundle(data, log.policies(log.index_secrets) if given else None))
 
 
 def whole(claims: AnswerClaims) -> str:

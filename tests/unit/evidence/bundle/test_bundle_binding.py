@@ -1,4 +1,4 @@
-"""Who binds the index key of a bundle to its value, and what is shown of each event."""
+"""Who binds the lookup key of a bundle to its value, and what is shown of each event."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def answer(log: Any, kind: int, parts: tuple[str, ...], *period: int, **more: An
 
 def with_key(log: Any, kind: int, parts: tuple[str, ...], *period: int, **more: Any) -> Answer:
     """Where nothing binds the value, since nobody did anything with it."""
-    return verify_bundle(log.bundle(kind, parts, *period, **more), log.policies(log.index_keys))
+    return verify_bundle(log.bundle(kind, parts, *period, **more), log.policies(log.index_secrets))
 
 
 def codes(found: Answer) -> list[str]:
@@ -86,7 +86,7 @@ def test_a_pair_is_bound_as_weakly_as_the_weaker_of_its_two(log: Any) -> None:
     assert answer(log, keys.ACTOR_TARGET, pair, *period, binding=[one]).binding == "stated"
 
 
-def test_each_epoch_of_index_keys_is_searched_and_bound(log: Any) -> None:
+def test_each_epoch_of_index_secrets_is_searched_and_bound(log: Any) -> None:
     first = log.event("full-1")
     log.batch("full-1")
     log.new_epoch()
@@ -95,21 +95,21 @@ def test_each_epoch_of_index_keys_is_searched_and_bound(log: Any) -> None:
 
     found = answer(log, keys.TARGET, TARGET, *closed(log))
     partly = verify_bundle(
-        log.bundle(keys.TARGET, TARGET, *closed(log)), log.policies({1: log.index_keys[1]})
+        log.bundle(keys.TARGET, TARGET, *closed(log)), log.policies({1: log.index_secrets[1]})
     )
 
     assert [one.index for one in found.hits] == [first, second]
     assert (found.binding, partly.binding) == ("sender", "sender")
 
 
-def test_an_index_key_helps_without_policies_too(log: Any) -> None:
+def test_an_index_secret_helps_without_policies_too(log: Any) -> None:
     log.event("none-1")
     data = log.bundle(keys.TARGET, ("customer", "nobody"), *closed(log))
 
-    found = verify_bundle(data, Policies(index_keys=log.index_keys))
+    found = verify_bundle(data, Policies(index_secrets=log.index_secrets))
 
     assert (found.verdict, found.binding, found.trust) == ("disproved", "key", "bundled")
-    assert repr(Policies(index_keys=log.index_keys)) == "Policies(index_keys of [1])"
+    assert repr(Policies(index_secrets=log.index_secrets)) == "Policies(index_secrets of [1])"
     assert verify_bundle(data, Policies(log.policies().log)).trust == "bundled"
 
 
@@ -188,7 +188,7 @@ def test_a_gap_in_a_stream_cannot_be_talked_away(
     value["seal"] = sign(seal_text(value["origin"], bare), [log.receipt])
 
     try:
-        found = verify_bundle(encode_trusted(value), log.policies(log.index_keys))
+        found = verify_bundle(encode_trusted(value), log.policies(log.index_secrets))
     except VerificationError as error:
         assert error.rule == "coverage"  # noqa: PT017 - it may verify as well
     else:

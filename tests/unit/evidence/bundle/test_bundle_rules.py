@@ -295,18 +295,20 @@ def lying(log: Any, change: Callable[[list[int]], list[int]], binding: Any = ())
     return log.sealed(log.ask(*ask, binding=binding))
 
 
-def test_a_wrong_index_key_is_refused_and_a_right_one_binds(log: Any, good: bytes) -> None:
+def test_a_wrong_index_secret_is_refused_and_a_right_one_binds(log: Any, good: bytes) -> None:
     assert rule_of(good, log.policies({1: bytes(32)})) == "binding"
     assert rule_of(good, log.policies({1: b"short"})) == "binding"
-    assert verify_bundle(good, log.policies(log.index_keys)).binding == "key"
+    assert verify_bundle(good, log.policies(log.index_secrets)).binding == "key"
 
 
-def test_an_index_key_that_leads_to_another_key_refuses_a_key_that_is_only_stated(log: Any) -> None:
+def test_an_index_secret_that_leads_to_another_key_refuses_a_key_that_is_only_stated(
+    log: Any,
+) -> None:
     data = log.bundle(1, (log_issuer(log), "usr_1"), *period(log), secrets=False)
     lie = edited(log, data, put("question", "keys", 0, "parts", 1, to="usr_2"))
 
     assert verify_bundle(lie).binding == "stated"
-    assert rule_of(lie, log.policies(log.index_keys)) == "binding"
+    assert rule_of(lie, log.policies(log.index_secrets)) == "binding"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def answer(log: Any, kind: int, parts: tuple[str, ...], *period: int, **more: An
 
 def with_key(log: Any, kind: int, parts: tuple[str, ...], *period: int, **more: Any) -> Answer:
     """Where nothing binds the value, since nobody did anything with it."""
-    return verify_bundle(log.bundle(kind, parts, *period, **more), log.policies(log.index_keys))
+    return verify_bundle(log.bundle(kind, parts, *period, **more), log.policies(log.index_secrets))
 
 
 def codes(found: Answer) -> list[str]:
@@ -255,8 +255,8 @@ def test_a_limit_that_the_exporter_states_weakens_the_answer(log: Any) -> None:
     values = {name: getattr(facts, name) for name in facts.__struct_fields__}
     limited = log.sealed(type(facts)(**values | {"limits": limits}))
 
-    found = verify_bundle(limited, log.policies(log.index_keys))
+    found = verify_bundle(limited, log.policies(log.index_secrets))
 
     assert (found.verdict, codes(found)) == ("undecidable", ["limit:undeclared_event"])
     assert found.limits == found.reasons
-    assert verify_bundle(log.sealed(facts), log.policies(log.index_keys)).verdict == "disproved"
+    assert verify_bundle(log.sealed(facts), log.policies(log.index_secrets)).verdict == "disproved"

@@ -7,9 +7,9 @@ import pytest
 
 from vitne.errors import ConfigurationError, ConflictError, DecodeError, NotFoundError
 from vitne.sdk.signing.keyfile import (
-    index_key_text,
+    index_secret_text,
     make_signing_key,
-    read_index_key,
+    read_index_secret,
     read_signing_key,
     write_secret,
 )
@@ -145,8 +145,8 @@ def test_what_is_no_private_key_is_refused_without_repeating_it(tmp_path: Path, 
 def test_a_key_file_that_is_missing_or_open_to_others_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
         read_signing_key(tmp_path / "none")
-    write_secret(tmp_path / "k", index_key_text(b"\x01" * 32))
-    assert read_index_key(tmp_path / "k") == b"\x01" * 32
+    write_secret(tmp_path / "k", index_secret_text(b"\x01" * 32))
+    assert read_index_secret(tmp_path / "k") == b"\x01" * 32
     (tmp_path / "k").chmod(0o604)
     with pytest.raises(ConfigurationError):
-        read_index_key(tmp_path / "k")
+        read_index_secret(tmp_path / "k")

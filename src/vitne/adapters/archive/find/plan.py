@@ -13,7 +13,7 @@ from vitne.core.values.types import LogId
 from vitne.errors import BadInputError
 
 KeyOf = Callable[[LogId, int, int, tuple[str, ...]], bytes | None]
-"""(log, epoch, kind, parts) → the tagged key; None if the index key of that epoch is gone."""
+"""(log, epoch, kind, parts) → the tagged key; None if the index secret of that epoch is gone."""
 
 _ID = "id"
 _KINDS = {

@@ -57,16 +57,16 @@ function decodeEvent(head, data) {
   for (let at = HEADER_BYTES; at < end; at += TAGGED_BYTES) {
     keys.push(toHex(data.subarray(at, at + TAGGED_BYTES)));
   }
-  check(keys.every((key, at) => at === 0 || keys[at - 1] < key), "index keys do not ascend");
+  check(keys.every((key, at) => at === 0 || keys[at - 1] < key), "lookup keys do not ascend");
   const kinds = new Map(STORED_KINDS.map((kind) => [kind, 0]));
   for (let at = HEADER_BYTES; at < end; at += TAGGED_BYTES) {
-    check(kinds.has(data[at]), "an index key of a kind that is not stored");
+    check(kinds.has(data[at]), "a lookup key of a kind that is not stored");
     kinds.set(data[at], kinds.get(data[at]) + 1);
   }
   const [actors, targets, pairs, types, actions] = STORED_KINDS.map((kind) => kinds.get(kind));
   check(
     actors <= 1 && actions <= 1 && types === 1 && pairs === actors * targets,
-    "the number of index keys of a kind is not what an event has",
+    "the number of lookup keys of a kind is not what an event has",
   );
   return {
     ...head, flags, epoch,

@@ -22,7 +22,7 @@ export function nodeHash(left, right) {
 /** Root of the tree of nothing. */
 export const EMPTY_ROOT = hash();
 
-// ---------------------------------------------------------------- index keys (§3.4)
+// ---------------------------------------------------------------- lookup keys (§3.4)
 
 /** The id of a stream. @param {string} origin @param {string} source @param {string} name */
 export function streamId(origin, source, name) {
@@ -33,15 +33,15 @@ export function streamId(origin, source, name) {
 function keyMessage(kind, parts) {
   const coded = parts.flatMap((part) => {
     const data = utf8(part);
-    check(data.length <= 0xffff, "a value of an index key is longer than 65,535 bytes");
+    check(data.length <= 0xffff, "a value of a lookup key is longer than 65,535 bytes");
     return [be(data.length, 2), data];
   });
   return concat(utf8("vitsecr1"), Uint8Array.of(kind), ...coded);
 }
 
-/** @param {Uint8Array} indexKey K @param {number} kind @param {string[]} parts */
-export function secretOf(indexKey, kind, parts) {
-  return hmac(sha256, indexKey, keyMessage(kind, parts));
+/** @param {Uint8Array} indexSecret K @param {number} kind @param {string[]} parts */
+export function secretOf(indexSecret, kind, parts) {
+  return hmac(sha256, indexSecret, keyMessage(kind, parts));
 }
 
 /** The public secret of the pseudo-target of a type. @param {string} type */
@@ -55,7 +55,7 @@ export function keyOf(kind, ...secrets) {
   return concat(tag, hash(utf8("vitikey1"), tag, ...secrets).subarray(0, 16));
 }
 
-/** What a key entry says of K. @param {Uint8Array} indexKey */
-export function commitOf(indexKey) {
-  return hash(utf8("vitne-index-key/v1\n"), indexKey);
+/** What a key entry says of K. @param {Uint8Array} indexSecret */
+export function commitOf(indexSecret) {
+  return hash(utf8("vitne-index-key/v1\n"), indexSecret);
 }

@@ -15,7 +15,7 @@ let bundle = null; // the file chosen last
  * Check a bundle.
  *
  * @param {Uint8Array} bytes
- * @param {{log?: string, index?: string, indexKeys?: object}} [policies] texts of policies, keys by
+ * @param {{log?: string, index?: string, indexSecrets?: object}} [policies] texts; secrets by
  *     epoch
  * @returns {object} plain values: verdict, rule, message, where; hits, exact, reasons, binding,
  *     trust, window, covered, withheld, erased, signed, seal
@@ -55,18 +55,18 @@ async function readText(id) {
   return fromUtf8(new Uint8Array(await file.arrayBuffer()));
 }
 
-/** What the reader gave: policies as text, and index keys by epoch. */
+/** What the reader gave: policies as text, and index secrets by epoch. */
 async function readGiven() {
   const log = await readText("log-policy");
   const index = (await readText("index-policy")) ?? log;
-  const indexKeys = {};
-  for (const line of byId("index-keys").value.split("\n").map((one) => one.trim())) {
+  const indexSecrets = {};
+  for (const line of byId("index-secrets").value.split("\n").map((one) => one.trim())) {
     if (line === "") continue;
     const [epoch, key] = line.split(":");
-    check(/^[0-9a-fA-F]{64}$/.test(key ?? ""), "expected index keys as EPOCH:HEX, 64 digits each");
-    indexKeys[epoch] = key;
+    check(/^[0-9a-fA-F]{64}$/.test(key ?? ""), "expected secrets as EPOCH:HEX, 64 digits each");
+    indexSecrets[epoch] = key;
   }
-  const given = { log, index, indexKeys };
+  const given = { log, index, indexSecrets };
   readPolicies(given);
   return given;
 }

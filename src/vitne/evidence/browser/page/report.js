@@ -130,7 +130,7 @@ function events({ hits, found }) {
 function signedBy(found, index) {
   const mode = found.signed.get(index);
   if (mode === undefined) return "no signature shown";
-  return mode === "full" ? "by its source, with its index keys" : "by its source";
+  return mode === "full" ? "by its source, with its lookup keys" : "by its source";
 }
 
 function shownOf(found, index) {
@@ -215,7 +215,7 @@ function raw(found) {
       el("pre", {}, bundle.log.checkpoint), el("pre", {}, bundle.index.checkpoint)),
     details("Policies in the file", el("pre", {}, bundle.policy.log),
       el("pre", {}, bundle.policy.index)),
-    details("Index keys and records", el("pre", {}, [...keys, ...runs].join("\n"))),
+    details("Lookup keys and records", el("pre", {}, [...keys, ...runs].join("\n"))),
     ...(attached.length > 0 ? [details("Stamps and detections", list(attached))] : []),
   ];
 }

@@ -1,4 +1,4 @@
-// Rules 10 and 18: one value, its index keys in every epoch, and on whose word they are its own.
+// Rules 10 and 18: one value, its lookup keys in every epoch, and on whose word they are its own.
 
 import { sameBytes, toHex } from "../core/bytes.js";
 import { EVENT, KEY } from "../core/entry.js";
@@ -71,7 +71,7 @@ function checkStream(found, asked) {
 
 function checkPair({ value, pseudo }) {
   const where = `epoch ${value.epoch}`;
-  check(value.epoch >= 1, "index keys begin with epoch 1");
+  check(value.epoch >= 1, "index secrets begin with epoch 1");
   checkSecrets(value, where);
   if (pseudo === undefined) return;
   const expected = [...value.parts.slice(0, -1), "*"];
@@ -100,18 +100,18 @@ function checkSecrets(asked, where) {
 
 /** Every epoch is announced, for this kind; and every epoch that is searched has a key. */
 function checkEpochs(found, kind) {
-  found.indexKeys = new Map();
+  found.indexSecrets = new Map();
   for (const entry of found.entries.values()) {
     if (entry.type !== KEY || entry.role !== "index") continue;
-    const first = found.indexKeys.get(entry.epoch) ?? entry;
+    const first = found.indexSecrets.get(entry.epoch) ?? entry;
     const where = `epoch ${entry.epoch}`;
-    check(sameBytes(first.commit, entry.commit), "two index keys for one epoch", where);
-    found.indexKeys.set(entry.epoch, first);
+    check(sameBytes(first.commit, entry.commit), "two index secrets for one epoch", where);
+    found.indexSecrets.set(entry.epoch, first);
   }
   const epochs = new Set(found.pairs.map(({ value }) => value.epoch));
   for (const epoch of epochs) {
     check(
-      found.indexKeys.get(epoch)?.kinds.includes(kind) ?? false,
+      found.indexSecrets.get(epoch)?.kinds.includes(kind) ?? false,
       "no key entry says that the epoch has keys of this kind", `epoch ${epoch}`,
     );
   }
@@ -164,9 +164,9 @@ function openedAlone(found) {
 
 function gradeOf(found, { value, pseudo }, given, alone) {
   if (value.kind === STREAM) return "key";
-  const indexKey = given.indexKeys.get(value.epoch);
-  if (indexKey !== undefined) {
-    checkIndexKey(found, indexKey, value, pseudo);
+  const indexSecret = given.indexSecrets.get(value.epoch);
+  if (indexSecret !== undefined) {
+    checkIndexSecret(found, indexSecret, value, pseudo);
     return "key";
   }
   if (value.secrets === undefined) return "stated";
@@ -188,25 +188,27 @@ function gradeOfSecret(found, alone, kind, secret, parts) {
   return binders.every((index) => found.signed.get(index) === "full") ? "sender" : "log";
 }
 
-function checkIndexKey(found, indexKey, value, pseudo) {
+function checkIndexSecret(found, indexSecret, value, pseudo) {
   const where = `epoch ${value.epoch}`;
   check(
-    indexKey.length === 32
-      && sameBytes(commitOf(indexKey), found.indexKeys.get(value.epoch).commit),
-    "the index key that you gave is not that of the epoch", where,
+    indexSecret.length === 32
+      && sameBytes(commitOf(indexSecret), found.indexSecrets.get(value.epoch).commit),
+    "the index secret that you gave is not that of the epoch", where,
   );
   for (const asked of pseudo === undefined ? [value] : [value, pseudo]) {
     check(
-      toHex(keyOf(asked.kind, ...secretsOf(indexKey, asked))) === tagged(asked),
-      "the index key that you gave leads to another key", where,
+      toHex(keyOf(asked.kind, ...secretsOf(indexSecret, asked))) === tagged(asked),
+      "the index secret that you gave leads to another key", where,
     );
   }
 }
 
-function secretsOf(indexKey, { kind, parts }) {
+function secretsOf(indexSecret, { kind, parts }) {
   const target = ([type, id]) => (id === "*" ? overflowSecret(type)
-    : secretOf(indexKey, TARGET, [type, id]));
+    : secretOf(indexSecret, TARGET, [type, id]));
   if (kind === TARGET) return [target(parts)];
-  if (kind === PAIR) return [secretOf(indexKey, ACTOR, parts.slice(0, 2)), target(parts.slice(2))];
-  return [secretOf(indexKey, kind, parts)];
+  if (kind === PAIR) {
+    return [secretOf(indexSecret, ACTOR, parts.slice(0, 2)), target(parts.slice(2))];
+  }
+  return [secretOf(indexSecret, kind, parts)];
 }
