@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from vitne.adapters.archive.archive import ParquetArchive
 from vitne.adapters.objects.folder import FolderObjects
-from vitne.adapters.sqlite.engine.where import add_functions, compile_filter
+from vitne.adapters.sqlite.engine.where import add_functions, row_condition
 from vitne.core.entry import entry, keys
 from vitne.core.filter.fields import FIELDS, Reading, core_values, text_field, texts_at
 from vitne.core.filter.matches import (
@@ -179,7 +179,7 @@ def _sql_finds(log: Sequence[Record], where: Filter) -> list[int]:
         shown = (facets.occurred_us, facets.type, facets.actor, facets.outcome, facets.targets)
         row = (7 << 40 | record.index, record.recorded_us, *shown, record.event_id or None, *parts)
         connection.execute("INSERT INTO record VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", row)
-    condition = compile_filter(where)
+    condition = row_condition(where)
     rows = connection.execute(
         "SELECT pos & 1099511627775 FROM record"  # noqa: S608 - what is under test
         f" WHERE event_id IS NOT NULL AND ({condition.sql}) ORDER BY pos",

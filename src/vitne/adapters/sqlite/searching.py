@@ -10,7 +10,7 @@ import msgspec
 
 from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.engine.queries import filtered, query
-from vitne.adapters.sqlite.engine.where import compile_filter
+from vitne.adapters.sqlite.engine.where import row_condition
 from vitne.adapters.sqlite.rows import Row, span, to_part, to_record, whole
 from vitne.core.filter.fields import Field, Reading, target_texts, text_field
 from vitne.core.filter.matches import Filter
@@ -49,7 +49,7 @@ class SqliteSearch:
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, limit: int
     ) -> list[Record]:
         """See the port."""
-        found = compile_filter(where)
+        found = row_condition(where)
         sql = filtered("scan", found.sql)
         with self._reading(log) as (connection, no):
             rows = connection.execute(sql, (*span(no, start, end), *found.params, max(limit, 0)))
@@ -59,7 +59,7 @@ class SqliteSearch:
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, most: int
     ) -> int:
         """See the port."""
-        found = compile_filter(where)
+        found = row_condition(where)
         sql = filtered("count", found.sql)
         with self._reading(log) as (connection, no):
             row = connection.execute(sql, (*span(no, start, end), *found.params, max(most, 0)))
@@ -76,7 +76,7 @@ class SqliteSearch:
         most: int,
     ) -> dict[str, dict[str, int]]:
         """See the port."""
-        found = compile_filter(where)
+        found = row_condition(where)
         wanted = {name: text_field(name) for name in fields}
         others = [field for field in wanted.values() if field.name not in _COLUMNS]
         tallies: dict[str, Counter[_Texts]] = {}
@@ -99,7 +99,7 @@ class SqliteSearch:
         edges_us: Sequence[int],
     ) -> list[int]:
         """See the port."""
-        found = compile_filter(where)
+        found = row_condition(where)
         sql = filtered("claimed_times", found.sql)
         with self._reading(log) as (connection, no):
             (times,) = connection.execute(sql, (*span(no, start, end), *found.params)).fetchone()

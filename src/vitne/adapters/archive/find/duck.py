@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from vitne.adapters.archive.find.where import Condition
+from vitne.core.filter.compile import Condition
 from vitne.errors import IntegrityError, OverloadedError
 
 _TEXT = files(__package__).joinpath("queries.sql").read_text()

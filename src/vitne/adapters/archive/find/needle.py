@@ -13,10 +13,8 @@ from msgspec import Struct
 
 from vitne.adapters.archive.parquet.columns import ACTION_ID, EVENT_ID, HELD, TRACE_ID
 from vitne.core.event import schema
+from vitne.core.filter.compile import Condition
 from vitne.core.filter.search_text import SEPARATOR, is_id
-
-Condition = tuple[str, tuple[str, ...], bool]
-"""SQL, its values, and whether it is exact."""
 
 _ADDED = (
     *("auth", "catalog_rev", "declared", "filled", "recorded_at", "retention_class", "signed_by"),
@@ -60,11 +58,11 @@ _UUID_CHARS: Final = 36
 
 
 def text_condition(needle: str) -> Condition:
-    """The condition of a needle as `vitne.core.values.text.fold` has it."""
+    """The condition of a folded needle."""
     if not needle:
-        return "true", (), True
+        return Condition("true")
     if HELD in needle or SEPARATOR in needle:
-        return "true", (), False
+        return Condition("true", exact=False)
     in_core, values = contains("coalesce(core_text, core)", needle)
     tests = [in_core, *_IN_THE_REST]
     params = [*values, *(needle for _ in _IN_THE_REST)]
@@ -75,7 +73,7 @@ def text_condition(needle: str) -> Condition:
     # A test of what is null says nothing; the others decide.
     sql = " OR ".join(f"coalesce({test}, false)" for test in tests)
     exact = not (may_hit_names(needle) or may_hit_signs(needle))
-    return f"({sql})", tuple(params), exact
+    return Condition(f"({sql})", tuple(params), exact)
 
 
 def contains(text: str, needle: str) -> tuple[str, tuple[str, ...]]:

@@ -18,8 +18,9 @@ from msgspec import Struct
 from vitne.adapters.archive.find.duck import Duck
 from vitne.adapters.archive.find.listed import Listed
 from vitne.adapters.archive.find.plan import KeyOf, Plan, candidates, confirmed, may_lie_in, plan
-from vitne.adapters.archive.find.where import Condition, compile_filter, texts
+from vitne.adapters.archive.find.where import segment_condition, texts
 from vitne.adapters.archive.parquet.files import SegmentFiles
+from vitne.core.filter.compile import Condition
 from vitne.core.filter.fields import Reading, text_field
 from vitne.core.filter.matches import Filter, predicate
 from vitne.core.values.record import Record
@@ -72,13 +73,13 @@ class SegmentSearch:
         self._key_of = key_of
 
     def _ask(self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex) -> Ask:
-        """Make a question ready. Raises as `compile_filter`."""
+        """Make a question ready. Raises as `segment_condition`."""
         return Ask(
             log,
             start,
             end,
             plan(where),
-            compile_filter(where),
+            segment_condition(where),
             predicate(where),
             where is None,
             # The same keys are looked up in every segment; a key that is destroyed is still gone

@@ -5,46 +5,19 @@ then whoever asks tests the records themselves. All that a person typed is bound
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from vitne.adapters.archive.find.needle import contains, text_condition
 from vitne.adapters.archive.parquet.columns import CORE_COLUMNS
-from vitne.core.filter.fields import Field, int_field, text_field
-from vitne.core.filter.matches import (
-    And,
-    Between,
-    Equals,
-    Filter,
-    Like,
-    Not,
-    Or,
-    Text,
-    check,
-    pattern_parts,
-)
+from vitne.core.filter.compile import Condition, Dialect, Value, compile_filter
+from vitne.core.filter.fields import Field
+from vitne.core.filter.nodes import Filter
 from vitne.core.values.canonical import encode_trusted
 from vitne.core.values.ids import from_text
 from vitne.core.values.text import fold
 from vitne.errors import BadInputError
 
-Value = str | int | bytes
-
-_INT64 = 2**63 - 1
-
-
-class Condition(NamedTuple):
-    """An SQL expression, the values of its `?` in order, and whether it finds only matches."""
-
-    sql: str
-    params: tuple[Value, ...] = ()
-    exact: bool = True
-
-
-_ALWAYS = Condition("true")
 _NEVER = Condition("false")
-_ANYTHING = Condition("true", exact=False)
 
-_NUMBERS = {"occurred": "occurred_us", "recorded": "recorded_us", "index": '"index"'}
 _COLUMNS = {"type", "actor", "outcome", *(of.name for of in CORE_COLUMNS)}
 
 # `action` is null where the id is binary: in `action_id`, or equal to the event's own id.
@@ -57,7 +30,7 @@ _TEXTS: dict[str, str] = {
 }
 
 
-def compile_filter(where: Filter | None) -> Condition:
+def segment_condition(where: Filter | None) -> Condition:
     """The condition of a filter; None finds every event. Control entries are never found.
 
     Raises:
@@ -66,8 +39,7 @@ def compile_filter(where: Filter | None) -> Condition:
     """
     if where is None:
         return Condition("event_id IS NOT NULL")
-    check(where)
-    inner = _condition(where)
+    inner = compile_filter(where, _DUCKDB)
     return Condition(f"(event_id IS NOT NULL AND {inner.sql})", inner.params, inner.exact)
 
 
@@ -84,52 +56,7 @@ def texts(of: Field) -> str:
     return f"json_extract_string({part}, '{path}')"
 
 
-# ---------------------------------------------------------------- nodes
-
-
-def _condition(where: Filter) -> Condition:  # noqa: PLR0911 - one per kind of node
-    match where:
-        case And(inner):
-            return _join(" AND ", inner, _ALWAYS)
-        case Or(inner):
-            return _join(" OR ", inner, _NEVER)
-        case Not(inner):
-            inside = _condition(inner)
-            # What a part that is gone would say is null; to the language it is no match.
-            return (
-                Condition(f"NOT coalesce({inside.sql}, false)", inside.params)
-                if inside.exact
-                else _ANYTHING
-            )
-        case Between(name, low, high):
-            return _between(int_field(name), low, high)
-        case Text(needle):
-            return Condition(*text_condition(fold(needle)))
-        case Equals(name, value):
-            return _equals(text_field(name), value)
-        case Like(name, pattern):
-            return _like(text_field(name), pattern_parts(pattern))
-
-
-def _join(word: str, inner: tuple[Filter, ...], empty: Condition) -> Condition:
-    if not inner:
-        return empty
-    conditions = [_condition(each) for each in inner]
-    return Condition(
-        f"({word.join(condition.sql for condition in conditions)})",
-        tuple(value for condition in conditions for value in condition.params),
-        all(condition.exact for condition in conditions),
-    )
-
-
-def _between(of: Field, low: int | None, high: int | None) -> Condition:
-    column = _NUMBERS[of.name]
-    tests, params = [], []
-    for bound, test in ((low, ">="), (high, "<")):
-        if bound is not None:
-            tests.append(f"{column} {test} ?")
-            params.append(min(max(bound, -_INT64), _INT64))
-    return Condition(f"({' AND '.join(tests)})", tuple(params)) if tests else _ALWAYS
+# ---------------------------------------------------------------- leaves
 
 
 def _equals(of: Field, value: str) -> Condition:
@@ -194,3 +121,13 @@ def _like_test(parts: list[str]) -> tuple[Callable[[str], str], tuple[Value, ...
 def _folded(needle: str) -> Condition:
     """Names are not columns: what has their text at all is found, and then read."""
     return Condition("contains(coalesce(rest_text, lower(person)), ?)", (needle,), exact=False)
+
+
+_DUCKDB = Dialect(
+    true="true",
+    false="false",
+    numbers={"occurred": "occurred_us", "recorded": "recorded_us", "index": '"index"'},
+    text=text_condition,
+    equals=_equals,
+    like=_like,
+)

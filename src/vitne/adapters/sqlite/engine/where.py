@@ -10,22 +10,10 @@ Run `add_functions` on a connection before using a condition on it.
 
 import sqlite3
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from vitne.core.filter.fields import Field, int_field, pointer_ends, target_texts, text_field
-from vitne.core.filter.matches import (
-    And,
-    Between,
-    Equals,
-    Filter,
-    Like,
-    Not,
-    Or,
-    Text,
-    check,
-    like,
-    pattern_parts,
-)
+from vitne.core.filter.compile import Condition, Dialect, Value, compile_filter
+from vitne.core.filter.fields import Field, pointer_ends, target_texts
+from vitne.core.filter.nodes import Filter, like
 from vitne.core.filter.search_text import text_found
 from vitne.core.values.canonical import encode_trusted
 from vitne.core.values.ids import from_text
@@ -33,27 +21,9 @@ from vitne.core.values.record import Parts
 from vitne.core.values.text import fold
 from vitne.errors import BadInputError
 
-Value = str | int | bytes
-
-_INT64 = 2**63 - 1
-
-
-class Condition(NamedTuple):
-    """An SQL expression, and the values of its `?` in order."""
-
-    sql: str
-    params: tuple[Value, ...] = ()
-
-
-_ALWAYS = Condition("1")
 _NEVER = Condition("0")
 
 _COLUMNS = {"type": "type", "actor": "actor", "outcome": "outcome"}
-_NUMBERS = {
-    "occurred": "occurred_us",
-    "recorded": "recorded_us",
-    "index": "(pos & 1099511627775)",  # pos = log number << 40 | index
-}
 _PARTS = "core, payload, person, core_record, payload_record, person_record"
 _TEXTS = (
     "(coalesce(core, '') || coalesce(payload, '') || coalesce(person, '')"
@@ -69,17 +39,14 @@ _ID_TEXT = (
 _UNPLAIN = f"instr({_TEXTS}, '\\') > 0 OR length({_TEXTS}) <> length(CAST({_TEXTS} AS BLOB))"
 
 
-def compile_filter(where: Filter | None) -> Condition:
+def row_condition(where: Filter | None) -> Condition:
     """The condition of a filter; None finds every row.
 
     Raises:
         FilterSyntaxError: an unknown field, or one of the wrong kind.
         TooLargeError: the filter is too large.
     """
-    if where is None:
-        return _ALWAYS
-    check(where)
-    return _condition(where)
+    return Condition("1") if where is None else compile_filter(where, _SQLITE)
 
 
 def add_functions(connection: sqlite3.Connection) -> None:
@@ -93,45 +60,7 @@ def add_functions(connection: sqlite3.Connection) -> None:
         connection.create_function(name, count, function, deterministic=True)
 
 
-# ---------------------------------------------------------------- nodes
-
-
-def _condition(where: Filter) -> Condition:  # noqa: PLR0911 - one per kind of node
-    match where:
-        case And(inner):
-            return _join(" AND ", inner, _ALWAYS)
-        case Or(inner):
-            return _join(" OR ", inner, _NEVER)
-        case Not(inner):
-            inside = _condition(inner)
-            # What a part that is gone would say is unknown to SQL; to the language it is no match.
-            return Condition(f"NOT coalesce({inside.sql}, 0)", inside.params)
-        case Between(name, low, high):
-            return _between(int_field(name), low, high)
-        case Text(needle):
-            return _text(fold(needle))
-        case Equals(name, value):
-            return _equals(text_field(name), value)
-        case Like(name, pattern):
-            return _like(text_field(name), pattern_parts(pattern))
-
-
-def _join(word: str, inner: tuple[Filter, ...], empty: Condition) -> Condition:
-    if not inner:
-        return empty
-    conditions = [_condition(each) for each in inner]
-    sql = word.join(condition.sql for condition in conditions)
-    return Condition(f"({sql})", tuple(value for c in conditions for value in c.params))
-
-
-def _between(of: Field, low: int | None, high: int | None) -> Condition:
-    column = _NUMBERS[of.name]
-    tests, params = [], []
-    for bound, test in ((low, ">="), (high, "<")):
-        if bound is not None:
-            tests.append(f"{column} {test} ?")
-            params.append(min(max(bound, -_INT64), _INT64))
-    return Condition(f"({' AND '.join(tests)})", tuple(params)) if tests else _ALWAYS
+# ---------------------------------------------------------------- leaves
 
 
 def _text(needle: str) -> Condition:
@@ -216,6 +145,20 @@ def _in_json(of: Field, test: str, params: tuple[Value, ...]) -> Condition:
 def _glob(parts: Iterable[str]) -> str:
     escaped = ("".join(f"[{c}]" if c in "*?[" else c for c in part) for part in parts)
     return "*".join(escaped)
+
+
+_SQLITE = Dialect(
+    true="1",
+    false="0",
+    numbers={
+        "occurred": "occurred_us",
+        "recorded": "recorded_us",
+        "index": "(pos & 1099511627775)",  # pos = log number << 40 | index
+    },
+    text=_text,
+    equals=_equals,
+    like=_like,
+)
 
 
 # ---------------------------------------------------------------- functions in SQL
