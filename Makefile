@@ -1,7 +1,7 @@
 # Every target sets up .venv first if the lock has changed; `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test bench fix docs lock clean
+.PHONY: help setup demo check test bench bare fix docs lock clean
 BIN := .venv/bin
 
 help: ## list the targets
@@ -27,6 +27,9 @@ test: setup ## every test, the slow ones and the crash tests too
 
 bench: setup ## measure this machine; writes bench/out
 	$(BIN)/python -m bench
+
+bare: ## try a fresh clone on a bare Debian (as root): make demo, make check test
+	@tools/try-bare
 
 fix: setup ## format, and repair what lint can repair
 	$(BIN)/ruff check --fix .

@@ -3,11 +3,14 @@
 import base64
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from vitne.evidence.browser import read_verifier_page
 
 VERIFIER = Path(__file__).parents[2] / "src" / "vitne" / "evidence" / "verifier.html"
 _BATCH = 50
@@ -23,6 +26,10 @@ def browser() -> Iterator[Any]:
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("there is no chromium: run tools/test-tools as root")
+    node = Path(api.__file__).parents[1] / "driver" / "node"
+    tried = subprocess.run([node, "--version"], check=False, capture_output=True, text=True)  # noqa: S603  # playwright's own
+    if tried.returncode:
+        pytest.skip(f"playwright cannot start: run tools/test-tools as root. {tried.stderr}")
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with api.sync_playwright() as driver:
         found = driver.chromium.launch(executable_path=program, args=sandbox)
@@ -33,6 +40,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     """The verifier's page, opened from its file; every fault on its console fails the test."""
+    read_verifier_page()  # which says what to do where it is missing
     context = browser.new_context(offline=True, locale="en-GB", timezone_id="Europe/Oslo")
     page = context.new_page()
     faults: list[str] = []
