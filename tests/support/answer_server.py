@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import msgspec
-from msgspec import Struct
 
 from vitne.answers.ask_request import QuestionRequest, read_question
 from vitne.core.entry.control import StreamEntry
@@ -27,13 +26,12 @@ from vitne.core.tree.note import Signer, parse_note, sign
 from vitne.core.tree.tile import bundle
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.times import format_utc
-from vitne.core.values.types import Hash, LogId, Origin
-from vitne.ports import ApiKey, Segment
+from vitne.core.values.types import LogId, Origin
+from vitne.ports import ApiKey, GapAnswer, Segment
 from vitne.services.access.audit_events import AuditPurpose, Caller, OwnEvents
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.answers.answer import AnsweredQuestion, Answers
-from vitne.services.answers.facts_of_others import FactSources
-from vitne.services.answers.gather import LogStores
+from vitne.services.answers.inputs import FactSources, LogStores
 from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.log.published_files import Published
 from vitne.services.writer.reply import Arrival, IntakeReply
@@ -44,36 +42,6 @@ from vitne.wiring import Server, folder_adapters
 ACME = LogId("acme")
 HOUR_US = 3_600_000_000
 CALLER = Caller("usr_auditor", purpose=AuditPurpose("complaint", "CASE-1"))
-
-
-class Found(Struct):
-    """What a run says about some keys."""
-
-    leaves: list[tuple[int, bytes]]
-    path: list[Hash]
-    postings: dict[int, list[int]]
-
-
-class Indexed(Struct):
-    """A segment with the position of its record."""
-
-    segment: Segment
-    record: int
-
-    @property
-    def start(self) -> int:
-        """See the port."""
-        return self.segment.start
-
-    @property
-    def end(self) -> int:
-        """See the port."""
-        return self.segment.end
-
-    @property
-    def recorded_us(self) -> tuple[int, int]:
-        """See the port."""
-        return self.segment.recorded_us
 
 
 class AnswerServer:
@@ -104,42 +72,52 @@ class AnswerServer:
         self.sealing = True
         """Whether a question may have the newest entries sealed."""
         self.trouble = ""
+        self.objection = ""
         self.by_definition = index == "definition"
         self._runs: dict[tuple[int, int], Run] = {}
         self._counters: dict[int, CoverageCounter] = {}
         self._index_note = ""
         self._signer = Signer(f"{self.origin}/index", bytes(range(32)))
-        self.sources = SourceSummaries(
-            adapters.store, adapters.archive, adapters.segments, adapters.objects
-        )
+        stores = LogStores(adapters.store, adapters.archive, adapters.segments, adapters.objects)
+        self.sources = SourceSummaries(stores)
+        if self.by_definition:
+            stores = msgspec.structs.replace(
+                stores, archive=_ArchiveByDefinition(self), catalog=self
+            )
         self._ask = Answers(
-            self._reach(),
+            stores,
             self.server.keys,
             self.server.logs,
             self.sources,
-            self._others(),
+            self._fact_sources(),
             pause=lambda _s: None,
         )
         self.reading = LoggedReads(OwnEvents(self.server.ingest, "api"))
 
-    def _reach(self) -> LogStores:
-        adapters = self.server.adapters
-        made = adapters.archive, adapters.segments
-        gaps, catalog = (self, self) if self.by_definition else made
-        return LogStores(adapters.store, adapters.archive, gaps, catalog, adapters.objects)
-
-    def _others(self) -> FactSources:
+    def _fact_sources(self) -> FactSources:
+        made, defined = self.server.cosigned, self.by_definition
         return FactSources(
-            cosigned=_Notes(self) if self.by_definition else self.server.cosigned,
-            policies=_Policies(self) if self.by_definition else self.server.policies,
+            log_note=self._log_note if defined else made.log,
+            index_note=(lambda _log: self._index_note or None) if defined else made.index,
+            policies=self._policies if defined else self.server.policies.texts,
             counter=self._counter,
             senders=self.server.batches.sender_proof,
             erased=self.server.erase.erased_by,
             seal_on_demand=self._seal_on_demand,
             stamps=lambda _log, _note: [],
             trouble=lambda _log: self.trouble,
+            objection=lambda _log: self.objection,
+            behind=lambda _log: (0, ()),
             nudge=self.publish,
         )
+
+    def _log_note(self, log: LogId) -> str | None:
+        return Published(self.server.objects, log).checkpoint()
+
+    def _policies(self, log: LogId) -> tuple[str, str]:
+        signers = self.server.keys.log_signer(self.server.logs.origin(log)), self._signer
+        log_text, index_text = (f"log {signer.vkey}\nquorum none\n" for signer in signers)
+        return log_text, index_text
 
     def _counter(self, log: LogId, record: int) -> CoverageCounter | None:
         if self.by_definition:
@@ -275,14 +253,13 @@ class AnswerServer:
 
     # ------------------------------------------------------------ the index, as answers see it
 
-    def segments(self, log: LogId) -> list[Indexed]:
-        """See `IndexedCatalog`."""
+    def segments(self, log: LogId) -> list[Segment]:
+        """See the port: each with the position of its record."""
         listed = self.server.adapters.segments.segments(log)
-        return [Indexed(segment, at) for at, segment in enumerate(listed)]
+        return [msgspec.structs.replace(segment, record=at) for at, segment in enumerate(listed)]
 
-    def gaps(self, log: LogId, segment: Indexed, keys: Sequence[bytes]) -> Found:
-        """See `GapSource`."""
-        del log
+    def gaps(self, segment: Segment, keys: Sequence[bytes]) -> GapAnswer:
+        """What a segment says of keys, by definition."""
         span = (segment.start, segment.end)
         run = self._runs.get(span)
         if run is None:
@@ -291,23 +268,10 @@ class AnswerServer:
         leaves = [leaf.encode() for leaf in run.leaves]
         hashes = [leaf_hash(leaf) for leaf in leaves]
         ranges = multiproof_ranges(len(leaves), positions)
-        return Found(
+        return GapAnswer(
             [(at, leaves[at]) for at in positions],
             [root(hashes[low:high]) for low, high in ranges],
             {at: run.postings[at] for at in positions if run.leaves[at].key in keys},
-        )
-
-    def expect(self, segments: Sequence[Indexed], keys: Sequence[bytes]) -> None:
-        """Nothing has to be read."""
-
-    def around(self, log: LogId, segment: Indexed, at_us: int) -> tuple[int, int]:
-        """See `GapSource`."""
-        return self.server.adapters.archive.around(log, segment.segment, at_us)
-
-    def postings(self, log: LogId, segment: Indexed, keys: Sequence[bytes]) -> list[int]:
-        """See `GapSource`."""
-        return sorted(
-            {at for held in self.gaps(log, segment, keys).postings.values() for at in held}
         )
 
     # ------------------------------------------------------------ asking
@@ -341,24 +305,21 @@ class AnswerServer:
         return found
 
 
-class _Notes:
+class _ArchiveByDefinition:
+    """The archive of a server, but for its index: that one is computed anew."""
+
     def __init__(self, server: AnswerServer) -> None:
         self._server = server
 
-    def log(self, log: LogId) -> str | None:
-        return Published(self._server.server.objects, log).checkpoint()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server.server.adapters.archive, name)
 
-    def index(self, log: LogId) -> str | None:
-        del log
-        return self._server._index_note or None  # noqa: SLF001 - one of its parts
+    def expect(self, segments: Sequence[Segment], keys: Sequence[bytes]) -> None:
+        """Nothing has to be read."""
 
+    def gaps(self, _log: LogId, segment: Segment, keys: Sequence[bytes]) -> GapAnswer:
+        return self._server.gaps(segment, keys)
 
-class _Policies:
-    def __init__(self, server: AnswerServer) -> None:
-        self._server = server
-
-    def texts(self, log: LogId) -> tuple[str, str]:
-        del log
-        signer = self._server.server.keys.log_signer(self._server.origin)
-        index = self._server._signer  # noqa: SLF001 - one of its parts
-        return f"log {signer.vkey}\nquorum none\n", f"log {index.vkey}\nquorum none\n"
+    def postings(self, _log: LogId, segment: Segment, keys: Sequence[bytes]) -> list[int]:
+        found = self._server.gaps(segment, keys).postings
+        return sorted({at for held in found.values() for at in held})

@@ -28,7 +28,16 @@ from vitne.ports.records import (
     ToldKey,
 )
 from vitne.ports.searching import Histogram, Searchable
-from vitne.ports.segments import Archive, GapAnswer, Segment, SegmentCatalog
+from vitne.ports.segments import (
+    Archive,
+    GapAnswer,
+    Segment,
+    SegmentCatalog,
+    SegmentIndex,
+    SegmentList,
+    SegmentStore,
+    SegmentSummaries,
+)
 from vitne.ports.stamps import StampAuthority, Stamped, StampReader
 from vitne.ports.state import ApiKey, Role, SourceKey, StateStore, Tenant
 from vitne.ports.vault import KeyRole, KeyVault
@@ -69,6 +78,10 @@ __all__ = [
     "Seen",
     "Segment",
     "SegmentCatalog",
+    "SegmentIndex",
+    "SegmentList",
+    "SegmentStore",
+    "SegmentSummaries",
     "SenderState",
     "SourceKey",
     "StampAuthority",

@@ -49,11 +49,15 @@ class GapAnswer(Struct, frozen=True):
     """Position of a leaf whose key was asked for → all log indices that hold it, ascending."""
 
 
-class SegmentCatalog(Protocol):
+class SegmentList(Protocol):
     """Which segments exist. They follow each other from 0 without a hole."""
 
     def segments(self, log: LogId) -> list[Segment]:
         """All segments, ascending."""
+
+
+class SegmentCatalog(SegmentList, Protocol):
+    """The list of segments, and its changes."""
 
     def add(self, log: LogId, segment: Segment) -> None:
         """Add the next one, durably; from then on its rows are read from the archive.
@@ -77,8 +81,8 @@ class SegmentCatalog(Protocol):
         """
 
 
-class Archive(Searchable, Protocol):
-    """The sealed segments: immutable files with the sections as columns, and their index."""
+class SegmentStore(Searchable, Protocol):
+    """The sealed segments as immutable files, with the sections of records as columns."""
 
     def write(self, log: LogId, records: Sequence[Record]) -> Segment:
         """Write one segment file and its index, durably, read both back and compare.
@@ -118,20 +122,31 @@ class Archive(Searchable, Protocol):
             entries: at these indices, at least, if the caller has them: they are not read again.
         """
 
-    def summary(self, log: LogId, start: LeafIndex, end: LeafIndex) -> SourceSummary | None:
-        """What the sources said in a segment (`source_summary.summarize` of its records).
+    def run_of(self, start: LeafIndex, entries: Sequence[bytes]) -> tuple[int, Hash]:
+        """Number of gap leaves of consecutive entries, and the root of their tree.
 
-        Reads a good part of the segment; None if no listed segment has exactly this range.
+        The same as `core.index.gap` says, as fast as the store can. At most 65,536 entries.
         """
 
-    def issuers(self, log: LogId) -> frozenset[str] | None:
-        """Issuers of all actors in the segments, `""` for those without; None: too many to list."""
+    def rebuild(self, log: LogId, segment: Segment) -> bool:
+        """Make a segment's index file anew from its records, if it is not as it was written.
 
-    def issuers_of(self, log: LogId, actor: str) -> frozenset[str] | None:
-        """Issuers under which the segments hold an actor's id, from their indexes alone.
+        Returns:
+            Whether it was made anew.
 
-        None: they cannot say, since some have too many issuers to list, or a key is gone.
+        Raises:
+            IntegrityError: what comes of the records is not what the segment lists either.
         """
+
+    def faults(self, log: LogId, segment: Segment) -> list[tuple[str, str]]:
+        """Every file of a segment that is not as it was written: (object key, what is wrong).
+
+        Reads the whole segment: the file against its digest, the index against the records.
+        """
+
+
+class SegmentIndex(Protocol):
+    """The index beside each segment: which entries have which key, with proofs."""
 
     def expect(self, segments: Sequence[Segment], keys: Sequence[bytes]) -> None:
         """Begin to read what `postings` and `gaps` of many segments will need; never fails.
@@ -170,24 +185,25 @@ class Archive(Searchable, Protocol):
             NotFoundError: the segment's files are gone: it was merged. Ask the catalog again.
         """
 
-    def run_of(self, start: LeafIndex, entries: Sequence[bytes]) -> tuple[int, Hash]:
-        """Number of gap leaves of consecutive entries, and the root of their tree.
 
-        The same as `core.index.gap` says, as fast as the store can. At most 65,536 entries.
+class SegmentSummaries(Protocol):
+    """What is known of the sources and actors in segments without searching their records."""
+
+    def summary(self, log: LogId, start: LeafIndex, end: LeafIndex) -> SourceSummary | None:
+        """What the sources said in a segment (`source_summary.summarize` of its records).
+
+        Reads a good part of the segment; None if no listed segment has exactly this range.
         """
 
-    def rebuild(self, log: LogId, segment: Segment) -> bool:
-        """Make a segment's index file anew from its records, if it is not as it was written.
+    def issuers(self, log: LogId) -> frozenset[str] | None:
+        """Issuers of all actors in the segments, `""` for those without; None: too many to list."""
 
-        Returns:
-            Whether it was made anew.
+    def issuers_of(self, log: LogId, actor: str) -> frozenset[str] | None:
+        """Issuers under which the segments hold an actor's id, from their indexes alone.
 
-        Raises:
-            IntegrityError: what comes of the records is not what the segment lists either.
+        None: they cannot say, since some have too many issuers to list, or a key is gone.
         """
 
-    def faults(self, log: LogId, segment: Segment) -> list[tuple[str, str]]:
-        """Every file of a segment that is not as it was written: (object key, what is wrong).
 
-        Reads the whole segment: the file against its digest, the index against the records.
-        """
+class Archive(SegmentStore, SegmentIndex, SegmentSummaries, Protocol):
+    """All three, as one adapter offers them."""

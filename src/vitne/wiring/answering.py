@@ -6,8 +6,7 @@ from hashlib import sha256
 from vitne.core.values.types import LeafIndex, LogId, Section
 from vitne.evidence.bundle.facts import StampFacts
 from vitne.services.answers.answer import Answers
-from vitne.services.answers.facts_of_others import FactSources
-from vitne.services.answers.gather import LogStores
+from vitne.services.answers.inputs import FactSources, LogStores
 from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.log.keys import LogKeys, index_log_id
 from vitne.services.log.names import Logs
@@ -26,11 +25,16 @@ Erased = Callable[[LogId, int], Mapping[Section, int]]
 """(log, index) → the erase entry of each erased section."""
 
 
+def stores_of(adapters: Adapters) -> LogStores:
+    """What answers read."""
+    return LogStores(adapters.store, adapters.archive, adapters.segments, adapters.objects)
+
+
 def ask_of(  # noqa: PLR0913 - what it stands on
     adapters: Adapters,
     keys: LogKeys,
     logs: Logs,
-    sources: SourceSummaries,
+    summaries: SourceSummaries,
     *,
     cosigned: CosignedHeads,
     policies: PolicyTexts,
@@ -55,16 +59,10 @@ def ask_of(  # noqa: PLR0913 - what it stands on
         told = (publish.halted.get(log), index_log.halted.get(log), cosigned.incident(log))
         return next(filter(None, told), "")
 
-    reach = LogStores(
-        store=adapters.store,
-        archive=adapters.archive,
-        gaps=adapters.archive,
-        catalog=adapters.segments,
-        objects=adapters.objects,
-    )
-    others = FactSources(
-        cosigned=cosigned,
-        policies=policies,
+    facts = FactSources(
+        log_note=cosigned.log,
+        index_note=cosigned.index,
+        policies=policies.texts,
         counter=index_log.troubles,
         senders=lambda log, index: batches.sender_proof(log, LeafIndex(index)),
         erased=erased,
@@ -75,4 +73,4 @@ def ask_of(  # noqa: PLR0913 - what it stands on
         behind=lambda log: witnessed.behind(index_log_id(log)),
         nudge=publisher.nudge,
     )
-    return Answers(reach, keys, logs, sources, others)
+    return Answers(stores_of(adapters), keys, logs, summaries, facts)

@@ -38,7 +38,7 @@ from vitne.services.trust.heads_to_cosign import WitnessedHeads
 from vitne.services.trust.time_stamps import Anchor
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
-from vitne.wiring.answering import ask_of
+from vitne.wiring.answering import ask_of, stores_of
 from vitne.wiring.services import (
     all_stores,
     erase_of,
@@ -210,9 +210,7 @@ class Server:
             clock=adapters.clock,
             interval_s=settings.stamp_interval_s,
         )
-        self.sources = SourceSummaries(
-            adapters.store, adapters.archive, adapters.segments, adapters.objects
-        )
+        self.sources = SourceSummaries(stores_of(adapters))
         self._summing = Repeating("summaries", _SUMMARY_LOOK_S, self.sources.run_once)
         self.ask = ask_of(
             adapters,

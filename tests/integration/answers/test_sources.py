@@ -8,6 +8,8 @@ import pytest
 
 from vitne.core.index.source_summary import SourceSummary, join, summarize
 from vitne.core.values.types import LeafIndex
+from vitne.services.answers.inputs import LogStores
+from vitne.services.answers.source_summaries import SourceSummaries
 
 SUMMARIES = "summaries/acme/"
 
@@ -76,12 +78,9 @@ def test_a_summary_that_is_lost_or_damaged_is_made_again(
         objects.delete([name])
     else:
         objects.replace({name: damage})
-    fresh = type(summed.sources)(
-        summed.server.store,
-        summed.server.adapters.archive,
-        summed.server.adapters.segments,
-        objects,
-    )
+    adapters = summed.server.adapters
+    stores = LogStores(adapters.store, adapters.archive, adapters.segments, objects)
+    fresh = SourceSummaries(stores)
 
     fresh.over(answer_server.ACME, LeafIndex(4))
 

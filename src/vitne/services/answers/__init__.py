@@ -1,5 +1,5 @@
 """Answers: from a question to a verdict with the evidence for it.
 
 `answer` runs the steps: plan, gather, assemble, verify; the verdict is the one that the offline
-verifier gives. `facts_of_others` collects what other chapters know that limits it.
+verifier gives. `inputs` lists what they read, and what other chapters know that limits a verdict.
 """

@@ -48,8 +48,8 @@ from vitne.services.access.audit_events import Caller
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.answers.assemble import Assembly, GatheredFacts, PlannedQuestion
 from vitne.services.answers.coverage_statement import CoverageStatement
-from vitne.services.answers.facts_of_others import FactSources
-from vitne.services.answers.gather import EvidenceGatherer, Heads, LogStores
+from vitne.services.answers.gather import EvidenceGatherer, Heads
+from vitne.services.answers.inputs import FactSources, LogStores
 from vitne.services.answers.key_entries import KeyEntryFinder
 from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.answers.values import ValueLookup
@@ -97,32 +97,32 @@ class Answers:
     """Answers questions. Any thread may ask.
 
     Args:
-        reach: where things are read from.
+        stores: what is read.
         keys: of all logs.
         logs: their origins.
-        sources: who speaks in a log.
-        others: what other services know.
+        summaries: what the sources in a log said.
+        fact_sources: what other chapters know.
         pause: how to wait, in seconds.
     """
 
     def __init__(
         self,
-        reach: LogStores,
+        stores: LogStores,
         keys: LogKeys,
         logs: Logs,
-        sources: SourceSummaries,
-        others: FactSources,
+        summaries: SourceSummaries,
+        fact_sources: FactSources,
         *,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._reach = reach
+        self._stores = stores
         self._keys = keys
         self._logs = logs
-        self._sources = sources
-        self._others = others
+        self._summaries = summaries
+        self._fact_sources = fact_sources
         self._pause = pause
-        self._values = ValueLookup(reach.store, reach.archive, reach.gaps, reach.catalog)
-        self._key_entries = KeyEntryFinder(reach.gaps, reach.catalog)
+        self._values = ValueLookup(stores)
+        self._key_entries = KeyEntryFinder(stores)
 
     def answer(
         self, log: LogId, request: QuestionRequest, caller: Caller, reading: LoggedReads
@@ -147,7 +147,7 @@ class Answers:
         text = text_of(request, issuer)
         reading.asked(caller, log, text)
         spans.end("log the question")
-        high_water = self._reach.store.log(log).next_index
+        high_water = self._stores.store.log(log).next_index
         found, collected = self._collected(log, request, issuer, high_water, spans)
         data = self._sealed(collected.facts, found.origin)
         spans.end("build")
@@ -206,8 +206,10 @@ class Answers:
         for _ in range(_TRIES):
             try:
                 found = self._gathered(log, request, issuer, needed, spans)
-                counts = self._reach.store.counts(log)
-                assembly = Assembly(found, self._values, self._sources, self._others, counts)
+                counts = self._stores.store.counts(log)
+                assembly = Assembly(
+                    found, self._values, self._summaries, self._fact_sources, counts
+                )
                 return found, assembly.collect(spans.end)
             except NotFoundError as error:
                 missing = error
@@ -235,7 +237,7 @@ class Answers:
         """The question planned and ready to be gathered for, under two checkpoints."""
         origin = self._logs.origin(log)
         # The epochs come from the log, and the question has a key for each.
-        first = EvidenceGatherer(self._reach, log, _nothing(), heads)
+        first = EvidenceGatherer(self._stores, log, _nothing(), heads)
         key_entries = self._key_entries.of(log, first.tiles)
         listed = [
             number
@@ -244,7 +246,7 @@ class Answers:
         ]
         epochs = [self._epoch(log, number) for number in listed or [FIRST_EPOCH]]
         question = plan_question(request, issuer, epochs, origin)
-        gatherer = EvidenceGatherer(self._reach, log, question, heads, tiles=first.tiles)
+        gatherer = EvidenceGatherer(self._stores, log, question, heads, tiles=first.tiles)
         return PlannedQuestion(log, origin, request, question, epochs, key_entries, gatherer)
 
     def _epoch(self, log: LogId, number: int) -> Epoch:
@@ -259,19 +261,19 @@ class Answers:
 
     def _heads(self, log: LogId, needed: int) -> Heads:
         """The newest checkpoints; of the log one that covers the question, if it comes in time."""
-        cosigned, waited = self._others.cosigned, 0.0
+        facts, waited = self._fact_sources, 0.0
         while True:
-            note = cosigned.log(log)
+            note = facts.log_note(log)
             if note and Checkpoint.parse(parse_note(note)[0]).size >= needed:
                 break
-            if waited >= COVER_WAIT_S or self._others.trouble(log):
+            if waited >= COVER_WAIT_S or facts.trouble(log):
                 break
-            self._others.nudge()
+            self._fact_sources.nudge()
             self._pause(_LOOK_EVERY_S)
             waited += _LOOK_EVERY_S
-        index = cosigned.index(log)
-        if index is None and self._others.seal_on_demand(log, SEAL_WAIT_S):
-            index = cosigned.index(log)
+        index = facts.index_note(log)
+        if index is None and facts.seal_on_demand(log, SEAL_WAIT_S):
+            index = facts.index_note(log)
         if note is None or index is None:
             raise UnavailableError(
                 "no checkpoint of the log, or none of its index, has been published yet",
@@ -279,21 +281,21 @@ class Answers:
                 hint="ask again in a minute",
                 retry_after_s=60 if note else 1,
             )
-        newest, lacking = self._others.behind(log)
+        newest, lacking = self._fact_sources.behind(log)
         return Heads(note, index, newest, lacking)
 
     def _seal(self, log: LogId, needed: int) -> bool:
         """Have the index cover the entries below `needed`; whether it does better now."""
-        if not self._others.seal_on_demand(log, SEAL_WAIT_S):
+        if not self._fact_sources.seal_on_demand(log, SEAL_WAIT_S):
             return False
-        segments = self._reach.catalog.segments(log)
+        segments = self._stores.catalog.segments(log)
         wanted = next((one.record for one in segments if one.end >= needed), None)
         waited = 0.0
         while wanted is not None and waited < SEAL_WAIT_S:
-            note = self._others.cosigned.index(log)
+            note = self._fact_sources.index_note(log)
             if note and Checkpoint.parse(parse_note(note)[0]).size > wanted:
                 break
-            self._others.nudge()
+            self._fact_sources.nudge()
             self._pause(_LOOK_EVERY_S)
             waited += _LOOK_EVERY_S
         return True
@@ -317,7 +319,7 @@ class Answers:
         Raises:
             IntegrityError: they do not verify.
         """
-        log_text, index_text = self._others.policies.texts(found.log)
+        log_text, index_text = self._fact_sources.policies(found.log)
         policies = Policies(
             parse_policy(log_text),
             parse_policy(index_text),

@@ -32,8 +32,8 @@ from vitne.services.answers.coverage_statement import (
     StatementFacts,
     make_statement,
 )
-from vitne.services.answers.facts_of_others import FactSources
 from vitne.services.answers.gather import EvidenceGatherer, holds
+from vitne.services.answers.inputs import FactSources
 from vitne.services.answers.key_entries import KeyEntries, RegisteredStream, stream_of
 from vitne.services.answers.limits import SearchedRange, limits_of, stream_facts
 from vitne.services.answers.source_summaries import SourceSummaries, weak_of
@@ -74,8 +74,8 @@ class Assembly:
     Args:
         planned: the question.
         values: looks up entries that bind keys.
-        sources: who speaks in the log.
-        others: what other services know.
+        summaries: what the sources in the log said.
+        fact_sources: what other chapters know.
         not_taken: what intake dropped and rejected, by source, type and reason.
     """
 
@@ -83,17 +83,19 @@ class Assembly:
         self,
         planned: PlannedQuestion,
         values: ValueLookup,
-        sources: SourceSummaries,
-        others: FactSources,
+        summaries: SourceSummaries,
+        fact_sources: FactSources,
         not_taken: Mapping[Count, int],
     ) -> None:
         self._planned = planned
         self._gatherer = planned.gatherer
         self._values = values
-        self._sources = sources
-        self._others = others
+        self._summaries = summaries
+        self._fact_sources = fact_sources
         self._not_taken = not_taken
-        self._place = SearchedRange(planned.request, self._gatherer.window_us, self._gatherer.range)
+        self._searched = SearchedRange(
+            planned.request, self._gatherer.window_us, self._gatherer.range
+        )
 
     def collect(self, done: Callable[[str], None]) -> GatheredFacts:
         """Everything; `done` is told the name of each step.
@@ -114,7 +116,7 @@ class Assembly:
         done("coverage")
         facts = self._facts(records, bindings, coverage, limits)
         done("proofs")
-        return GatheredFacts(facts, records, make_statement(self._place, known), bound)
+        return GatheredFacts(facts, records, make_statement(self._searched, known), bound)
 
     # ------------------------------------------------------------ facts
 
@@ -134,7 +136,7 @@ class Assembly:
         senders = [one for one in signed if one is not None]
         known = {at: row.entry for at, row in both} | gatherer.tail
         entries = gatherer.entries(self._wanted(opened, senders), known)
-        log_policy, index_policy = self._others.policies.texts(planned.log)
+        log_policy, index_policy = self._fact_sources.policies(planned.log)
         runs = sorted(gatherer.runs, key=lambda run: run.segment.record)
         return BundleFacts(
             origin=planned.origin,
@@ -161,7 +163,7 @@ class Assembly:
         gone = erased_sections(record)
         if not gone:
             return OpenedFacts(record, shown)
-        by = self._others.erased(self._planned.log, record.index)
+        by = self._fact_sources.erased(self._planned.log, record.index)
         erased = {
             section: entry
             for section, entry in by.items()
@@ -191,7 +193,7 @@ class Assembly:
         """The signed batch of an event, if all that proves it is below the checkpoint."""
         if not self._registration(record.entry):
             return None
-        found = self._others.senders(self._planned.log, record.index)
+        found = self._fact_sources.senders(self._planned.log, record.index)
         return None if found is None or found.batch >= self._gatherer.size else found
 
     def _registration(self, event: bytes) -> tuple[int, ...]:
@@ -212,7 +214,7 @@ class Assembly:
     def _stamps(self) -> list[StampFacts]:
         heads = self._gatherer.heads
         notes = (heads.log_note, heads.index_note)
-        return [one for note in notes for one in self._others.stamps(self._planned.log, note)]
+        return [one for note in notes for one in self._fact_sources.stamps(self._planned.log, note)]
 
     # ------------------------------------------------------------ bindings
 
@@ -242,12 +244,12 @@ class Assembly:
             for key, one in planned.key_entries.streams.items()
             if one.index < gatherer.size
         }
-        summaries = self._sources.over(planned.log, LeafIndex(gatherer.size))
-        spoken = self._sources.spoken(planned.log, summaries)
+        summaries = self._summaries.over(planned.log, LeafIndex(gatherer.size))
+        spoken = self._summaries.spoken(planned.log, summaries)
         coverage, counter = self._counted(streams)
         weaker = self._beside
         unattributed = gatherer.times(weaker.get("E", ()))
-        limits = limits_of(self._place, summaries, spoken, streams, unattributed)
+        limits = limits_of(self._searched, summaries, spoken, streams, unattributed)
         limits += self._troubled()
         known = StatementFacts(
             summaries=summaries,
@@ -270,7 +272,7 @@ class Assembly:
         if not self._gatherer.runs:
             return None, None
         last = self._gatherer.runs[-1]
-        counter = self._others.counter(self._planned.log, last.segment.record)
+        counter = self._fact_sources.counter(self._planned.log, last.segment.record)
         if counter is None:
             return None, None
         facts = CoverageFacts(
@@ -283,8 +285,8 @@ class Assembly:
 
         What was logged since may be lacking; what the index does not tell may be there.
         """
-        log, (low, high) = self._planned.log, self._place.window_us
-        trouble, objection = self._others.trouble(log), self._others.objection(log)
+        log, (low, high) = self._planned.log, self._searched.window_us
+        trouble, objection = self._fact_sources.trouble(log), self._fact_sources.objection(log)
         told = {
             "log_halted": f"the log is not published any more: {trouble}" if trouble else "",
             "index_disputed": objection,
@@ -310,7 +312,7 @@ class Assembly:
         found = {at for at in gatherer.postings(wanted) if a <= at < b}
         found |= {at for at, entry in gatherer.tail.items() if holds(entry, set(wanted))}
         others = sorted(found - set(gatherer.candidates))
-        weak = weak_of(self._sources.over(self._planned.log, LeafIndex(gatherer.size)), others)
+        weak = weak_of(self._summaries.over(self._planned.log, LeafIndex(gatherer.size)), others)
         return {grade: weak[grade] for grade in _BESIDE if weak.get(grade)}
 
 

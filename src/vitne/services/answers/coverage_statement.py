@@ -133,28 +133,28 @@ class StatementFacts(Struct, frozen=True):
     """Why records of the index are not used, in a sentence; `""`: all are."""
 
 
-def make_statement(place: SearchedRange, known: StatementFacts) -> CoverageStatement:
+def make_statement(searched: SearchedRange, known: StatementFacts) -> CoverageStatement:
     """The statement of an answer."""
-    names = relevant(place.request, known.spoken)
-    sources = _sources(place, known)
-    streams = [_stream(place, one, known) for one in known.facts]
+    names = relevant(searched.request, known.spoken)
+    sources = _sources(searched, known)
+    streams = [_stream(searched, one, known) for one in known.facts]
     streams.sort(key=lambda one: (not one.in_window, one.source, one.from_us))
-    quarantined = list(_quarantined(place, known, names))
+    quarantined = list(_quarantined(searched, known, names))
     made = CoverageStatement(
-        about=place.request.target[0] if place.request.target else "",
+        about=searched.request.target[0] if searched.request.target else "",
         sources=sources[:_SOURCES_MAX],
         more_sources=max(len(sources) - _SOURCES_MAX, 0),
         streams=streams[:_STREAMS_MAX],
         more_streams=max(len(streams) - _STREAMS_MAX, 0),
         quarantined=quarantined,
         covered_to=known.covered_to,
-        tail=max(place.range[1] - max(known.covered_to, place.range[0]), 0),
+        tail=max(searched.range[1] - max(known.covered_to, searched.range[0]), 0),
         counts={} if known.counts is None else _counts(known.counts),
         not_taken=_not_taken(known.not_taken, names),
         weaker=dict(known.weaker),
         sentences=[],
     )
-    return replace(made, sentences=list(_sentences(place, made, sources, known.uncosigned)))
+    return replace(made, sentences=list(_sentences(searched, made, sources, known.uncosigned)))
 
 
 def _counts(counts: Coverage) -> dict[str, int]:
@@ -164,16 +164,16 @@ def _counts(counts: Coverage) -> dict[str, int]:
 # ---------------------------------------------------------------- sources
 
 
-def _sources(place: SearchedRange, known: StatementFacts) -> list[SourceSeen]:
+def _sources(searched: SearchedRange, known: StatementFacts) -> list[SourceSeen]:
     """Sources that ever logged an event on such a target, by name; for no target: all."""
-    request = place.request
+    request = searched.request
     by_source: dict[str, list[Spoken]] = {}
     for one in known.spoken:
         if (request.target is None or one.target_type == request.target[0]) and (
             request.kind != "all_of_stream" or one.source == request.source
         ):
             by_source.setdefault(one.source, []).append(one)
-    heard = _heard(place, known.summaries, by_source)
+    heard = _heard(searched, known.summaries, by_source)
     opened: dict[str, list[RegisteredStream]] = {}
     for stream in known.streams.values():
         if stream.index < known.covered_to:
@@ -188,7 +188,7 @@ def _sources(place: SearchedRange, known: StatementFacts) -> list[SourceSeen]:
 
 
 def _heard(
-    place: SearchedRange,
+    searched: SearchedRange,
     summaries: Iterable[SourceSummary],
     by_source: Mapping[str, Sequence[Spoken]],
 ) -> set[str]:
@@ -196,10 +196,10 @@ def _heard(
     return {
         one.source
         for part in summaries
-        if part.start < place.range[1] and part.end > place.range[0]
+        if part.start < searched.range[1] and part.end > searched.range[0]
         for one in part.spoken
         if (one.source, one.target_type) in wanted
-        and place.meets(one.recorded_us[0], one.recorded_us[1] + 1)
+        and searched.meets(one.recorded_us[0], one.recorded_us[1] + 1)
     }
 
 
@@ -236,7 +236,7 @@ def _not_taken(counts: Mapping[Count, int], names: frozenset[str] | None) -> dic
 # ---------------------------------------------------------------- streams
 
 
-def _stream(place: SearchedRange, one: StreamFacts, known: StatementFacts) -> StreamSeen:
+def _stream(searched: SearchedRange, one: StreamFacts, known: StatementFacts) -> StreamSeen:
     named = known.streams.get(one.stream)
     count = known.counter.streams.get(one.stream) if known.counter else None
     return StreamSeen(
@@ -250,7 +250,7 @@ def _stream(place: SearchedRange, one: StreamFacts, known: StatementFacts) -> St
         ranges=_ranges(count) if count else [],
         from_us=one.from_us,
         to_us=one.to_us,
-        in_window=place.meets(one.from_us, one.to_us),
+        in_window=searched.meets(one.from_us, one.to_us),
     )
 
 
@@ -268,14 +268,14 @@ def _ranges(count: StreamCount) -> list[tuple[int, int]]:
 
 
 def _quarantined(
-    place: SearchedRange, known: StatementFacts, names: frozenset[str] | None
+    searched: SearchedRange, known: StatementFacts, names: frozenset[str] | None
 ) -> Iterator[QuarantinedEvents]:
     for part in known.summaries:
         for kept in part.kept:
             first, last = kept.recorded_us
             stream = known.streams.get(kept.stream_id)
             source = stream.source if stream else ""
-            if place.meets(first, last + 1) and (names is None or source in names):
+            if searched.meets(first, last + 1) and (names is None or source in names):
                 yield QuarantinedEvents(source, kept.events, first, last)
 
 
@@ -283,11 +283,11 @@ def _quarantined(
 
 
 def _sentences(
-    place: SearchedRange, made: CoverageStatement, sources: Sequence[SourceSeen], uncosigned: str
+    searched: SearchedRange, made: CoverageStatement, sources: Sequence[SourceSeen], uncosigned: str
 ) -> Iterator[str]:
-    low, high = (format_utc(max(at, 0))[:19] + "Z" for at in place.window_us)
-    asked = place.request
-    a, b = place.range
+    low, high = (format_utc(max(at, 0))[:19] + "Z" for at in searched.window_us)
+    asked = searched.request
+    a, b = searched.range
     yield f"Looked through {b - a:,} entries from {a:,} on, recorded {low} to before {high}."
     if asked.clock == "occurred":
         yield (

@@ -25,15 +25,14 @@ from vitne.core.values.record import Record
 from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.errors import AnswerTooLargeError, IntegrityError, UnavailableError
 from vitne.evidence.bundle.facts import GapFacts
-from vitne.ports import Archive, ObjectStore, RecordStore
-from vitne.services.answers.facts_of_others import GapSource, IndexedCatalog, IndexedSegment
+from vitne.ports import ObjectStore, Segment
+from vitne.services.answers.inputs import LogStores
 from vitne.services.log.published_files import Published
 
 __all__ = [
     "HITS_MAX",
     "EvidenceGatherer",
     "Heads",
-    "LogStores",
     "SearchedSegment",
     "holds",
     "tagged",
@@ -77,20 +76,10 @@ class Heads(Struct, frozen=True):
         return f"The newest {more:,} records of the index are not used: no cosignature by {names}."
 
 
-class LogStores(Struct, frozen=True):
-    """Where things are read from."""
-
-    store: RecordStore
-    archive: Archive
-    gaps: GapSource
-    catalog: IndexedCatalog
-    objects: ObjectStore
-
-
 class SearchedSegment(Struct, frozen=True):
     """A segment, its record in the index log, and what it says about the question."""
 
-    segment: IndexedSegment
+    segment: Segment
     data: bytes
     record: IndexRecord
     gap: GapFacts
@@ -116,7 +105,7 @@ class EvidenceGatherer:
     """One question, under two checkpoints. For one thread.
 
     Args:
-        reach: where things are read from.
+        stores: where things are read from.
         log: whose.
         question: planned.
         heads: published.
@@ -125,21 +114,21 @@ class EvidenceGatherer:
 
     def __init__(
         self,
-        reach: LogStores,
+        stores: LogStores,
         log: LogId,
         question: Question,
         heads: Heads,
         *,
         tiles: TileReader | None = None,
     ) -> None:
-        self._reach = reach
+        self._stores = stores
         self._log = log
         self._question = question
         self.heads = heads
         self.size = heads.log.size
         self.index_size = heads.index.size
-        self.tiles = tiles or _open(reach.objects, log, self.size)
-        self._index_tiles = _open(reach.objects, LogId(f"{log}/index"), self.index_size)
+        self.tiles = tiles or _open(stores.objects, log, self.size)
+        self._index_tiles = _open(stores.objects, LogId(f"{log}/index"), self.index_size)
         self._value_keys, self._pseudo_keys = tagged(question)
 
     # ------------------------------------------------------------ what is searched
@@ -157,10 +146,10 @@ class EvidenceGatherer:
         return self._first_at(low), self._first_at(high)
 
     @cached_property
-    def segments(self) -> list[IndexedSegment]:
+    def segments(self) -> list[Segment]:
         """Segments that the index checkpoint lists and that cover the range from its start on."""
         a, b = self.range
-        found: list[IndexedSegment] = []
+        found: list[Segment] = []
         for segment in self._listed:
             if segment.end <= a:
                 continue
@@ -170,10 +159,10 @@ class EvidenceGatherer:
         return found
 
     @cached_property
-    def _listed(self) -> list[IndexedSegment]:
+    def _listed(self) -> list[Segment]:
         """All segments up to the first that the checkpoints do not cover."""
-        found: list[IndexedSegment] = []
-        for segment in self._reach.catalog.segments(self._log):
+        found: list[Segment] = []
+        for segment in self._stores.catalog.segments(self._log):
             if segment.record >= self.index_size or segment.end > self.size:
                 break
             found.append(segment)
@@ -209,7 +198,7 @@ class EvidenceGatherer:
         low: int = listed[-1].end if listed else 0
         high: int = self.size
         if place < len(listed):
-            low, high = self._reach.gaps.around(self._log, listed[place], at_us)
+            low, high = self._stores.archive.around(self._log, listed[place], at_us)
         return bisect_left(range(high), at_us, low, high, key=self._time_at)
 
     def _time_at(self, index: int) -> int:
@@ -224,10 +213,10 @@ class EvidenceGatherer:
         Raises:
             IntegrityError: the index log and the list of segments disagree.
         """
-        self._reach.gaps.expect(self.segments, self._value_keys)
+        self._stores.archive.expect(self.segments, self._value_keys)
         return [self._run(segment) for segment in self.segments]
 
-    def _run(self, segment: IndexedSegment) -> SearchedSegment:
+    def _run(self, segment: Segment) -> SearchedSegment:
         data = self._index_tiles.entry(segment.record)
         record = parse_record(data)
         if (record.start, record.end) != (segment.start, segment.end):
@@ -236,15 +225,15 @@ class EvidenceGatherer:
                 where=f"[{segment.start}, {segment.end})",
             )
         wanted = [*self._value_keys, *(self._pseudo_keys if record.overflow else ())]
-        found = self._reach.gaps.gaps(self._log, segment, wanted)
+        found = self._stores.archive.gaps(self._log, segment, wanted)
         gap = GapFacts(segment.record, found.leaves, found.path, found.postings)
         return SearchedSegment(segment, data, record, gap)
 
     def postings(self, wanted: Sequence[bytes]) -> set[int]:
         """Log indices of all runs that hold some other keys."""
-        gaps, log = self._reach.gaps, self._log
-        gaps.expect(self.segments, wanted)
-        return {at for one in self.segments for at in gaps.postings(log, one, wanted)}
+        index, log = self._stores.archive, self._log
+        index.expect(self.segments, wanted)
+        return {at for one in self.segments for at in index.postings(log, one, wanted)}
 
     @cached_property
     def tail(self) -> dict[int, bytes]:
@@ -302,16 +291,16 @@ class EvidenceGatherer:
             IntegrityError: one is nowhere, or is not what was published.
         """
         found: dict[int, Record] = {}
-        sealed = self._reach.store.log(self._log).sealed_end
+        sealed = self._stores.store.log(self._log).sealed_end
         hot = [at for at in indices if at >= sealed]
         for at in hot:
-            row = self._reach.store.record(self._log, LeafIndex(at))
+            row = self._stores.store.record(self._log, LeafIndex(at))
             if row is not None:
                 found[at] = row
         # A row that was sealed since then is in the archive by now.
         rest = [LeafIndex(at) for at in indices if at not in found]
         entries = self.tiles.entries_at(rest)
-        found |= {row.index: row for row in self._reach.archive.fetch(self._log, rest, entries)}
+        found |= {row.index: row for row in self._stores.archive.fetch(self._log, rest, entries)}
         missing = next((at for at in indices if at not in found), None)
         if missing is not None:
             raise IntegrityError(f"the record of entry {missing} is gone", where=str(self._log))

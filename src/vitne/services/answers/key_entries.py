@@ -15,8 +15,8 @@ from vitne.core.entry.control import IndexSecretEntry, PruneEntry, SigningKeyEnt
 from vitne.core.entry.entry import HEADER, KEY, PRUNE, STREAM, decode
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.strict import decode_base64
-from vitne.core.values.types import LeafIndex, LogId
-from vitne.services.answers.facts_of_others import GapSource, IndexedCatalog
+from vitne.core.values.types import LogId
+from vitne.services.answers.inputs import LogStores
 
 _TYPES: Final = (STREAM, KEY, PRUNE)
 _TAGGED: Final = tuple(bytes((keys.ENTRY_TYPE, type_)) + bytes(15) for type_ in _TYPES)
@@ -78,9 +78,8 @@ class KeyEntries(Struct):
 class KeyEntryFinder:
     """Finds them. Any thread may ask."""
 
-    def __init__(self, gaps: GapSource, catalog: IndexedCatalog) -> None:
-        self._gaps = gaps
-        self._catalog = catalog
+    def __init__(self, stores: LogStores) -> None:
+        self._stores = stores
         self._known: dict[LogId, KeyEntries] = {}
         self._lock = threading.Lock()
 
@@ -92,9 +91,9 @@ class KeyEntryFinder:
         with self._lock:
             known = self._known.setdefault(log, KeyEntries())
             if known.upto < tiles.size:
-                for segment in self._catalog.segments(log):
+                for segment in self._stores.catalog.segments(log):
                     if known.upto < segment.end <= tiles.size:
-                        found = self._gaps.postings(log, segment, _TAGGED)
+                        found = self._stores.archive.postings(log, segment, _TAGGED)
                         self._take(known, tiles, found)
                         known.upto = segment.end
                 while known.upto < tiles.size:
@@ -114,8 +113,3 @@ def stream_of(entry: bytes) -> bytes:
     """The stream that an entry's header names."""
     stream_id: bytes = HEADER.unpack_from(entry)[7]
     return stream_id
-
-
-def first_of(indices: Iterable[LeafIndex | int], below: int) -> int | None:
-    """The first of ascending indices, if it lies below a size."""
-    return next((at for at in indices if at < below), None)

@@ -75,7 +75,7 @@ def relevant(request: QuestionRequest, spoken: Iterable[Spoken]) -> frozenset[st
 
 
 def limits_of(
-    place: SearchedRange,
+    searched: SearchedRange,
     summaries: Sequence[SourceSummary],
     spoken: Iterable[Spoken],
     streams: Mapping[bytes, RegisteredStream],
@@ -84,14 +84,14 @@ def limits_of(
     """What could hide an act, beside gaps of streams.
 
     Args:
-        place: where the question looked.
+        searched: where the question looked.
         summaries: of all that the log holds.
         spoken: what they say together.
         streams: by id.
         unattributed: (index, recorded_us) of events of others on the target, grade E.
     """
-    sources = relevant(place.request, spoken)
-    found = [*_undeclared(place, summaries, sources), *_kept(summaries, streams, sources)]
+    sources = relevant(searched.request, spoken)
+    found = [*_undeclared(searched, summaries, sources), *_kept(summaries, streams, sources)]
     found += [
         LimitFacts(
             "not_attributed",
@@ -102,13 +102,13 @@ def limits_of(
         )
         for index, at_us in unattributed
     ]
-    return _few([one for one in found if place.meets(one.from_us, one.to_us)])
+    return _few([one for one in found if searched.meets(one.from_us, one.to_us)])
 
 
 def _undeclared(
-    place: SearchedRange, summaries: Iterable[SourceSummary], sources: Collection[str] | None
+    searched: SearchedRange, summaries: Iterable[SourceSummary], sources: Collection[str] | None
 ) -> list[LimitFacts]:
-    wanted = place.request.target[0] if place.request.target else None
+    wanted = searched.request.target[0] if searched.request.target else None
     return [
         LimitFacts(
             "undeclared_event",

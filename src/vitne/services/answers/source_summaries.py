@@ -14,7 +14,7 @@ from vitne.core.index.source_summary import Grade, SourceSummary, Spoken, join, 
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import DecodeError
-from vitne.ports import Archive, ObjectStore, RecordStore, SegmentCatalog
+from vitne.services.answers.inputs import LogStores
 
 _PREFIX: Final = "summaries"
 _CHUNK: Final = 1_024
@@ -33,23 +33,14 @@ class SourceSummaries:
     """Summaries of ranges of all logs. Any thread may ask.
 
     Args:
-        store: the hot rows.
-        archive: the segments.
-        catalog: which segments there are.
-        objects: where summaries are kept.
+        stores: what is summed up, and where summaries are kept.
     """
 
-    def __init__(
-        self,
-        store: RecordStore,
-        archive: Archive,
-        catalog: SegmentCatalog,
-        objects: ObjectStore,
-    ) -> None:
-        self._store = store
-        self._archive = archive
-        self._catalog = catalog
-        self._objects = objects
+    def __init__(self, stores: LogStores) -> None:
+        self._store = stores.store
+        self._archive = stores.archive
+        self._catalog = stores.catalog
+        self._objects = stores.objects
         self._known: OrderedDict[_Key, SourceSummary] = OrderedDict()
         self._joined: dict[LogId, tuple[tuple[tuple[int, int], ...], SourceSummary]] = {}
         self._seen: dict[LogId, LeafIndex] = {}

@@ -16,8 +16,7 @@ from vitne.core.filter.matches import Equals, Filter
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import BadInputError
-from vitne.ports import Archive, RecordStore
-from vitne.services.answers.facts_of_others import GapSource, IndexedCatalog
+from vitne.services.answers.inputs import LogStores
 
 __all__ = ["ValueLookup", "binds"]
 
@@ -29,13 +28,10 @@ _ISSUERS_MAX: Final = 64
 class ValueLookup:
     """Looks values up in the hot rows and the segments. Any thread may ask."""
 
-    def __init__(
-        self, store: RecordStore, archive: Archive, gaps: GapSource, catalog: IndexedCatalog
-    ) -> None:
-        self._store = store
-        self._archive = archive
-        self._gaps = gaps
-        self._catalog = catalog
+    def __init__(self, stores: LogStores) -> None:
+        self._store = stores.store
+        self._archive = stores.archive
+        self._catalog = stores.catalog
 
     def issuer(self, log: LogId, actor: str, given: str | None) -> str:
         """Who vouches for an actor's id; `""`: nobody is named.
@@ -109,8 +105,8 @@ class ValueLookup:
             if not left:
                 return
             if number == 1:  # it is rare enough to be looked for everywhere
-                self._gaps.expect(segments[1:], [key])
-            held = [at for at in self._gaps.postings(log, segment, [key]) if at < end]
+                self._archive.expect(segments[1:], [key])
+            held = [at for at in self._archive.postings(log, segment, [key]) if at < end]
             while held and left:
                 some = held[-min(step, left) :]
                 del held[-len(some) :]

@@ -9,7 +9,7 @@ from vitne.core.tree.tile import TILE_WIDTH
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.types import Hash, LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import IntegrityError, VitneError
-from vitne.ports import Archive, CheckpointStore, Head, IndexLogStore, ObjectStore, Segment
+from vitne.ports import CheckpointStore, Head, IndexLogStore, ObjectStore, Segment, SegmentStore
 from vitne.services.check.tree import TreeCheck
 from vitne.services.log.keys import LogKeys, index_log_id
 from vitne.services.log.published_files import Published, log_key
@@ -36,7 +36,7 @@ class IndexCheck:
         store: IndexLogStore,
         heads: CheckpointStore,
         objects: ObjectStore,
-        archive: Archive,
+        archive: SegmentStore,
         keys: LogKeys,
         database: str,
         damage: Tell,

@@ -12,14 +12,14 @@ from vitne.core.values.record import Record
 from vitne.core.values.types import Hash, LeafIndex, LogId, TreeSize
 from vitne.errors import IntegrityError, NotFoundError, VitneError
 from vitne.ports import (
-    Archive,
     CheckpointStore,
     Head,
     IndexLogStore,
     LogInfo,
     ObjectStore,
     RecordStore,
-    SegmentCatalog,
+    SegmentList,
+    SegmentStore,
 )
 from vitne.services.check.findings import Findings
 from vitne.services.check.index_log import IndexCheck
@@ -42,8 +42,8 @@ class Stores:
     heads: CheckpointStore
     objects: ObjectStore
     keys: LogKeys
-    segments: SegmentCatalog
-    archive: Archive
+    segments: SegmentList
+    archive: SegmentStore
     index_log: IndexLogStore
     database: str
     """What to call the file of the hot rows."""

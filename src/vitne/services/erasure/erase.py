@@ -24,13 +24,13 @@ from vitne.core.values.record import Facets, Record
 from vitne.core.values.types import SECTIONS, LeafIndex, LogId, Section
 from vitne.errors import BadInputError, HeldError, NotFoundError
 from vitne.ports import (
-    Archive,
     Clock,
     ErasureStore,
     Hold,
     RecordStore,
     Segment,
     SegmentCatalog,
+    SegmentStore,
 )
 
 __all__ = ["Erase", "ErasePlan", "Erasure", "ErasureRequest", "without_sections"]
@@ -103,7 +103,7 @@ class Erase:
     def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
         self,
         store: RecordStore,
-        archive: Archive,
+        archive: SegmentStore,
         catalog: SegmentCatalog,
         erasures: ErasureStore,
         tell: Tell,

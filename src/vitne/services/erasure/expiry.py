@@ -17,7 +17,7 @@ from vitne.core.entry.keyring import erased_sections
 from vitne.core.values.record import Record
 from vitne.core.values.types import SECTIONS, LeafIndex, LogId
 from vitne.errors import BadInputError
-from vitne.ports import Archive, Clock, Segment, SegmentCatalog
+from vitne.ports import Clock, Searchable, Segment, SegmentList
 from vitne.services.erasure.erase import Erase
 
 __all__ = ["CLASSES", "Expiry", "Retain", "parse_rules"]
@@ -74,7 +74,7 @@ class Retain:
     """Plans and does expiries."""
 
     def __init__(
-        self, catalog: SegmentCatalog, archive: Archive, erase: Erase, clock: Clock
+        self, catalog: SegmentList, archive: Searchable, erase: Erase, clock: Clock
     ) -> None:
         self._catalog = catalog
         self._archive = archive

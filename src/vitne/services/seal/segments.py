@@ -30,7 +30,6 @@ from vitne.core.tree.note import parse_note
 from vitne.core.values.types import LeafIndex, LogId, TreeSize
 from vitne.errors import IntegrityError, VitneError
 from vitne.ports import (
-    Archive,
     Clock,
     IndexLogStore,
     LogInfo,
@@ -39,6 +38,7 @@ from vitne.ports import (
     SealedRun,
     Segment,
     SegmentCatalog,
+    SegmentStore,
 )
 from vitne.services.log.published_files import Published
 from vitne.services.seal.due import USUAL_LIMITS, SealLimits, aged_range, full_range, merge_range
@@ -86,7 +86,7 @@ class Seal:
         self,
         store: RecordStore,
         catalog: SegmentCatalog,
-        archive: Archive,
+        archive: SegmentStore,
         objects: ObjectStore,
         runner: SealRunner,
         clock: Clock,

@@ -24,7 +24,7 @@ from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.record import Record
 from vitne.core.values.types import Hash, LeafIndex, LogId, Origin
 from vitne.errors import IntegrityError, UnavailableError, VitneError
-from vitne.ports import Archive, IndexLogStore, ObjectStore, SealedRun, Searchable
+from vitne.ports import IndexLogStore, ObjectStore, SealedRun, Searchable, SegmentStore
 from vitne.services.log.published_files import Published
 from vitne.services.processes.exit import run_to_the_end
 
@@ -63,7 +63,7 @@ class SealPorts(Struct, frozen=True):
     """What a job needs."""
 
     hot: Searchable
-    archive: Archive
+    archive: SegmentStore
     objects: ObjectStore
     index_log: IndexLogStore
     origin: Callable[[LogId], Origin]

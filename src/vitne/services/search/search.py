@@ -16,7 +16,7 @@ from vitne.core.filter.fields import field
 from vitne.core.filter.matches import Filter, parse
 from vitne.core.values.types import LeafIndex, LogId, TreeSize
 from vitne.errors import BadInputError, CursorError, UnavailableError
-from vitne.ports import Archive, Clock, Histogram, LogInfo, RecordStore, SegmentCatalog
+from vitne.ports import Clock, Histogram, LogInfo, RecordStore, Searchable, SegmentList
 from vitne.services.search import cursor as search_cursor
 from vitne.services.search.cursor import Cursor
 from vitne.services.search.histogram import edges_for, is_indexed, time_bounds
@@ -94,7 +94,7 @@ class Search:
     """
 
     def __init__(
-        self, store: RecordStore, archive: Archive, catalog: SegmentCatalog, clock: Clock
+        self, store: RecordStore, archive: Searchable, catalog: SegmentList, clock: Clock
     ) -> None:
         self._store = store
         self._archive = archive
