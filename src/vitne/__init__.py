@@ -27,6 +27,7 @@ The rooms, from the ground up; imports only go down:
                 back.
     simulator   A small vendor of kitchen, bath and retail software, simulated: pure, and
                 repeatable by seed.
+    wire        The request and reply structs of the HTTP interface: pure, and written once.
     evidence    Evidence in files, for outsiders, and how they verify it offline.
     ports       What the services need of the world, as promises in prose.
     services    What the server does, one chapter a folder; each decides with the pure rooms.

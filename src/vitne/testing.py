@@ -26,8 +26,9 @@ from vitne.core.values.types import Hash, LogId
 from vitne.ports import ApiKey, Clock, IdSource
 from vitne.sdk.signing.signer import FIRST, SignableEvent, StreamBatch, StreamSigner
 from vitne.services.senders.streams import Beat, Opening, Told, Void
-from vitne.services.writer.reply import Arrival, IntakeReply
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
+from vitne.wire.events import IntakeReply
 from vitne.wiring import Adapters, Server
 
 __all__ = [

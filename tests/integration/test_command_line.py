@@ -303,7 +303,7 @@ def test_a_rejected_event_is_told_with_every_fault(place: Place) -> None:
         (("show", "nonsense"), 2, "expected a UUID"),
         (("show", "0190a000-0000-7000-8000-000000000000", "--api-key", "vk_no"), 4, "key"),
         (("show", "x", "--url", "http://127.0.0.1:1"), 6, "does not answer"),
-        (("show", "x", "--url", "nonsense://x"), 6, "does not answer"),
+        (("show", "x", "--url", "nonsense://x"), 7, "not an address of a server"),
         (("send",), 2, "nothing to send"),
         (("send", "missing.json"), 2, "cannot read the file"),
     ],

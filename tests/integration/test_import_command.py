@@ -225,7 +225,9 @@ class _Counting(BaseHTTPRequestHandler):
             self._reply(403, {"code": "not_allowed", "detail": "the key was revoked"})
             return
         self.taken.append(lines)
-        self._reply(200, {"results": [{"status": "accepted"}] * lines})
+        counts = {"duplicate": 0, "dropped": 0, "quarantined": 0, "rejected": 0}
+        results = [{"status": "accepted"}] * lines
+        self._reply(200, counts | {"accepted": lines, "receipts": [], "results": results})
 
     def _reply(self, status: int, document: object) -> None:
         body = json.dumps(document).encode()

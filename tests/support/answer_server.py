@@ -34,9 +34,10 @@ from vitne.services.answers.answer import AnsweredQuestion, Answers
 from vitne.services.answers.inputs import FactSources, LogStores
 from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.log.published_files import Published
-from vitne.services.writer.reply import Arrival, IntakeReply
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock, memory_adapters, sample_event, sample_key
+from vitne.wire.events import IntakeReply
 from vitne.wiring import Server, folder_adapters
 
 ACME = LogId("acme")

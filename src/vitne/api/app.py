@@ -19,7 +19,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.types import HTTPScope, Message, Receive, Send
 
 from vitne.api.intake.events import PATH, ROUTE, EventsDoor
-from vitne.api.openapi.document import event_schemas
+from vitne.api.openapi.document import request_schemas
 from vitne.api.server.bodies import ClientGoneError
 from vitne.api.server.metrics import Meters
 from vitne.api.server.parameters import KnownParameters
@@ -55,7 +55,7 @@ class Application:
         )
         made = self._rest.openapi_schema.to_schema()
         parameters.learn(made)
-        made["components"]["schemas"].update(event_schemas())
+        made["components"]["schemas"].update(request_schemas())
         self.document = json.dumps(made, indent=1, sort_keys=True).encode("utf-8")
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:

@@ -14,7 +14,7 @@ from vitne.api.log.tiles import LogDoor, log_routes
 from vitne.api.log.verifier_page import verifier_routes
 from vitne.api.openapi.document import config, intake_route
 from vitne.api.operate.health import Check, health_routes
-from vitne.api.operate.tenants import LogKeysShown, TenantsDoor, tenant_routes
+from vitne.api.operate.tenants import TenantsDoor, tenant_routes
 from vitne.api.search.search import FindingDoor, finding_routes
 from vitne.api.search.show import ShowingDoor, showing_routes
 from vitne.api.senders.source_keys import SourceKeysDoor, source_key_routes
@@ -28,6 +28,7 @@ from vitne.services.access.audit_events import OwnEvents
 from vitne.services.access.doorkeeper import KeyAuthenticator
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.intake.quota import Quota
+from vitne.wire.tenants import LogKeysReply
 from vitne.wiring import Server
 
 _US: Final = 1e6
@@ -90,11 +91,11 @@ class _LogKeysOf:
     def __init__(self, server: Server) -> None:
         self._server = server
 
-    def __call__(self, log: LogId) -> LogKeysShown:
+    def __call__(self, log: LogId) -> LogKeysReply:
         origin = self._server.logs.origin(log)
         keys = self._server.keys
         signers = (keys.log_signer(origin), keys.index_signer(origin), keys.receipt_signer(origin))
-        return LogKeysShown(origin, *(signer.vkey for signer in signers))
+        return LogKeysReply(origin, *(signer.vkey for signer in signers))
 
 
 def checks(server: Server) -> Sequence[Check]:

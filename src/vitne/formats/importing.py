@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from vitne.core.event.body import MAX_RAW_BYTES
-from vitne.core.values.canonical import Json
+from vitne.core.event.event import Problem
 from vitne.errors import BadInputError
 from vitne.formats import cef, cloudtrail, frames
 from vitne.formats.mapped import Mapped, Original, event_id, refused
@@ -89,6 +89,10 @@ def batches(records: Iterable[Mapped]) -> Iterator[tuple[list[Mapped], bytes]]:
         yield waiting, b"\n".join(lines)
 
 
+RecordResult = tuple[str, Sequence[Problem]]
+"""What became of one record that was sent: its status (event-schema §3.2), and its faults."""
+
+
 class Reject(Struct, frozen=True):
     """One record that did not get in, and the first reason."""
 
@@ -117,12 +121,12 @@ class Tally(Struct):
     notes: list[str] = []
     """What the log as a whole lacks, as sentences."""
 
-    def add(self, records: Sequence[Mapped], results: Sequence[dict[str, Json]]) -> None:
+    def add(self, records: Sequence[Mapped], results: Sequence[RecordResult]) -> None:
         """Account for a batch.
 
         Args:
             records: all of it.
-            results: the server's, one per record that was an event, in order.
+            results: what became of each record that was an event, in order.
         """
         answers = iter(results)
         for record in records:
@@ -135,16 +139,15 @@ class Tally(Struct):
             else:
                 self._answer(next(answers))
 
-    def _answer(self, result: dict[str, Json]) -> None:
-        status = result.get("status")
+    def _answer(self, result: RecordResult) -> None:
+        status, problems = result
         if status in ("accepted", "duplicate", "quarantined", "dropped"):
             setattr(self, status, getattr(self, status) + 1)
             return
-        problems = result.get("problems")
-        first = problems[0] if isinstance(problems, list) and problems else {}
-        told = first if isinstance(first, dict) else {}
-        names = ("code", "path", "expected", "got")
-        self._reject(*(str(told.get(name, "")) for name in names))
+        for fault in problems[:1]:
+            self._reject(fault.code, fault.path, fault.expected, fault.got)
+        if not problems:
+            self._reject("", "", "", "")
 
     def _reject(self, code: str, path: str, expected: str, got: str) -> None:
         self.rejected += 1

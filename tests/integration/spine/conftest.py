@@ -10,9 +10,10 @@ import pytest
 
 from vitne.core.values.types import LogId
 from vitne.ports import ApiKey
-from vitne.services.writer.reply import Arrival, IntakeReply
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock, SeededIds, memory_adapters, sample_key
+from vitne.wire.events import IntakeReply
 from vitne.wiring import Adapters, Server, folder_adapters
 
 ACME = LogId("acme")

@@ -12,9 +12,10 @@ from vitne.core.tree.merkle import leaf_hash
 from vitne.core.tree.note import Verifier
 from vitne.core.values.types import LogId
 from vitne.errors import NotAllowedError, OverloadedError, UnreadableBodyError
-from vitne.services.writer.reply import Arrival, IntakeReply
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import TEST_START_US, memory_server, sample_event, sample_key
+from vitne.wire.events import IntakeReply
 
 ACME = LogId("acme")
 MINIMAL = b'{"type":"crm.customer.viewed","actor":{"id":"usr_77"},"target":"customer/cus_90331"}'

@@ -8,9 +8,10 @@ import pytest
 
 from vitne.core.values.types import LogId
 from vitne.errors import UnavailableError
-from vitne.services.writer.reply import Arrival, IntakeReply
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
+from vitne.wire.events import IntakeReply
 from vitne.wiring import Server, open_server
 
 ACME = LogId("acme")

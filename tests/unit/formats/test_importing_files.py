@@ -5,12 +5,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vitne.core.event.body import MAX_BODY_BYTES, MAX_RAW_BYTES, split_import
+from vitne.core.event.event import Problem
 from vitne.errors import BadInputError
 from vitne.formats.importing import Options, Tally, batches, mapped_records
 from vitne.formats.mapped import Mapped, refused
@@ -210,15 +210,13 @@ def test_what_was_read_is_always_the_sum_of_what_became_of_it(fates: list[str]) 
         refused("", "missing", "$.a", "x") if fate == "unmapped" else Mapped({}, "", ("f",))
         for fate in fates
     ]
-    problem = {"code": "float", "path": "$.b"}
+    problem = Problem("float", "$.b")
     results = [
-        {"status": fate} | ({"problems": [problem]} if fate == "rejected" else {})
-        for fate in fates
-        if fate != "unmapped"
+        (fate, [problem] if fate == "rejected" else []) for fate in fates if fate != "unmapped"
     ]
     tally = Tally()
 
-    tally.add(records, msgspec.json.decode(msgspec.json.encode(results)))
+    tally.add(records, results)
 
     became = tally.accepted + tally.duplicate + tally.quarantined + tally.dropped + tally.rejected
     assert tally.read == became == len(fates)

@@ -1,9 +1,8 @@
 """An answer as JSON: what the verifier said of the bundle, the events, and how complete it is."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from vitne.core.index.source_summary import GRADES
@@ -22,217 +21,48 @@ from vitne.services.answers.coverage_statement import (
     StreamSeen,
 )
 from vitne.services.search.row import to_row
+from vitne.wire.answers import (
+    AnswerReason,
+    AnswerReply,
+    AskedKey,
+    AskedQuestion,
+    CheckpointReply,
+    ClaimsReply,
+    CoverageReply,
+    FoundAction,
+    FoundActor,
+    QuarantineCoverage,
+    SourceCoverage,
+    StreamCoverage,
+    TrustReply,
+)
 
 
-class KeyAsked(Struct, frozen=True):
-    """One value that was looked up."""
-
-    kind: Annotated[int, Meta(description="1 actor, 2 target, 3 both, 4 stream, 5 type, 6 action.")]
-    epoch: Annotated[int, Meta(description="Of the tenant's index secret; 0 for a stream.")]
-    parts: list[str]
-
-
-class QuestionShown(Struct, frozen=True, kw_only=True):
-    """What was asked, with every default stated."""
-
-    ask: str
-    text: str
-    issuer: Annotated[str, Meta(description="That the actor's id was taken to be of.")]
-    clock: Literal["recorded", "occurred"]
-    from_: Annotated[str, Meta(description="RFC 3339.")] = field(name="from")
-    to: Annotated[str, Meta(description="RFC 3339; not part of the period.")]
-    early_s: int
-    late_s: int
-    filter: str
-    keys: list[KeyAsked]
-
-
-class ReasonShown(Struct, frozen=True):
-    """Why the answer is not the last word."""
-
-    code: str
-    text: str
-    where: str = ""
-
-
-class ActorShown(Struct, frozen=True):
-    """Who acted, as the event says."""
-
-    type: str
-    id: str
-    issuer: str
-    name: str = ""
-
-
-class ActionShown(Struct, frozen=True, kw_only=True):
-    """One event that answers the question."""
-
-    index: Annotated[int, Meta(description="Position of its entry in the log.")]
-    id: str
-    recorded_at: str
-    occurred_at: str
-    type: str
-    category: str
-    actor: ActorShown
-    targets: Annotated[list[str], Meta(description="Each as `type/id`.")]
-    outcome: str
-    purpose: str
-    attribution: str
-    grade: Annotated[str, Meta(description="A to E: how the person was established.")]
-    signed: Annotated[
-        Literal["full", "body", "log"],
-        Meta(description="By its sender with or without lookup keys; else by the log only."),
-    ]
-    event: Annotated[dict[str, Any], Meta(description="The event, without what is withheld.")]
-    withheld: list[str]
-    erased: list[str]
-
-
-class StreamShown(Struct, frozen=True, kw_only=True):
-    """A stream with gaps or silences."""
-
-    stream: str
-    source: str
-    name: str
-    silent: bool
-    abandoned: bool
-    missing: int
-    voided: int
-    ranges: Annotated[list[tuple[int, int]], Meta(description="Numbers [first, last], 20 at most.")]
-    from_: str = field(name="from")
-    to: str
-    in_window: bool
-
-
-class SourceShown(Struct, frozen=True, kw_only=True):
-    """A source that speaks for the kind of target."""
-
-    source: str
-    events: int
-    first_at: str
-    last_at: str
-    in_window: bool
-    streams: int
-    silent: int
-    abandoned: int
-    beats: Annotated[bool, Meta(description="It promised heartbeats in every stream.")]
-    numbered: Annotated[bool, Meta(description="It numbers its events itself.")]
-
-
-class AsideShown(Struct, frozen=True, kw_only=True):
-    """Quarantined events in the window."""
-
-    source: str
-    events: int
-    from_: str = field(name="from")
-    to: str
-
-
-class CoverageShown(Struct, frozen=True, kw_only=True):
-    """How complete the log is where the question looked."""
-
-    about: str
-    sentences: list[str]
-    sources: list[SourceShown]
-    more_sources: int
-    streams: list[StreamShown]
-    more_streams: int
-    quarantined: list[AsideShown]
-    covered_to: Annotated[int, Meta(description="The index speaks for entries below it.")]
-    tail: Annotated[int, Meta(description="Entries of the range that no index covers yet.")]
-    counts: dict[str, int]
-    not_taken: dict[str, int]
-    weaker: Annotated[
-        dict[str, int],
-        Meta(description="Events of others on the same target, by grades C, D and E."),
-    ]
-
-
-class HeadShown(Struct, frozen=True, kw_only=True):
-    """A checkpoint that the answer stands under."""
-
-    origin: str
-    size: int
-    key: str
-    quorum_at: Annotated[str, Meta(description="When a quorum had cosigned it; empty: none asked.")]
-    cosigned_by: list[str]
-
-
-class TrustShown(Struct, frozen=True, kw_only=True):
-    """What the answer rests on."""
-
-    log: HeadShown
-    index: HeadShown
-    binding: Annotated[
-        Literal["key", "sender", "log", "stated"],
-        Meta(description="On whose word the lookup key is that of the value."),
-    ]
-    bound: Annotated[
-        bool,
-        Meta(description="Whoever has no tenant index secret sees that too, in the bundle."),
-    ]
-    seal: str
-    stamps: int
-
-
-class ClaimsShown(Struct, frozen=True):
-    """The same in sentences."""
-
-    proved: list[str]
-    trust: list[str]
-    withheld: list[str]
-    not_proved: list[str]
-
-
-class AnswerShown(Struct, frozen=True, kw_only=True):
-    """The answer to a question."""
-
-    tenant: str
-    question: QuestionShown
-    verdict: Literal["proved", "disproved", "undecidable"]
-    exact: Annotated[bool, Meta(description="Nothing limits it: exactly these, or none at all.")]
-    headline: str
-    reasons: list[ReasonShown]
-    actions: Annotated[list[ActionShown], Meta(description="All of them; none is left out.")]
-    grade: Annotated[str, Meta(description="The lowest of the answer; empty: there is none.")]
-    grade_means: str
-    coverage: CoverageShown
-    claims: ClaimsShown
-    trust: TrustShown
-    range: Annotated[tuple[int, int], Meta(description="Entries [a, b) that were looked through.")]
-    high_water: Annotated[int, Meta(description="Entries that the log had when it was asked.")]
-    published: Annotated[int, Meta(description="Entries under the checkpoint of this answer.")]
-    bundle_bytes: int
-    bundle: Annotated[
-        dict[str, Any] | None, Meta(description="`vitne-bundle/v1`, if `with_bundle` was asked.")
-    ] = None
-
-
-def show(found: AnsweredQuestion) -> AnswerShown:
+def to_answer_reply(found: AnsweredQuestion) -> AnswerReply:
     """An answer as its reader sees it."""
     answer = found.answer
     claims = claims_of_answer(answer)
     grade = found.grade
-    return AnswerShown(
+    return AnswerReply(
         tenant=found.log,
         question=_question(found),
         verdict=answer.verdict,
         exact=answer.exact,
         headline=claims.headline,
-        reasons=[ReasonShown(one.code, one.text, one.where) for one in answer.reasons],
+        reasons=[AnswerReason(one.code, one.text, one.where) for one in answer.reasons],
         actions=[
             _action(hit, found.records[hit.index], found.request.withhold) for hit in answer.hits
         ],
         grade=grade or "",
         grade_means=MEANS[grade] if grade else "",
         coverage=_coverage(found.statement),
-        claims=ClaimsShown(
+        claims=ClaimsReply(
             [*_pseudonyms(found), *claims.proved],
             _trust(found, claims.trust),
             list(claims.withheld),
             [*claims.not_proved, *_unbound(found)],
         ),
-        trust=TrustShown(
+        trust=TrustReply(
             log=_head(answer.log_head),
             index=_head(answer.index_head),
             binding=answer.binding,
@@ -271,9 +101,9 @@ def _unbound(found: AnsweredQuestion) -> list[str]:
     return [told]
 
 
-def _question(found: AnsweredQuestion) -> QuestionShown:
+def _question(found: AnsweredQuestion) -> AskedQuestion:
     asked = found.answer.question
-    return QuestionShown(
+    return AskedQuestion(
         ask=found.request.kind,
         text=asked.text,
         issuer=found.issuer,
@@ -283,25 +113,25 @@ def _question(found: AnsweredQuestion) -> QuestionShown:
         early_s=asked.early_us // 1_000_000,
         late_s=asked.late_us // 1_000_000,
         filter=asked.filter,
-        keys=[KeyAsked(one.kind, one.epoch, list(one.parts)) for one in asked.keys],
+        keys=[AskedKey(one.kind, one.epoch, list(one.parts)) for one in asked.keys],
     )
 
 
-def _action(hit: Hit, record: Record, withhold: tuple[Section, ...]) -> ActionShown:
+def _action(hit: Hit, record: Record, withhold: tuple[Section, ...]) -> FoundAction:
     row = to_row(_without(record, withhold))
     event = row.event
     actor = _object(event.get("actor"))
     targets = [_object(one) for one in _list(event.get("targets"))]
     purpose = _object(event.get("purpose"))
     reference = f":{purpose['reference']}" if "reference" in purpose else ""
-    return ActionShown(
+    return FoundAction(
         index=hit.index,
         id=str(event.get("id", "")),
         recorded_at=format_utc(hit.recorded_us),
         occurred_at=format_utc(hit.occurred_us),
         type=str(event.get("type", "")),
         category=str(event.get("category", "")),
-        actor=ActorShown(*(str(actor.get(name, "")) for name in ("type", "id", "issuer", "name"))),
+        actor=FoundActor(*(str(actor.get(name, "")) for name in ("type", "id", "issuer", "name"))),
         targets=[f"{one.get('type')}/{one.get('id')}" for one in targets],
         outcome=str(_object(event.get("outcome")).get("result", "")),
         purpose=f"{purpose.get('code', '')}{reference}",
@@ -329,8 +159,8 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _head(head: VerifiedHead) -> HeadShown:
-    return HeadShown(
+def _head(head: VerifiedHead) -> CheckpointReply:
+    return CheckpointReply(
         origin=head.origin,
         size=head.size,
         key=head.key,
@@ -342,8 +172,8 @@ def _head(head: VerifiedHead) -> HeadShown:
 # ---------------------------------------------------------------- coverage
 
 
-def _coverage(made: CoverageStatement) -> CoverageShown:
-    return CoverageShown(
+def _coverage(made: CoverageStatement) -> CoverageReply:
+    return CoverageReply(
         about=made.about,
         sentences=made.sentences,
         sources=[_source(one) for one in made.sources],
@@ -359,8 +189,8 @@ def _coverage(made: CoverageStatement) -> CoverageShown:
     )
 
 
-def _source(one: SourceSeen) -> SourceShown:
-    return SourceShown(
+def _source(one: SourceSeen) -> SourceCoverage:
+    return SourceCoverage(
         source=one.source,
         events=one.events,
         first_at=format_utc(one.first_us),
@@ -374,8 +204,8 @@ def _source(one: SourceSeen) -> SourceShown:
     )
 
 
-def _stream(one: StreamSeen) -> StreamShown:
-    return StreamShown(
+def _stream(one: StreamSeen) -> StreamCoverage:
+    return StreamCoverage(
         stream=one.stream,
         source=one.source,
         name=one.name,
@@ -390,8 +220,8 @@ def _stream(one: StreamSeen) -> StreamShown:
     )
 
 
-def _aside(one: QuarantinedEvents) -> AsideShown:
-    return AsideShown(
+def _aside(one: QuarantinedEvents) -> QuarantineCoverage:
+    return QuarantineCoverage(
         source=one.source,
         events=one.events,
         from_=format_utc(one.from_us),

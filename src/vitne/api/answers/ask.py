@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Raw
 
 from vitne.answers.ask_request import QuestionRequest, read_question
-from vitne.api.answers.answer import AnswerShown, show
+from vitne.api.answers.answer import to_answer_reply
 from vitne.api.answers.spec import AskQuestion
 from vitne.api.openapi.problems import READING, body, problems
 from vitne.api.search.show import Purpose
@@ -24,6 +24,7 @@ from vitne.errors import TooLargeError, UnreadableBodyError, UnsupportedMediaErr
 from vitne.ports import Clock
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.answers.answer import AnsweredQuestion, Answers
+from vitne.wire.answers import AnswerReply
 
 BUNDLE_TYPE: Final = "application/vnd.vitne.bundle+json"
 BODY_TIMEOUT_S: Final = 30
@@ -68,7 +69,7 @@ class AnswersDoor:
         self._counted(found.answer.verdict, perf_counter() - started_s)
         if as_bundle:
             return Reply(200, found.bundle, BUNDLE_TYPE.encode(), (_attached(found),))
-        shown = msgspec.json.encode(show(found))
+        shown = msgspec.json.encode(to_answer_reply(found))
         if not with_bundle:
             return Reply(200, shown)
         # The bundle stands in the reply byte for byte, so that it still verifies.
@@ -151,7 +152,7 @@ def answer_routes(door: AnswersDoor, reads: Reads) -> list[HTTPRouteHandler]:
                 "integrity",
                 "overloaded",
             ),
-            200: body(AnswerShown, "application/json", "The answer."),
+            200: body(AnswerReply, "application/json", "The answer."),
         },
         tags=["answers"],
     )

@@ -29,7 +29,8 @@ from vitne.errors import (
 from vitne.ports import ApiKey
 from vitne.services.access.audit_events import Intake
 from vitne.services.intake.quota import Quota
-from vitne.services.writer.reply import Arrival, EventResult, Form, IntakeReply
+from vitne.services.writer.reply import Arrival, Form
+from vitne.wire.events import EventResult, IntakeReply
 
 PATH: Final = "/v1/events"
 ROUTE: Final = "POST /v1/events"

@@ -7,11 +7,10 @@ all the same where tiles are not public, so that nobody learns from here which l
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Final
+from typing import Final
 
 from litestar import post
 from litestar.handlers import HTTPRouteHandler
-from msgspec import Meta, Struct
 
 from vitne.api.log.tiles import LogDoor, TenantPath
 from vitne.api.openapi.problems import READING, problems
@@ -21,22 +20,9 @@ from vitne.errors import BadInputError, IntegrityError
 from vitne.services.log.keys import index_log_id
 from vitne.services.trust.auditor_reports import Auditors
 from vitne.services.trust.heads_to_cosign import WitnessedHeads
+from vitne.wire.auditors import CosignaturesReply, ObjectionReply
 
 _BODY_BYTES_MAX: Final = 64 * 1024
-
-
-class CosignaturesTaken(Struct, frozen=True):
-    """What was kept."""
-
-    keys: Annotated[int, Meta(description="Keys of the index policy that the note is signed by.")]
-    size: Annotated[int, Meta(description="Newest size of the index log that meets the policy.")]
-
-
-class ObjectionTaken(Struct, frozen=True):
-    """What is held against an index log from now on."""
-
-    auditor: Annotated[str, Meta(description="Name of the key that signed it.")]
-    said: Annotated[str, Meta(description="As answers will name it.")]
 
 
 class AuditorsDoor:
@@ -47,19 +33,19 @@ class AuditorsDoor:
         self._auditors = auditors
         self._witnessed = witnessed
 
-    def cosign(self, head: Head, peer_ip: str, tenant: str, note: bytes) -> CosignaturesTaken:
+    def cosign(self, head: Head, peer_ip: str, tenant: str, note: bytes) -> CosignaturesReply:
         """Keep the cosignatures of one note."""
         tree = index_log_id(self._log.named(head, peer_ip, tenant))
         with _brought():
             keys = self._auditors.cosign(tree, note.decode("utf-8", "replace"))
-        return CosignaturesTaken(len(keys), self._witnessed.cosignatures(tree).size)
+        return CosignaturesReply(len(keys), self._witnessed.cosignatures(tree).size)
 
-    def object(self, head: Head, peer_ip: str, tenant: str, note: bytes) -> ObjectionTaken:
+    def object(self, head: Head, peer_ip: str, tenant: str, note: bytes) -> ObjectionReply:
         """Keep an objection."""
         tree = index_log_id(self._log.named(head, peer_ip, tenant))
         with _brought():
             found = self._auditors.object(tree, note.decode("utf-8", "replace"))
-        return ObjectionTaken(found.witness, found.said)
+        return ObjectionReply(found.witness, found.said)
 
 
 @contextmanager
@@ -85,7 +71,7 @@ def auditor_routes(door: AuditorsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["transparency log"],
     )
-    async def add_cosignatures(request: Here, tenant: TenantPath) -> CosignaturesTaken:
+    async def add_cosignatures(request: Here, tenant: TenantPath) -> CosignaturesReply:
         head = read_head(request.scope["headers"])
         note = await request.body()
         return await reads.run(door.cosign, head, peer_of(request), tenant, note)
@@ -102,7 +88,7 @@ def auditor_routes(door: AuditorsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["transparency log"],
     )
-    async def object_to_index(request: Here, tenant: TenantPath) -> ObjectionTaken:
+    async def object_to_index(request: Here, tenant: TenantPath) -> ObjectionReply:
         head = read_head(request.scope["headers"])
         note = await request.body()
         return await reads.run(door.object, head, peer_of(request), tenant, note)

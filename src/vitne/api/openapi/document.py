@@ -28,8 +28,9 @@ from vitne.api.openapi.problems import AUTHENTICATED, problems
 from vitne.api.server.responses import Here, respond
 from vitne.core.entry.batch import BATCH_TYPE
 from vitne.core.event.schema import Event
-from vitne.services.writer.reply import IntakeReply
 from vitne.version import __version__
+from vitne.wire.answers import AnswerRequest
+from vitne.wire.events import IntakeReply
 
 _REF: Final = "#/components/schemas/{name}"
 _MINIMAL: Final = {
@@ -75,9 +76,9 @@ _TAKING: Final = (
 )
 
 
-def event_schemas() -> dict[str, Any]:
-    """The JSON Schema of an event and of all it is made of, by name."""
-    (_,), found = msgspec.json.schema_components((Event,), ref_template=_REF)
+def request_schemas() -> dict[str, Any]:
+    """The JSON Schemas of the bodies that handlers read themselves, with all parts, by name."""
+    _, found = msgspec.json.schema_components((Event, AnswerRequest), ref_template=_REF)
     return found
 
 

@@ -6,8 +6,9 @@ from typing import Final
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
-from vitne.api.server.problems import KINDS, TYPE_PREFIX, ProblemDocument
+from vitne.api.server.problems import KINDS, TYPE_PREFIX
 from vitne.api.server.replies import PROBLEM
+from vitne.wire.problems import ProblemReply
 
 AUTHENTICATED: Final = ("unknown_key", "not_allowed")
 """What any resource that needs a key may answer."""
@@ -27,7 +28,7 @@ def problems(*codes: str) -> dict[int, ResponseSpec]:
 def _spec(codes: list[str]) -> ResponseSpec:
     told = "; ".join(f"`{code}`: {KINDS[code].title}" for code in codes)
     return ResponseSpec(
-        ProblemDocument,
+        ProblemReply,
         generate_examples=False,
         description=f"{told}.",
         media_type=PROBLEM.decode("ascii"),

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from vitne.api.openapi.problems import READING, problems
-from vitne.api.search.show import Purpose, RecordShown, Tenant, row_shown
+from vitne.api.search.show import Purpose, Tenant, to_found_event
 from vitne.api.server.access import Access, Head, read_head
 from vitne.api.server.responses import Here, Reads, peer_of
 from vitne.core.values.times import format_utc
@@ -21,32 +21,9 @@ from vitne.services.search.search import (
     Search,
     SearchRequest,
 )
+from vitne.wire.search import FacetCounts, FoundEvent, Histogram, SearchReply
 
 _BUCKETS_MAX = 200
-
-
-class Bars(Struct, frozen=True):
-    """Events over claimed time: bar i covers [edges[i], edges[i+1])."""
-
-    edges: Annotated[list[str], Meta(description="RFC 3339, ascending; one more than bars.")]
-    counts: list[int]
-
-
-class EventsPage(Struct, frozen=True, kw_only=True):
-    """One page of a search. Nothing is left out in silence: it says how much there is."""
-
-    tenant: str
-    events: list[RecordShown]
-    next: Annotated[str, Meta(description="Cursor of the next page; empty if there is none.")]
-    total: Annotated[int | None, Meta(description="Matching events; null if not counted.")]
-    total_is: Literal["exact", "at least", "not counted"]
-    high_water: Annotated[
-        int, Meta(description="Entries below this index were searched; the same on every page.")
-    ]
-    published: Annotated[int, Meta(description="Entries that a signed checkpoint covers.")]
-    lag_ms: Annotated[int, Meta(description="Age of the oldest entry that none covers; 0: none.")]
-    facets: dict[str, FacetValues]
-    histogram: Bars | None
 
 
 class Wanted(Struct, frozen=True):
@@ -69,7 +46,7 @@ class FindingDoor:
         self._access = access
         self._reading = reading
 
-    def page(self, head: Head, peer_ip: str, wanted: Wanted) -> EventsPage:
+    def page(self, head: Head, peer_ip: str, wanted: Wanted) -> SearchReply:
         """One page; durable as an event before the reader has it."""
         reader = self._access.reader(head, peer_ip, wanted.tenant)
         found = self._search.run(
@@ -83,7 +60,7 @@ class FindingDoor:
                 count=wanted.count,
             )
         )
-        events = [row_shown(reader.tenant, row) for row in found.rows]
+        events = [to_found_event(reader.tenant, row) for row in found.rows]
         self._reading.searched(
             reader.caller,
             reader.tenant,
@@ -95,9 +72,9 @@ class FindingDoor:
         return _page(reader.tenant, events, found)
 
 
-def _page(tenant: str, events: list[RecordShown], found: Page) -> EventsPage:
+def _page(tenant: str, events: list[FoundEvent], found: Page) -> SearchReply:
     bars = found.histogram
-    return EventsPage(
+    return SearchReply(
         tenant=tenant,
         events=events,
         next=found.next,
@@ -106,11 +83,15 @@ def _page(tenant: str, events: list[RecordShown], found: Page) -> EventsPage:
         high_water=found.high_water,
         published=found.published,
         lag_ms=found.lag_ms,
-        facets=found.facets,
+        facets={name: _facet(one) for name, one in found.facets.items()},
         histogram=None
         if bars is None
-        else Bars([format_utc(e) for e in bars.edges_us], bars.counts),
+        else Histogram([format_utc(e) for e in bars.edges_us], bars.counts),
     )
+
+
+def _facet(found: FacetValues) -> FacetCounts:
+    return FacetCounts(found.values, found.exact, found.more)
 
 
 Query = Annotated[
@@ -131,7 +112,7 @@ Facets = Annotated[
         required=False,
     ),
 ]
-Histogram = Annotated[
+BarsMax = Annotated[
     int,
     QueryParameter(description="At most so many bars over time; 0: none.", ge=0, le=_BUCKETS_MAX),
 ]
@@ -160,10 +141,10 @@ def finding_routes(door: FindingDoor, reads: Reads) -> list[HTTPRouteHandler]:
         cursor: Cursor = "",
         limit: Limit = 50,
         facets: Facets = None,
-        histogram: Histogram = 0,
+        histogram: BarsMax = 0,
         count: Count = "cheap",
         purpose: Purpose = "",
-    ) -> EventsPage:
+    ) -> SearchReply:
         head = read_head(request.scope["headers"])
         head.purpose = purpose
         names = tuple(name.strip() for name in ",".join(facets or ()).split(",") if name.strip())

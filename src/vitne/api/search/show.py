@@ -1,12 +1,12 @@
 """`GET /v1/events/{id}` and its proof: one record whole, as its reader may see it."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw
 
 from vitne.api.openapi.problems import READING, body, problems
 from vitne.api.server.access import Access, Head, read_head
@@ -18,13 +18,13 @@ from vitne.errors import NotFoundError
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.search.row import Row, to_row
 from vitne.services.search.show import Show, ShownRecord
+from vitne.wire.search import EventReply, FoundEvent
 
 WAIT_S: Final = 3.0
 """How long a reader waits for the checkpoint that covers a fresh event."""
 
 _RECORD_TYPE: Final = b"application/vnd.vitne.record+json"
 _TLOG_TYPE: Final = b"text/plain; charset=utf-8"
-_ID: Final = "01981f3e-7c1a-7d34-9b0e-5f4c2a9e1b77"
 
 Tenant = Annotated[
     str, QueryParameter(description="Whose log; needed by keys for several tenants.", max_length=64)
@@ -44,32 +44,9 @@ Purpose = Annotated[
 ]
 
 
-class RecordShown(Struct, frozen=True, kw_only=True):
-    """One event as the log keeps it."""
-
-    tenant: str
-    index: Annotated[int, Meta(description="Position of its entry in the log, from 0.")]
-    id: Annotated[str, Meta(description="The event's UUID.", examples=[_ID])]
-    recorded_at: Annotated[str, Meta(description="When the log took it, RFC 3339.")]
-    event: Annotated[dict[str, Any], Meta(description="The event, filled (event-schema §2).")]
-    record: Annotated[dict[str, Any], Meta(description="What the log added at intake.")]
-    withheld: Annotated[list[str], Meta(description="Sections that are erased or withheld.")] = []
-
-
-class EventPage(Struct, frozen=True, kw_only=True):
-    """One event with its proof."""
-
-    shown: RecordShown
-    proof: Annotated[
-        dict[str, Any] | None,
-        Meta(description="`vitne-record/v1`, to verify offline; null if not published yet."),
-    ]
-    reason: Annotated[str, Meta(description="Why there is no proof: `not_published`, or empty.")]
-
-
-def row_shown(tenant: str, row: Row) -> RecordShown:
+def to_found_event(tenant: str, row: Row) -> FoundEvent:
     """An event as its reader sees it."""
-    return RecordShown(
+    return FoundEvent(
         tenant=tenant,
         index=row.index,
         id=str(row.event.get("id", "")),
@@ -89,11 +66,15 @@ class ShowingDoor:
         self._reading = reading
 
     def event(self, head: Head, peer_ip: str, event_id: str, tenant: str) -> bytes:
-        """An `EventPage` as JSON; the proof's bytes stand in it as they are."""
+        """An `EventReply` as JSON; the proof's bytes stand in it as they are."""
         log, shown = self._seen(head, peer_ip, event_id, tenant)
         proof = Raw(b"null") if shown.reason else Raw(shown.document())
         return msgspec.json.encode(
-            {"shown": row_shown(log, to_row(shown.record)), "proof": proof, "reason": shown.reason}
+            {
+                "shown": to_found_event(log, to_row(shown.record)),
+                "proof": proof,
+                "reason": shown.reason,
+            }
         )
 
     def proof(
@@ -135,7 +116,7 @@ def showing_routes(door: ShowingDoor, reads: Reads) -> list[HTTPRouteHandler]:
         description="The read is itself an event of the log. Waits up to 3 s for a checkpoint.",
         responses={
             **problems(*READING, "too_large"),
-            200: body(EventPage, "application/json", "The event."),
+            200: body(EventReply, "application/json", "The event."),
         },
         tags=["events"],
     )

@@ -1,11 +1,8 @@
 """`/v1/source-keys`: the keys that sources sign with. Needs the role admin of an operator's key."""
 
-from typing import Annotated
-
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
-from msgspec import Meta, Struct
 
 from vitne.api.openapi.problems import AUTHENTICATED, problems
 from vitne.api.server.access import Access, Head, read_head
@@ -16,33 +13,10 @@ from vitne.ports import ApiKey, SourceKey
 from vitne.services.access.audit_events import AuditPurpose, holder
 from vitne.services.senders.source_keys import SourceKeys
 from vitne.services.writer.reply import Arrival
+from vitne.wire.source_keys import SourceKeyReply, SourceKeyRequest, SourceKeysReply
 
 _CODES = (*AUTHENTICATED, "bad_input", "too_large", "unavailable", "storage", "internal")
 _BODY_BYTES_MAX = 4 * 1024
-
-
-class SourceKeySent(Struct, frozen=True, forbid_unknown_fields=True):
-    """A public key; its name is the source."""
-
-    vkey: Annotated[
-        str,
-        Meta(max_length=300, description="`crm/crm-bff+<key id>+<base64>`, Ed25519."),
-    ]
-
-
-class SourceKeyShown(Struct, frozen=True):
-    """One registered key."""
-
-    source: str
-    vkey: str
-    added_at: str
-    retired_at: Annotated[str, Meta(description="RFC 3339; empty while it is in use.")]
-
-
-class SourceKeysPage(Struct, frozen=True):
-    """All of them, retired ones included."""
-
-    keys: list[SourceKeyShown]
 
 
 class SourceKeysDoor:
@@ -52,20 +26,20 @@ class SourceKeysDoor:
         self._keys = keys
         self._access = access
 
-    def page(self, head: Head) -> SourceKeysPage:
+    def page(self, head: Head) -> SourceKeysReply:
         """All keys, by source and time of adding."""
         self._operator(head)
-        return SourceKeysPage([shown(key) for key in self._keys.all()])
+        return SourceKeysReply([_to_reply(key) for key in self._keys.all()])
 
-    def add(self, head: Head, peer_ip: str, sent: SourceKeySent) -> SourceKeyShown:
+    def add(self, head: Head, peer_ip: str, sent: SourceKeyRequest) -> SourceKeyReply:
         """Register one."""
         caller = holder(self._operator(head), arrival=Arrival(peer_ip), purpose=AuditPurpose())
-        return shown(self._keys.add(sent.vkey, caller))
+        return _to_reply(self._keys.add(sent.vkey, caller))
 
-    def retire(self, head: Head, peer_ip: str, sent: SourceKeySent) -> SourceKeyShown:
+    def retire(self, head: Head, peer_ip: str, sent: SourceKeyRequest) -> SourceKeyReply:
         """Retire one; what it signed before stays proved."""
         caller = holder(self._operator(head), arrival=Arrival(peer_ip), purpose=AuditPurpose())
-        return shown(self._keys.retire(sent.vkey, caller))
+        return _to_reply(self._keys.retire(sent.vkey, caller))
 
     def _operator(self, head: Head) -> ApiKey:
         key = self._access.key(head, "admin")
@@ -74,10 +48,10 @@ class SourceKeysDoor:
         return key
 
 
-def shown(key: SourceKey) -> SourceKeyShown:
+def _to_reply(key: SourceKey) -> SourceKeyReply:
     """A key as it is listed."""
     retired_at = format_utc(key.retired_us) if key.retired_us else ""
-    return SourceKeyShown(key.source, key.vkey, format_utc(key.added_us), retired_at)
+    return SourceKeyReply(key.source, key.vkey, format_utc(key.added_us), retired_at)
 
 
 def source_key_routes(door: SourceKeysDoor, reads: Reads) -> list[HTTPRouteHandler]:
@@ -90,7 +64,7 @@ def source_key_routes(door: SourceKeysDoor, reads: Reads) -> list[HTTPRouteHandl
         responses=problems(*AUTHENTICATED, "bad_input", "internal"),
         tags=["streams"],
     )
-    async def source_keys(request: Here) -> SourceKeysPage:
+    async def source_keys(request: Here) -> SourceKeysReply:
         return await reads.run(door.page, read_head(request.scope["headers"]))
 
     @post(
@@ -103,7 +77,7 @@ def source_key_routes(door: SourceKeysDoor, reads: Reads) -> list[HTTPRouteHandl
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["streams"],
     )
-    async def add_source_key(request: Here, data: JSONBody[SourceKeySent]) -> SourceKeyShown:
+    async def add_source_key(request: Here, data: JSONBody[SourceKeyRequest]) -> SourceKeyReply:
         head = read_head(request.scope["headers"])
         return await reads.run(door.add, head, peer_of(request), data)
 
@@ -117,7 +91,7 @@ def source_key_routes(door: SourceKeysDoor, reads: Reads) -> list[HTTPRouteHandl
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["streams"],
     )
-    async def retire_source_key(request: Here, data: JSONBody[SourceKeySent]) -> SourceKeyShown:
+    async def retire_source_key(request: Here, data: JSONBody[SourceKeyRequest]) -> SourceKeyReply:
         head = read_head(request.scope["headers"])
         return await reads.run(door.retire, head, peer_of(request), data)
 

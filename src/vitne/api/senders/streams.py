@@ -4,129 +4,36 @@ Senders write with their API key and sign what they say; readers read, and each 
 the log.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter
-from msgspec import Meta, Struct
 
 from vitne.api.openapi.problems import AUTHENTICATED, READING, problems
 from vitne.api.search.show import Purpose, Tenant
 from vitne.api.server.access import Access, Head, read_head
 from vitne.api.server.responses import Here, Reads, peer_of
-from vitne.core.values.strict import MAX_INT, decode_base64, encode_base64
+from vitne.core.values.strict import decode_base64, encode_base64
 from vitne.core.values.times import format_utc
 from vitne.errors import BadInputError, DecodeError
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.senders.streams import Beat, Opening, StreamReport, Streams, Told, Void
+from vitne.wire.streams import (
+    HeartbeatRequest,
+    OpenStreamRequest,
+    SenderLogReply,
+    StreamMessageReply,
+    StreamReply,
+    StreamsReply,
+    VoidRequest,
+)
 
 _SENDING = (
     *AUTHENTICATED, "bad_input", "tenant_not_allowed", "stream_conflict", "sender_refused",
     "too_large", "unavailable", "overloaded", "storage", "internal",
 )  # fmt: skip
 _BODY_BYTES_MAX = 64 * 1024
-
-TenantName = Annotated[str, Meta(max_length=64, description="`tenant.id` of its events.")]
-Name = Annotated[str, Meta(min_length=1, max_length=128, description="`stream.id` of its events.")]
-Number = Annotated[int, Meta(ge=0, le=MAX_INT)]
-Hash32 = Annotated[str, Meta(max_length=44, description="Base64 of 32 bytes.")]
-Sig = Annotated[str, Meta(max_length=88, description="Base64 of 64 bytes (Ed25519).")]
-
-
-class OpeningSent(Struct, frozen=True, forbid_unknown_fields=True):
-    """A stream opens. `sig` is over `vitne-open/v1` (docs/spec/sending.md)."""
-
-    tenant: TenantName
-    name: Name
-    mode: Literal["full", "body"]
-    beat_s: Annotated[int, Meta(ge=0, le=86_400, description="Heartbeats it promises; 0: none.")]
-    key: Hash32
-    sig: Sig
-    prev: Annotated[str, Meta(max_length=24, description="Base64 of the 16-byte id.")] = ""
-    prev_last: Number = 0
-
-
-class BeatSent(Struct, frozen=True, forbid_unknown_fields=True):
-    """A heartbeat. `sig` is over `vitne-beat/v1`."""
-
-    tenant: TenantName
-    name: Name
-    last: Annotated[int, Meta(ge=0, le=MAX_INT, description="Last number that was given out.")]
-    occurred_us: Annotated[int, Meta(ge=1, le=MAX_INT)]
-    state: Annotated[int, Meta(ge=0, le=1, description="0 alive, 1 closed.")]
-    prev: Hash32
-    sig: Sig
-
-
-class VoidSent(Struct, frozen=True, forbid_unknown_fields=True):
-    """Numbers that will never come. `sig` is over `vitne-void/v1`."""
-
-    tenant: TenantName
-    name: Name
-    first: Annotated[int, Meta(ge=1, le=MAX_INT)]
-    last: Annotated[int, Meta(ge=1, le=MAX_INT)]
-    occurred_us: Annotated[int, Meta(ge=1, le=MAX_INT)]
-    reason: Annotated[
-        int, Meta(ge=1, le=3, description="1 spool full, 2 spool lost, 3 no event by policy.")
-    ]
-    digest: Hash32
-    sig: Sig
-
-
-class StreamTold(Struct, frozen=True):
-    """What the log has now; the same for the same message again."""
-
-    log: str
-    origin: Annotated[str, Meta(description="Origin of the log, which signatures name.")]
-    stream: Annotated[str, Meta(description="The 16-byte id of the stream, in hexadecimal.")]
-    index: Annotated[int, Meta(description="Of the entry.")]
-    receipt: Annotated[str, Meta(description="Signed note: the entry stands there.")]
-    last: int
-    prev: Annotated[str, Meta(description="What the next batch or beat follows on, base64.")]
-
-
-class LogOfSender(Struct, frozen=True):
-    """Where a sender writes to."""
-
-    tenant: str
-    origin: Annotated[str, Meta(description="Of the tenant's log; signatures name it.")]
-
-
-class StreamShown(Struct, frozen=True, kw_only=True):
-    """How complete one stream is."""
-
-    source: str
-    name: str
-    stream: Annotated[str, Meta(description="Its 16-byte id, in hexadecimal.")]
-    mode: Annotated[
-        Literal["full", "body", "none"],
-        Meta(description="What is signed: events and lookup keys, events, nothing."),
-    ]
-    numbers: Literal["sender", "server"]
-    status: Literal["open", "silent", "closed", "abandoned", "followed"]
-    last: Annotated[int, Meta(description="Largest number that an entry states.")]
-    missing: Annotated[int, Meta(description="Numbers given out: neither an event nor void.")]
-    missing_ranges: list[tuple[int, int]]
-    more_ranges: Annotated[int, Meta(description="Ranges beyond those that are listed.")]
-    voided: Annotated[int, Meta(description="Numbers void, though an event was meant to be there.")]
-    beat_s: Annotated[int, Meta(description="Heartbeats that it promised; 0: none.")]
-    last_seen: Annotated[str, Meta(description="When an entry named it last; RFC 3339.")]
-    silent_since: Annotated[str, Meta(description="RFC 3339; empty unless it is silent.")]
-    late: Annotated[int, Meta(description="Events recorded long after they happened.")]
-    late_max_s: Annotated[int, Meta(description="The latest came so many seconds after.")]
-
-
-class StreamsPage(Struct, frozen=True):
-    """Every stream of a log that is asked for, by source and name."""
-
-    tenant: str
-    streams: list[StreamShown]
-    missing: Annotated[int, Meta(description="Over all streams of the log.")]
-    silent: int
-    abandoned: int
-    voided: int
-    late: int
 
 
 class StreamsDoor:
@@ -137,12 +44,12 @@ class StreamsDoor:
         self._access = access
         self._reading = reading
 
-    def log_of(self, head: Head, tenant: str) -> LogOfSender:
+    def log_of(self, head: Head, tenant: str) -> SenderLogReply:
         """Where a sender writes to."""
         log, origin = self._streams.log_of(self._access.key(head, "write"), tenant)
-        return LogOfSender(log, origin)
+        return SenderLogReply(log, origin)
 
-    def open(self, head: Head, sent: OpeningSent) -> StreamTold:
+    def open(self, head: Head, sent: OpenStreamRequest) -> StreamMessageReply:
         """Register a stream."""
         said = Opening(
             sent.tenant,
@@ -156,7 +63,7 @@ class StreamsDoor:
         )
         return _told(self._streams.open(self._access.key(head, "write"), said))
 
-    def beat(self, head: Head, sent: BeatSent) -> StreamTold:
+    def beat(self, head: Head, sent: HeartbeatRequest) -> StreamMessageReply:
         """Take a heartbeat."""
         said = Beat(
             sent.tenant,
@@ -169,7 +76,7 @@ class StreamsDoor:
         )
         return _told(self._streams.beat(self._access.key(head, "write"), said))
 
-    def void(self, head: Head, sent: VoidSent) -> StreamTold:
+    def void(self, head: Head, sent: VoidRequest) -> StreamMessageReply:
         """Take a void."""
         said = Void(
             sent.tenant,
@@ -183,13 +90,13 @@ class StreamsDoor:
         )
         return _told(self._streams.void(self._access.key(head, "write"), said))
 
-    def page(self, head: Head, peer_ip: str, tenant: str, *, troubled: bool) -> StreamsPage:
+    def page(self, head: Head, peer_ip: str, tenant: str, *, troubled: bool) -> StreamsReply:
         """How complete the streams are; durable as an event before the reader has it."""
         reader = self._access.reader(head, peer_ip, tenant)
         found = self._streams.report(reader.tenant)
         self._reading.streams_viewed(reader.caller, reader.tenant)
-        shown = [_shown(one) for one in found if not troubled or _is_troubled(one)]
-        return StreamsPage(
+        shown = [_to_reply(one) for one in found if not troubled or _is_troubled(one)]
+        return StreamsReply(
             reader.tenant,
             shown,
             missing=sum(one.missing for one in found),
@@ -205,9 +112,9 @@ def _is_troubled(one: StreamReport) -> bool:
     return bad or bool(one.missing or one.state.voided or one.state.late)
 
 
-def _shown(one: StreamReport) -> StreamShown:
+def _to_reply(one: StreamReport) -> StreamReply:
     state = one.state
-    return StreamShown(
+    return StreamReply(
         source=state.source,
         name=state.name,
         stream=state.stream_id.hex(),
@@ -227,8 +134,8 @@ def _shown(one: StreamReport) -> StreamShown:
     )
 
 
-def _told(told: Told) -> StreamTold:
-    return StreamTold(
+def _told(told: Told) -> StreamMessageReply:
+    return StreamMessageReply(
         told.log,
         told.origin,
         told.stream_id.hex(),
@@ -271,7 +178,7 @@ def _reading_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
     )
     async def streams(
         request: Here, tenant: Tenant = "", purpose: Purpose = "", troubled: Troubled = False
-    ) -> StreamsPage:
+    ) -> StreamsReply:
         head = read_head(request.scope["headers"])
         head.purpose = purpose
         return await reads.run(door.page, head, peer_of(request), tenant, troubled=troubled)
@@ -285,7 +192,7 @@ def _reading_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         responses=problems(*AUTHENTICATED, "bad_input", "tenant_not_allowed", "internal"),
         tags=["streams"],
     )
-    async def log_of_sender(request: Here, tenant: Tenant = "") -> LogOfSender:
+    async def log_of_sender(request: Here, tenant: Tenant = "") -> SenderLogReply:
         return await reads.run(door.log_of, read_head(request.scope["headers"]), tenant)
 
     return [streams, log_of_sender]
@@ -302,7 +209,7 @@ def _speaking_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["streams"],
     )
-    async def open_stream(request: Here, data: JSONBody[OpeningSent]) -> StreamTold:
+    async def open_stream(request: Here, data: JSONBody[OpenStreamRequest]) -> StreamMessageReply:
         return await reads.run(door.open, read_head(request.scope["headers"]), data)
 
     @post(
@@ -314,7 +221,7 @@ def _speaking_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["streams"],
     )
-    async def beat(request: Here, data: JSONBody[BeatSent]) -> StreamTold:
+    async def beat(request: Here, data: JSONBody[HeartbeatRequest]) -> StreamMessageReply:
         return await reads.run(door.beat, read_head(request.scope["headers"]), data)
 
     @post(
@@ -326,7 +233,7 @@ def _speaking_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["streams"],
     )
-    async def void(request: Here, data: JSONBody[VoidSent]) -> StreamTold:
+    async def void(request: Here, data: JSONBody[VoidRequest]) -> StreamMessageReply:
         return await reads.run(door.void, read_head(request.scope["headers"]), data)
 
     return [open_stream, beat, void]

@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from vitne.services.writer.reply import IntakeReply
+from vitne.wire.events import IntakeReply
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode("ascii")
 COMMIT_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)

@@ -21,6 +21,7 @@ from vitne.errors import (
     VitneError,
 )
 from vitne.ports import Standing
+from vitne.wire.problems import ProblemReply, StreamStanding
 
 TYPE_PREFIX: Final = "https://vitne.dev/problems/"
 
@@ -64,36 +65,6 @@ KINDS: Final[dict[str, Kind]] = {
 """Every code that a reply can carry."""
 
 
-class StreamStanding(Struct, frozen=True):
-    """Where the log has a stream."""
-
-    last: int
-    """Largest number that an entry states."""
-    prev: str
-    """Base64 of the hash of its newest batch message; what the next batch or beat follows on."""
-    closed: bool
-
-
-class ProblemDocument(Struct, frozen=True, omit_defaults=True):
-    """The body of an error, RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str = ""
-    where: str = ""
-    """What the error is about: a parameter, a header, a source."""
-    hint: str = ""
-    """What to do next."""
-    problems: tuple[Problem, ...] = ()
-    """All faults of an event, with their JSON paths; in a batch they begin `$[position]`."""
-    stream: StreamStanding | None = None
-    """With `stream_conflict`: where the stream stands."""
-    request_id: str = ""
-    """In the server's log beside the cause; for status 500."""
-
-
 def kind_of(error: VitneError) -> tuple[str, Kind]:
     """The code under which an error leaves, and its status: that of its nearest known class."""
     for cls in type(error).__mro__:
@@ -113,7 +84,7 @@ def problem(error: VitneError, *, request_id: str = "") -> Reply:
         headers.append((b"retry-after", b"%d" % error.retry_after_s))
     if isinstance(error, UnknownKeyError):
         headers.append((b"www-authenticate", b'Bearer realm="vitne"'))
-    made = ProblemDocument(
+    made = ProblemReply(
         type=TYPE_PREFIX + code,
         title=kind.title,
         status=kind.status,
@@ -151,7 +122,7 @@ def bare_problem(
 ) -> Reply:
     """A problem that no error object stands for."""
     kind = KINDS[code]
-    made = ProblemDocument(
+    made = ProblemReply(
         type=TYPE_PREFIX + code,
         title=kind.title,
         status=kind.status,

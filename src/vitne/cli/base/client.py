@@ -10,26 +10,35 @@ import tomllib
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self, TypeVar
 from urllib.parse import quote
 
-import httpx
 import msgspec
 from cyclopts import Group, Parameter
+from msgspec import Struct
 
 from vitne import errors
+from vitne.cli.base.http import HttpAnswer, HttpConnection
+from vitne.core.event.event import Problem
 from vitne.errors import ConfigurationError, DecodeError, UnavailableError, VitneError
+from vitne.wire.problems import ProblemReply
 
 __all__ = [
     "API_KEY_HELP",
     "DEFAULT_URL",
-    "Client",
+    "JSON_BODY",
+    "HttpClient",
     "Purpose",
-    "Server",
+    "ServerOptions",
     "fault_line",
     "profile",
+    "read_reply",
     "to_error",
 ]
+
+T = TypeVar("T")
+
+JSON_BODY = {"Content-Type": "application/json"}
 
 DEFAULT_URL = "http://127.0.0.1:8470"
 """Where `vitne serve` listens when it is told nothing."""
@@ -55,7 +64,7 @@ Purpose = Annotated[
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Server:
+class ServerOptions:
     """Which server, and as whom."""
 
     url: Annotated[
@@ -78,7 +87,7 @@ class Server:
 
     def __repr__(self) -> str:
         """The address; the key is a secret."""
-        return f"Server(url={self.url!r}, api_key=***, tenant={self.tenant!r})"
+        return f"ServerOptions(url={self.url!r}, api_key=***, tenant={self.tenant!r})"
 
 
 def profile(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -110,25 +119,27 @@ def _read_profile(path: Path) -> dict[str, str]:
         ) from error
 
 
-class Client:
-    """A connection to one server, with one key; use it as a context."""
+class HttpClient:
+    """A connection to one server, with one API key; use it as a context."""
 
-    def __init__(self, server: Server, purpose: str = "", *, timeout_s: float | None = 60) -> None:
-        kept = profile()
+    def __init__(
+        self, options: ServerOptions | None, purpose: str = "", *, timeout_s: float | None = 60
+    ) -> None:
+        options, kept = options or ServerOptions(), profile()
         self.url = (
-            server.url or os.environ.get("VITNE_URL") or kept.get("url") or DEFAULT_URL
+            options.url or os.environ.get("VITNE_URL") or kept.get("url") or DEFAULT_URL
         ).rstrip("/")
-        self.tenant = server.tenant or os.environ.get("VITNE_TENANT") or kept.get("tenant", "")
-        key = server.api_key or os.environ.get("VITNE_API_KEY") or kept.get("key", "")
+        self.tenant = options.tenant or os.environ.get("VITNE_TENANT") or kept.get("tenant", "")
+        key = options.api_key or os.environ.get("VITNE_API_KEY") or kept.get("key", "")
         if not key:
             raise ConfigurationError(
                 "no API key is given",
-                hint="set VITNE_API_KEY, or make one with: vitne key add --help",
+                hint="set VITNE_API_KEY, or make a key with: vitne key add --help",
             )
         headers = {"Authorization": f"Bearer {key}", "User-Agent": "vitne-cli"}
         if purpose:
             headers["Audit-Purpose"] = quote(purpose, safe=":/#")
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
+        self._http = HttpConnection(self.url, headers, timeout_s)
 
     def __enter__(self) -> Self:
         """Open."""
@@ -138,104 +149,82 @@ class Client:
         """Close the connection."""
         self._http.close()
 
-    def get(self, path: str, **params: str | int | list[str] | None) -> Any:  # noqa: ANN401  # JSON
-        """GET a JSON document; parameters that are None or empty are left out.
+    def get(self, path: str, reply: type[T], **params: object) -> T:
+        """GET a reply of the interface; parameters that are None or empty are left out.
 
         Raises:
             VitneError: the server's problem as the error of the same code; `UnavailableError`
-                if nobody answers.
+                if the server does not answer.
         """
-        return _decode(self.send("GET", path, params=_given(params)))
+        return read_reply(self.exchange("GET", path, params=_given(params)), reply)
 
-    def data(self, path: str, **params: str | int | list[str] | None) -> bytes:
+    def data(self, path: str, **params: object) -> bytes:
         """GET bytes as they came; errors as in `get`."""
-        return self.send("GET", path, params=_given(params)).content
+        return self.exchange("GET", path, params=_given(params)).content
 
-    def post(
-        self,
-        path: str,
-        body: bytes,
-        content_type: str,
-        key: str = "",
-        *,
-        taken: Container[int] = (),
-    ) -> Any:  # noqa: ANN401  # JSON
-        """POST bytes and decode the JSON reply; errors as in `get`.
+    def post(self, path: str, request: Struct | None, reply: type[T]) -> T:
+        """POST a request of the interface, None for an empty body; errors as in `get`."""
+        body = b"" if request is None else msgspec.json.encode(request)
+        return read_reply(self.exchange("POST", path, content=body, headers=JSON_BODY), reply)
 
-        Args:
-            path: of the resource.
-            body: the bytes.
-            content_type: their media type.
-            key: sent as `Idempotency-Key`, which makes the same request safe to send again.
-            taken: statuses of problems that are a reply like any other here.
-        """
-        headers = {"Content-Type": content_type} | ({"Idempotency-Key": key} if key else {})
-        return _decode(self.send("POST", path, taken=taken, headers=headers, content=body))
-
-    def send(
+    def exchange(  # what a request has
         self,
         method: str,
         path: str,
         *,
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         taken: Container[int] = (),
-        **kwargs: Any,  # noqa: ANN401  # httpx's
-    ) -> httpx.Response:
+    ) -> HttpAnswer:
         """Any request; raises the server's problem as an error, but for the statuses `taken`."""
-        try:
-            reply = self._http.request(method, path, **kwargs)
-        except httpx.InvalidURL as error:
-            raise ConfigurationError(f"this is no address: {error}", where=self.url) from error
-        except (httpx.HTTPError, ValueError) as error:
-            raise UnavailableError(
-                f"the server does not answer: {str(error) or type(error).__name__}",
-                where=self.url,
-                hint="is it running? vitne serve",
-            ) from error
-        if reply.is_error and reply.status_code not in taken:
-            raise to_error(reply)
-        return reply
+        answer = self._http.request(method, path, params=params, headers=headers, content=content)
+        if answer.is_error and answer.status not in taken:
+            raise to_error(answer)
+        return answer
 
 
-def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+def _given(params: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in params.items() if value not in (None, "", [])}
 
 
-def _decode(reply: httpx.Response) -> Any:  # noqa: ANN401  # JSON
+def read_reply(answer: HttpAnswer, reply: type[T]) -> T:
+    """The body of an answer. Raises `DecodeError` if it has another form."""
     try:
-        return msgspec.json.decode(reply.content)
+        return msgspec.json.decode(answer.content, type=reply)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DecodeError(
-            "the reply is no JSON", where=str(reply.url.path), hint="is this a Vitne server?"
+            f"the reply is not a {reply.__name__}: {error}",
+            where=answer.path,
+            hint="check that the address is that of a Vitne server of this version",
         ) from error
 
 
-def to_error(reply: httpx.Response) -> VitneError:
+def to_error(answer: HttpAnswer) -> VitneError:
     """A problem+json reply (RFC 9457) as the error that the server raised."""
     try:
-        problem = msgspec.json.decode(reply.content, type=dict[str, Any])
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
-        problem = {}
-    code = str(problem.get("code", ""))
-    kind = _kind(code, reply.status_code)
-    message = str(problem.get("detail") or problem.get("title") or f"HTTP {reply.status_code}")
-    faults = [fault_line(fault) for fault in problem.get("problems") or []]
-    made = kind("\n  ".join([message, *faults]))
-    made.where = str(problem.get("where") or reply.url.path)
-    made.hint = str(problem.get("hint") or "")
-    made.request_id = str(problem.get("request_id") or "")
-    made.code = code or kind.code  # type: ignore[misc]  # the server's code, told as it came
-    wait_s = reply.headers.get("retry-after", "")
+        problem = msgspec.json.decode(answer.content, type=ProblemReply)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        problem = ProblemReply(type="", title=f"HTTP {answer.status}", status=0, code="")
+    kind = _kind(problem.code, answer.status)
+    faults = map(fault_line, problem.problems)
+    made = kind("\n  ".join([problem.detail or problem.title, *faults]))
+    made.where = problem.where or answer.path
+    made.hint = problem.hint
+    made.request_id = problem.request_id
+    made.code = problem.code or kind.code  # type: ignore[misc]  # the server's code, as it came
+    wait_s = answer.headers.get("retry-after", "")
     if isinstance(made, UnavailableError) and wait_s.isdecimal():
         made.retry_after_s = int(wait_s)
     return made
 
 
-def fault_line(fault: Mapping[str, object]) -> str:
+def fault_line(fault: Problem) -> str:
     """One fault of an event in words: code, path, what was expected and what came."""
-    line = f"{fault.get('code', '')} at {fault.get('path', '')}"
-    if fault.get("expected"):
-        line += f": expected {fault['expected']}"
-    return line + (f", got {fault['got']}" if fault.get("got") else "")
+    line = f"{fault.code} at {fault.path}"
+    if fault.expected:
+        line += f": expected {fault.expected}"
+    return line + (f", got {fault.got}" if fault.got else "")
 
 
 _BY_STATUS: dict[int, type[VitneError]] = {

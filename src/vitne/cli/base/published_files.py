@@ -1,11 +1,12 @@
 """What a log has published, over HTTP or in a folder, for verbs that audit it."""
 
 import re
+from contextlib import closing
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
-
+from vitne.cli.base.http import HttpConnection
 from vitne.core.tree.tile import TILE_WIDTH, TileId, parse_path, truncate
 from vitne.errors import BadInputError, DecodeError, UnavailableError
 
@@ -28,29 +29,21 @@ class HttpFiles:
     def __init__(self, url: str, key: str = "") -> None:
         self._url = url.rstrip("/")
         headers = {"user-agent": "vitne"} | ({"authorization": f"Bearer {key}"} if key else {})
-        self._http = httpx.Client(headers=headers, timeout=_TIMEOUT_S, follow_redirects=False)
+        self._headers = headers
+        self._http = HttpConnection(self._url, headers, _TIMEOUT_S)
 
     def get(self, path: str) -> bytes | None:
         """See `PublishedFiles`."""
-        body = b""
-        try:
-            with self._http.stream("GET", f"{self._url}/{path}") as answer:
-                if answer.status_code == httpx.codes.NOT_FOUND:
-                    return None
-                if answer.status_code != httpx.codes.OK:
-                    raise UnavailableError(
-                        f"the log answered {answer.status_code}",
-                        where=f"{self._url}/{path}",
-                        hint="a log that is not public needs VITNE_API_KEY",
-                    )
-                for chunk in answer.iter_bytes():
-                    body += chunk
-                    if len(body) > _MOST_BYTES:
-                        raise UnavailableError("the answer is too long", where=path)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = str(error) or type(error).__name__
-            raise UnavailableError(f"the log was not reached: {why}", where=self._url) from None
-        return body
+        answer = self._http.request("GET", f"/{path}", most_bytes=_MOST_BYTES)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise UnavailableError(
+                f"the log answered with status {answer.status}",
+                where=f"{self._url}/{path}",
+                hint="a log that is not public needs --api-key or VITNE_API_KEY",
+            )
+        return answer.content
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -74,18 +67,15 @@ class HttpFiles:
         found = _LOG.fullmatch(self._url)
         if found is None:
             raise BadInputError("expected https://…/log/<tenant>", where=self._url)
-        url = f"{found[1]}/v1/logs/{found[2]}/index/{what}"
-        try:
-            reply = self._http.post(
-                url, content=note.encode(), headers={"content-type": "text/plain"}
+        path = f"/v1/logs/{found[2]}/index/{what}"
+        with closing(HttpConnection(found[1], self._headers, _TIMEOUT_S)) as server:
+            answer = server.request(
+                "POST", path, content=note.encode(), headers={"content-type": "text/plain"}
             )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = str(error) or type(error).__name__
-            raise UnavailableError(f"the log was not reached: {why}", where=url) from None
-        if reply.is_error:
-            said = reply.text[:300]
+        if answer.status != HTTPStatus.OK:
+            said = answer.content.decode("utf-8", "replace")[:300]
             raise UnavailableError(
-                f"the log did not take it: {reply.status_code} {said}", where=url
+                f"the log did not take it: {answer.status} {said}", where=f"{found[1]}{path}"
             )
 
 

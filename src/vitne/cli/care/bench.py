@@ -22,8 +22,9 @@ from vitne.evidence.record import verify as record_proof
 from vitne.ports import ApiKey
 from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.services.search.search import SearchRequest
-from vitne.services.writer.reply import Arrival, IntakeReply
+from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
+from vitne.wire.events import IntakeReply
 from vitne.wiring import Server, open_server
 
 __all__ = ["Figure", "bench"]

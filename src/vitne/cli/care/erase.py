@@ -1,12 +1,13 @@
 """`vitne erase`: sections of events go, their commitments stay."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
 from cyclopts import App, Parameter
+from msgspec.structs import replace
 
-from vitne.cli.base.client import Client, Purpose, Server
+from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, plain
+from vitne.wire.erasure import EraseReply, EraseRequest
 
 __all__ = ["app"]
 
@@ -45,7 +46,7 @@ def person(  # noqa: PLR0913 - what one can say on the command line
     mention: Mentions = None,
     dry_run: DryRun = False,
     purpose: Purpose = "",
-    server: Server | None = None,
+    server: ServerOptions | None = None,
     json: Json = False,
 ) -> None:
     """Erase sections of all events that a filter finds, wherever they lie.
@@ -53,8 +54,14 @@ def person(  # noqa: PLR0913 - what one can say on the command line
     For example:
         vitne erase person target:customer/cus_5 --basis gdpr-17 --ref REQ-12 --dry-run
     """
-    request = _request(section, basis, ref, dry_run=dry_run)
-    request |= {"where": where, "mentions": mention or []}
+    request = EraseRequest(
+        sections=section or ["person", "payload"],
+        basis=basis,
+        ref=ref,
+        where=where,
+        mentions=mention or [],
+        dry_run=dry_run,
+    )
     _ask(request, purpose, server, Output(json))
 
 
@@ -68,42 +75,41 @@ def event(  # noqa: PLR0913 - what one can say on the command line
     section: Sections = None,
     dry_run: DryRun = False,
     purpose: Purpose = "",
-    server: Server | None = None,
+    server: ServerOptions | None = None,
     json: Json = False,
 ) -> None:
     """Erase sections of the events that are named."""
-    request = _request(section, basis, ref, dry_run=dry_run) | {"events": event_id}
+    request = EraseRequest(
+        sections=section or ["person", "payload"],
+        basis=basis,
+        ref=ref,
+        events=event_id,
+        dry_run=dry_run,
+    )
     _ask(request, purpose, server, Output(json))
 
 
-def _request(
-    section: list[Section] | None, basis: str, ref: str, *, dry_run: bool
-) -> dict[str, Any]:
-    sections = section or ["person", "payload"]
-    return {"sections": sections, "basis": basis, "ref": ref, "dry_run": dry_run}
-
-
-def _ask(request: dict[str, Any], purpose: str, server: Server | None, out: Output) -> None:
-    with Client(server or Server(), purpose, timeout_s=None) as client:
-        body = msgspec.json.encode(request | {"tenant": client.tenant})
-        page = client.post("/v1/erasures", body, "application/json")
+def _ask(request: EraseRequest, purpose: str, server: ServerOptions | None, out: Output) -> None:
+    with HttpClient(server, purpose, timeout_s=None) as client:
+        request = replace(request, tenant=client.tenant)
+        page = client.post("/v1/erasures", request, EraseReply)
     out.result(page, *map(plain, _lines(page, request)))
 
 
-def _lines(page: dict[str, Any], request: dict[str, Any]) -> list[str]:
-    word = "Would erase" if page["dry_run"] else "Erased"
-    sections = ", ".join(request["sections"])
+def _lines(page: EraseReply, request: EraseRequest) -> list[str]:
+    word = "Would erase" if page.dry_run else "Erased"
+    sections = ", ".join(request.sections)
     told = [
-        f"{word} {sections} of {page['records']:,} events of {page['tenant']}.",
-        f"Quarantined events whose bytes go: {page['quarantined']:,}.",
-        f"Segments written anew: {page['segments']:,}.",
+        f"{word} {sections} of {page.records:,} events of {page.tenant}.",
+        f"Quarantined events whose bytes go: {page.quarantined:,}.",
+        f"Segments written anew: {page.segments:,}.",
     ]
-    if page["already"]:
-        told.append(f"{page['already']:,} more were erased before.")
-    if page["holds"]:
-        told.append(f"Legal holds are in the way: {', '.join(page['holds'])}.")
-    if page["entries"]:
-        told.append(f"The log says so in entry {', '.join(map(str, page['entries']))}.")
-    if not page["dry_run"]:
+    if page.already:
+        told.append(f"{page.already:,} more were erased before.")
+    if page.holds:
+        told.append(f"Legal holds are in the way: {', '.join(page.holds)}.")
+    if page.entries:
+        told.append(f"The log says so in entry {', '.join(map(str, page.entries))}.")
+    if not page.dry_run:
         told.append("Backups that were made before still have it.")
     return told

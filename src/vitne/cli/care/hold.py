@@ -3,11 +3,11 @@
 from typing import Annotated
 from urllib.parse import quote
 
-import msgspec
 from cyclopts import App, Parameter
 
-from vitne.cli.base.client import Client, Purpose, Server
+from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, minute, plain, table
+from vitne.wire.erasure import HoldReply, HoldRequest, HoldsReply
 
 __all__ = ["app"]
 
@@ -27,7 +27,7 @@ def set_(  # noqa: PLR0913 - what one can say on the command line
     ref: Annotated[str, Parameter(help="The case; it stands in the log for good.")] = "",
     everything: Annotated[bool, Parameter(help="Hold all of the log.")] = False,
     purpose: Purpose = "",
-    server: Server | None = None,
+    server: ServerOptions | None = None,
     json: Json = False,
 ) -> None:
     """Hold what a filter finds. The filter is kept beside the log, never in it.
@@ -35,14 +35,15 @@ def set_(  # noqa: PLR0913 - what one can say on the command line
     For example:
         vitne hold set target:customer/cus_5 --reason litigation --ref CASE-1
     """
-    with Client(server or Server(), purpose) as client:
-        wish = {"where": where, "reason": reason, "ref": ref, "everything": everything}
-        body = msgspec.json.encode(wish | {"tenant": client.tenant})
-        page = client.post("/v1/holds", body, "application/json")
+    with HttpClient(server, purpose) as client:
+        request = HoldRequest(
+            where=where, reason=reason, ref=ref, everything=everything, tenant=client.tenant
+        )
+        page = client.post("/v1/holds", request, HoldReply)
     Output(json).result(
         page,
-        plain(f"Set {page['id']} on {page['where'] or 'all'} of {page['tenant']}."),
-        plain(f"To end it:  vitne hold release {page['id']}"),
+        plain(f"Set {page.id} on {page.where or 'all'} of {page.tenant}."),
+        plain(f"To end it:  vitne hold release {page.id}"),
     )
 
 
@@ -52,26 +53,28 @@ def release(
     /,
     *,
     purpose: Purpose = "",
-    server: Server | None = None,
+    server: ServerOptions | None = None,
     json: Json = False,
 ) -> None:
     """End a hold. What it kept may be erased and expires again."""
-    with Client(server or Server(), purpose) as client:
-        place = f"/v1/holds/{quote(hold_id, safe='')}/release?tenant={quote(client.tenant)}"
-        page = client.post(place, b"", "application/json")
-    Output(json).result(page, plain(f"{page['id']} ended at {page['released_at']}."))
+    with HttpClient(server, purpose) as client:
+        path = f"/v1/holds/{quote(hold_id, safe='')}/release?tenant={quote(client.tenant)}"
+        page = client.post(path, None, HoldReply)
+    Output(json).result(page, plain(f"{page.id} ended at {page.released_at}."))
 
 
 @app.command(name="list")
-def list_(*, purpose: Purpose = "", server: Server | None = None, json: Json = False) -> None:
+def list_(
+    *, purpose: Purpose = "", server: ServerOptions | None = None, json: Json = False
+) -> None:
     """List all holds of a log, released ones too, oldest first. The look is itself an event."""
-    with Client(server or Server(), purpose) as client:
-        page = client.get("/v1/holds", tenant=client.tenant)
+    with HttpClient(server, purpose) as client:
+        page = client.get("/v1/holds", HoldsReply, tenant=client.tenant)
     rows = [
         (
-            *(one["id"], one["reason"], one["ref"], minute(one["set_at"])),
-            *(minute(one["released_at"]), one["where"] or "all of the log"),
+            *(one.id, one.reason, one.ref, minute(one.set_at)),
+            *(minute(one.released_at), one.where or "all of the log"),
         )
-        for one in page["holds"]
+        for one in page.holds
     ]
     Output(json).result(page, table(f"{len(rows)} holds", _COLUMNS, rows))

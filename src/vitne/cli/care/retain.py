@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-import msgspec
 from cyclopts import App, Parameter
 
-from vitne.cli.base.client import Client, Purpose, Server
+from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, plain, table
+from vitne.wire.erasure import RetentionReply, RetentionRequest
 
 __all__ = ["app"]
 
@@ -24,7 +24,7 @@ Rules = Annotated[
 
 @app.command
 def plan(
-    *, rules: Rules, purpose: Purpose = "", server: Server | None = None, json: Json = False
+    *, rules: Rules, purpose: Purpose = "", server: ServerOptions | None = None, json: Json = False
 ) -> None:
     """Say what would expire now; changes nothing."""
     _ask(rules, purpose, server, Output(json), dry_run=True)
@@ -32,7 +32,7 @@ def plan(
 
 @app.command
 def run(
-    *, rules: Rules, purpose: Purpose = "", server: Server | None = None, json: Json = False
+    *, rules: Rules, purpose: Purpose = "", server: ServerOptions | None = None, json: Json = False
 ) -> None:
     """Delete what has run out, in whole sealed segments. Legal holds keep what they cover.
 
@@ -41,16 +41,17 @@ def run(
     _ask(rules, purpose, server, Output(json), dry_run=False)
 
 
-def _ask(rules: str, purpose: str, server: Server | None, out: Output, *, dry_run: bool) -> None:
-    with Client(server or Server(), purpose, timeout_s=None) as client:
-        wish = {"rules": rules, "dry_run": dry_run, "tenant": client.tenant}
-        page = client.post("/v1/retention", msgspec.json.encode(wish), "application/json")
+def _ask(
+    rules: str, purpose: str, server: ServerOptions | None, out: Output, *, dry_run: bool
+) -> None:
+    with HttpClient(server, purpose, timeout_s=None) as client:
+        request = RetentionRequest(rules=rules, dry_run=dry_run, tenant=client.tenant)
+        page = client.post("/v1/retention", request, RetentionReply)
     rows = [
-        (one["retention_class"], one["days"], one["records"], one["held"], one["below"])
-        for one in page["classes"]
+        (one.retention_class, one.days, one.records, one.held, one.below) for one in page.classes
     ]
     if not rows:
-        out.result(page, plain(f"Nothing of {page['tenant']} has run out."))
+        out.result(page, plain(f"Nothing of {page.tenant} has run out."))
         return
     word = "would expire" if dry_run else "expired"
-    out.result(page, table(f"What {word} of {page['tenant']}", _COLUMNS, rows))
+    out.result(page, table(f"What {word} of {page.tenant}", _COLUMNS, rows))

@@ -15,7 +15,7 @@ import msgspec
 from cyclopts import Parameter
 from msgspec import Struct
 
-from vitne.cli.base.client import Client, Server
+from vitne.cli.base.client import HttpClient, ServerOptions, read_reply
 from vitne.cli.base.output import Json, Output, table
 from vitne.core.event.body import IMPORT_TYPE
 from vitne.core.event.source import SourceRegistration
@@ -25,6 +25,7 @@ from vitne.errors import BadInputError, ConfigurationError, UnavailableError
 from vitne.formats.cef import CallWatch
 from vitne.formats.importing import Format, Options, Tally, batches, mapped_records
 from vitne.formats.mapping import Rule, read_mapping
+from vitne.wire.events import EventResult, IntakeReply, Status
 
 __all__ = ["import_"]
 
@@ -36,11 +37,12 @@ _MAPPING_HELP = (
     " Vitne: example, permits, problems. How to write one: docs/howto/import-logs.md."
 )
 _ATTEMPTS = 6
+_TYPE = {"Content-Type": IMPORT_TYPE}
 _UNMAPPED_SHOWN = 12
 _GZIP = b"\x1f\x8b"
 _BY_SUFFIX: dict[str, Format] = {".csv": "csv", ".tsv": "csv", ".cef": "cef", ".json": "cloudtrail"}
 
-Post = Callable[[bytes, int], list[dict[str, Any]]]
+Post = Callable[[bytes, int], list[EventResult]]
 """Send a body of so many events; the results, one per event."""
 
 
@@ -63,7 +65,7 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
         bool,
         Parameter(help="Begin at the file's start, even if an import of it was cut off."),
     ] = False,
-    server: Server | None = None,
+    server: ServerOptions | None = None,
     json: Json = False,
 ) -> int:
     """Bring in a log of another system: each of its records becomes an event.
@@ -88,7 +90,7 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
     if dry_run:
         tally = _run(file, options, out, _judge, None)
         return _tell(tally, out, dry_run=True)
-    with Client(server or Server()) as client:
+    with HttpClient(server) as client:
         options = msgspec.structs.replace(options, tenant=client.tenant)
         sending = _Sending(client)
         state = _State.of(file, options, mapping, client.url)
@@ -114,7 +116,8 @@ def _run(file: Path, options: Options, out: Output, post: Post, state: "_State |
         moved = 0
         for batch, body in batches(records):
             sent = sum(record.event is not None for record in batch)
-            tally.add(batch, post(body, sent) if sent else [])
+            results = post(body, sent) if sent else []
+            tally.add(batch, [(one.status, one.problems[:1]) for one in results])
             if state is not None:
                 state.save(tally)
             moved, before = position(), moved
@@ -148,32 +151,32 @@ def _iterate(unpacked: BinaryIO | gzip.GzipFile, file: Path) -> Iterator[bytes]:
 class _Sending:
     """Posts import bodies, again if the server is away for a moment."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: HttpClient) -> None:
         self._client = client
 
-    def post(self, body: bytes, events: int) -> list[dict[str, Any]]:
+    def post(self, body: bytes, events: int) -> list[EventResult]:
         """Send a body; the results, one per event."""
-        results = list(self._reply(body).get("results") or [])
+        results = self._reply(body).results
         if len(results) != events:
             message = f"the server answered for {len(results)} events of {events}"
             raise UnavailableError(message, where=self._client.url)
         return results
 
-    def _reply(self, body: bytes) -> dict[str, Any]:
+    def _reply(self, body: bytes) -> IntakeReply:
         attempt = 0
         while True:
             attempt += 1
             try:
-                reply: dict[str, Any] = self._client.post("/v1/events", body, IMPORT_TYPE)
+                answer = self._client.exchange("POST", "/v1/events", headers=_TYPE, content=body)
             except UnavailableError as error:
                 if attempt == _ATTEMPTS:
                     raise
                 time.sleep(min(error.retry_after_s, 2**attempt / 4))
             else:
-                return reply
+                return read_reply(answer, IntakeReply)
 
 
-def _judge(body: bytes, events: int) -> list[dict[str, Any]]:
+def _judge(body: bytes, events: int) -> list[EventResult]:
     """What a server would say of the form of the events, without one."""
     context = IntakeContext(
         now_us=time.time_ns() // 1000,
@@ -187,11 +190,10 @@ def _judge(body: bytes, events: int) -> list[dict[str, Any]]:
         event = msgspec.json.encode(msgspec.json.decode(line)["event"])
         judged = validate(event, context)
         if isinstance(judged, Rejected):
-            problems = [msgspec.structs.asdict(problem) for problem in judged.problems]
-            found.append({"status": "rejected", "problems": problems})
+            found.append(EventResult("rejected", problems=tuple(judged.problems)))
         else:
-            status = "quarantined" if isinstance(judged, Quarantined) else "accepted"
-            found.append({"status": status, "id": to_text(judged.event_id)})
+            status: Status = "quarantined" if isinstance(judged, Quarantined) else "accepted"
+            found.append(EventResult(status, to_text(judged.event_id)))
     return found
 
 

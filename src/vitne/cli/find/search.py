@@ -1,13 +1,18 @@
 """`vitne search`: find events, newest first."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from cyclopts import Group, Parameter
+from msgspec.structs import replace
 
-from vitne.cli.base.client import Client, Purpose, Server
-from vitne.cli.base.output import Json, Output, plain, table
+from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
+from vitne.cli.base.output import Json, Listing, Output, plain, table
 from vitne.errors import BadInputError
+from vitne.wire.search import FacetCounts, FoundEvent, Histogram, SearchReply
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 __all__ = ["search"]
 
@@ -21,6 +26,17 @@ _HEADER = "occurred (UTC)           type  actor     [recorded: where it is a min
 _APART_S = 60
 _TARGETS_SHOWN = 2
 _TO_MINUTES, _TO_SECONDS = 16, 19
+
+
+class _Beside(TypedDict, total=False):
+    """What is counted beside the events."""
+
+    facets: list[str]
+    histogram: int | None
+    count: Literal["cheap", "exact", "none"]
+
+
+_UNCOUNTED: _Beside = {"count": "none"}
 
 
 def search(  # noqa: PLR0913  # the options of a verb
@@ -45,7 +61,7 @@ def search(  # noqa: PLR0913  # the options of a verb
         bool, Parameter(group=_MORE, help="Count all, even where it takes long.")
     ] = False,
     purpose: Purpose = "",
-    server: Server | None = None,
+    server: ServerOptions | None = None,
     json: Json = False,
 ) -> None:
     """Find events of a log, newest first by log order: as they were recorded.
@@ -59,8 +75,8 @@ def search(  # noqa: PLR0913  # the options of a verb
         raise BadInputError("--limit must be at least 1")
     out = Output(json)
     parts = (filter, since and f"since:{since}", until and f"until:{until}")
-    with Client(server or Server(), purpose) as client:
-        beside: dict[str, Any] = {
+    with HttpClient(server, purpose) as client:
+        beside: _Beside = {
             "facets": facets or [],
             "histogram": histogram or None,
             "count": "exact" if exact else "cheap",
@@ -76,74 +92,72 @@ def search(  # noqa: PLR0913  # the options of a verb
 class _Asking:
     """One search, page by page."""
 
-    def __init__(self, client: Client, wanted: str, beside: dict[str, Any]) -> None:
+    def __init__(self, client: HttpClient, wanted: str, beside: _Beside) -> None:
         self._client = client
         self._wanted = {"q": wanted, "tenant": client.tenant}
         self._beside = beside
 
-    def page(self, cursor: str, limit: int) -> dict[str, Any]:
+    def page(self, cursor: str, limit: int) -> SearchReply:
         """So many events; of several replies, if one may not hold that many."""
         page = self.once(cursor, min(limit, _PAGE_MAX), self._beside)
-        while len(page["events"]) < limit and page["next"]:
-            left = min(limit - len(page["events"]), _PAGE_MAX)
-            more = self.once(page["next"], left, {"count": "none"})
-            page["events"] += more["events"]
-            page["next"] = more["next"]
+        while len(page.events) < limit and page.next:
+            left = min(limit - len(page.events), _PAGE_MAX)
+            more = self.once(page.next, left, _UNCOUNTED)
+            page = replace(page, events=[*page.events, *more.events], next=more.next)
         return page
 
-    def once(self, cursor: str, limit: int, beside: dict[str, Any]) -> dict[str, Any]:
+    def once(self, cursor: str, limit: int, beside: _Beside) -> SearchReply:
         """One reply."""
-        found: dict[str, Any] = self._client.get(
-            "/v1/events", **self._wanted, **beside, cursor=cursor, limit=limit
+        return self._client.get(
+            "/v1/events", SearchReply, **self._wanted, **beside, cursor=cursor, limit=limit
         )
-        return found
 
 
 def _tell_all(asking: _Asking, cursor: str, out: Output) -> None:
     """Every event, as it comes."""
-    count = 0
+    found = 0
     with out.progress("finding") as advance:
         while True:
-            page = asking.once(cursor, _PAGE_MAX, {"count": "none"})
-            count += len(page["events"])
-            advance(len(page["events"]))
-            for row in page["events"] if out.as_json else ():
+            page = asking.once(cursor, _PAGE_MAX, _UNCOUNTED)
+            found += len(page.events)
+            advance(len(page.events))
+            for row in page.events if out.as_json else ():
                 out.document(row)
             if not out.as_json:
-                out.result(None, *_events(page["events"], out))
-            cursor = page["next"]
+                out.result(None, *_events(page.events, out))
+            cursor = page.next
             if not cursor:
                 break
-    out.note(f"{count:,} events; {_reach(page)}")
+    out.note(f"{found:,} events; {_reach(page)}")
 
 
-def _lines(page: dict[str, Any], out: Output) -> list[Any]:
-    lines = _events(page["events"], out)
-    for name, found in (page.get("facets") or {}).items():
-        rows = [(value, f"{count:,}") for value, count in found["values"].items()]
+def _lines(page: SearchReply, out: Output) -> "list[RenderableType]":
+    lines = _events(page.events, out)
+    for name, found in page.facets.items():
+        rows = [(value, f"{number:,}") for value, number in found.values.items()]
         lines.append(table(f"{name}{_how_exact(found)}", ("value", "events#"), rows))
-    if page.get("histogram"):
-        lines.append(_bars(page["histogram"]))
+    if page.histogram is not None:
+        lines.append(_bars(page.histogram))
     lines.append(plain(f"{_total(page)}; {_reach(page)}"))
-    if page["next"]:
-        lines.append(plain(f"more with:  --cursor {page['next']}"))
+    if page.next:
+        lines.append(plain(f"more with:  --cursor {page.next}"))
     return lines
 
 
-def _how_exact(found: dict[str, Any]) -> str:
+def _how_exact(found: FacetCounts) -> str:
     """What a count of values leaves open."""
-    more = ", the commonest" if found["more"] else ""
-    return more if found["exact"] else f"{more}, at least"
+    more = ", the commonest" if found.more else ""
+    return more if found.exact else f"{more}, at least"
 
 
-def _events(rows: list[dict[str, Any]], out: Output) -> list[Any]:
+def _events(rows: list[FoundEvent], out: Output) -> "list[RenderableType]":
     """A table where there is room for one, else two lines an event."""
     if not rows:
         return []
     cells = [_cells(row) for row in rows]
     if out.console.width >= _TABLE_CHARS:
         return [table("", _COLUMNS, cells)]
-    lines = [plain(_HEADER, "bold")]
+    lines: list[RenderableType] = [plain(_HEADER, "bold")]
     for row, (occurred, recorded, kind, actor, targets, outcome, event_id) in zip(
         rows, cells, strict=True
     ):
@@ -153,30 +167,30 @@ def _events(rows: list[dict[str, Any]], out: Output) -> list[Any]:
     return [*lines, ""]
 
 
-def _is_apart(row: dict[str, Any]) -> bool:
+def _is_apart(row: FoundEvent) -> bool:
     """Whether the log took the event at another time than that of the act, by its sender's word."""
-    occurred = str(row["event"].get("occurred_at", ""))
+    occurred = str(row.event.get("occurred_at", ""))
     try:
-        apart = datetime.fromisoformat(row["recorded_at"]) - datetime.fromisoformat(occurred)
+        apart = datetime.fromisoformat(row.recorded_at) - datetime.fromisoformat(occurred)
     except ValueError:
         return True  # that part of the event is erased
     return abs(apart.total_seconds()) >= _APART_S
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    event = row["event"]
+def _cells(row: FoundEvent) -> tuple[str, ...]:
+    event = row.event
     actor, outcome = _dict(event.get("actor")), _dict(event.get("outcome"))
     targets = [_dict(one) for one in event.get("targets") or ()]
     named = [f"{one.get('type')}/{one.get('id')}" for one in targets[:_TARGETS_SHOWN]]
     more = len(targets) - len(named)
     return (
         _moment(event.get("occurred_at", "")),
-        _moment(row["recorded_at"]),
+        _moment(row.recorded_at),
         str(event.get("type", "")),
         " ".join(str(actor[name]) for name in ("id", "name") if name in actor),
         ", ".join(named) + (f" and {more} more" if more else ""),
         str(outcome.get("result", "")),
-        str(row["id"]),
+        row.id,
     )
 
 
@@ -189,27 +203,26 @@ def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _total(page: dict[str, Any]) -> str:
-    shown = len(page["events"])
-    match page["total_is"]:
+def _total(page: SearchReply) -> str:
+    shown = len(page.events)
+    match page.total_is:
         case "exact":
-            return f"{shown:,} of {page['total']:,} events"
+            return f"{shown:,} of {page.total:,} events"
         case "at least":
-            return f"{shown:,} of at least {page['total']:,} events"
+            return f"{shown:,} of at least {page.total:,} events"
         case _:
             return f"{shown:,} events, the others were not counted"
 
 
-def _reach(page: dict[str, Any]) -> str:
+def _reach(page: SearchReply) -> str:
     """Up to where was looked, and how far publishing is behind that."""
-    signed = "all signed" if not page["lag_ms"] else f"signed up to {page['lag_ms']:,} ms ago"
-    return f"looked through all {page['high_water']:,} entries, {signed}"
+    signed = "all signed" if not page.lag_ms else f"signed up to {page.lag_ms:,} ms ago"
+    return f"looked through all {page.high_water:,} entries, {signed}"
 
 
-def _bars(histogram: dict[str, Any]) -> Any:  # noqa: ANN401  # rich's
-    counts: list[int] = histogram["counts"]
+def _bars(histogram: Histogram) -> Listing:
+    counts, edges = histogram.counts, histogram.edges
     most = max([*counts, 1])
-    edges: list[str] = histogram["edges"]
     # To the minute, if that tells the bars apart; they begin at whole seconds.
     chars = (
         _TO_MINUTES if len({edge[:_TO_MINUTES] for edge in edges}) == len(edges) else _TO_SECONDS

@@ -8,15 +8,23 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import Group, Parameter
+from msgspec.structs import replace
 
-from vitne.cli.base.client import Client, Server, fault_line
+from vitne.cli.base.client import HttpClient, ServerOptions, fault_line, read_reply, to_error
+from vitne.cli.base.http import HttpAnswer
 from vitne.cli.base.output import Json, Output, plain, table
 from vitne.core.values.ids import RANDOM_BYTES, to_text, uuid7
+from vitne.core.values.text import count
 from vitne.errors import BadInputError, UnavailableError
+from vitne.wire.events import EventResult, IntakeReply
+from vitne.wire.problems import ProblemReply
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 __all__ = ["Event", "send"]
 
@@ -105,7 +113,7 @@ def send(
             help="Where to append the signed receipts; else ~/.local/state/vitne/receipts.ndjson."
         ),
     ] = None,
-    server: Server | None = None,
+    server: ServerOptions | None = None,
     json: Json = False,
 ) -> int:
     """Send one event, told by options, or a file of events; waits until they are durable.
@@ -117,8 +125,8 @@ def send(
         vitne send --type crm.customer.viewed --actor usr_77 --target customer/cus_1
         vitne send events.ndjson
     """
-    event, server, out = event or Event(), server or Server(), Output(json)
-    with Client(server) as client:
+    event, out = event or Event(), Output(json)
+    with HttpClient(server) as client:
         sending = _Sending(client, receipts or _receipts_file())
         if file is not None:
             _send_file(sending, _read(file), out)
@@ -135,50 +143,64 @@ def send(
 class _Sending:
     """What was sent so far, and what came back."""
 
-    def __init__(self, client: Client, receipts: Path) -> None:
+    def __init__(self, client: HttpClient, receipts: Path) -> None:
         self.client = client
         self.receipts_file = receipts
-        self.results: list[dict[str, Any]] = []
+        self.results: list[EventResult] = []
         self.receipts: list[str] = []
         self.counts: Counter[str] = Counter()
 
     def post(self, body: bytes, content_type: str, key: str = "") -> int:
         """Send a chunk, again if the server is away for a moment; how many results came."""
+        headers = {"Content-Type": content_type} | ({"Idempotency-Key": key} if key else {})
         attempt = 0
         while True:
             attempt += 1
             try:
-                reply = self.client.post("/v1/events", body, content_type, key, taken=_REFUSED)
-                return self._keep(_as_one_of_many(reply))
+                answer = self.client.exchange(
+                    "POST", "/v1/events", headers=headers, content=body, taken=_REFUSED
+                )
+                return self._keep(*_results_of(answer))
             except UnavailableError as error:
                 if attempt == _ATTEMPTS:
                     raise
                 time.sleep(min(error.retry_after_s, 2**attempt / 4))
 
-    def _keep(self, reply: dict[str, Any]) -> int:
-        results, receipts = reply.get("results", []), reply.get("receipts", [])
+    def _keep(self, results: list[EventResult], receipts: list[str]) -> int:
         for number, receipt in enumerate(receipts):
-            ids = [r.get("id") for r in results if r.get("receipt") == number]
-            self._store({"url": self.client.url, "receipt": receipt, "ids": ids})
+            ids = [result.id for result in results if result.receipt == number]
+            self._store(_KeptReceipt(self.client.url, receipt, ids))
+        before = len(self.receipts)
         for result in results:
-            if result.get("receipt") is not None:
-                result["receipt"] += len(self.receipts)
-            self.counts[str(result.get("status"))] += 1
-        self.results += results
+            of_all = None if result.receipt is None else result.receipt + before
+            self.results.append(replace(result, receipt=of_all))
+            self.counts[result.status] += 1
         self.receipts += receipts
         return len(results)
 
-    def _store(self, line: dict[str, Any]) -> None:
+    def _store(self, kept: "_KeptReceipt") -> None:
         self.receipts_file.parent.mkdir(parents=True, exist_ok=True)
-        with self.receipts_file.open("ab") as kept:
-            kept.write(msgspec.json.encode(line) + b"\n")
+        with self.receipts_file.open("ab") as file:
+            file.write(msgspec.json.encode(kept) + b"\n")
 
 
-def _as_one_of_many(reply: dict[str, Any]) -> dict[str, Any]:
-    """A reply with results; a single event that was refused has a problem in the place of it."""
-    if "results" in reply or not reply.get("problems"):
-        return reply
-    return {"results": [{"status": "rejected", "problems": reply["problems"]}]}
+class _KeptReceipt(msgspec.Struct, frozen=True):
+    """One line of the file of receipts."""
+
+    url: str
+    receipt: str
+    ids: list[str]
+
+
+def _results_of(answer: HttpAnswer) -> tuple[list[EventResult], list[str]]:
+    """Results and receipts; a single event that was refused is answered with a problem."""
+    if not answer.is_error:
+        reply = read_reply(answer, IntakeReply)
+        return reply.results, reply.receipts
+    problem = read_reply(answer, ProblemReply)
+    if not problem.problems:
+        raise to_error(answer)
+    return [EventResult("rejected", problems=problem.problems)], []
 
 
 def _send_file(sending: _Sending, data: bytes, out: Output) -> None:
@@ -221,12 +243,9 @@ def _chunks(data: bytes) -> Iterator[bytes]:
 
 def _tell(sending: _Sending, out: Output) -> int:
     counts = dict(sending.counts)
-    odd = [r for r in sending.results if r.get("status") not in {"accepted", "duplicate"}]
+    odd = [r for r in sending.results if r.status not in {"accepted", "duplicate"}]
     shown = sending.results if len(sending.results) <= _LISTED else odd[:_LISTED]
-    rows = [
-        (r.get("status", ""), r.get("id", ""), r.get("log", ""), r.get("index", ""), _why(r))
-        for r in shown
-    ]
+    rows = [(r.status, r.id, r.log, "" if r.index is None else r.index, _why(r)) for r in shown]
     summary = ", ".join(f"{n:,} {status}" for status, n in sorted(counts.items())) or "no events"
     if len(odd) > _LISTED < len(sending.results):
         summary += f" (the first {_LISTED} of those not accepted are listed)"
@@ -241,18 +260,17 @@ def _tell(sending: _Sending, out: Output) -> int:
     return 1 if sending.counts["rejected"] else 0
 
 
-def _why(result: dict[str, Any]) -> str:
-    count = len(result.get("problems", []))
-    faults = ["" if not count else "1 problem" if count == 1 else f"{count} problems"]
-    return "; ".join(filter(None, [result.get("reason", ""), *result.get("warnings", []), *faults]))
+def _why(result: EventResult) -> str:
+    number = len(result.problems)
+    faults = count(number, "problem") if number else ""
+    return "; ".join(filter(None, [result.reason, *result.warnings, faults]))
 
 
-def _faults(result: dict[str, Any]) -> Iterator[Any]:
+def _faults(result: EventResult) -> "Iterator[Text]":
     """Every fault of a refused event, a line each."""
-    faults = result.get("problems") or []
-    if faults:
-        yield plain(f"{result.get('id') or 'the event'} was refused:")
-    for fault in faults:
+    if result.problems:
+        yield plain(f"{result.id or 'the event'} was refused:")
+    for fault in result.problems:
         yield plain(f"  {fault_line(fault)}")
 
 

@@ -4,13 +4,15 @@ from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
+from msgspec.structs import asdict
 
-from vitne.cli.base.client import Client, Purpose, Server
+from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, plain
 from vitne.cli.base.signing_keys import Trust, trusted_keys
 from vitne.errors import VerificationError
 from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import verify as record_proof
+from vitne.wire.search import EventReply, FoundEvent
 
 __all__ = ["show"]
 
@@ -21,7 +23,7 @@ def show(
     *,
     trust: Trust = None,
     purpose: Purpose = "",
-    server: Server | None = None,
+    server: ServerOptions | None = None,
     json: Json = False,
 ) -> None:
     """Show one event whole, with what the log added.
@@ -30,11 +32,11 @@ def show(
     the log.
     """
     out = Output(json)
-    with Client(server or Server(), purpose) as client:
-        page = client.get(f"/v1/events/{event_id}", tenant=client.tenant)
-    proof = page.get("proof")
-    checked = _check(proof, trusted_keys(trust)) if proof else f"no proof yet: {page.get('reason')}"
-    out.result(page | {"checked": checked}, *_lines(page["shown"]), "", plain(checked))
+    with HttpClient(server, purpose) as client:
+        page = client.get(f"/v1/events/{event_id}", EventReply, tenant=client.tenant)
+    proof = page.proof
+    checked = _check(proof, trusted_keys(trust)) if proof else f"no proof yet: {page.reason}"
+    out.result(asdict(page) | {"checked": checked}, *_lines(page.shown), "", plain(checked))
 
 
 def _check(proof: dict[str, Any], trusted: list[str]) -> str:
@@ -54,14 +56,14 @@ def _check(proof: dict[str, Any], trusted: list[str]) -> str:
     return f"verified: in the tree of {head.size:,} entries of {head.origin}, signed by {trust}"
 
 
-def _lines(shown: dict[str, Any]) -> list[Any]:
+def _lines(shown: FoundEvent) -> list[Any]:
     lines: list[Any] = [
-        plain(f"{shown['id']}   entry {shown['index']:,} of the log {shown['tenant']}", "bold"),
-        plain(f"recorded {shown['recorded_at']}"),
+        plain(f"{shown.id}   entry {shown.index:,} of the log {shown.tenant}", "bold"),
+        plain(f"recorded {shown.recorded_at}"),
     ]
-    for title in ("event", "record"):
-        told = msgspec.json.format(msgspec.json.encode(shown.get(title, {})), indent=2).decode()
+    for title, members in (("event", shown.event), ("record", shown.record)):
+        told = msgspec.json.format(msgspec.json.encode(members), indent=2).decode()
         lines += ["", plain(title, "bold"), plain(told, lines=True)]
-    if shown.get("withheld"):
-        lines += ["", plain("withheld from you or erased: " + ", ".join(shown["withheld"]))]
+    if shown.withheld:
+        lines += ["", plain("withheld from you or erased: " + ", ".join(shown.withheld))]
     return lines

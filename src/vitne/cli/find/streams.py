@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from vitne.cli.base.client import Client, Purpose, Server
+from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, minute, plain, table
+from vitne.wire.streams import StreamReply, StreamsReply
 
 __all__ = ["streams"]
 
@@ -23,7 +24,7 @@ def streams(
         Parameter(name="--all", help="Also those with nothing to explain."),
     ] = False,
     purpose: Purpose = "",
-    server: Server | None = None,
+    server: ServerOptions | None = None,
     json: Json = False,
 ) -> None:
     """List gaps, silences and late events, per source and stream. The read is itself an event.
@@ -32,40 +33,42 @@ def streams(
     stream has let three of the heartbeats pass that it promised; an abandoned one was given up.
     """
     out = Output(json)
-    with Client(server or Server(), purpose) as client:
-        page = client.get("/v1/streams", tenant=client.tenant, troubled=None if every else "true")
-    found = page["streams"]
+    with HttpClient(server, purpose) as client:
+        page = client.get(
+            "/v1/streams", StreamsReply, tenant=client.tenant, troubled=None if every else "true"
+        )
+    found = page.streams
     told = (
-        f"{len(found)} streams; over all streams of {page['tenant']}: {page['missing']} missing,"
-        f" {page['voided']} void, {page['late']} late, {page['silent']} silent,"
-        f" {page['abandoned']} abandoned"
+        f"{len(found)} streams; over all streams of {page.tenant}: {page.missing} missing,"
+        f" {page.voided} void, {page.late} late, {page.silent} silent,"
+        f" {page.abandoned} abandoned"
     )
     out.result(page, lambda: table(told, _COLUMNS, [_row(one) for one in found]), *_calm(found))
 
 
-def _row(one: dict[str, Any]) -> tuple[object, ...]:
+def _row(one: StreamReply) -> tuple[object, ...]:
     return (
-        one["source"],
-        one["status"],
-        one["last"],
-        one["missing"],
-        one["voided"],
-        one["late"],
-        minute(one["last_seen"]),
-        one["mode"],
+        one.source,
+        one.status,
+        one.last,
+        one.missing,
+        one.voided,
+        one.late,
+        minute(one.last_seen),
+        one.mode,
         _ranges(one),
-        one["name"],
+        one.name,
     )
 
 
-def _ranges(one: dict[str, Any]) -> str:
+def _ranges(one: StreamReply) -> str:
     shown = [
         f"{first}-{last}" if first != last else f"{first}"
-        for first, last in one["missing_ranges"][:_RANGES_SHOWN]
+        for first, last in one.missing_ranges[:_RANGES_SHOWN]
     ]
-    more = len(one["missing_ranges"]) - len(shown) + one["more_ranges"]
+    more = len(one.missing_ranges) - len(shown) + one.more_ranges
     return ", ".join(shown) + (f" and {more} more ranges" if more else "")
 
 
-def _calm(found: list[dict[str, Any]]) -> list[Any]:
+def _calm(found: list[StreamReply]) -> list[Any]:
     return [] if found else [plain("Nothing to explain. --all lists every stream.")]

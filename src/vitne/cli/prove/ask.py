@@ -3,21 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import msgspec
 from cyclopts import App, Group, Parameter
+from msgspec.structs import replace
 
-from vitne.cli.base.client import Client, Purpose, Server
+from vitne.cli.base.client import JSON_BODY, HttpClient, Purpose, ServerOptions, read_reply
 from vitne.cli.base.output import Json, Output, plain, table
 from vitne.core.event.schema import Category
 from vitne.errors import BadInputError, VerificationError
-from vitne.evidence.bundle import verify as bundle
+from vitne.wire.answers import AnswerReply, AnswerRequest, FoundAction
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 __all__ = ["Asking", "Narrow", "Period", "app"]
-
-PATH = "/v1/answers"
-BUNDLE_TYPE = "application/vnd.vitne.bundle+json"
 
 _PERIOD = Group("Period", sort_key=10)
 _NARROW = Group("Only events that", sort_key=20)
@@ -64,16 +65,6 @@ class Period:
         ),
     ] = ""
 
-    def members(self) -> dict[str, str]:
-        """As the request has them."""
-        return {
-            "from": self.from_,
-            "to": self.to,
-            "clock": self.clock,
-            "early": self.early,
-            "late": self.late,
-        }
-
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -89,10 +80,6 @@ class Narrow:
     outcome: Annotated[
         str, Parameter(name="--outcome", group=_NARROW, help="Ended so, e.g. succeeded, denied.")
     ] = ""
-
-    def members(self) -> dict[str, str]:
-        """As the request has them."""
-        return {"type": self.type, "category": self.category, "outcome": self.outcome}
 
 
 @Parameter(name="*")
@@ -111,7 +98,7 @@ class Asking:
         Parameter(name="--withhold", group=_ANSWER, help="Leave a section out of both."),
     ] = None
     purpose: Purpose = ""
-    server: Server | None = None
+    server: ServerOptions | None = None
     json: Json = False
 
 
@@ -128,7 +115,7 @@ def who_accessed(
 
     vitne ask who-accessed customer/cus_90331 --from 2026-03-01 --to 2026-04-01
     """
-    _ask({"ask": "who_accessed", "target": target}, period, narrow, asking)
+    _ask(AnswerRequest(ask="who_accessed", target=target), period, narrow, asking)
 
 
 @app.command(name="what-did")
@@ -142,8 +129,8 @@ def what_did(
     asking: Asking | None = None,
 ) -> None:
     """Everything that somebody did."""
-    wanted = {"ask": "what_did", "actor": actor, "issuer": issuer}
-    _ask(wanted, period, narrow, asking)
+    request = AnswerRequest(ask="what_did", actor=actor, issuer=issuer)
+    _ask(request, period, narrow, asking)
 
 
 @app.command(name="did")
@@ -163,8 +150,8 @@ def did(  # noqa: PLR0913  # the words of the sentence, and the options
     vitne ask did usr_77 touch customer/cus_90331 --from 2026-03-01 --to 2026-04-01
     """
     del touch
-    wanted = {"ask": "did_touch", "actor": actor, "issuer": issuer, "target": target}
-    _ask(wanted, period, narrow, asking)
+    request = AnswerRequest(ask="did_touch", actor=actor, issuer=issuer, target=target)
+    _ask(request, period, narrow, asking)
 
 
 @app.command(name="did-anyone")
@@ -181,9 +168,16 @@ def did_anyone(
 
     vitne ask did-anyone crm.customer.exported customer/cus_90331
     """
-    name = "type" if "." in what else "category" if what in get_args(Category) else "action"
-    wanted = {"ask": "did_anyone", "target": target, name: what, "outcome": outcome}
-    _ask(wanted, period, None, asking)
+    is_type, is_category = "." in what, what in get_args(Category)
+    request = AnswerRequest(
+        ask="did_anyone",
+        target=target,
+        outcome=outcome,
+        type=what if is_type else "",
+        category=what if is_category else "",
+        action="" if is_type or is_category else what,
+    )
+    _ask(request, period, None, asking)
 
 
 @app.command(name="all-of-type")
@@ -196,7 +190,8 @@ def all_of_type(
     asking: Asking | None = None,
 ) -> None:
     """Every event of a type."""
-    _ask({"ask": "all_of_type", "type": type, "outcome": outcome}, period, None, asking)
+    request = AnswerRequest(ask="all_of_type", type=type, outcome=outcome)
+    _ask(request, period, None, asking)
 
 
 @app.command(name="all-of-action")
@@ -208,7 +203,7 @@ def all_of_action(
     asking: Asking | None = None,
 ) -> None:
     """Every event of one action of a user interface."""
-    _ask({"ask": "all_of_action", "action": action}, period, None, asking)
+    _ask(AnswerRequest(ask="all_of_action", action=action), period, None, asking)
 
 
 @app.command(name="all-of-stream")
@@ -222,86 +217,88 @@ def all_of_stream(
     asking: Asking | None = None,
 ) -> None:
     """Every event of one run of a sender."""
-    wanted = {"ask": "all_of_stream", "source": source, "stream": stream}
-    _ask(wanted, period, narrow, asking)
+    request = AnswerRequest(ask="all_of_stream", source=source, stream=stream)
+    _ask(request, period, narrow, asking)
 
 
 # ---------------------------------------------------------------- asking
 
 
 def _ask(
-    wanted: dict[str, Any],
-    period: Period | None,
-    narrow: Narrow | None,
-    asking: Asking | None,
+    request: AnswerRequest, period: Period | None, narrow: Narrow | None, asking: Asking | None
 ) -> None:
     """Send the question, show the answer, and write the bundle if that is wanted."""
-    how = asking or Asking()
+    how, when, only = asking or Asking(), period or Period(), narrow or Narrow()
     out = Output(how.json)
-    members = wanted | (period or Period()).members() | (narrow or Narrow()).members()
-    members = {name: value for name, value in members.items() if value not in {"", None}}
-    if wanted.get("issuer") == "":
-        members["issuer"] = ""
-    if how.withhold:
-        members["withhold"] = list(how.withhold)
-    with Client(how.server or Server(), how.purpose) as client:
-        if client.tenant:
-            members["tenant"] = client.tenant
-        if how.bundle is None:
-            answer = client.post(PATH, msgspec.json.encode(members), "application/json")
-        else:
-            answer = _with_bundle(client, members, how.bundle)
+    with HttpClient(how.server, how.purpose) as client:
+        request = replace(
+            request,
+            tenant=client.tenant,
+            from_=when.from_,
+            to=when.to,
+            clock=when.clock,
+            early=when.early,
+            late=when.late,
+            type=only.type or request.type,
+            category=only.category or request.category,
+            outcome=only.outcome or request.outcome,
+            withhold=how.withhold or [],
+            with_bundle=how.bundle is not None,
+        )
+        headers = {**JSON_BODY, "Accept": "application/json"}
+        content = msgspec.json.encode(request)
+        reply = client.exchange("POST", "/v1/answers", headers=headers, content=content)
+    if how.bundle is not None:
+        _keep(bytes(read_reply(reply, _WithBundle).bundle), how.bundle)
+    answer = replace(read_reply(reply, AnswerReply), bundle=None)
     out.result(answer, *_lines(answer))
     if how.bundle is not None:
         out.note(f"{how.bundle}: the evidence; check it anywhere with:  vitne verify {how.bundle}")
 
 
-def _with_bundle(client: Client, members: dict[str, Any], file: Path) -> Any:  # noqa: ANN401  # JSON
-    """The answer and its bundle, which come together: a second question would be another one."""
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    content = msgspec.json.encode(members | {"with_bundle": True})
-    reply = client.send("POST", PATH, headers=headers, content=content)
-    answer = msgspec.json.decode(reply.content, type=dict[str, msgspec.Raw])
-    data = bytes(answer.pop("bundle"))
-    _check(data)
+class _WithBundle(msgspec.Struct):
+    """The bundle of an answer, byte for byte as it came, so that it still verifies."""
+
+    bundle: msgspec.Raw
+
+
+def _keep(data: bytes, file: Path) -> None:
+    """Verify a bundle as it came, and write it. Raises `VerificationError`, `BadInputError`."""
+    from vitne.evidence.bundle.verify import verify_bundle  # noqa: PLC0415  # needed with --bundle alone
+
+    try:
+        verify_bundle(data)
+    except VerificationError as error:
+        error.hint = "the server or the way to it is not to be trusted; keep this reply"
+        raise
     try:
         file.write_bytes(data)
     except OSError as error:
         raise BadInputError(f"cannot write the file: {error.strerror}", where=str(file)) from error
-    return msgspec.json.decode(msgspec.json.encode(answer))
-
-
-def _check(data: bytes) -> None:
-    """Verify a bundle as it came, before it is kept. Raises `VerificationError`."""
-    try:
-        bundle.verify_bundle(data)
-    except VerificationError as error:
-        error.hint = "the server or the way to it is not to be trusted; keep this reply"
-        raise
 
 
 # ---------------------------------------------------------------- showing
 
 
-def _lines(answer: dict[str, Any]) -> Iterator[Any]:
-    yield plain(answer["question"]["text"])
-    yield plain(answer["headline"], "bold")
-    for reason in answer["reasons"]:
-        place = f" [{reason['where']}]" if reason["where"] else ""
-        yield plain(f"  - {reason['code']}: {reason['text']}{place}")
-    if answer["actions"]:
+def _lines(answer: AnswerReply) -> "Iterator[RenderableType]":
+    yield plain(answer.question.text)
+    yield plain(answer.headline, "bold")
+    for reason in answer.reasons:
+        place = f" [{reason.where}]" if reason.where else ""
+        yield plain(f"  - {reason.code}: {reason.text}{place}")
+    if answer.actions:
         yield ""
-        yield table("", _COLUMNS, [_cells(one) for one in answer["actions"]])
-    if answer["grade"]:
-        yield plain(f"Evidence grade: {answer['grade']}, {answer['grade_means']}")
-    yield from _coverage(answer["coverage"])
-    for title, name in (
-        ("What is proved", "proved"),
-        ("On whose word", "trust"),
-        ("Withheld", "withheld"),
-        ("What is not proved", "not_proved"),
+        yield table("", _COLUMNS, [_cells(one) for one in answer.actions])
+    if answer.grade:
+        yield plain(f"Evidence grade: {answer.grade}, {answer.grade_means}")
+    claims = answer.claims
+    for title, sentences in (
+        ("How complete the log is there", answer.coverage.sentences),
+        ("What is proved", claims.proved),
+        ("On whose word", claims.trust),
+        ("Withheld", claims.withheld),
+        ("What is not proved", claims.not_proved),
     ):
-        sentences = answer["claims"].get(name) or []
         if sentences:
             yield ""
             yield plain(title, "bold")
@@ -309,25 +306,15 @@ def _lines(answer: dict[str, Any]) -> Iterator[Any]:
                 yield plain(f"  - {sentence}")
 
 
-def _cells(one: dict[str, Any]) -> tuple[str, ...]:
-    actor = one["actor"]
-    targets = one["targets"]
-    named = ", ".join(targets[:_TARGETS_SHOWN])
-    more = len(targets) - _TARGETS_SHOWN
+def _cells(one: FoundAction) -> tuple[str, ...]:
+    more = len(one.targets) - _TARGETS_SHOWN
     return (
-        str(one["occurred_at"])[:19].replace("T", " "),
-        one["type"],
-        " ".join(part for part in (actor.get("id", ""), actor.get("name", "")) if part),
-        named + (f" and {more} more" if more > 0 else ""),
-        one["outcome"],
-        one["purpose"],
-        one["grade"],
-        one["signed"],
+        one.occurred_at[:19].replace("T", " "),
+        one.type,
+        " ".join(filter(None, (one.actor.id, one.actor.name))),
+        ", ".join(one.targets[:_TARGETS_SHOWN]) + (f" and {more} more" if more > 0 else ""),
+        one.outcome,
+        one.purpose,
+        one.grade,
+        one.signed,
     )
-
-
-def _coverage(coverage: dict[str, Any]) -> Iterator[Any]:
-    yield ""
-    yield plain("How complete the log is there", "bold")
-    for sentence in coverage["sentences"]:
-        yield plain(f"  - {sentence}")

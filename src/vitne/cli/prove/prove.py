@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from vitne.cli.base.client import Client, Purpose, Server
+from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, plain
 from vitne.core.values.types import Section
 from vitne.errors import BadInputError
@@ -14,6 +14,7 @@ from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import tlog_proof
 from vitne.evidence.record import verify as record_proof
 from vitne.evidence.record.verify import VerifiedHead
+from vitne.wire.tenants import TenantsReply
 
 __all__ = ["prove"]
 
@@ -38,7 +39,7 @@ def prove(  # noqa: PLR0913  # the options of a verb
         bool, Parameter(help="Write a C2SP tlog-proof of the entry alone.")
     ] = False,
     purpose: Purpose = "",
-    server: Server | None = None,
+    server: ServerOptions | None = None,
     json: Json = False,
 ) -> None:
     """Write the proof of one event to a file, checked before it is written.
@@ -49,7 +50,7 @@ def prove(  # noqa: PLR0913  # the options of a verb
     out = Output(json)
     if tlog_proof and withhold:
         raise BadInputError("a tlog-proof has no sections to withhold")
-    with Client(server or Server(), purpose) as client:
+    with HttpClient(server, purpose) as client:
         form = "tlog" if tlog_proof else "record"
         data = client.data(f"/v1/events/{event_id}/proof", tenant=client.tenant, form=form)
         keys = [] if not tlog_proof else _log_keys(client)
@@ -85,10 +86,10 @@ def _checked(data: bytes, keys: list[str]) -> tuple[int, VerifiedHead]:
     return record.index, record.head
 
 
-def _log_keys(client: Client) -> list[str]:
+def _log_keys(client: HttpClient) -> list[str]:
     """The keys of the logs that we may read, as the server names them."""
-    page = client.get("/v1/tenants")
-    return [str(tenant["log"]["log_key"]) for tenant in page["tenants"]]
+    page = client.get("/v1/tenants", TenantsReply)
+    return [tenant.log.log_key for tenant in page.tenants]
 
 
 def _write(file: Path, data: bytes) -> None:

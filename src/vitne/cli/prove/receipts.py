@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
-from vitne.cli.base.client import Client, Server
+from vitne.cli.base.client import HttpClient, ServerOptions
 from vitne.cli.base.output import Json, Output, plain, table
 from vitne.cli.base.signing_keys import Trust, trusted_keys
 from vitne.core.entry.receipt import Receipt, receipt_name
@@ -23,6 +23,7 @@ from vitne.core.tree.tile_reader import TileReader
 from vitne.errors import BadInputError, DecodeError, NotFoundError
 from vitne.evidence.audit.receipt_check import CheckedReceipt, DatedCheckpoint, check_receipt
 from vitne.sdk.options import default_spool_dir
+from vitne.wire.tenants import TenantReply, TenantsReply
 
 __all__ = ["app"]
 
@@ -31,6 +32,12 @@ app = App(name="receipts", help="The receipts that the SDK keeps, held against t
 _US = 1_000_000
 _MAX_BYTES = 256 * 1024 * 1024
 _BROKEN = 1
+
+
+class _KeptReceipt(msgspec.Struct):
+    """One line of a file of receipts."""
+
+    receipt: object = ""
 
 
 class _Source:
@@ -62,7 +69,7 @@ def check(  # noqa: PLR0913  # the options of a verb
     evidence: Annotated[
         Path, Parameter(help="Folder for what is broken: one file a receipt.")
     ] = Path(),
-    server: Server | None = None,
+    server: ServerOptions | None = None,
     json: Json = False,
 ) -> int:
     """Hold every receipt against the published log.
@@ -84,8 +91,8 @@ def check(  # noqa: PLR0913  # the options of a verb
         for origin, notes in by_origin.items():
             found += _check_log(origin, notes, _mirrored(mirror, origin), keys, max_delay)
     else:
-        with Client(server or Server()) as client:
-            keys.ask = lambda: client.get("/v1/tenants")["tenants"]
+        with HttpClient(server) as client:
+            keys.ask = lambda: client.get("/v1/tenants", TenantsReply).tenants
             for origin, notes in by_origin.items():
                 found += _check_log(origin, notes, _served(client, origin), keys, max_delay)
     return _tell(out, found, evidence, named_by_server=keys.asked)
@@ -116,20 +123,25 @@ def _notes(files: list[Path] | None) -> Iterator[str]:
         for number, line in enumerate(data.split(b"\n"), 1):
             if not line.strip():
                 continue
-            try:
-                kept = msgspec.json.decode(line, type=dict[str, Any])
-                note = kept["receipt"]
-            except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, KeyError):
-                continue  # half a line of a killed process
-            if not isinstance(note, str):
-                raise BadInputError("a receipt that is no text", where=f"{path}:{number}")
-            if note not in seen:
+            note = _receipt_of(line, f"{path}:{number}")
+            if note and note not in seen:
                 seen.add(note)
                 yield note
     if not seen:
         raise NotFoundError(
             "there are no receipts", where=str(default_spool_dir()), hint="name a file: --receipts"
         )
+
+
+def _receipt_of(line: bytes, where: str) -> str:
+    """The receipt of a line; `""` for half a line of a process that was killed."""
+    try:
+        note = msgspec.json.decode(line, type=_KeptReceipt).receipt
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    if not isinstance(note, str):
+        raise BadInputError("this receipt is not a text", where=where)
+    return note
 
 
 def _by_origin(notes: Iterable[str]) -> dict[str, list[str]]:
@@ -156,7 +168,7 @@ class _Keys:
         except DecodeError as error:
             raise BadInputError(f"no verifier key: {error.message}") from None
         self._by_name = {verifier.name: verifier for verifier in given}
-        self.ask: Callable[[], list[dict[str, Any]]] | None = None
+        self.ask: Callable[[], list[TenantReply]] | None = None
         self.asked = False
 
     def of(self, name: str) -> Verifier:
@@ -164,7 +176,7 @@ class _Keys:
         if name not in self._by_name and self.ask is not None and not self.asked:
             self.asked = True
             for tenant in self.ask():
-                for vkey in (tenant["log"]["log_key"], tenant["log"]["receipt_key"]):
+                for vkey in (tenant.log.log_key, tenant.log.receipt_key):
                     verifier = Verifier(vkey)
                     self._by_name.setdefault(verifier.name, verifier)
         found = self._by_name.get(name)
@@ -175,7 +187,7 @@ class _Keys:
         return found
 
 
-def _served(client: Client, origin: str) -> _Source:
+def _served(client: HttpClient, origin: str) -> _Source:
     """The log as a server has published it."""
     tenant = origin.rpartition("/")[2]
     checkpoint = client.data(f"/log/{tenant}/checkpoint").decode("utf-8", "replace")

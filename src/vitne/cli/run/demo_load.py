@@ -4,15 +4,18 @@ import itertools
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
-import httpx
 import msgspec
 
-from vitne.cli.base.client import to_error
+from vitne.cli.base.client import HttpClient, ServerOptions, read_reply, to_error
+from vitne.cli.base.http import HttpConnection
 from vitne.cli.base.output import Advance
 from vitne.errors import IntegrityError, UnavailableError
-from vitne.sdk.delivery.reply import BatchReply
 from vitne.simulator import Event
+from vitne.wire.events import IntakeReply
+from vitne.wire.search import EventReply
+from vitne.wire.tenants import TenantsReply
 
 __all__ = ["load", "wait_until_proved"]
 
@@ -20,6 +23,7 @@ _WINDOW = 1000
 _BATCH = 500
 _AT_ONCE = 6
 _TRIES = 20
+_TIMEOUT_S = 60
 
 
 def load(url: str, keys: dict[str, str], events: Iterable[Event], advance: Advance) -> int:
@@ -38,9 +42,9 @@ def load(url: str, keys: dict[str, str], events: Iterable[Event], advance: Advan
         VitneError: the server's problem.
     """
     count = 0
-    with httpx.Client(base_url=url, timeout=60) as http, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
         for window in _windows(events):
-            sent = [pool.submit(_post, http, keys[source], batch) for source, batch in window]
+            sent = [pool.submit(_post, url, keys[source], batch) for source, batch in window]
             for waiting in sent:
                 taken = waiting.result()
                 count += taken
@@ -70,21 +74,22 @@ def _source(event: Event) -> str:
     return f"{source['application']}/{source['service']}"
 
 
-def _post(http: httpx.Client, key: str, batch: list[bytes]) -> int:
+def _post(url: str, key: str, batch: list[bytes]) -> int:
     """Send one batch, again when the server is busy: ids make that safe; how many are in."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     body = b"[" + b",".join(batch) + b"]"
     for _ in range(_TRIES):
-        answer = http.post("/v1/events", content=body, headers=headers)
-        if answer.is_success:
-            results = msgspec.json.decode(answer.content, type=BatchReply).results
+        with closing(HttpConnection(url, headers, _TIMEOUT_S)) as http:
+            answer = http.request("POST", "/v1/events", content=body)
+        if not answer.is_error:
+            results = read_reply(answer, IntakeReply).results
             for result in results:
                 if result.status not in ("accepted", "duplicate"):
                     raise IntegrityError(f"an event of the demo was not taken: {result}")
             return len(results)
-        if answer.status_code not in (429, 503):
+        if answer.status not in (429, 503):
             raise to_error(answer)
-        time.sleep(float(answer.headers.get("Retry-After", "1")))
+        time.sleep(float(answer.headers.get("retry-after", "1")))
     raise UnavailableError(f"the server was busy {_TRIES} times in a row")
 
 
@@ -94,15 +99,10 @@ def wait_until_proved(url: str, key: str, tenant: str, event_id: str) -> str:
     Raises:
         UnavailableError: that takes longer than a minute.
     """
-    headers = {"Authorization": f"Bearer {key}", "Audit-Purpose": "demo"}
-    with httpx.Client(base_url=url, headers=headers, timeout=60) as http:
+    with HttpClient(ServerOptions(url, key), "demo") as client:
         for _ in range(120):
-            shown = http.get(f"/v1/events/{event_id}", params={"tenant": tenant})
-            if shown.is_error:
-                raise to_error(shown)
-            proof = shown.json().get("proof")
-            if proof:
-                tenants = http.get("/v1/tenants").json()["tenants"]
-                return next(str(t["log"]["log_key"]) for t in tenants if t["id"] == tenant)
+            if client.get(f"/v1/events/{event_id}", EventReply, tenant=tenant).proof:
+                tenants = client.get("/v1/tenants", TenantsReply).tenants
+                return next(one.log.log_key for one in tenants if one.id == tenant)
             time.sleep(0.5)
     raise UnavailableError("the log did not publish within a minute")

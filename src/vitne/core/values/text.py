@@ -19,6 +19,20 @@ _LETTERS = str.maketrans({"å": "\ue000", "Å": "\ue000"})
 _LETTERS_BACK = str.maketrans({"\ue000": "å", "\u0131": "i"})  # the dotless i folds with the dotted
 
 
+def count(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: `1 event`, `2 events`, `1,200 entries`.
+
+    Args:
+        number: how many.
+        noun: for one.
+        plural: for all other numbers; else the noun with an `s`, or `ies` for a final `y`.
+    """
+    if number != 1:
+        irregular = noun.endswith("y") and noun[-2:-1] not in "aeiou"
+        noun = plural or (f"{noun[:-1]}ies" if irregular else f"{noun}s")
+    return f"{number:,} {noun}"
+
+
 def is_clean(text: str, *, multiline: bool = False) -> bool:
     """Whether text is NFC without forbidden characters; `multiline` allows line feed and tab."""
     if text.isprintable():

@@ -16,7 +16,8 @@ from vitne.core.event.source import SourceRegistration
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, IntegrityError, UnavailableError
 from vitne.ports import ApiKey
-from vitne.services.writer.reply import Arrival, Form, IntakeReply
+from vitne.services.writer.reply import Arrival, Form
+from vitne.wire.events import IntakeReply
 
 OPERATOR: Final = LogId("vitne")
 """The tenant whose log holds the operator's own affairs."""

@@ -30,7 +30,8 @@ from vitne.services.writer.prepared import (
     PreparedVoid,
     StreamRef,
 )
-from vitne.services.writer.reply import Arrival, EventResult
+from vitne.services.writer.reply import Arrival
+from vitne.wire.events import EventResult
 
 
 class Item(NamedTuple):

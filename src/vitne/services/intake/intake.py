@@ -10,8 +10,9 @@ from concurrent.futures import Future
 from vitne.errors import NotAllowedError
 from vitne.ports import ApiKey
 from vitne.services.intake.workers import Job, Preparation
-from vitne.services.writer.reply import Arrival, Form, IntakeReply
+from vitne.services.writer.reply import Arrival, Form
 from vitne.services.writer.writer import Writer
+from vitne.wire.events import IntakeReply
 
 __all__ = ["Form", "Ingest"]
 

@@ -36,7 +36,8 @@ from vitne.services.intake.signed_batch import BatchPreparer
 from vitne.services.processes.exit import run_to_the_end
 from vitne.services.writer.pending_request import PendingRequest
 from vitne.services.writer.prepared import LogBatch
-from vitne.services.writer.reply import Arrival, EventResult, Form
+from vitne.services.writer.reply import Arrival, Form
+from vitne.wire.events import EventResult
 
 _LOG = logging.getLogger("vitne.prepare")
 

@@ -7,7 +7,7 @@ from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import VitneError
 from vitne.ports import Count
 from vitne.services.writer.prepared import LogBatch, PlannedBatch, PreparedEvent, PreparedVoid
-from vitne.services.writer.reply import EventResult, IntakeReply, Status
+from vitne.wire.events import EventResult, IntakeReply, Status
 
 
 class PendingRequest:

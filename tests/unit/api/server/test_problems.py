@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from vitne import errors
-from vitne.api.server.problems import KINDS, ProblemDocument, bare_problem, kind_of, problem
+from vitne.api.server.problems import KINDS, bare_problem, kind_of, problem
 from vitne.errors import (
     IntegrityError,
     OverloadedError,
@@ -13,6 +13,7 @@ from vitne.errors import (
     UnknownKeyError,
     VitneError,
 )
+from vitne.wire.problems import ProblemReply
 
 EVERY_ERROR = [
     kind
@@ -25,7 +26,7 @@ EVERY_ERROR = [
 def test_every_error_leaves_as_a_problem_of_a_documented_code(kind: type[VitneError]) -> None:
     reply = problem(kind("a sentence"))
 
-    told = msgspec.json.decode(reply.body, type=ProblemDocument)
+    told = msgspec.json.decode(reply.body, type=ProblemReply)
     assert KINDS[told.code].status == reply.status == told.status
     assert reply.content_type == b"application/problem+json"
     assert told.type.endswith(told.code)
@@ -58,6 +59,6 @@ def test_a_missing_key_is_told_how_to_show_one() -> None:
 
 @pytest.mark.parametrize("code", KINDS)
 def test_every_documented_code_makes_a_document(code: str) -> None:
-    told = msgspec.json.decode(bare_problem(code).body, type=ProblemDocument)
+    told = msgspec.json.decode(bare_problem(code).body, type=ProblemReply)
 
     assert (told.code, told.title) == (code, KINDS[code].title)

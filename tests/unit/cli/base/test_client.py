@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 
 from vitne import errors
 from vitne.cli.base.app import run
-from vitne.cli.base.client import Client, Server, profile, to_error
+from vitne.cli.base.client import HttpClient, ServerOptions, profile, to_error
+from vitne.cli.base.http import HttpAnswer
 from vitne.errors import ConfigurationError, UnavailableError, VitneError
 
 
@@ -58,19 +58,21 @@ def test_without_a_key_the_next_step_is_told(
         monkeypatch.delenv(name, raising=False)
 
     with pytest.raises(ConfigurationError) as refused:
-        Client(Server())
+        HttpClient(None)
     assert "vitne key add" in refused.value.hint
 
 
 def test_a_key_is_never_shown() -> None:
     """Wherever the options are printed."""
-    assert "secret" not in repr(Server(api_key="vk_secret"))
+    assert "secret" not in repr(ServerOptions(api_key="vk_secret"))
 
 
-def _reply(status: int, body: object, headers: Mapping[str, str] | None = None) -> httpx.Response:
+def _reply(status: int, body: object, headers: Mapping[str, str] | None = None) -> HttpAnswer:
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    request = httpx.Request("GET", "http://127.0.0.1:8470/v1/events")
-    return httpx.Response(status, content=content, headers=headers, request=request)
+    return HttpAnswer(status, headers or {}, content, "/v1/events")
+
+
+_PROBLEM = {"type": "https://vitne.dev/problems/x", "title": "Title", "status": 400, "code": "x"}
 
 
 def _family(kind: type[VitneError]) -> list[type[VitneError]]:
@@ -80,7 +82,7 @@ def _family(kind: type[VitneError]) -> list[type[VitneError]]:
 @pytest.mark.parametrize("kind", _family(VitneError)[1:], ids=lambda kind: kind.__name__)
 def test_a_problem_becomes_the_error_that_the_server_raised(kind: type[VitneError]) -> None:
     """By its code."""
-    problem = {"code": kind.code, "detail": "what", "where": "there", "hint": "do this"}
+    problem = _PROBLEM | {"code": kind.code, "detail": "what", "where": "there", "hint": "do this"}
 
     error = to_error(_reply(400, problem))
 
@@ -119,7 +121,9 @@ def test_every_fault_of_an_event_is_told() -> None:
         {"code": "wrong_type", "path": "$.type", "expected": "a text", "got": "integer"},
     ]
 
-    error = to_error(_reply(422, {"code": "rejected", "detail": "2 problems", "problems": faults}))
+    error = to_error(
+        _reply(422, _PROBLEM | {"code": "rejected", "detail": "2 problems", "problems": faults})
+    )
 
     assert error.message.split("\n") == [
         "2 problems",
@@ -130,7 +134,7 @@ def test_every_fault_of_an_event_is_told() -> None:
 
 def test_when_to_try_again_is_taken_from_the_reply() -> None:
     """In seconds; a date is not read."""
-    error = to_error(_reply(503, {"code": "overloaded"}, {"retry-after": "7"}))
+    error = to_error(_reply(503, _PROBLEM | {"code": "overloaded"}, {"retry-after": "7"}))
     dated = to_error(_reply(503, {}, {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}))
 
     assert isinstance(error, UnavailableError)
@@ -143,7 +147,9 @@ def test_the_id_of_a_failed_request_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All that the server tells of a fault of its own; beside it stands the cause in its log."""
-    failed = to_error(_reply(500, {"code": "internal", "request_id": "abc0123456789def"}))
+    failed = to_error(
+        _reply(500, _PROBLEM | {"code": "internal", "request_id": "abc0123456789def"})
+    )
 
     def fail(*, json: bool = False) -> None:  # noqa: ARG001  # as the verb takes it
         raise failed

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from vitne.cli.base.output import Output, table
 from vitne.cli.find import search
 from vitne.cli.run.key import _COLUMNS
+from vitne.wire.search import FoundEvent, Histogram
 
 KEY = ("Qh3kTz81LmP0", "crm-prod", "write, read, admin", "acme, beta", "2026-11-24 09:15")
 TENANT = "a" * 30
@@ -22,17 +24,20 @@ def _printed(width: int, *parts: Any) -> list[str]:
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # the StringIO above
 
 
-def _event(number: int, occurred: str, recorded: str) -> dict[str, Any]:
-    return {
-        "id": f"01981f3e-7c1a-7d34-9b0e-5f4c2a9e1b{number:02}",
-        "recorded_at": recorded,
-        "event": {
+def _event(number: int, occurred: str, recorded: str) -> FoundEvent:
+    return FoundEvent(
+        tenant="acme",
+        index=number,
+        id=f"01981f3e-7c1a-7d34-9b0e-5f4c2a9e1b{number:02}",
+        recorded_at=recorded,
+        record={},
+        event={
             "type": "crm.customer.viewed",
             "occurred_at": occurred,
             "actor": {"id": "usr_77"},
             "targets": [{"type": "customer", "id": f"cus_{number}"}],
         },
-    }
+    )
 
 
 class _Wide(Output):
@@ -82,13 +87,13 @@ def test_events_show_the_time_of_the_act_and_where_the_log_took_them_later(width
     assert any("occurred (UTC)" in line and "recorded" in line for line in printed)
     assert sum("2026-11-24 09:15:02.113" in line for line in printed) == 2
     assert any("2026-11-25 10:00:00.000" in line for line in printed)
-    assert all(any(row["id"] in line for line in printed) for row in (at_once, late))
+    assert all(any(row.id in line for line in printed) for row in (at_once, late))
     assert any("2026-11-24 09:15:02.900" in line for line in printed) is (width == 200)
 
 
 def test_an_event_without_its_time_shows_when_it_was_recorded() -> None:
     """That section may be erased."""
-    row = _event(1, "", "2026-11-25T10:00:00.000000Z") | {"event": {}}
+    row = replace(_event(1, "", "2026-11-25T10:00:00.000000Z"), event={})
 
     printed = _printed(80, *search._events([row], _Wide(80)))  # noqa: SLF001  # what the verb prints
 
@@ -111,7 +116,7 @@ def test_an_event_without_its_time_shows_when_it_was_recorded() -> None:
 def test_bars_of_less_than_a_minute_have_labels_of_their_own(
     edges: Sequence[str], labels: Sequence[str]
 ) -> None:
-    bars = search._bars({"edges": edges, "counts": [3] * len(labels)})  # noqa: SLF001  # likewise
+    bars = search._bars(Histogram(list(edges), [3] * len(labels)))  # noqa: SLF001  # likewise
 
     printed = [line.strip() for line in _printed(80, bars)]
 

@@ -10,8 +10,9 @@ from vitne.errors import IntegrityError, StorageError
 from vitne.ports import ApiKey
 from vitne.services.access.audit_events import OPERATOR, AuditPurpose, Caller, OwnEvents, holder
 from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.writer.reply import Arrival, EventResult, IntakeReply
+from vitne.services.writer.reply import Arrival
 from vitne.testing import memory_server
+from vitne.wire.events import EventResult, IntakeReply
 from vitne.wiring import Server
 
 READER = Caller(id="usr_9", party="tenant", tenant="acme", key_id="abc", peer_ip="203.0.113.9")
