@@ -31,6 +31,17 @@ Category = Literal[
     "view",
 ]
 Result = Literal["succeeded", "denied", "failed", "partial", "unknown"]
+Attribution = Literal["token", "session", "ticket", "checkout", "inferred", "asserted", "none"]
+Party = Literal["tenant", "vendor", "partner", "consumer"]
+ActorType = Literal["user", "service", "system", "agent", "anonymous"]
+Layer = Literal["ui", "bff", "gateway", "joint_service", "internal_service", "database"]
+ObservedRole = Literal["primary", "backstop", "part"]
+Seen = Literal["shown", "fetched"]
+Level = Literal["public", "internal", "confidential", "restricted"]
+Deployment = Literal["saas", "customer_hosted", "edge"]
+Environment = Literal["prod", "staging", "test", "dev"]
+Exposure = Literal["none", "existence", "summary", "full", "exported"]
+TargetRole = Literal["subject", "object", "parent", "recipient", "related"]
 
 _TEXT = {"text": "line"}
 _LINES = {"text": "lines"}
@@ -77,19 +88,17 @@ class Auth(_Part, kw_only=True, gc=False):
 class Actor(_Part, kw_only=True, gc=False):
     """The accountable human wherever one is known."""
 
-    attribution: (
-        Literal["token", "session", "ticket", "checkout", "inferred", "asserted", "none"] | None
-    ) = None
+    attribution: Attribution | None = None
     auth: Auth | None = None
     email: Native | None = None
     id: Str128
     issuer: Str256 | None = None
     name: Name | None = None
     native_id: Native | None = None
-    party: Literal["tenant", "vendor", "partner", "consumer"] | None = None
+    party: Party | None = None
     roles: Annotated[list[Str64], Meta(min_length=1, max_length=32)] | None = None
     tenant_id: Str64 | None = None
-    type: Literal["user", "service", "system", "agent", "anonymous"] | None = None
+    type: ActorType | None = None
     unit: Str128 | None = None
 
 
@@ -162,12 +171,10 @@ class Correlation(_Part, kw_only=True, gc=False):
 class Observed(_Part, kw_only=True, gc=False):
     """Which layer tells it, and whether it was displayed."""
 
-    layer: (
-        Literal["ui", "bff", "gateway", "joint_service", "internal_service", "database"] | None
-    ) = None
+    layer: Layer | None = None
     operation: Str256 | None = None
-    role: Literal["primary", "backstop", "part"] | None = None
-    seen: Literal["shown", "fetched"] | None = None
+    role: ObservedRole | None = None
+    seen: Seen | None = None
     surface: Str128 | None = None
 
 
@@ -255,7 +262,7 @@ class Sensitivity(_Part, kw_only=True, gc=False):
     """How confidential what was touched is."""
 
     labels: Annotated[list[Str64], Meta(min_length=1, max_length=16)] | None = None
-    level: Literal["public", "internal", "confidential", "restricted"] | None = None
+    level: Level | None = None
     regimes: Annotated[list[Str64], Meta(min_length=1, max_length=8)] | None = None
 
 
@@ -264,8 +271,8 @@ class Source(_Part, kw_only=True, gc=False):
 
     application: Str64 | None = None
     component: Str128 | None = None
-    deployment: Literal["saas", "customer_hosted", "edge"] | None = None
-    environment: Literal["prod", "staging", "test", "dev"] | None = None
+    deployment: Deployment | None = None
+    environment: Environment | None = None
     instance: Str128 | None = None
     region: Str64 | None = None
     service: Str64 | None = None
@@ -285,13 +292,13 @@ class Stream(_Part, kw_only=True, gc=False):
 class Target(_Part, kw_only=True, gc=False):
     """One thing that was acted on."""
 
-    exposure: Literal["none", "existence", "summary", "full", "exported"] | None = None
+    exposure: Exposure | None = None
     id: Str256
     labels: Annotated[list[Str64], Meta(min_length=1, max_length=8)] | None = None
     name: Name | None = None
     native_id: Native | None = None
     outcome: Literal["succeeded", "denied", "failed", "unknown"] | None = None
-    role: Literal["subject", "object", "parent", "recipient", "related"] | None = None
+    role: TargetRole | None = None
     tenant_id: Str64 | None = None
     type: Str64
     version: Str64 | None = None

@@ -5,12 +5,11 @@ keyed by JSON Pointer, `{"/actor/name":"Per Support"}`. A parent that is emptied
 vanishes from core. `join_sections` puts the three together again (requirement T25).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
-from vitne.core.event.complete import Complete, CompleteTarget
-from vitne.core.event.schema import Client, Event, Purpose, Target
+from vitne.core.event.schema import Client, Event, Purpose
 from vitne.core.values.canonical import Json, encode_trusted
 
 encode_event = msgspec.json.Encoder(order="deterministic").encode
@@ -57,7 +56,7 @@ def without(event: Mapping[str, Json], paths: tuple[str, ...]) -> dict[str, Json
     return left
 
 
-def take_person(event: Event | Complete) -> dict[str, Json]:  # noqa: C901  # one ordered story: member by member, as fast as can be
+def take_person(event: Event) -> dict[str, Json]:  # noqa: C901  # one ordered story: member by member, as fast as can be
     """Move the person fields out of an event, keyed by JSON Pointer."""
     person: dict[str, Json] = {}
     actor = event.actor
@@ -76,15 +75,13 @@ def take_person(event: Event | Complete) -> dict[str, Json]:  # noqa: C901  # on
         _take_client(client, person)
         if client.site is None and client.app_version is None:
             event.client = None
-    targets: Sequence[Target | CompleteTarget] | None = event.targets
-    if targets is not None:
-        for at, target in enumerate(targets):
-            if target.name is not None:
-                person[f"/targets/{at}/name"] = target.name
-                target.name = None
-            if target.native_id is not None:
-                person[f"/targets/{at}/native_id"] = target.native_id
-                target.native_id = None
+    for at, target in enumerate(event.targets or ()):
+        if target.name is not None:
+            person[f"/targets/{at}/name"] = target.name
+            target.name = None
+        if target.native_id is not None:
+            person[f"/targets/{at}/native_id"] = target.native_id
+            target.native_id = None
     if event.chain is not None or event.on_behalf_of is not None:
         _take_others(event, person)
     tenant = event.tenant
@@ -112,7 +109,7 @@ def _take_client(client: Client, person: dict[str, Json]) -> None:
         client.country = None
 
 
-def _take_others(event: Event | Complete, person: dict[str, Json]) -> None:
+def _take_others(event: Event, person: dict[str, Json]) -> None:
     """Names of those between the human and the data, and of whose rights were used."""
     for at, link in enumerate(event.chain or ()):
         if link.name is not None:
@@ -131,7 +128,7 @@ def _take_others(event: Event | Complete, person: dict[str, Json]) -> None:
             other.native_id = None
 
 
-def take_payload(event: Event | Complete) -> dict[str, object]:
+def take_payload(event: Event) -> dict[str, object]:
     """Move the payload fields out of an event, keyed by JSON Pointer."""
     payload: dict[str, object] = {}
     outcome = event.outcome
