@@ -38,6 +38,7 @@ from vitne.core.event.schema import PAYLOAD, PERSON, SCHEMA, Event
 from vitne.core.filter import syntax as filter_syntax
 from vitne.core.filter.fields import FIELDS
 from vitne.errors import VitneError
+from vitne.ports import ROLES
 from vitne.settings import Settings, render_table
 from vitne.wiring import open_server
 
@@ -323,6 +324,14 @@ def _page_with_maps(text: str) -> str:
     return _MAP_IN_PAGE.sub(again, text)
 
 
+_ROLES_IN_PAGE = re.compile(r"(<!-- roles -->\n).*?(<!-- end of roles -->)", re.DOTALL)
+
+
+def _page_with_roles(text: str) -> str:
+    rows = "".join(f"| `{role}` | {may} |\n" for role, may in ROLES.items())
+    return _ROLES_IN_PAGE.sub(lambda at: f"{at[1]}| role | may |\n|---|---|\n{rows}{at[2]}", text)
+
+
 def map_in(text: str) -> bool:
     """Whether the docstring at the top of a package contains a map."""
     return _MAP_IN_CODE.search(text) is not None
@@ -342,7 +351,7 @@ def stale() -> dict[Path, str]:
     pages: list[Path] = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
     for path in pages:
         if path not in wanted:
-            wanted[path] = _page_with_maps(outputs(path.read_text("utf-8")))
+            wanted[path] = _page_with_roles(_page_with_maps(outputs(path.read_text("utf-8"))))
     for package in MAPPED:
         path = _place(package) / "__init__.py"
         wanted[path] = _code_with_map(package, path.read_text("utf-8"))

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from vitne.core.event.event import PROBLEM_CODES
+from vitne.ports import ROLES, Role
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "vitne"
@@ -81,6 +82,14 @@ def test_the_maps_of_rooms_are_made_from_the_folders(build: ModuleType) -> None:
         assert len(rooms) > 5
         assert all(rooms.values())
     assert "<!-- map of vitne -->\n| room |" in (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+
+
+def test_every_role_says_what_it_may_do() -> None:
+    """`test_no_page_is_stale` compares the table of the page with it; here, that there is one."""
+    page = (DOCS / "howto" / "add-a-tenant.md").read_text("utf-8")
+
+    assert set(ROLES) == set(get_args(Role))
+    assert "<!-- roles -->\n| role | may |" in page
 
 
 _COMMAND = re.compile(

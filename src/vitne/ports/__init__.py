@@ -39,7 +39,7 @@ from vitne.ports.segments import (
     SegmentSummaries,
 )
 from vitne.ports.stamps import StampAuthority, Stamped, StampReader
-from vitne.ports.state import ApiKey, Role, SourceKey, StateStore, Tenant
+from vitne.ports.state import ROLES, ApiKey, Role, SourceKey, StateStore, Tenant
 from vitne.ports.vault import KeyRole, KeyVault
 from vitne.ports.witness import (
     KeptFork,
@@ -51,6 +51,7 @@ from vitne.ports.witness import (
 
 __all__ = [
     "ERASED_DIGEST",
+    "ROLES",
     "ApiKey",
     "AppendTransaction",
     "Archive",

@@ -1,6 +1,6 @@
 """Tenants, API keys and source keys."""
 
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from msgspec import Struct
 
@@ -17,6 +17,12 @@ class Tenant(Struct, frozen=True):
 
 
 Role = Literal["write", "read", "admin"]
+ROLES: Final[dict[Role, str]] = {
+    "write": "send events in the name of one source",
+    "read": "search, show, prove and ask; read checkpoints and tiles",
+    "admin": "erase, hold and let expire; register source keys; read /metrics unless it is public",
+}
+"""What a key of each role may do: help, errors and pages are made from this."""
 
 
 class ApiKey(Struct, frozen=True):

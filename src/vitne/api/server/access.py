@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, NotAllowedError, NotFoundError, TenantNotAllowedError
-from vitne.ports import ApiKey, Role, StateStore
+from vitne.ports import ROLES, ApiKey, Role, StateStore
 from vitne.services.access.audit_events import Caller, holder, parse_purpose
 from vitne.services.access.doorkeeper import KeyAuthenticator
 from vitne.services.access.logged_reads import LoggedReads
@@ -87,7 +87,8 @@ class Access:
         key = self._doorkeeper.authenticate(head.token)
         if role not in key.roles:
             raise NotAllowedError(
-                f"the API key lacks the role {role}", hint=f"vitne key add --role {role}"
+                f"the API key lacks the role {role}: {ROLES[role]}",
+                hint=f"vitne key add --role {role}",
             )
         return key
 

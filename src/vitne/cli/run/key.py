@@ -12,7 +12,7 @@ from vitne.core.event.source import SourceRegistration
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError
-from vitne.ports import ApiKey, Role
+from vitne.ports import ROLES, ApiKey, Role
 from vitne.services.access.tenants_and_keys import KeyRequest
 
 __all__ = ["Source", "app"]
@@ -130,8 +130,9 @@ def add(  # noqa: PLR0913  # the options of a verb
     role: Annotated[
         list[Role],
         Parameter(
-            help="What it may do: write (send events), read (search, show, prove), admin (figures"
-            " of the server). Give it again for more.",
+            help="What it may do. "
+            + "; ".join(f"{role}: {may}" for role, may in ROLES.items())
+            + ". Give it again for more.",
         ),
     ],
     tenant: Annotated[
