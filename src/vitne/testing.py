@@ -25,7 +25,7 @@ from vitne.core.values.times import format_utc
 from vitne.core.values.types import Hash, LogId
 from vitne.ports import ApiKey, Clock, IdSource
 from vitne.sdk.signing.signer import FIRST, SignableEvent, StreamBatch, StreamSigner
-from vitne.services.senders.streams import Beat, Opening, Told, Void
+from vitne.services.senders.streams import ActReceipt, Beat, Opening, Void
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.wire.events import IntakeReply
@@ -155,7 +155,7 @@ class SigningSender:
         self.signs = StreamSigner(origin, name, self.signer, index_secret)
         self.chain: Hash = FIRST
 
-    def open(self, *, beat_s: int = 60, prev: bytes = b"", prev_last: int = 0) -> Told:
+    def open(self, *, beat_s: int = 60, prev: bytes = b"", prev_last: int = 0) -> ActReceipt:
         """Register the stream."""
         entry = self.signs.open(beat_s, prev, prev_last)
         return self.server.streams.open(
@@ -198,7 +198,7 @@ class SigningSender:
         """Sign events of these numbers, and send them."""
         return self.post(self.sign([self.event(number) for number in numbers]))
 
-    def beat(self, last: int, at_us: int, state: int = 0, prev: Hash | None = None) -> Told:
+    def beat(self, last: int, at_us: int, state: int = 0, prev: Hash | None = None) -> ActReceipt:
         """Send a heartbeat."""
         entry = self.signs.beat(last, state, at_us, self.chain if prev is None else prev)
         return self.server.streams.beat(
@@ -206,7 +206,7 @@ class SigningSender:
             Beat(self.tenant, self.name, last, at_us, state, entry.prev, entry.sig),
         )
 
-    def void(self, first: int, last: int, reason: int = 1) -> Told:
+    def void(self, first: int, last: int, reason: int = 1) -> ActReceipt:
         """Send a void."""
         entry = self.signs.void(first, last, reason, TEST_START_US)
         return self.server.streams.void(

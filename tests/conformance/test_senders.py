@@ -6,7 +6,7 @@ import pytest
 
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import ConflictError, NotFoundError
-from vitne.ports import RecordStore, SenderState, SourceKey, StateStore, StreamState, ToldKey
+from vitne.ports import AnnouncedKey, RecordStore, SenderState, SourceKey, StateStore, StreamState
 
 ACME, BETA = LogId("acme"), LogId("beta")
 KEY = SourceKey("crm/bff", "crm/bff+0+x", b"\x01" * 32, 7)
@@ -72,29 +72,30 @@ def test_silent_streams_are_open_promised_beats_and_were_named_before(store: Rec
 
 def test_a_log_remembers_which_source_keys_it_names(store: RecordStore) -> None:
     with store.append() as tx:
-        assert tx.told_keys(ACME) == {}
-        tx.tell_keys(
-            ACME, {b"\x01" * 32: ToldKey(LeafIndex(3)), b"\x02" * 32: ToldKey(LeafIndex(4))}
+        assert tx.announced_keys(ACME) == {}
+        tx.announce_keys(
+            ACME,
+            {b"\x01" * 32: AnnouncedKey(LeafIndex(3)), b"\x02" * 32: AnnouncedKey(LeafIndex(4))},
         )
-        tx.tell_keys(BETA, {b"\x01" * 32: ToldKey(LeafIndex(5))})
-        assert tx.told_keys(BETA) == {b"\x01" * 32: ToldKey(LeafIndex(5))}
+        tx.announce_keys(BETA, {b"\x01" * 32: AnnouncedKey(LeafIndex(5))})
+        assert tx.announced_keys(BETA) == {b"\x01" * 32: AnnouncedKey(LeafIndex(5))}
 
-    assert store.logs_told(b"\x01" * 32) == [ACME, BETA]
+    assert store.logs_announcing(b"\x01" * 32) == [ACME, BETA]
 
     with store.append() as tx:
-        tx.tell_keys(ACME, {b"\x01" * 32: ToldKey(LeafIndex(3), retired=True)})
-        assert tx.told_keys(ACME)[b"\x01" * 32].retired
+        tx.announce_keys(ACME, {b"\x01" * 32: AnnouncedKey(LeafIndex(3), retired=True)})
+        assert tx.announced_keys(ACME)[b"\x01" * 32].retired
 
-    assert store.logs_told(b"\x01" * 32) == [BETA]
-    assert store.logs_told(b"\x03" * 32) == []
+    assert store.logs_announcing(b"\x01" * 32) == [BETA]
+    assert store.logs_announcing(b"\x03" * 32) == []
 
 
 def test_what_a_transaction_tells_of_keys_goes_with_it(store: RecordStore) -> None:
     with pytest.raises(ZeroDivisionError), store.append() as tx:  # noqa: PT012 - both belong in it
-        tx.tell_keys(ACME, {b"\x01" * 32: ToldKey(LeafIndex(3))})
+        tx.announce_keys(ACME, {b"\x01" * 32: AnnouncedKey(LeafIndex(3))})
         raise ZeroDivisionError
 
-    assert store.logs_told(b"\x01" * 32) == []
+    assert store.logs_announcing(b"\x01" * 32) == []
 
 
 def test_a_source_key_is_registered_once_and_stays_when_it_is_retired(stores: Any) -> None:

@@ -14,7 +14,7 @@ from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.types import Hash, LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import VitneError
-from vitne.ports import Aside, Head, Segment, StreamState, Swap, Telling
+from vitne.ports import Aside, CountReport, Head, Segment, StreamState, Swap
 
 LOGS = st.sampled_from([LogId("acme"), LogId("beta"), LogId("none")])
 SMALL = st.integers(0, 8)
@@ -112,14 +112,18 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     ),
     st.builds(
         lambda log, n: (
-            lambda h: h.records.begin_telling(
-                {log: Telling(b"e", h.records.untold().get(log, {("s", "t", "r"): n}))}
+            lambda h: h.records.begin_reports(
+                {
+                    log: CountReport(
+                        b"e", h.records.unreported_counts().get(log, {("s", "t", "r"): n})
+                    )
+                }
             )
         ),
         LOGS,
         SMALL,
     ),
-    st.builds(lambda log: lambda h: h.records.end_telling([log]), LOGS),
+    st.builds(lambda log: lambda h: h.records.end_reports([log]), LOGS),
     st.builds(lambda log, end: lambda h: h.records.drop(log, LeafIndex(end)), LOGS, SMALL),
     st.builds(lambda us, most: lambda h: h.records.forget(us, most), FORGET_US, SMALL),
     st.builds(
@@ -159,7 +163,13 @@ def _picture(stores: Any) -> list[Any]:
             (records.counts(log), records.asides(log), records.streams(log)),
             (stores.checkpoints.head(log), stores.segments.segments(log)),
         ]
-    return [*found, records.logs(), records.unpublished(), records.untold(), records.tellings()]
+    return [
+        *found,
+        records.logs(),
+        records.unpublished(),
+        records.unreported_counts(),
+        records.begun_reports(),
+    ]
 
 
 @contextmanager

@@ -14,9 +14,11 @@ from vitne.ports.mirror import MirrorFolder
 from vitne.ports.objects import ObjectStore
 from vitne.ports.records import (
     ERASED_DIGEST,
+    AnnouncedKey,
     AppendTransaction,
     Aside,
     Count,
+    CountReport,
     LogInfo,
     RecordStore,
     Seen,
@@ -24,8 +26,6 @@ from vitne.ports.records import (
     Standing,
     StreamState,
     Tail,
-    Telling,
-    ToldKey,
 )
 from vitne.ports.searching import Histogram, Searchable
 from vitne.ports.segments import (
@@ -52,6 +52,7 @@ from vitne.ports.witness import (
 __all__ = [
     "ERASED_DIGEST",
     "ROLES",
+    "AnnouncedKey",
     "ApiKey",
     "AppendTransaction",
     "Archive",
@@ -59,6 +60,7 @@ __all__ = [
     "CheckpointStore",
     "Clock",
     "Count",
+    "CountReport",
     "ErasureStore",
     "GapAnswer",
     "Head",
@@ -93,9 +95,7 @@ __all__ = [
     "StreamState",
     "Swap",
     "Tail",
-    "Telling",
     "Tenant",
-    "ToldKey",
     "Witness",
     "WitnessReply",
     "WitnessStore",

@@ -36,7 +36,7 @@ class Seen(Struct, frozen=True, gc=False):
     recorded_us: int
 
 
-class ToldKey(Struct, frozen=True):
+class AnnouncedKey(Struct, frozen=True):
     """A source's key as a log names it."""
 
     index: LeafIndex
@@ -124,13 +124,13 @@ class Aside(Struct, frozen=True):
     """SHA-256 of `body`, as in the void entry: a retry of the same bytes is found by it."""
 
 
-class Telling(Struct, frozen=True):
-    """Counts that an event is about to tell. Kept before it is sent, so that it counts once."""
+class CountReport(Struct, frozen=True):
+    """Counts that an event is about to report. Kept before it is sent: each is reported once."""
 
     event: bytes
     """The event as it is sent, with its id: sent again after a crash, it is the same one."""
     counts: dict[tuple[str, str, str], int]
-    """What it tells, by the keys of `AppendTransaction.add_counts`."""
+    """What it reports, by the keys of `AppendTransaction.add_counts`."""
 
 
 class AppendTransaction(Protocol):
@@ -149,10 +149,10 @@ class AppendTransaction(Protocol):
     def streams(self, log: LogId, stream_ids: Sequence[bytes]) -> dict[bytes, StreamState]:
         """Those of the streams that the log knows."""
 
-    def told_keys(self, log: LogId) -> dict[bytes, ToldKey]:
+    def announced_keys(self, log: LogId) -> dict[bytes, AnnouncedKey]:
         """Source keys (32 bytes) that the log's entries name."""
 
-    def tell_keys(self, log: LogId, keys: Mapping[bytes, ToldKey]) -> None:
+    def announce_keys(self, log: LogId, keys: Mapping[bytes, AnnouncedKey]) -> None:
         """Note which source keys the log's entries name now; replaces what was noted of them."""
 
     def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
@@ -249,22 +249,22 @@ class RecordStore(Searchable, Protocol):
     def counts(self, log: LogId) -> dict[tuple[str, str, str], int]:
         """The counters of `add_counts`."""
 
-    def untold(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
-        """Per log what its counters have grown by since they were last told; no zeros."""
+    def unreported_counts(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
+        """Per log what its counters have grown by since they were last reported; no zeros."""
 
-    def tellings(self) -> dict[LogId, Telling]:
+    def begun_reports(self) -> dict[LogId, CountReport]:
         """Those that were begun and not ended, by log."""
 
-    def begin_telling(self, tellings: Mapping[LogId, Telling]) -> None:
-        """Keep, durably, what is about to be told: all, or none.
+    def begin_reports(self, reports: Mapping[LogId, CountReport]) -> None:
+        """Keep, durably, what is about to be reported: all, or none.
 
         Raises:
             NotFoundError: one of the logs was never created.
-            ConflictError: one of them has begun to tell already.
+            ConflictError: one of them has begun a report already.
         """
 
-    def end_telling(self, logs: Sequence[LogId]) -> None:
-        """What was begun of these logs is told: its counts no longer count as untold.
+    def end_reports(self, logs: Sequence[LogId]) -> None:
+        """What was begun of these logs is done: its counts are reported.
 
         All in one durable step. A log that has begun nothing is passed over.
         """
@@ -284,5 +284,5 @@ class RecordStore(Searchable, Protocol):
         Open: neither closed nor followed. The longest silent first; cheap with many streams.
         """
 
-    def logs_told(self, key: bytes) -> list[LogId]:
+    def logs_announcing(self, key: bytes) -> list[LogId]:
         """Logs whose entries name this source key as one in use, by id."""

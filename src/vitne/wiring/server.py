@@ -16,7 +16,7 @@ from vitne.services.erasure.holds import Holds
 from vitne.services.erasure.logged import RETENTION, Erasing
 from vitne.services.intake.dedupe_window import Forget
 from vitne.services.intake.intake import Ingest
-from vitne.services.intake.refusal_counts import Stats
+from vitne.services.intake.refusal_counts import CountReporter
 from vitne.services.intake.workers import PrepareHere, PreparePool, processes_for
 from vitne.services.log.keys import INDEX_SUFFIX, LogKeys
 from vitne.services.log.names import Logs
@@ -129,7 +129,7 @@ class Server:
             cleared=self.witnessing.may_publish,
         )
         forget = Forget(adapters.store, adapters.clock, settings.dedupe_days * _DAY_US)
-        self.stats = Stats(adapters.store, own, adapters.clock, adapters.ids)
+        self.stats = CountReporter(adapters.store, own, adapters.clock, adapters.ids)
         self.source_keys = SourceKeys(
             adapters.state,
             adapters.store,

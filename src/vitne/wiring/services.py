@@ -16,9 +16,9 @@ from vitne.services.seal.index_log import IndexLog
 from vitne.services.seal.segments import Seal
 from vitne.services.seal.worker import SealHere, SealPorts, SealProcess, SealRunner
 from vitne.services.senders.source_keys import SourceKeys
-from vitne.services.senders.streams import Streams
+from vitne.services.senders.streams import SenderStreams
 from vitne.services.trust.cosigned_heads import CosignedHeads
-from vitne.services.writer.receipts import Receipts
+from vitne.services.writer.receipts import ReceiptSigner
 from vitne.services.writer.writer import Writer, WriterLimits
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
@@ -132,7 +132,7 @@ def preparer_of(
 
 def streams_of(
     adapters: Adapters, append: Writer, logs: Logs, keys: LogKeys, source_keys: SourceKeys
-) -> Streams:
+) -> SenderStreams:
     """What takes the words of senders about their streams."""
-    receipts = Receipts(adapters.store, adapters.objects, keys)
-    return Streams(adapters.store, append, receipts, logs, source_keys, adapters.clock)
+    receipts = ReceiptSigner(adapters.store, adapters.objects, keys)
+    return SenderStreams(adapters.store, append, receipts, logs, source_keys, adapters.clock)

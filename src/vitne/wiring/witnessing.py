@@ -59,7 +59,7 @@ def witnessing_of(  # noqa: PLR0913 - what it stands on
         incidents,
         clock=adapters.clock,
         halt=halt,
-        tell=lambda incident: _tell(own, incident),
+        record_event=lambda incident: _record_event(own, incident),
         interval_s=settings.witness_interval_ms / 1000,
     )
 
@@ -74,7 +74,7 @@ def auditors_of(
 ) -> Auditors:
     """What takes the word of auditors."""
     return Auditors(
-        policies, heads, incidents, adapters.clock, lambda incident: _tell(own, incident)
+        policies, heads, incidents, adapters.clock, lambda incident: _record_event(own, incident)
     )
 
 
@@ -110,7 +110,7 @@ def _addresses(base: Base) -> Mapping[str, Mapping[str, Verifier]]:
     return found
 
 
-def _tell(own: OwnEvents, incident: WitnessIncident) -> None:
+def _record_event(own: OwnEvents, incident: WitnessIncident) -> None:
     """The event in the operator's log, and a line in the program log whatever becomes of it."""
     log = base_log(incident.tree)
     about = f"{incident.tree}/{incident.witness}/{incident.kind}/{incident.at_us}"

@@ -9,7 +9,7 @@ from vitne.core.values.ids import time_us, version
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import ConflictError, IntegrityError, NotFoundError
-from vitne.ports import Aside, LogInfo, Seen, StreamState, Tail, Telling, ToldKey
+from vitne.ports import AnnouncedKey, Aside, CountReport, LogInfo, Seen, StreamState, Tail
 
 FORGETTABLE_VERSION = 7
 """UUIDs of this version carry their time: no honest sender makes an old one again."""
@@ -36,13 +36,13 @@ class MemoryAppend:
         known = self._draft.log(log).streams
         return {stream_id: known[stream_id] for stream_id in stream_ids if stream_id in known}
 
-    def told_keys(self, log: LogId) -> dict[bytes, ToldKey]:
+    def announced_keys(self, log: LogId) -> dict[bytes, AnnouncedKey]:
         """See the port."""
-        return dict(self._draft.log(log).told_keys)
+        return dict(self._draft.log(log).announced_keys)
 
-    def tell_keys(self, log: LogId, keys: Mapping[bytes, ToldKey]) -> None:
+    def announce_keys(self, log: LogId, keys: Mapping[bytes, AnnouncedKey]) -> None:
         """See the port."""
-        self._draft.log(log).told_keys.update(keys)
+        self._draft.log(log).announced_keys.update(keys)
 
     def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
         """See the port."""
@@ -172,42 +172,42 @@ class MemoryRecords(MemorySearch):
         """See the port."""
         return dict(self._world.state(log).counts)
 
-    def untold(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
+    def unreported_counts(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
         """See the port."""
         grown = {
             log: {
-                key: number - state.told.get(key, 0)
+                key: number - state.reported.get(key, 0)
                 for key, number in sorted(state.counts.items())
-                if number > state.told.get(key, 0)
+                if number > state.reported.get(key, 0)
             }
             for log, state in sorted(self._world.logs.items())
         }
         return {log: counts for log, counts in grown.items() if counts}
 
-    def tellings(self) -> dict[LogId, Telling]:
+    def begun_reports(self) -> dict[LogId, CountReport]:
         """See the port."""
         states = sorted(self._world.logs.items())
-        return {log: state.telling for log, state in states if state.telling is not None}
+        return {log: state.report for log, state in states if state.report is not None}
 
-    def begin_telling(self, tellings: Mapping[LogId, Telling]) -> None:
+    def begin_reports(self, reports: Mapping[LogId, CountReport]) -> None:
         """See the port."""
         with self._world.writing() as draft:
-            for log, telling in tellings.items():
-                if draft.log(log).telling is not None:
-                    raise ConflictError(f"the log {log!r} has begun to tell")
-                draft.log(log).telling = telling
+            for log, report in reports.items():
+                if draft.log(log).report is not None:
+                    raise ConflictError(f"the log {log!r} has begun a report")
+                draft.log(log).report = report
 
-    def end_telling(self, logs: Sequence[LogId]) -> None:
+    def end_reports(self, logs: Sequence[LogId]) -> None:
         """See the port."""
         with self._world.writing() as draft:
             for log in logs:
                 if log not in self._world.logs:
                     continue
                 state = draft.log(log)
-                for key, number in (state.telling.counts if state.telling else {}).items():
+                for key, number in (state.report.counts if state.report else {}).items():
                     if key in state.counts:
-                        state.told[key] = state.told.get(key, 0) + number
-                state.telling = None
+                        state.reported[key] = state.reported.get(key, 0) + number
+                state.report = None
 
     def asides(self, log: LogId) -> list[Aside]:
         """See the port."""
@@ -233,10 +233,12 @@ class MemoryRecords(MemorySearch):
         ]
         return sorted(found, key=lambda one: one[1].named_us)[: max(most, 0)]
 
-    def logs_told(self, key: bytes) -> list[LogId]:
+    def logs_announcing(self, key: bytes) -> list[LogId]:
         """See the port."""
-        told = ((log, state.told_keys.get(key)) for log, state in self._world.logs.items())
-        return sorted(log for log, one in told if one is not None and not one.retired)
+        announced = (
+            (log, state.announced_keys.get(key)) for log, state in self._world.logs.items()
+        )
+        return sorted(log for log, one in announced if one is not None and not one.retired)
 
 
 def _is_older(event_id: bytes, before_us: int) -> bool:

@@ -9,8 +9,10 @@ from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId, Origin, Section
 from vitne.errors import NotFoundError
 from vitne.ports import (
+    AnnouncedKey,
     ApiKey,
     Aside,
+    CountReport,
     Head,
     Hold,
     SealedRun,
@@ -18,9 +20,7 @@ from vitne.ports import (
     Segment,
     SourceKey,
     StreamState,
-    Telling,
     Tenant,
-    ToldKey,
 )
 
 _START = LeafIndex(0)
@@ -40,9 +40,9 @@ class LogState:
     streams: dict[bytes, StreamState] = field(default_factory=dict)
     asides: list[Aside] = field(default_factory=list)
     counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    told: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    telling: Telling | None = None
-    told_keys: dict[bytes, ToldKey] = field(default_factory=dict)
+    reported: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    report: CountReport | None = None
+    announced_keys: dict[bytes, AnnouncedKey] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
     index_head: Head | None = None
     runs: list[SealedRun] = field(default_factory=list)
@@ -62,8 +62,8 @@ class LogState:
             streams=dict(self.streams),
             asides=list(self.asides),
             counts=dict(self.counts),
-            told=dict(self.told),
-            told_keys=dict(self.told_keys),
+            reported=dict(self.reported),
+            announced_keys=dict(self.announced_keys),
             segments=list(self.segments),
             runs=list(self.runs),
             erasures=dict(self.erasures),

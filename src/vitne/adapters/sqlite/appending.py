@@ -11,7 +11,7 @@ from vitne.adapters.sqlite.rows import Row, flat, steps, to_row
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import IntegrityError, NotFoundError
-from vitne.ports import Aside, Seen, SenderState, StreamState, Tail, ToldKey
+from vitne.ports import AnnouncedKey, Aside, Seen, SenderState, StreamState, Tail
 
 
 def insert_many(connection: sqlite3.Connection, name: str, rows: Sequence[Row]) -> None:
@@ -107,16 +107,16 @@ class SqliteAppend:
         rows = select_many(self._connection, "some_streams", self._tail(log)[0], stream_ids)
         return {state.stream_id: state for state in map(to_stream, rows)}
 
-    def told_keys(self, log: LogId) -> dict[bytes, ToldKey]:
+    def announced_keys(self, log: LogId) -> dict[bytes, AnnouncedKey]:
         """See the port."""
-        rows = self._connection.execute(query("told_keys"), (self._tail(log)[0],))
-        return {key: ToldKey(LeafIndex(index), bool(retired)) for key, index, retired in rows}
+        rows = self._connection.execute(query("announced_keys"), (self._tail(log)[0],))
+        return {key: AnnouncedKey(LeafIndex(index), bool(retired)) for key, index, retired in rows}
 
-    def tell_keys(self, log: LogId, keys: Mapping[bytes, ToldKey]) -> None:
+    def announce_keys(self, log: LogId, keys: Mapping[bytes, AnnouncedKey]) -> None:
         """See the port."""
         no = self._tail(log)[0]
         rows = [(no, key, told.index, int(told.retired)) for key, told in keys.items()]
-        self._write("tell_keys", rows)
+        self._write("announce_keys", rows)
 
     def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
         """See the port."""

@@ -12,7 +12,7 @@ from vitne.adapters.sqlite.searching import SqliteSearch
 from vitne.core.values.ids import time_prefix
 from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import ConflictError, NotFoundError
-from vitne.ports import Aside, LogInfo, Seen, StreamState, Telling
+from vitne.ports import Aside, CountReport, LogInfo, Seen, StreamState
 
 STEP_ROWS = 2000
 """Rows that one transaction of `drop` or `forget` deletes, so that intake waits a few ms only."""
@@ -125,40 +125,40 @@ class SqliteRecords(SqliteSearch):
             rows = connection.execute(query("counts"), (no,)).fetchall()
         return {(source, type_, reason): number for source, type_, reason, number in rows}
 
-    def untold(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
+    def unreported_counts(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
         """See the port."""
         with self._database.reading() as connection:
-            rows = connection.execute(query("untold")).fetchall()
+            rows = connection.execute(query("unreported_counts")).fetchall()
         found: dict[LogId, dict[tuple[str, str, str], int]] = {}
         for log, source, type_, reason, number in rows:
             found.setdefault(LogId(log), {})[source, type_, reason] = number
         return found
 
-    def tellings(self) -> dict[LogId, Telling]:
+    def begun_reports(self) -> dict[LogId, CountReport]:
         """See the port."""
         with self._database.reading() as connection:
-            rows = connection.execute(query("tellings")).fetchall()
-        return {LogId(log): Telling(event, _counts(counts)) for log, event, counts in rows}
+            rows = connection.execute(query("begun_reports")).fetchall()
+        return {LogId(log): CountReport(event, _counts(counts)) for log, event, counts in rows}
 
-    def begin_telling(self, tellings: Mapping[LogId, Telling]) -> None:
+    def begin_reports(self, reports: Mapping[LogId, CountReport]) -> None:
         """See the port."""
         with self._database.writing() as connection:
-            for log, one in tellings.items():
+            for log, report in reports.items():
                 if connection.execute(query("log_no"), (log,)).fetchone() is None:
                     raise NotFoundError(f"there is no log {log!r}")
-                rows = [(*key, number) for key, number in one.counts.items()]
-                values = (log, one.event, msgspec.json.encode(rows).decode())
-                if connection.execute(query("begin_telling"), values).rowcount != 1:
-                    raise ConflictError(f"the log {log!r} has begun to tell")
+                rows = [(*key, number) for key, number in report.counts.items()]
+                values = (log, report.event, msgspec.json.encode(rows).decode())
+                if connection.execute(query("begin_reports"), values).rowcount != 1:
+                    raise ConflictError(f"the log {log!r} has begun a report")
 
-    def end_telling(self, logs: Sequence[LogId]) -> None:
+    def end_reports(self, logs: Sequence[LogId]) -> None:
         """See the port."""
         with self._database.writing() as connection:
             for log in logs:
-                for (counts,) in connection.execute(query("telling"), (log,)).fetchall():
+                for (counts,) in connection.execute(query("begun_report"), (log,)).fetchall():
                     for key, number in _counts(counts).items():
-                        connection.execute(query("add_told"), (number, log, *key))
-                connection.execute(query("end_telling"), (log,))
+                        connection.execute(query("add_reported"), (number, log, *key))
+                connection.execute(query("end_reports"), (log,))
 
     def asides(self, log: LogId) -> list[Aside]:
         """See the port."""
@@ -183,10 +183,10 @@ class SqliteRecords(SqliteSearch):
             rows = connection.execute(query("silent_streams"), (before_us, max(most, 0))).fetchall()
         return [(LogId(row[-1]), to_stream(row)) for row in rows]
 
-    def logs_told(self, key: bytes) -> list[LogId]:
+    def logs_announcing(self, key: bytes) -> list[LogId]:
         """See the port."""
         with self._database.reading() as connection:
-            return [LogId(log) for (log,) in connection.execute(query("logs_told"), (key,))]
+            return [LogId(log) for (log,) in connection.execute(query("logs_announcing"), (key,))]
 
 
 def _counts(text: str) -> dict[tuple[str, str, str], int]:

@@ -18,7 +18,14 @@ from vitne.core.values.strict import decode_base64, encode_base64
 from vitne.core.values.times import format_utc
 from vitne.errors import BadInputError, DecodeError
 from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.senders.streams import Beat, Opening, StreamReport, Streams, Told, Void
+from vitne.services.senders.streams import (
+    ActReceipt,
+    Beat,
+    Opening,
+    SenderStreams,
+    StreamReport,
+    Void,
+)
 from vitne.wire.streams import (
     HeartbeatRequest,
     OpenStreamRequest,
@@ -39,7 +46,7 @@ _BODY_BYTES_MAX = 64 * 1024
 class StreamsDoor:
     """Takes from senders, tells readers."""
 
-    def __init__(self, streams: Streams, access: Access, reading: LoggedReads) -> None:
+    def __init__(self, streams: SenderStreams, access: Access, reading: LoggedReads) -> None:
         self._streams = streams
         self._access = access
         self._reading = reading
@@ -61,7 +68,7 @@ class StreamsDoor:
             _bytes(sent.prev, 16, "prev") if sent.prev else b"",
             sent.prev_last,
         )
-        return _told(self._streams.open(self._access.key(head, "write"), said))
+        return _receipt_reply(self._streams.open(self._access.key(head, "write"), said))
 
     def beat(self, head: Head, sent: HeartbeatRequest) -> StreamMessageReply:
         """Take a heartbeat."""
@@ -74,7 +81,7 @@ class StreamsDoor:
             _bytes(sent.prev, 32, "prev"),
             _bytes(sent.sig, 64, "sig"),
         )
-        return _told(self._streams.beat(self._access.key(head, "write"), said))
+        return _receipt_reply(self._streams.beat(self._access.key(head, "write"), said))
 
     def void(self, head: Head, sent: VoidRequest) -> StreamMessageReply:
         """Take a void."""
@@ -88,7 +95,7 @@ class StreamsDoor:
             _bytes(sent.digest, 32, "digest"),
             _bytes(sent.sig, 64, "sig"),
         )
-        return _told(self._streams.void(self._access.key(head, "write"), said))
+        return _receipt_reply(self._streams.void(self._access.key(head, "write"), said))
 
     def page(self, head: Head, peer_ip: str, tenant: str, *, troubled: bool) -> StreamsReply:
         """How complete the streams are; durable as an event before the reader has it."""
@@ -134,15 +141,15 @@ def _to_reply(one: StreamReport) -> StreamReply:
     )
 
 
-def _told(told: Told) -> StreamMessageReply:
+def _receipt_reply(placed: ActReceipt) -> StreamMessageReply:
     return StreamMessageReply(
-        told.log,
-        told.origin,
-        told.stream_id.hex(),
-        told.index,
-        told.receipt,
-        told.stand.last,
-        encode_base64(told.stand.chain),
+        placed.log,
+        placed.origin,
+        placed.stream_id.hex(),
+        placed.index,
+        placed.receipt,
+        placed.stand.last,
+        encode_base64(placed.stand.chain),
     )
 
 

@@ -122,7 +122,7 @@ class Onboard:
             person=wanted.person,
             created_us=self._clock.now_us(),
         )
-        self._tell("audit.key.created", key, caller, roles=list(key.roles))
+        self._record_event("audit.key.created", key, caller, roles=list(key.roles))
         self._state.add_key(key)
         return key, ApiToken(token)
 
@@ -140,7 +140,7 @@ class Onboard:
         if key is None:
             raise NotFoundError("no such key", where=key_id[:20], hint="vitne key list")
         self._state.revoke_key(key_id, self._clock.now_us())
-        self._tell("audit.key.revoked", key, caller)
+        self._record_event("audit.key.revoked", key, caller)
         return self._state.key(key_id) or key
 
     def _check(self, wanted: KeyRequest) -> None:
@@ -168,7 +168,7 @@ class Onboard:
                     "no such tenant", where=tenant[:64], hint=f"vitne tenant add {tenant[:64]}"
                 )
 
-    def _tell(self, kind: str, key: ApiKey, caller: Caller, **extra: Any) -> None:  # noqa: ANN401  # JSON
+    def _record_event(self, kind: str, key: ApiKey, caller: Caller, **extra: Any) -> None:  # noqa: ANN401  # JSON
         for log in key.tenants or (OPERATOR,):
             more = {"extra": extra} if extra else None
             self._own.write(log, (kind, "audit"), caller, target=("api_key", key.id), more=more)

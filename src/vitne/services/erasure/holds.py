@@ -49,7 +49,7 @@ class Holds:
             )
         hold_id = f"hold-{self._ids.random_bytes(_ID_BYTES).hex()}"
         hold = Hold(hold_id, log, where.strip(), reason, reference, now_us)
-        self._tell("audit.log.hold_set", hold, caller)
+        self._record_event("audit.log.hold_set", hold, caller)
         self._store.add_hold(hold)
         return hold
 
@@ -57,7 +57,7 @@ class Holds:
         """End a hold. Raises `NotFoundError`."""
         known = [hold for hold in self._store.holds(log) if hold.id == hold_id]
         if known and not known[0].released_us:
-            self._tell("audit.log.hold_released", known[0], caller)
+            self._record_event("audit.log.hold_released", known[0], caller)
         self._store.release_hold(log, hold_id, self._clock.now_us())
 
     def list(self, log: LogId) -> list[Hold]:
@@ -69,7 +69,7 @@ class Holds:
         self._own.write(log, ("audit.log.holds_viewed", "audit"), caller, target=("log", log))
         return self._store.holds(log)
 
-    def _tell(self, kind: str, hold: Hold, caller: Caller) -> None:
+    def _record_event(self, kind: str, hold: Hold, caller: Caller) -> None:
         extra = {"reason": hold.reason, "reference": hold.reference}
         self._own.write(
             hold.log,

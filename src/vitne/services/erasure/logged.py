@@ -30,7 +30,7 @@ class Erasing:
     def plan(self, request: ErasureRequest, caller: Caller) -> ErasePlan:
         """What an erasure would do. Raises as `Erase.plan`, and `UnavailableError`."""
         plan = self._erase.plan(request)
-        self._tell("audit.log.erasure_planned", request, plan, caller)
+        self._record_event("audit.log.erasure_planned", request, plan, caller)
         return plan
 
     def run(self, request: ErasureRequest, caller: Caller) -> Erasure:
@@ -43,19 +43,19 @@ class Erasing:
         """
         plan = self._erase.plan(request)
         if not plan.holds:
-            self._tell("audit.log.erased", request, plan, caller)
+            self._record_event("audit.log.erased", request, plan, caller)
         try:
             # What was logged since the plan, its own event among it, is not part of it.
             return self._erase.run(request, plan.below)
         except (HeldError, BadInputError, NotFoundError) as error:
             denied = {"result": "denied", "code": error.code}
-            self._tell("audit.log.erased", request, plan, caller, outcome=denied)
+            self._record_event("audit.log.erased", request, plan, caller, outcome=denied)
             raise
 
     def expiring(self, log: LogId, rules: Mapping[str, int], caller: Caller) -> list[Expiry]:
         """What would expire now. Raises `UnavailableError`."""
         found = self._retain.plan(log, rules)
-        self._tell_expiry("audit.log.expiry_planned", log, found, caller)
+        self._record_expiry("audit.log.expiry_planned", log, found, caller)
         return found
 
     def expire(self, log: LogId, rules: Mapping[str, int], caller: Caller) -> list[Expiry]:
@@ -64,11 +64,11 @@ class Erasing:
         Raises as `Retain.run`, and `UnavailableError`.
         """
         if planned := self._retain.plan(log, rules):
-            self._tell_expiry("audit.log.expired", log, planned, caller)
+            self._record_expiry("audit.log.expired", log, planned, caller)
             return self._retain.run(log, rules)
         return []
 
-    def _tell(
+    def _record_event(
         self,
         kind: str,
         request: ErasureRequest,
@@ -93,7 +93,7 @@ class Erasing:
             request.log, (kind, "audit"), caller, target=("log", request.log), more=more
         )
 
-    def _tell_expiry(self, kind: str, log: LogId, found: list[Expiry], caller: Caller) -> None:
+    def _record_expiry(self, kind: str, log: LogId, found: list[Expiry], caller: Caller) -> None:
         extra: dict[str, int] = {}
         for one in found:
             counts = (one.days, len(one.records), one.held, int(one.min_index))

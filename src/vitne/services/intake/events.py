@@ -34,7 +34,7 @@ from vitne.services.writer.reply import Arrival
 from vitne.wire.events import EventResult
 
 
-class Item(NamedTuple):
+class SentEvent(NamedTuple):
     """One event of a request, and the original it was made from."""
 
     event: bytes
@@ -90,7 +90,7 @@ class Preparer:
 
     def prepare(
         self,
-        items: Sequence[Item],
+        items: Sequence[SentEvent],
         weight_bytes: int,
         key: ApiKey,
         source: SourceRegistration,
@@ -137,7 +137,12 @@ class Preparer:
         )
 
     def _take(
-        self, request: _Request, position: int, item: Item, event: ValidEvent, record_key: bytes
+        self,
+        request: _Request,
+        position: int,
+        item: SentEvent,
+        event: ValidEvent,
+        record_key: bytes,
     ) -> None:
         log = LogId(event.tenant)
         fault = self.fault(log, event.stream_name)
@@ -216,7 +221,7 @@ class Preparer:
             )
         return None
 
-    def _reject(self, request: _Request, position: int, item: Item, found: Rejected) -> None:
+    def _reject(self, request: _Request, position: int, item: SentEvent, found: Rejected) -> None:
         request.results[position] = EventResult("rejected", found.id, problems=found.problems)
         log = LogId(found.tenant)
         if not self.logs.exists(log):
@@ -235,7 +240,9 @@ class Preparer:
             )
             request.voids.setdefault(log, []).append(void)
 
-    def _quarantine(self, request: _Request, position: int, item: Item, found: Quarantined) -> None:
+    def _quarantine(
+        self, request: _Request, position: int, item: SentEvent, found: Quarantined
+    ) -> None:
         log = LogId(found.tenant)
         event_id = to_text(found.event_id)
         fault = self.fault(log, found.stream_name)

@@ -1,8 +1,8 @@
-"""What intake did not take, told in each log: one `system.stream.stats` event an hour.
+"""What intake did not take, reported in each log: one `system.stream.stats` event an hour.
 
 Counters of dropped and rejected events grow in the store (event-schema §3.2). An event is kept
-there before it is sent and its counts are marked as told after it is durable, so a crash in
-between sends the same event again: no count is told twice, none is left out.
+there before it is sent and its counts are marked as reported after it is durable, so a crash in
+between sends the same event again: no count is reported twice, none is left out.
 """
 
 import logging
@@ -17,7 +17,7 @@ from vitne.core.values.ids import RANDOM_BYTES, to_text, uuid7
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId
 from vitne.errors import VitneError
-from vitne.ports import Clock, Count, IdSource, RecordStore, Telling
+from vitne.ports import Clock, Count, CountReport, IdSource, RecordStore
 from vitne.services.access.audit_events import OwnEvents
 
 _LOG = logging.getLogger("vitne.stats")
@@ -28,8 +28,8 @@ LISTED_MAX: Final = 20
 _LOGS_AT_ONCE: Final = 200
 
 
-class Stats:
-    """Tells the counts of all logs. Any thread may call; one tells at a time."""
+class CountReporter:
+    """Reports the counts of all logs. Any thread may call; one works at a time."""
 
     def __init__(self, store: RecordStore, own: OwnEvents, clock: Clock, ids: IdSource) -> None:
         self._store = store
@@ -39,36 +39,36 @@ class Stats:
         self._lock = threading.Lock()
 
     def run_once(self) -> int:
-        """Tell what has grown since it was last told; in how many logs.
+        """Report what has grown since it was last reported; in how many logs.
 
         Raises:
             UnavailableError: an event could not be stored; it is sent again the next time.
         """
         with self._lock:
-            told = self._send()
-            untold = sorted(self._store.untold().items())
-            for first in range(0, len(untold), _LOGS_AT_ONCE):
-                some = untold[first : first + _LOGS_AT_ONCE]
-                self._store.begin_telling({log: self._telling(log, counts) for log, counts in some})
-                told += self._send()
-        return told
+            reported = self._send()
+            grown = sorted(self._store.unreported_counts().items())
+            for first in range(0, len(grown), _LOGS_AT_ONCE):
+                some = grown[first : first + _LOGS_AT_ONCE]
+                self._store.begin_reports({log: self._report(log, counts) for log, counts in some})
+                reported += self._send()
+        return reported
 
     def finish(self) -> None:
-        """The last time before a stop; what cannot be told is told after the next start."""
+        """The last time before a stop; what cannot be reported is reported after the next start."""
         try:
             self.run_once()
         except VitneError as error:
-            _LOG.warning("counts are left untold: %s: %s", error.code, error)
+            _LOG.warning("counts are left unreported: %s: %s", error.code, error)
 
     def _send(self) -> int:
         """Send what was begun, by this run or by one that a crash ended."""
-        begun = self._store.tellings()
-        self._own.send({log: one.event for log, one in begun.items()})
+        begun = self._store.begun_reports()
+        self._own.send({log: report.event for log, report in begun.items()})
         if begun:
-            self._store.end_telling(list(begun))
+            self._store.end_reports(list(begun))
         return len(begun)
 
-    def _telling(self, log: LogId, counts: Mapping[Count, int]) -> Telling:
+    def _report(self, log: LogId, counts: Mapping[Count, int]) -> CountReport:
         now_us = self._clock.now_us()
         event_id = to_text(uuid7(now_us, self._ids.random_bytes(RANDOM_BYTES)))
         event = {
@@ -88,7 +88,7 @@ class Stats:
             "correlation": {"action_id": event_id},
             "extra": summary(counts),
         }
-        return Telling(msgspec.json.encode(event), dict(counts))
+        return CountReport(msgspec.json.encode(event), dict(counts))
 
 
 def summary(counts: Mapping[Count, int]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from vitne.core.values.ids import to_text, uuid8_for_original
 from vitne.core.values.types import LogId
 from vitne.errors import IntegrityError
 from vitne.ports import ApiKey
-from vitne.services.intake.events import Item, Preparer
+from vitne.services.intake.events import Preparer, SentEvent
 from vitne.services.writer.prepared import PreparedEvent
 from vitne.services.writer.refusals import Incident
 from vitne.services.writer.reply import Arrival
@@ -69,7 +69,7 @@ class SystemEvents:
     def _prepared(self, log: LogId, about: str, fields: Mapping[str, Any]) -> PreparedEvent:
         identity = {"id": to_text(uuid8_for_original(_SERVER.source_id, about))}
         body = msgspec.json.encode(identity | {"tenant": {"id": log}} | dict(fields))
-        request = self._preparer.prepare([Item(body)], len(body), _KEY, _SERVER, Arrival())
+        request = self._preparer.prepare([SentEvent(body)], len(body), _KEY, _SERVER, Arrival())
         if not request.batches or not request.batches[0].events:
             raise IntegrityError(f"Vitne's own event {fields['type']} was refused", where=log)
         return request.batches[0].events[0]

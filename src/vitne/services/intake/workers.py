@@ -31,7 +31,7 @@ from vitne.core.event.source import SourceRegistration
 from vitne.core.values.types import LogId
 from vitne.errors import SenderRefusedError, VitneError
 from vitne.ports import ApiKey, Count
-from vitne.services.intake.events import Item, Preparer
+from vitne.services.intake.events import Preparer, SentEvent
 from vitne.services.intake.signed_batch import BatchPreparer
 from vitne.services.processes.exit import run_to_the_end
 from vitne.services.writer.pending_request import PendingRequest
@@ -61,7 +61,7 @@ class Job(Struct, frozen=True, array_like=True):
     arrival: Arrival
 
 
-class Prepared(Struct, frozen=True, array_like=True):
+class EncodedRequest(Struct, frozen=True, array_like=True):
     """What is to be placed, on its way back."""
 
     batches: list[LogBatch]
@@ -161,7 +161,7 @@ class _Worker:
         self._ready = False
         self._closed = False
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(Prepared).decode
+        self._decode = msgspec.msgpack.Decoder(EncodedRequest).decode
 
     @property
     def waiting(self) -> int:
@@ -205,7 +205,7 @@ class _Worker:
             process.terminate()
             process.join()
 
-    def ask(self, job: Job) -> Prepared:
+    def ask(self, job: Job) -> EncodedRequest:
         """What the process makes of a request.
 
         Raises:
@@ -291,11 +291,11 @@ def _work(pipe: Connection, open_preparer: Callable[[], Preparer]) -> None:
             gc.collect()
 
 
-def _prepared(preparer: Preparer, job: Job) -> Prepared:
+def _prepared(preparer: Preparer, job: Job) -> EncodedRequest:
     request = prepared(preparer, job)
     counts = [(log, list(found.items())) for log, found in request.counts.items()]
     refusal = None if request.refusal is None else _to_fault(request.refusal)
-    return Prepared(list(request.batches), counts, request.results, refusal)
+    return EncodedRequest(list(request.batches), counts, request.results, refusal)
 
 
 def prepared(preparer: Preparer, job: Job) -> PendingRequest:
@@ -328,10 +328,10 @@ def _all_kinds(kind: type[VitneError]) -> list[type[VitneError]]:
     return [kind, *(found for under in kind.__subclasses__() for found in _all_kinds(under))]
 
 
-def read_items(body: bytes, form: Form) -> Sequence[Item]:
+def read_items(body: bytes, form: Form) -> Sequence[SentEvent]:
     """The events of a request. Raises `BadInputError` if the body is none of the form."""
     if form == "import":
-        return [Item(line.event, line.raw) for line in split_import(body)]
+        return [SentEvent(line.event, line.raw) for line in split_import(body)]
     if form == "batch":
         raise AssertionError  # pragma: no cover - read by `BatchPreparer`
-    return [Item(event) for event in split_body(body, form)]
+    return [SentEvent(event) for event in split_body(body, form)]

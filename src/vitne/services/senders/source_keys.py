@@ -62,7 +62,7 @@ class SourceKeys:
                 hint="vitne key source new FILE --source crm/crm-bff makes one",
             )
         key = SourceKey(verifier.name, vkey, verifier.public_key, self._clock.now_us())
-        self._tell("audit.source_key.added", key, caller)
+        self._record_event("audit.source_key.added", key, caller)
         self._state.add_source_key(key)
         return key
 
@@ -82,11 +82,11 @@ class SourceKeys:
         if found is None:
             raise NotFoundError("no source has this key", hint="vitne key source list")
         self._state.retire_source_key(found.public_key, self._clock.now_us())
-        for log in self._store.logs_told(found.public_key):
+        for log in self._store.logs_announcing(found.public_key):
             self._act(
                 log, StreamAct("retire", untimed(self.entry(found, "retire")), found.public_key)
             )
-        self._tell("audit.source_key.retired", found, caller)
+        self._record_event("audit.source_key.retired", found, caller)
         return next(key for key in self._state.source_keys() if key.vkey == vkey)
 
     def find(self, source: str, public_key: bytes) -> SourceKey:
@@ -121,6 +121,6 @@ class SourceKeys:
         self._own.write(log, kind, caller, target=("log", log), more={"severity": "critical"})
         return key, FIRST_EPOCH
 
-    def _tell(self, kind: str, key: SourceKey, caller: Caller) -> None:
+    def _record_event(self, kind: str, key: SourceKey, caller: Caller) -> None:
         more = {"extra": {"vkey": key.vkey}}
         self._own.write(OPERATOR, (kind, "audit"), caller, target=("source", key.source), more=more)

@@ -31,7 +31,7 @@ from vitne.services.log.names import Logs
 from vitne.services.senders.source_keys import SourceKeys
 from vitne.services.writer.control_entries import untimed, untimed_bytes
 from vitne.services.writer.prepared import SERVER_STREAM, StreamAct
-from vitne.services.writer.receipts import Receipts
+from vitne.services.writer.receipts import ReceiptSigner
 from vitne.services.writer.refusals import Incident, refused
 from vitne.services.writer.writer import Writer
 
@@ -83,7 +83,7 @@ class Void(Struct, frozen=True):
     sig: bytes
 
 
-class Told(Struct, frozen=True):
+class ActReceipt(Struct, frozen=True):
     """What a sender is answered: its entry, the receipt for it, and where the stream stands."""
 
     log: LogId
@@ -108,14 +108,14 @@ class StreamReport(Struct, frozen=True):
     """Since when nothing came, if three promised beats are late; else 0."""
 
 
-class Streams:
+class SenderStreams:
     """Takes what senders say of their streams. Any thread may call."""
 
     def __init__(
         self,
         store: RecordStore,
         append: Writer,
-        receipts: Receipts,
+        receipts: ReceiptSigner,
         logs: Logs,
         keys: SourceKeys,
         clock: Clock,
@@ -149,7 +149,7 @@ class Streams:
             raise TenantNotAllowedError("the API key is not for this tenant", where=log[:64])
         return log, self._logs.origin(log)
 
-    def open(self, key: ApiKey, said: Opening) -> Told:
+    def open(self, key: ApiKey, said: Opening) -> ActReceipt:
         """Register a stream; the same registration again is answered as before.
 
         Raises:
@@ -181,7 +181,7 @@ class Streams:
         act = StreamAct("open", untimed(entry), said.key, key_entry)
         return self._done(log, origin, entry.stream_id, act, said.name)
 
-    def beat(self, key: ApiKey, said: Beat) -> Told:
+    def beat(self, key: ApiKey, said: Beat) -> ActReceipt:
         """Take a heartbeat. Errors as `open`, and `StreamConflictError` for a replayed one."""
         log, origin = self.log_of(key, said.tenant)
         if said.occurred_us > self._clock.now_us() + _AHEAD_US:
@@ -198,7 +198,7 @@ class Streams:
             log, origin, stream, StreamAct("beat", untimed(entry), public_key), said.name
         )
 
-    def void(self, key: ApiKey, said: Void) -> Told:
+    def void(self, key: ApiKey, said: Void) -> ActReceipt:
         """Take a void. Errors as `open`, and `StreamConflictError` if a number was used."""
         log, origin = self.log_of(key, said.tenant)
         stream = stream_id(origin, _source(key), said.name)
@@ -244,7 +244,9 @@ class Streams:
             problem = Problem("bad_signature", "$.sig", "the sender's", "another")
             raise refused(problem, where=name) from None
 
-    def _done(self, log: LogId, origin: str, stream: bytes, act: StreamAct, name: str) -> Told:
+    def _done(
+        self, log: LogId, origin: str, stream: bytes, act: StreamAct, name: str
+    ) -> ActReceipt:
         """Place an act; if it is no new one, make sure that it is the same one."""
         index = self._append.place_stream_act(log, act)
         receipt, entry = self._receipts.of(log, self._logs.origin(log), index)
@@ -261,7 +263,7 @@ class Streams:
             raise StreamConflictError(
                 "the stream stands elsewhere", where=name, problems=(problem,), stand=stand
             )
-        return Told(log, origin, stream, index, receipt, stand)
+        return ActReceipt(log, origin, stream, index, receipt, stand)
 
     # ------------------------------------------------------------ the log's own
 

@@ -71,7 +71,7 @@ class Witnessing:
         incidents: where contradictions are kept.
         clock: for the time of incidents.
         halt: stops the publishing of a tree, with the reason.
-        tell: makes an event of an incident.
+        record_event: makes an event of an incident.
         interval_s: between two questions to one witness about one tree.
     """
 
@@ -84,7 +84,7 @@ class Witnessing:
         *,
         clock: Clock,
         halt: Callable[[LogId, str], None],
-        tell: Callable[[WitnessIncident], None],
+        record_event: Callable[[WitnessIncident], None],
         interval_s: float,
     ) -> None:
         self._policies = policies
@@ -92,7 +92,7 @@ class Witnessing:
         self._incidents = incidents
         self._clock = clock
         self._halt = halt
-        self._tell = tell
+        self._record_event = record_event
         self.cosigned = 0
         """Cosignatures that witnesses gave."""
         self._last: dict[tuple[str, LogId], int] = {}
@@ -273,7 +273,7 @@ class Witnessing:
         self._asked.add((name, tree))
         if self._incidents.add(incident):
             self._stop(incident)
-            self._tell(incident)
+            self._record_event(incident)
         return "refused"
 
     def _stop(self, incident: WitnessIncident) -> None:

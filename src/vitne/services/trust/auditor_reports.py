@@ -30,7 +30,7 @@ class Auditors:
         heads: where cosignatures are kept.
         incidents: where objections are kept.
         clock: for the time that an objection may state.
-        tell: makes an event of an objection.
+        record_event: makes an event of an objection.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Auditors:
         heads: WitnessedHeads,
         incidents: WitnessIncidents,
         clock: Clock,
-        tell: Callable[[WitnessIncident], None],
+        record_event: Callable[[WitnessIncident], None],
     ) -> None:
         self._policies = policies
         self._heads = heads
         self._incidents = incidents
         self._clock = clock
-        self._tell = tell
+        self._record_event = record_event
 
     def cosign(self, tree: LogId, note: str) -> Sequence[Verified]:
         """Take cosignatures, which end older objections of the same auditor.
@@ -97,5 +97,5 @@ class Auditors:
         )
         if self._incidents.add(incident):
             _LOG.error("%s", incident.reason)
-            self._tell(incident)
+            self._record_event(incident)
         return incident

@@ -20,7 +20,7 @@ from vitne.core.entry.entry import VOID_DROPPED, VOID_QUARANTINED, VOID_REJECTED
 from vitne.core.event.event import Problem
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex
-from vitne.ports import ERASED_DIGEST, Aside, Seen, StreamState, Tail, ToldKey
+from vitne.ports import ERASED_DIGEST, AnnouncedKey, Aside, Seen, StreamState, Tail
 from vitne.services.writer.control_entries import stream_entry, timed, void_entry
 from vitne.services.writer.prepared import (
     LogBatch,
@@ -87,7 +87,7 @@ class LogPlanner(Acting):
         seen: those of the batches' event ids that the log remembers.
         streams: those of the batches' streams that the log knows.
         kept: indices of the voids of bytes that are kept aside, by digest.
-        told: source keys that the log names.
+        announced: source keys that the log names.
         late_us: an event recorded longer than this after it happened is counted as late.
     """
 
@@ -98,10 +98,10 @@ class LogPlanner(Acting):
         seen: Mapping[bytes, Seen],
         streams: Mapping[bytes, StreamState],
         kept: Mapping[bytes, LeafIndex],
-        told: Mapping[bytes, ToldKey] = {},
+        announced: Mapping[bytes, AnnouncedKey] = {},
         late_us: int = LATE_US,
     ) -> None:
-        super().__init__(tail, recorded_us, streams, told)
+        super().__init__(tail, recorded_us, streams, announced)
         self._seen = dict(seen)
         self._kept = dict(kept)
         self._late_us = late_us

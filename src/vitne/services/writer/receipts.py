@@ -41,7 +41,7 @@ def runs(indices: Iterable[LeafIndex]) -> list[tuple[LeafIndex, LeafIndex]]:
     return found
 
 
-class Receipts:
+class ReceiptSigner:
     """Signs them. They depend on the entries alone, so a retry gets the same bytes again."""
 
     def __init__(self, store: RecordStore, objects: ObjectStore, keys: LogKeys) -> None:

@@ -56,7 +56,7 @@ class Acting(Growing):
             case VoidEntry():
                 return self._void_by_sender(act, entry)
             case SigningKeyEntry():
-                return self._tell_key(
+                return self._announce_key(
                     act.key, timed(act.entry, self._recorded_us), retired=entry.state == "retire"
                 )
             case _:
@@ -74,15 +74,15 @@ class Acting(Growing):
         if entry.prev == entry.stream_id or (before and before.source != entry.source):
             problem = Problem("wrong_prev", "$.prev", "an earlier stream of the source", "another")
             return Refusal(problem, entry.name)
-        if act.key not in self._told:
-            self._tell_key(act.key, timed(act.key_entry, self._recorded_us), retired=False)
+        if act.key not in self._announced:
+            self._announce_key(act.key, timed(act.key_entry, self._recorded_us), retired=False)
         if before is not None:
             before.followed = True
             before.reach(entry.prev_last)
             self._used.add(entry.prev)
         index = self.control(timed(act.entry, self._recorded_us))
         mode: SignedMode = "full" if entry.mode == "full" else "body"
-        key_index = self._told[act.key].index
+        key_index = self._announced[act.key].index
         sender = SenderState(
             mode, entry.key, entry.sig, index, key_index, entry.prev, entry.prev_last
         )

@@ -33,7 +33,7 @@ from vitne.services.writer.pending_request import PendingRequest
 from vitne.services.writer.plan import LATE_US, LogPlanner
 from vitne.services.writer.prepared import LogBatch, PlannedBatch, PreparedEvent, StreamAct
 from vitne.services.writer.queue import RequestQueue
-from vitne.services.writer.receipts import Receipts
+from vitne.services.writer.receipts import ReceiptSigner
 from vitne.services.writer.refusals import Incident, error_of, incident_of, streams_of
 
 _LOG = logging.getLogger("vitne.append")
@@ -112,7 +112,7 @@ class Writer:
         self._conflict = conflict
         self._incident = incident
         self._limits = limits
-        self._receipts = Receipts(store, objects, keys)
+        self._receipts = ReceiptSigner(store, objects, keys)
         self._waiting = RequestQueue[PendingRequest](limits.queue_events, limits.queue_bytes)
         self._thread = threading.Thread(target=self._run, name="vitne-writer")
         self.stats = WriterStats()
@@ -271,7 +271,7 @@ class Writer:
             tail,
             recorded_us,
             *_known(tx, log, batches),
-            tx.told_keys(log) if any(one.signed or one.acts for one in batches) else {},
+            tx.announced_keys(log) if any(one.signed or one.acts for one in batches) else {},
             self._limits.late_us,
         )
         if tail.next_index == 0:
@@ -294,8 +294,8 @@ class Writer:
         tx.insert(log, plan.records, plan.digests)
         if plan.streams:
             tx.save_streams(log, plan.streams)
-        if plan.told_keys:
-            tx.tell_keys(log, plan.told_keys)
+        if plan.announced_keys:
+            tx.announce_keys(log, plan.announced_keys)
         if plan.asides:
             tx.keep_aside(log, plan.asides)
         counts = _refusals(planned, batches)

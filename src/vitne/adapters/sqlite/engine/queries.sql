@@ -183,14 +183,14 @@ INSERT OR REPLACE INTO stream (
   named_us, voided, late, late_max_us, sender
 ) VALUES /*rows*/(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- told_keys --
+-- announced_keys --
 SELECT public_key, leaf_index, retired FROM told_key WHERE log_no = ?;
 
--- tell_keys --
+-- announce_keys --
 INSERT OR REPLACE INTO told_key (log_no, public_key, leaf_index, retired)
 VALUES /*rows*/(?, ?, ?, ?);
 
--- logs_told --
+-- logs_announcing --
 SELECT id FROM log WHERE no IN (SELECT log_no FROM told_key WHERE public_key = ? AND retired = 0)
 ORDER BY id;
 
@@ -224,24 +224,24 @@ ON CONFLICT (log_no, source, type, reason) DO UPDATE SET number = number + exclu
 -- counts --
 SELECT source, type, reason, number FROM tally WHERE log_no = ?;
 
--- untold --
+-- unreported_counts --
 SELECT id, source, type, reason, number - told FROM tally JOIN log ON no = log_no
 WHERE number > told ORDER BY id, source, type, reason;
 
--- tellings --
+-- begun_reports --
 SELECT id, event, counts FROM telling JOIN log ON no = log_no ORDER BY id;
 
--- telling --
+-- begun_report --
 SELECT counts FROM telling WHERE log_no = (SELECT no FROM log WHERE id = ?);
 
--- begin_telling --
+-- begin_reports --
 INSERT INTO telling (log_no, event, counts) VALUES ((SELECT no FROM log WHERE id = ?), ?, ?)
 ON CONFLICT (log_no) DO NOTHING;
 
--- end_telling --
+-- end_reports --
 DELETE FROM telling WHERE log_no = (SELECT no FROM log WHERE id = ?);
 
--- add_told --
+-- add_reported --
 UPDATE tally SET told = told + ?
 WHERE log_no = (SELECT no FROM log WHERE id = ?) AND source = ? AND type = ? AND reason = ?;
 

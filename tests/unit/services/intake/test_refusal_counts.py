@@ -9,7 +9,7 @@ import pytest
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import StorageError
 from vitne.services.access.audit_events import OwnEvents
-from vitne.services.intake.refusal_counts import LISTED_MAX, STATS_TYPE, Stats, summary
+from vitne.services.intake.refusal_counts import LISTED_MAX, STATS_TYPE, CountReporter, summary
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import memory_server, sample_event, sample_key
@@ -94,7 +94,7 @@ class _CutOff(OwnEvents):
 def test_a_crash_between_event_and_mark_tells_nothing_twice(server: Server) -> None:
     """What comes in between is told by the next event."""
     own = OwnEvents(server.ingest, "api")
-    dying = Stats(server.store, _CutOff(own), server.clock, server.adapters.ids)
+    dying = CountReporter(server.store, _CutOff(own), server.clock, server.adapters.ids)
     _send(server, "acme", POLLED, POLLED)
     with pytest.raises(StorageError):
         dying.run_once()
@@ -103,7 +103,7 @@ def test_a_crash_between_event_and_mark_tells_nothing_twice(server: Server) -> N
     server.stats.run_once()
 
     assert [one["/extra"]["dropped"] for one in _told(server, ACME)] == [2, 1]
-    assert server.store.untold() == {}
+    assert server.store.unreported_counts() == {}
 
 
 class _Deaf(OwnEvents):
@@ -118,7 +118,7 @@ class _Deaf(OwnEvents):
 
 
 def test_what_could_not_be_told_is_told_the_next_time(server: Server) -> None:
-    failing = Stats(server.store, _Deaf(), server.clock, server.adapters.ids)
+    failing = CountReporter(server.store, _Deaf(), server.clock, server.adapters.ids)
     _send(server, "acme", POLLED, POLLED)
     for _ in range(2):
         with pytest.raises(StorageError):
@@ -151,7 +151,7 @@ def test_what_a_crash_left_untold_is_told_after_the_next_start(server: Server) -
 
     server.publisher.start()
     for _ in range(1200):
-        if not server.store.untold():
+        if not server.store.unreported_counts():
             break
         sleep(0.05)
     server.publisher.close()
