@@ -118,7 +118,7 @@ class AskedQuestion(Struct, frozen=True, kw_only=True):
 
     ask: str
     text: str
-    issuer: Annotated[str, Meta(description="That the actor's id was taken to be of.")]
+    issuer: Annotated[str, Meta(description="The issuer of the actor's id, as it was understood.")]
     clock: Literal["recorded", "occurred"]
     from_: Annotated[str, Meta(description="RFC 3339.")] = field(name="from")
     to: Annotated[str, Meta(description="RFC 3339; not part of the period.")]
@@ -219,7 +219,7 @@ class CoverageReply(Struct, frozen=True, kw_only=True):
     streams: list[StreamCoverage]
     more_streams: int
     quarantined: list[QuarantineCoverage]
-    covered_to: Annotated[int, Meta(description="The index speaks for entries below it.")]
+    covered_to: Annotated[int, Meta(description="The index covers the entries below it.")]
     tail: Annotated[int, Meta(description="Entries of the range that no index covers yet.")]
     counts: dict[str, int]
     not_taken: dict[str, int]
@@ -246,7 +246,7 @@ class TrustReply(Struct, frozen=True, kw_only=True):
     index: CheckpointReply
     binding: Annotated[
         Literal["key", "sender", "log", "stated"],
-        Meta(description="On whose word the lookup key is that of the value."),
+        Meta(description="Whom one has to trust that the lookup key belongs to the value."),
     ]
     bound: Annotated[
         bool,
@@ -280,7 +280,7 @@ class AnswerReply(Struct, frozen=True, kw_only=True):
     coverage: CoverageReply
     claims: ClaimsReply
     trust: TrustReply
-    range: Annotated[tuple[int, int], Meta(description="Entries [a, b) that were looked through.")]
+    range: Annotated[tuple[int, int], Meta(description="Entries [a, b) that were searched.")]
     high_water: Annotated[int, Meta(description="Entries that the log had when it was asked.")]
     published: Annotated[int, Meta(description="Entries under the checkpoint of this answer.")]
     bundle_bytes: int

@@ -8,7 +8,7 @@ _Basis = Annotated[
     str,
     Meta(
         pattern=r"^[a-z0-9_.-]{1,64}$",
-        description="Why, as a code; it stands in the log for good, so it names nobody.",
+        description="Why, as a code. Recorded permanently, so it must not name a person.",
         examples=["gdpr-17"],
     ),
 ]
@@ -17,7 +17,7 @@ _Case = Annotated[
     str,
     Meta(
         pattern=r"^[A-Za-z0-9._:/#-]{0,128}$",
-        description="The case; it stands in the log for good, so it names nobody.",
+        description="The case. Recorded permanently, so it must not name a person.",
         examples=["REQ-12"],
     ),
 ]

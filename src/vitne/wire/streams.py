@@ -64,7 +64,7 @@ class StreamMessageReply(Struct, frozen=True):
     origin: Annotated[str, Meta(description="Origin of the log, which signatures name.")]
     stream: Annotated[str, Meta(description="The 16-byte id of the stream, in hexadecimal.")]
     index: Annotated[int, Meta(description="Of the entry.")]
-    receipt: Annotated[str, Meta(description="Signed note: the entry stands there.")]
+    receipt: Annotated[str, Meta(description="Signed note: the entry is there.")]
     last: int
     prev: Annotated[str, Meta(description="What the next batch or beat follows on, base64.")]
 
