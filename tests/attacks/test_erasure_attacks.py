@@ -11,14 +11,17 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from vitne.core.event.rules import is_address
+from vitne.core.filter import search_text
 from vitne.core.values.ids import from_text
-from vitne.core.values.record import Record
+from vitne.core.values.record import Parts, Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import BadInputError, HeldError, NotFoundError
 from vitne.evidence.record import verify as record_proof
 from vitne.services.access.audit_events import Caller, OwnEvents
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.erasure.erase import ErasureRequest
+from vitne.services.intake.events import person_record
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
@@ -144,6 +147,20 @@ def test_no_byte_of_a_persons_data_is_left_and_every_older_proof_holds(
     assert told.withheld == ()
     assert told.event()["targets"][0]["id"] == VICTIM
     del tmp_path
+
+
+def test_no_cache_of_names_or_addresses_outlives_an_erasure(server: Server) -> None:
+    """Of this process; the others are told (`test_prepare_process`)."""
+    caches = (search_text._fold, is_address, person_record)  # noqa: SLF001 - what must be empty
+    name = NAME + " é"
+    search_text.search_text(Parts(core=json.dumps({"name": name}, ensure_ascii=False).encode()))
+    is_address("203.0.113.7")
+    person_record("203.0.113.7")
+    assert all(cache.cache_info().currsize for cache in caches)
+
+    server.erase.run(_request())
+
+    assert [cache.cache_info().currsize for cache in caches] == [0, 0, 0]
 
 
 def test_an_answer_before_and_after_counts_the_same_and_the_old_bundle_verifies(

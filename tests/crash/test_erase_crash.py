@@ -247,6 +247,7 @@ def test_an_entry_that_is_not_noted_yet_counts_from_the_moment_it_stands(
             deadly,
             server.seal.exclusive,
             adapters.clock,
+            server.preparation.forget_personal_values,
         ).run(WISH)
 
     _killed(work)

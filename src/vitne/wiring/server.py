@@ -172,7 +172,9 @@ class Server:
         )
         self.seal = seal_of(adapters, settings, runner, self.index_log, self.append, self.cosigned)
         self.sealer = Sealer(self.seal, runner, settings.seal_check_ms / 1000)
-        self.erase = erase_of(adapters, self.append, self.seal)
+        self.erase = erase_of(
+            adapters, self.append, self.seal, self.preparation.forget_personal_values
+        )
         self.holds = Holds(adapters.erasure, own, adapters.clock, adapters.ids)
         self.retain = Retain(adapters.segments, adapters.archive, self.erase, adapters.clock)
         self.erasing = Erasing(self.erase, self.retain, own)

@@ -1,5 +1,7 @@
 """How the larger services are put together."""
 
+from collections.abc import Callable
+
 from vitne.ports import (
     Clock,
     IdSource,
@@ -89,7 +91,7 @@ def seal_of(
     )
 
 
-def erase_of(adapters: Adapters, append: Writer, seal: Seal) -> Erase:
+def erase_of(adapters: Adapters, append: Writer, seal: Seal, forget: Callable[[], None]) -> Erase:
     """What erases."""
     return Erase(
         adapters.store,
@@ -99,6 +101,7 @@ def erase_of(adapters: Adapters, append: Writer, seal: Seal) -> Erase:
         append.control,
         seal.exclusive,
         adapters.clock,
+        forget,
     )
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
+from vitne.core.values.caches import personal_cache
 from vitne.core.values.strict import encode_utf8, length_prefixed
 from vitne.core.values.types import Hash
 from vitne.errors import BadInputError
@@ -121,7 +122,7 @@ class KeyCache:
     """
 
     def __init__(self, most: int = 65_536) -> None:
-        self.two_parts = lru_cache(most)(_keyed_two)
+        self.two_parts = personal_cache(most)(_keyed_two)
         """(mac, kind, part, part) → secret and key, of actors and targets."""
         self.one_part = lru_cache(max(most // 16, 1))(keyed_one)
         """(mac, kind, part) → secret and key, of event types."""

@@ -15,6 +15,7 @@ from vitne.core.event.forbidden import has_token
 from vitne.core.event.schema import MAX_CHANGES_BYTES, MAX_EXTRA_BYTES, SCHEMA, Event
 from vitne.core.event.sections import encode_event
 from vitne.core.event.source import SourceRegistration
+from vitne.core.values.caches import personal_cache
 from vitne.core.values.times import MAX_TIME_US, parse_utc
 from vitne.core.values.verbs import MAX_TYPE_CHARS, category_of, is_reserved
 
@@ -231,7 +232,7 @@ def is_tenant(tenant: str) -> bool:
     return _TENANT.fullmatch(tenant) is not None
 
 
-@lru_cache(maxsize=4096)
+@personal_cache(4096)
 def is_address(text: str) -> bool:
     """Whether text is an IPv4 or IPv6 address without a zone."""
     try:

@@ -7,11 +7,11 @@ Every value of all six parts, but for the event's own ids and time (`id`, `occur
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from vitne.core.values.caches import personal_cache
 from vitne.core.values.record import Parts
 from vitne.core.values.text import fold
 
@@ -21,7 +21,7 @@ SEPARATOR = "\x1f"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 _CORRELATED = ("action_id", "trace_id")
 
-_fold = lru_cache(16_384)(fold)
+_fold = personal_cache(16_384)(fold)
 """Names and titles come again and again, and folding is slow beyond ASCII."""
 
 _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode

@@ -19,6 +19,7 @@ from vitne.core.entry.control import EraseEntry, PruneEntry
 from vitne.core.entry.entry import ERASE, ControlEntry, decode
 from vitne.core.entry.keyring import erase, erased_sections
 from vitne.core.filter.matches import Filter, parse, predicate
+from vitne.core.values.caches import forget_personal_values
 from vitne.core.values.ids import from_text
 from vitne.core.values.record import Facets, Record
 from vitne.core.values.types import SECTIONS, LeafIndex, LogId, Section
@@ -98,6 +99,7 @@ class Erase:
         tell: appends the erase entries.
         exclusive: held while segments are rewritten: nothing is sealed or merged meanwhile.
         clock: for holds.
+        forget: has other processes empty their caches of personal values.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
@@ -109,6 +111,7 @@ class Erase:
         tell: Tell,
         exclusive: Callable[[], AbstractContextManager[object]],
         clock: Clock,
+        forget: Callable[[], None],
     ) -> None:
         self._store = store
         self._archive = archive
@@ -117,6 +120,7 @@ class Erase:
         self._tell = tell
         self._exclusive = exclusive
         self._clock = clock
+        self._forget = forget
 
     def erased_by(self, log: LogId, index: LeafIndex | int) -> dict[Section, LeafIndex]:
         """Section → the erase entry that names it, for one record."""
@@ -184,7 +188,7 @@ class Erase:
         self.apply(request.log)
         if plan.asides:
             self._erasures.clear_asides(request.log, plan.asides)
-        self._erasures.scrub()
+        self._scrub()
         return Erasure(plan, tuple(entries))
 
     def prune(self, log: LogId, entry: PruneEntry, indices: Sequence[LeafIndex]) -> None:
@@ -194,7 +198,7 @@ class Erase:
             log, at, [(index, name) for index in indices for name in SECTIONS], pruned=True
         )
         self.apply(log)
-        self._erasures.scrub()
+        self._scrub()
 
     def held(self, log: LogId, records: Sequence[Record]) -> set[LeafIndex]:
         """Those of the records that a legal hold covers."""
@@ -214,7 +218,7 @@ class Erase:
             for segment in self._segments_of(log, tuple(wanted)):
                 self._rewrite(log, segment, wanted)
         self._erasures.settle(log, pending)
-        self._erasures.scrub()
+        self._scrub()
         return len(pending)
 
     def resume(self) -> int:
@@ -236,6 +240,12 @@ class Erase:
             start = stop
 
     # ---------------------------------------------------------------- the deleting
+
+    def _scrub(self) -> None:
+        """Leave nothing deleted in the store's files, nor values of it in memory."""
+        self._erasures.scrub()
+        forget_personal_values()
+        self._forget()
 
     def _erase_hot(self, log: LogId, wanted: dict[LeafIndex, set[Section]]) -> None:
         hot = [self._store.record(log, index) for index in sorted(wanted)]

@@ -16,6 +16,7 @@ from vitne.core.event.source import SourceRegistration
 from vitne.core.event.trust import UNDECLARED
 from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, validate
 from vitne.core.values import canonical
+from vitne.core.values.caches import personal_cache
 from vitne.core.values.ids import to_text
 from vitne.core.values.types import LogId
 from vitne.ports import ApiKey, Clock, Count, IdSource, Seen
@@ -295,7 +296,7 @@ def _as_rejected(event: ValidEvent, fault: Problem) -> Rejected:
     )
 
 
-@lru_cache(1024)
+@personal_cache(1024)
 def person_record(peer_ip: str) -> bytes:
     """The person section's record part; `b""` without an address."""
     return canonical.encode({"peer_ip": peer_ip}) if peer_ip else b""

@@ -28,6 +28,7 @@ from msgspec.structs import replace
 from vitne.core.event.body import split_body, split_import
 from vitne.core.event.event import Problem
 from vitne.core.event.source import SourceRegistration
+from vitne.core.values.caches import forget_personal_values
 from vitne.core.values.types import LogId
 from vitne.errors import SenderRefusedError, VitneError
 from vitne.ports import ApiKey, Count
@@ -130,6 +131,11 @@ class PreparePool(Preparation):
         for worker in self._workers:
             worker.close()
 
+    def forget_personal_values(self) -> None:
+        """Have the processes empty their caches of names and addresses, before further requests."""
+        for worker in self._workers:
+            worker.forget_personal_values()
+
     def ready_pids(self) -> list[int]:
         """Of the processes that requests go to now."""
         return [worker.pid for worker in self._workers if worker.pid is not None]
@@ -228,6 +234,12 @@ class _Worker:
             raise _as_error(found[1:])
         return self._decode(memoryview(found)[1:])
 
+    def forget_personal_values(self) -> None:
+        """See the pool; nothing happens without a process."""
+        with self._lock, suppress(OSError):
+            if self._pipe is not None:
+                self._pipe.send_bytes(FORGET)
+
     def _read(self, pipe: Connection, asked: deque[Future[bytes]]) -> None:
         """The thread that hands out the answers of one process, and alone closes its pipe.
 
@@ -255,6 +267,8 @@ class _Worker:
             asked.popleft().set_exception(_GoneError())
 
 
+FORGET: Final = b""
+"""Instead of a request: to it there is no answer."""
 _READY: Final = b"!"
 _DONE: Final = b"+"
 _FAULT: Final = b"-"
@@ -276,15 +290,23 @@ def _work(pipe: Connection, open_preparer: Callable[[], Preparer]) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()  # requests make no cycles but on errors
-    encode, decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(Job).decode
     pipe.send_bytes(_READY)
+    answer_requests(pipe, lambda job: _prepared(preparer, job))
+
+
+def answer_requests(pipe: Connection, prepare: Callable[[Job], EncodedRequest]) -> None:
+    """Prepare request after request until the pipe ends."""
+    encode, decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(Job).decode
     for turn in range(1, 1 << 62):
         try:
-            job = decode(pipe.recv_bytes())
+            data = pipe.recv_bytes()
         except (EOFError, OSError):
             return
+        if data == FORGET:
+            forget_personal_values()
+            continue
         try:
-            pipe.send_bytes(_DONE + encode(_prepared(preparer, job)))
+            pipe.send_bytes(_DONE + encode(prepare(decode(data))))
         except VitneError as error:
             pipe.send_bytes(_FAULT + encode(_to_fault(error)))
         if turn % _COLLECT_EVERY == 0:

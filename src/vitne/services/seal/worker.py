@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.index_record import describe_run
 from vitne.core.tree.tile_reader import TileReader
+from vitne.core.values.caches import forget_personal_values
 from vitne.core.values.record import Record
 from vitne.core.values.types import Hash, LeafIndex, LogId, Origin
 from vitne.errors import IntegrityError, UnavailableError, VitneError
@@ -299,4 +300,5 @@ def _work(pipe: Connection, open_ports: OpenPorts) -> None:
             done = error
         except Exception as error:  # noqa: BLE001 - told to the server, which logs it
             done = IntegrityError(f"sealing failed: {type(error).__name__}: {error}", where=job.log)
+        forget_personal_values()  # an erasure in the server does not reach this process
         pipe.send(done)

@@ -17,7 +17,8 @@ from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import TooLargeError, UnreadableBodyError
 from vitne.ports import ApiKey
 from vitne.services.access.audit_events import OPERATOR, Caller
-from vitne.services.intake.workers import LARGE_BYTES, Job, _Worker
+from vitne.services.intake.events import person_record
+from vitne.services.intake.workers import FORGET, LARGE_BYTES, Job, _Worker, answer_requests
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.wiring import Server, open_server
@@ -140,6 +141,28 @@ def test_no_request_gets_the_answer_to_another_while_processes_are_killed(server
                 os.kill(pid, signal.SIGKILL)
             pid_of(server)
         assert all(answer.result(60) for answer in answers)
+
+
+def test_a_process_forgets_personal_values_when_it_is_told_to() -> None:
+    """Erased in the server, an address would live on in a process that prepares requests."""
+    ours, theirs = Pipe()
+    person_record("203.0.113.7")
+    ours.send_bytes(FORGET)
+    ours.close()
+
+    answer_requests(theirs, lambda _job: pytest.fail("this is no request"))
+
+    assert person_record.cache_info().currsize == 0
+
+
+def test_a_pool_that_was_told_to_forget_answers_on(server: Server) -> None:
+    before = pid_of(server)
+
+    server.preparation.forget_personal_values()
+    request = server.preparation.prepare(job(many(300)))
+
+    assert [len(batch.events) for batch in request.batches] == [300]
+    assert server.preparation.ready_pids() == [before]
 
 
 def test_a_late_answer_of_one_process_is_none_to_a_question_of_the_next() -> None:

@@ -30,6 +30,7 @@ from vitne.adapters.archive.parquet.columns import (
 )
 from vitne.core.filter.fields import core_reader, field, target_texts
 from vitne.core.filter.search_text import search_text
+from vitne.core.values.caches import personal_cache
 from vitne.core.values.ids import to_text
 from vitne.core.values.record import Parts, Record
 from vitne.core.values.times import format_utc
@@ -186,7 +187,7 @@ def _is_time_held(stored: str) -> bool:
 
 
 # What intake adds to the core part is the same for nearly all events of a source.
-@lru_cache(1024)
+@personal_cache(1024)
 def _added(part: bytes | None) -> tuple[str, bool]:
     """The record part of core, and whether its text may be searched as it is."""
     text = (part or b"").decode()
@@ -194,7 +195,7 @@ def _added(part: bytes | None) -> tuple[str, bool]:
 
 
 # Likewise of the person section: the address of an application's server.
-@lru_cache(1024)
+@personal_cache(1024)
 def _is_plain(part: bytes | None) -> bool:
     """Whether a record part may be searched as it is stored."""
     text, plain = _added(part)
