@@ -23,8 +23,7 @@ The rooms, from the ground up; imports only go down:
     actions     From events to actions: what is worth logging (`worth`).
     answers     Questions about who did what, and what an answer may say: pure, the same for
                 server and court.
-    formats     Other systems' logs and formats: pure functions, text in and events out, and
-                back.
+    formats     Other systems' logs and formats: pure functions, text in and events out.
     simulator   A small vendor of kitchen, bath and retail software, simulated: pure, and
                 repeatable by seed.
     wire        The request and reply structs of the HTTP interface: pure, and written once.

@@ -100,7 +100,7 @@ def test_gap_leaves_say_of_every_key_what_a_scan_says(steps: list[Step], start: 
             continue
         number = getattr(entry, "last", 0)
         held[b"\x07" + entry.stream_id].append((index, number))  # type: ignore[union-attr]
-        held[b"\x08" + bytes((entries.type_of(entry),)) + bytes(15)].append((index, 0))
+        held[b"\x08" + entries.encode(entry)[4:5] + bytes(15)].append((index, 0))
 
     run = gap.build_run(start, data)
 

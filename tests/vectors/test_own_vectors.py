@@ -98,7 +98,7 @@ def test_entries_of_every_type_decode_and_encode_to_their_own_bytes(log: list[by
     decoded = [entries.decode(data) for data in log]
 
     assert [entries.encode(entry) for entry in decoded] == log
-    assert {entries.type_of(entry) for entry in decoded} == set(range(1, 11))
+    assert {data[4] for data in log} == set(range(1, 11))
 
 
 def test_leaf_hashes_and_the_root_of_every_size(log: list[bytes]) -> None:
@@ -301,7 +301,7 @@ def test_receipts_and_what_is_none(log: list[bytes]) -> None:
         receipt = open_receipt(case["note"], verifier)
         first, count = case["first"], case["count"]
         assert (receipt.first, receipt.count) == (first, count)
-        receipt.check_leaves([leaf_hash(data) for data in log[first : first + count]])
+        assert receipt.root == root([leaf_hash(data) for data in log[first : first + count]])
 
     assert refused(lambda note: open_receipt(note, verifier), file["bad"], "note") == []
 

@@ -76,7 +76,7 @@ def test_every_entry_decodes_and_encodes_to_its_own_bytes(log: list[bytes]) -> N
     decoded = [entries.decode(entry) for entry in log]
 
     assert [entries.encode(entry) for entry in decoded] == log
-    assert {entries.type_of(entry) for entry in decoded} == {1, 2, 3, 4, 5, 6, 7, 8, 9}
+    assert {data[4] for data in log} == {1, 2, 3, 4, 5, 6, 7, 8, 9}
 
 
 def test_the_leaf_hashes_and_the_root_are_the_published_ones(
@@ -264,7 +264,7 @@ def test_the_receipt_opens_and_is_made_again(example: dict[str, Any]) -> None:
     receipt = open_receipt(published["note"], signer.verifier)
 
     assert (receipt.first, receipt.count) == (published["first"], published["count"])
-    receipt.check_leaves([bytes.fromhex(example["event"]["leaf_hash"])])
+    assert (receipt.count, receipt.root.hex()) == (1, example["event"]["leaf_hash"])
     assert receipt.sign(signer) == sign(receipt.text(), [signer]) == published["note"]
 
 

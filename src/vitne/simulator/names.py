@@ -14,10 +14,6 @@ LAST = (
     *("Nowak", "Kowalski", "Nguyen", "Ahmed", "Virtanen", "Korhonen", "Lindqvist", "Jensen"),
     *("Thorvaldsen", "Grønli", "Bjørnstad", "Kristoffersen", "Mæland", "Røed", "Stenberg"),
 )
-TOWNS = (
-    *("Bergen", "Oslo", "Trondheim", "Stavanger", "Tromsø", "Drammen", "Ålesund", "Bodø"),
-    *("Skien", "Hamar", "Molde", "Larvik", "Arendal", "Gjøvik", "Narvik", "Alta"),
-)
 GOODS = (
     *("worktop-oak-40", "worktop-quartz-20", "front-matt-white", "front-ash", "tap-arc", "sink-60"),
     *("oven-built-in-a", "hood-slim-90", "drawer-soft-800", "shower-door-90", "basin-round-45"),

@@ -62,11 +62,3 @@ def shift(person: Person, day: int) -> Shift | None:
     late = (day + number) % 2
     start_s = 9 * HOUR_S + late * 3 * HOUR_S
     return Shift(start_s, start_s + 8 * HOUR_S, start_s + 3 * HOUR_S + number % 4 * 1800)
-
-
-def at_work(person: Person, time_us: int) -> bool:
-    """Whether the person's shift covers a moment, lunch included."""
-    day = day_of(time_us)
-    worked = shift(person, day)
-    second = (time_us - midnight_us(day)) // SECOND_US
-    return worked is not None and worked.start_s <= second < worked.end_s

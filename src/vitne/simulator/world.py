@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from vitne.simulator.names import AGENTS, SUPPLIERS, TOWNS, person_name
+from vitne.simulator.names import AGENTS, SUPPLIERS, person_name
 
 Job = Literal[
     "manager", "seller", "designer", "service", "buyer", "finance", "admin",
@@ -171,8 +171,3 @@ def supplier(number: int) -> tuple[str, str]:
     """Id and name of a supplier."""
     name = SUPPLIERS[number % len(SUPPLIERS)]
     return f"sup_{100 + number}", name if number < len(SUPPLIERS) else f"{name} {number}"
-
-
-def town(number: int) -> str:
-    """A town."""
-    return TOWNS[number % len(TOWNS)]

@@ -13,7 +13,8 @@ from vitne.core.event.source import SourceRegistration
 from vitne.core.event.validate import IntakeContext, validate
 from vitne.core.values.times import parse_utc
 from vitne.simulator import Simulation, simulated_days, sources
-from vitne.simulator.rota import at_work, day_of, midnight_us, shift, weekday
+from vitne.simulator.rota import day_of, midnight_us, shift, weekday
+from vitne.simulator.world import Person
 
 START_US = 1_763_942_400_000_000  # Monday 2025-11-24
 DAY_US = 86_400_000_000
@@ -24,6 +25,13 @@ Events = list[dict[str, Any]]
 @pytest.fixture(scope="module")
 def month() -> Events:
     return list(Simulation(7, START_US).events())
+
+
+def at_work(person: Person, time_us: int) -> bool:
+    """Whether the person's shift covers a moment, lunch included."""
+    worked, second = shift(person, day_of(time_us)), time_us // 1_000_000
+    start = midnight_us(day_of(time_us)) // 1_000_000
+    return worked is not None and worked.start_s <= second - start < worked.end_s
 
 
 def by_id(events: Events, ids: tuple[str, ...]) -> Events:

@@ -193,11 +193,6 @@ def times_of(entry: bytes) -> tuple[int, int]:
     return recorded_us, occurred_us
 
 
-def type_of(entry: Entry) -> int:
-    """The type number of an entry."""
-    return _TYPE_OF[type(entry)]
-
-
 def _check_u64(value: int, most: int = MAX_INT) -> None:
     if not 0 <= value <= most:
         raise DecodeError(f"expected a number of 0 to {most}")

@@ -1,10 +1,7 @@
 """The receipt: a signed promise that a batch stands in the log (transparency-log §3.7)."""
 
-from collections.abc import Sequence
-
 from msgspec import Struct
 
-from vitne.core.tree.merkle import root as merkle_root
 from vitne.core.tree.note import Signer, Verifier, open_note, sign
 from vitne.core.values.strict import MAX_INT, decode_hash, encode_base64, parse_int
 from vitne.core.values.types import Hash, LeafIndex, Origin
@@ -64,15 +61,6 @@ class Receipt(Struct, frozen=True):
         if signer.name != receipt_name(self.origin):
             raise BadInputError("receipts are signed under <origin>/receipt", where=signer.name)
         return sign(self.text(), [signer])
-
-    def check_leaves(self, leaves: Sequence[bytes]) -> None:
-        """Check that the receipt is about these leaf hashes, in order.
-
-        Raises:
-            VerificationError: it is about others.
-        """
-        if len(leaves) != self.count or merkle_root(leaves) != self.root:
-            raise VerificationError("the receipt is about other entries", rule="receipt")
 
 
 def receipt_name(origin: str) -> str:

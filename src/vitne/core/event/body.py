@@ -36,12 +36,6 @@ class _ImportLine(Struct, forbid_unknown_fields=True):
     raw: str = ""
 
 
-class _Raw(Struct):
-    raw: str = ""
-    raw_b64: str = ""
-
-
-_decode_raw = msgspec.json.Decoder(_Raw).decode
 _decode_line = msgspec.json.Decoder(_ImportLine).decode
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -110,12 +104,6 @@ def raw_part(raw: str) -> bytes:
     if raw.isascii() or unicodedata.is_normalized("NFC", raw):
         return canonical.encode_trusted({"raw": raw})
     return canonical.encode_trusted({"raw_b64": base64.b64encode(raw.encode()).decode()})
-
-
-def raw_of(part: bytes) -> str:
-    """The original that `raw_part` kept; `""` if there is none."""
-    kept = _decode_raw(part) if part else _Raw()
-    return base64.b64decode(kept.raw_b64).decode() if kept.raw_b64 else kept.raw
 
 
 def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:

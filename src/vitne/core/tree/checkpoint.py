@@ -8,7 +8,6 @@ from vitne.core.values.strict import MAX_INT, decode_hash, encode_base64, parse_
 from vitne.core.values.types import Hash, Origin, TreeSize
 from vitne.errors import BadInputError, DecodeError
 
-MAX_ORIGIN_BYTES = 200
 _OUR_ORIGIN = re.compile("[a-z0-9./_-]{1,200}", re.ASCII)
 _LINES = 3
 

@@ -1,6 +1,6 @@
 """Growing a tree tile by tile: which objects a publish writes, and the new right edge."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -29,23 +29,6 @@ def partial_tiles(size: int) -> list[TileId]:
         if count % TILE_WIDTH:
             found.append(TileId(level, count // TILE_WIDTH, count % TILE_WIDTH))
     return found
-
-
-def changed_tiles(old: int, new: int, height: int = TILE_HEIGHT) -> Iterator[TileId]:
-    """Hash tiles that a tree of `new` leaves has and one of `old` has not, or narrower.
-
-    Args:
-        old: size before.
-        new: size after, at least `old`.
-        height: log2 of a full tile's width; 8 in every C2SP log.
-    """
-    level = 0
-    while new >> (height * level):
-        before, after = old >> (height * level), new >> (height * level)
-        if after > before:
-            for index in range(before >> height, (after - 1 >> height) + 1):
-                yield TileId(level, index, min(1 << height, after - (index << height)))
-        level += 1
 
 
 def _levels(size: int) -> int:

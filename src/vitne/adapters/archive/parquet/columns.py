@@ -36,9 +36,6 @@ ROW_GROUP_ROWS: Final = 1024
 PARTS: Final = ("core", "payload", "person", "core_record", "payload_record", "person_record")
 """In the order of `vitne.core.values.record.Parts`."""
 
-HELD_OUT: Final = ("action", "trace")
-"""Fields whose usual form is binary: their text column holds other forms only."""
-
 CORE_COLUMNS: Final = tuple(
     field(name)
     for name in (
