@@ -29,6 +29,7 @@ from vitne.services.log.keys import LogKeys
 from vitne.services.log.names import Logs
 from vitne.services.log.published_files import Published
 from vitne.services.log.staged_round import Step, no_step
+from vitne.services.processes.loop import Loop
 from vitne.services.seal.worker import SealPorts
 from vitne.settings import Settings
 from vitne.wiring.adapters import Adapters
@@ -57,6 +58,11 @@ def folder_adapters(
             stack.callback(FolderLock.take(folder / "vitne.lock").close)
         rows = SqliteStores.open(folder / DATABASE)
         stack.callback(rows.close)
+        if serving:
+            folding = Loop("fold", rows.fold_beside, None)
+            rows.on_long_log(folding.nudge)
+            folding.start()
+            stack.callback(folding.close)
         objects = FolderObjects.open(folder / "objects")
         stack.callback(objects.close)
         archive = _archive(settings, rows.segments, objects, vault)

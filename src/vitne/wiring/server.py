@@ -22,7 +22,7 @@ from vitne.services.log.keys import INDEX_SUFFIX, LogKeys
 from vitne.services.log.names import Logs
 from vitne.services.log.published_files import Published
 from vitne.services.log.staged_round import Step, no_step
-from vitne.services.processes.loop import Repeating
+from vitne.services.processes.loop import Loop
 from vitne.services.publish.loop import Chore, Publisher
 from vitne.services.publish.recover import Recover, Recovery
 from vitne.services.publish.round import Publish
@@ -157,7 +157,7 @@ class Server:
     def _make_sealing(self, step: Step) -> None:
         """What seals, lists, erases and prunes."""
         adapters, settings, own = self.adapters, self.settings, self.own
-        self._looking = Repeating("witnessing", _WITNESS_LOOK_S, self._look)
+        self._looking = Loop("witnessing", self._look, _WITNESS_LOOK_S, leave=True)
         self.search = Search(adapters.store, adapters.archive, adapters.segments, adapters.clock)
         runner = runner_of(adapters, self.logs)
         self.index_log = IndexLog(
@@ -182,7 +182,7 @@ class Server:
             self._rules = parse_rules(settings.retention)
         except BadInputError as error:
             raise ConfigurationError(f"retention: {error.message}", hint=error.hint) from error
-        self._expiring = Repeating("retention", _EXPIRE_S, self.expire)
+        self._expiring = Loop("retention", self.expire, _EXPIRE_S, leave=True)
 
     def _make_reading(self, step: Step) -> None:
         """What shows and checks."""
@@ -213,7 +213,7 @@ class Server:
             interval_s=settings.stamp_interval_s,
         )
         self.sources = SourceSummaries(stores_of(adapters))
-        self._summing = Repeating("summaries", _SUMMARY_LOOK_S, self.sources.run_once)
+        self._summing = Loop("summaries", self.sources.run_once, _SUMMARY_LOOK_S, leave=True)
         self.ask = ask_of(
             adapters,
             self.keys,
@@ -230,7 +230,7 @@ class Server:
             sealer=self.sealer,
             anchor=self.anchor,
         )
-        self._anchoring = Repeating("anchoring", _ANCHOR_LOOK_S, self.anchor.run_once)
+        self._anchoring = Loop("anchoring", self.anchor.run_once, _ANCHOR_LOOK_S, leave=True)
 
     def published(self, log: LogId) -> Published:
         """What a log has published."""

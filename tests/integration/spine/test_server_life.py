@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+from itertools import count
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from vitne.core.values.types import LogId
+from vitne.adapters.sqlite.engine.database import CHECKPOINT_PAGES, PAGE_BYTES
+from vitne.core.values.types import LogId, Origin
 from vitne.errors import RollbackError
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_key
-from vitne.wiring import Server, open_server
+from vitne.wiring import Server, folder_adapters, open_server
 
 ACME = LogId("acme")
 PARTS = ("preparation", "append", "sealer", "publisher", "adapters")
@@ -155,4 +157,19 @@ def test_parts_that_fail_before_they_close_hold_up_no_other(
     left = _alive()
     close()
     assert set(left) <= {"vitne-sealer", "vitne-seal"}
+    assert _alive() == []
+
+
+def test_the_write_ahead_log_is_folded_beside_the_writer(tmp_path: Path) -> None:
+    """The writer itself folds a log of 4,000 pages only."""
+    settings = _settings(tmp_path)
+    adapters = folder_adapters(settings, create=True)
+    folder = Path(settings.folder)
+    for number in count():
+        adapters.store.create_log(LogId(f"t{number}"), Origin(f"vitne.test/log/t{number}"), 1)
+        assert (folder / "vitne.db-wal").stat().st_size < CHECKPOINT_PAGES * PAGE_BYTES
+        if number > 300 and b"vitne.test/log/t300" in (folder / "vitne.db").read_bytes():
+            break
+    adapters.close()
+
     assert _alive() == []

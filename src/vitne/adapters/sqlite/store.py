@@ -1,5 +1,6 @@
 """Opens one SQLite file and hands out the ports that it serves."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,6 +38,14 @@ class SqliteStores:
             IntegrityError: it is damaged.
         """
         return cls(Database.open(path, read_only=read_only, busy_s=busy_s))
+
+    def on_long_log(self, call: Callable[[], object]) -> None:
+        """Have this called whenever the write-ahead log is worth a `fold_beside`."""
+        self._database.on_long_log = call
+
+    def fold_beside(self) -> None:
+        """Shorten the write-ahead log while others write. Raises `StorageError`."""
+        self._database.fold_beside()
 
     def close(self) -> None:
         """Close after the running transaction; every later call raises `StorageError`."""

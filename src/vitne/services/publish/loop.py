@@ -1,7 +1,6 @@
 """The thread that publishes at an interval."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -10,6 +9,7 @@ from msgspec import Struct
 
 from vitne.core.values.types import LogId
 from vitne.errors import VitneError
+from vitne.services.processes.loop import Loop
 from vitne.services.publish.round import Publish
 
 _LOG = logging.getLogger("vitne.publish")
@@ -60,25 +60,21 @@ class Publisher:
         self.interval_s = interval_s
         self._chores = tuple(chores)
         self._due_s = [0.0] * len(self._chores)
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="vitne-publisher")
+        self._more = False
+        self._loop = Loop("publisher", self._run, self._pause_s)
         self._stats = PublisherStats(0, 0, 0, 0, "", 0.0, {})
 
     def start(self) -> None:
         """Begin to publish at the interval."""
-        self._thread.start()
+        self._loop.start()
 
     def nudge(self) -> None:
         """Publish now rather than at the next interval."""
-        self._wake.set()
+        self._loop.nudge()
 
     def close(self) -> None:
         """Stop after the round that runs; entries may be left unpublished."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._loop.close()
 
     def finish(self) -> None:
         """After `close`, publish what is left; what cannot be published is after the next start."""
@@ -94,16 +90,15 @@ class Publisher:
         return self._stats
 
     def _run(self) -> None:
-        while not self._stopping:
-            more = self._round()
-            self._do_chores()
-            if not more and not self._stopping:
-                self._wake.wait(self.interval_s)
-                self._wake.clear()
+        self._more = self._round()
+        self._do_chores()
+
+    def _pause_s(self) -> float:
+        return 0.0 if self._more else self.interval_s
 
     def _do_chores(self) -> None:
         for at, chore in enumerate(self._chores):
-            if self._stopping or time.monotonic() < self._due_s[at]:
+            if self._loop.stopping or time.monotonic() < self._due_s[at]:
                 continue
             self._due_s[at] = time.monotonic() + chore.interval_s
             try:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from vitne.core.values.types import LogId
 from vitne.errors import VitneError
+from vitne.services.processes.loop import Loop
 from vitne.services.seal.segments import Seal
 from vitne.services.seal.worker import SealRunner
 
@@ -44,23 +45,21 @@ class Sealer:
     def __init__(self, seal: Seal, runner: SealRunner, interval_s: float = 2.0) -> None:
         self._seal = seal
         self._runner = runner
-        self._interval_s = interval_s
-        self._wake = threading.Event()
-        self._stopping = False
+        self._recovered = False
         self._idle = 0
-        self._asking = threading.Lock()
+        self._demand_lock = threading.Lock()  # guards: _last_s
         self._demands: deque[_Demand] = deque()
         self._last_s: dict[LogId, float] = {}
-        self._thread = threading.Thread(target=self._run, name="vitne-sealer")
+        self._loop = Loop("sealer", self._run, lambda: 0.0 if self._demands else interval_s)
         self.stats = SealerStats()
 
     def start(self) -> None:
         """Begin, with what a crash left."""
-        self._thread.start()
+        self._loop.start()
 
     def nudge(self) -> None:
         """Look now rather than at the next interval."""
-        self._wake.set()
+        self._loop.nudge()
 
     def seal_on_demand(self, log: LogId, wait_s: float) -> bool:
         """Seal what is published of a log now, for a question that would have a long tail.
@@ -75,19 +74,19 @@ class Sealer:
             Whether all that was published when it was asked has been sealed by this.
         """
         demand = _Demand(log)
-        with self._asking:
+        with self._demand_lock:
             last_s = self._last_s.get(log)
             if last_s is not None and time.monotonic() < last_s + _DEMAND_PAUSE_S:
                 return False
             self._last_s[log] = time.monotonic()
             self._demands.append(demand)
-        self._wake.set()
+        self._loop.nudge()
         demand.done.wait(wait_s)
         return demand.sealed
 
     def _meet(self) -> None:
         """Do what was asked for."""
-        while self._demands and not self._stopping:
+        while self._demands and not self._loop.stopping:
             demand = self._demands.popleft()
             try:
                 while self._seal.seal_now(demand.log) is not None:
@@ -99,23 +98,19 @@ class Sealer:
 
     def close(self) -> None:
         """Stop; a job that runs is given up, and done again after the next start."""
-        self._stopping = True
-        self._wake.set()
+        self._loop.stop()
         self._runner.close()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._loop.close()
 
     def _run(self) -> None:
-        try:
-            self._seal.recover()
-        except VitneError as error:
-            _LOG.error("leftovers of sealing stay: %s: %s", error.code, error)
-        while not self._stopping:
-            self._meet()
-            self._round()
-            if not self._demands:
-                self._wake.wait(self._interval_s)
-            self._wake.clear()
+        if not self._recovered:
+            self._recovered = True
+            try:
+                self._seal.recover()
+            except VitneError as error:
+                _LOG.error("leftovers of sealing stay: %s: %s", error.code, error)
+        self._meet()
+        self._round()
 
     def _round(self) -> None:
         old = self.stats
@@ -129,7 +124,7 @@ class Sealer:
             return
         errors = [f"{failed.code}: {failed}" for failed in report.failed.values()]
         for log, text in zip(report.failed, errors, strict=True):
-            if not self._stopping:
+            if not self._loop.stopping:
                 _LOG.error("log %s is not sealed: %s", log, text)
         self._idle = 0 if report.sealed else self._idle + 1
         if self._idle == _ROUNDS_BEFORE_REST:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from vitne.core.values.types import LogId
 from vitne.errors import UnavailableError, VitneError
+from vitne.services.processes.loop import Loop
 
 __all__ = ["Asker", "Outcome"]
 
@@ -38,24 +39,28 @@ class Asker:
         self.name = name
         self._ask = ask
         self._interval_s = interval_s
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()  # guards: _due, _queue, _asked
         self._due: dict[LogId, float] = {}
         self._queue: list[tuple[float, LogId]] = []
         self._asked: dict[LogId, float] = {}
         self._backoff_s = 0.0
-        self._stopping = False
+        self._silent_until_s = 0.0
         self.failures = 0
         """Questions that got no good answer."""
         self._said: dict[str, str] = {}
-        self._thread = threading.Thread(target=self._run, name="vitne-witness", daemon=True)
+        self._loop = Loop(f"witness-{name}", self._run, self._pause_s, leave=True)
 
     def start(self) -> None:
         """Begin; waits for trees to ask about."""
-        self._thread.start()
+        self._loop.start()
+
+    def close(self) -> None:
+        """Stop after the question that runs; waits for it, but not for ever."""
+        self._loop.close()
 
     def want(self, tree: LogId, after_s: float = 0.0) -> None:
         """Ask about a tree, `after_s` from now or as soon as its interval is over."""
-        with self._changed:
+        with self._lock:
             now_s = time.monotonic()
             due_s = max(now_s + after_s, self._asked.get(tree, now_s) + self._interval_s)
             if tree not in self._asked:
@@ -63,38 +68,28 @@ class Asker:
             if due_s < self._due.get(tree, due_s + 1):
                 self._due[tree] = due_s
                 heapq.heappush(self._queue, (due_s, tree))
-                self._changed.notify()
-
-    def close(self, wait_s: float = 5.0) -> None:
-        """Stop after the question that runs; waits for it, but not for ever."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
-        if self._thread.is_alive():
-            self._thread.join(wait_s)
+                self._loop.nudge()
 
     def _run(self) -> None:
-        while (tree := self._next()) is not None:
-            self._one(tree)
+        with self._lock:
+            if self._wait_s() != 0.0:
+                return
+            _, tree = heapq.heappop(self._queue)
+            del self._due[tree]
+            self._asked[tree] = time.monotonic()
+        self._one(tree)
 
-    def _next(self) -> LogId | None:
-        """The next tree whose time has come; None at the end."""
-        with self._changed:
-            while not self._stopping:
-                while self._queue and self._due.get(self._queue[0][1]) != self._queue[0][0]:
-                    heapq.heappop(self._queue)  # a later wish came before it
-                if not self._queue:
-                    self._changed.wait()
-                    continue
-                wait_s = self._queue[0][0] - time.monotonic()
-                if wait_s > 0:
-                    self._changed.wait(wait_s)
-                    continue
-                _, tree = heapq.heappop(self._queue)
-                del self._due[tree]
-                self._asked[tree] = time.monotonic()
-                return tree
+    def _pause_s(self) -> float | None:
+        with self._lock:
+            return self._wait_s()
+
+    def _wait_s(self) -> float | None:
+        """Until the next tree's time has come; None: there is none. The lock is held."""
+        while self._queue and self._due.get(self._queue[0][1]) != self._queue[0][0]:
+            heapq.heappop(self._queue)  # a later wish came before it
+        if not self._queue:
             return None
+        return max(0.0, max(self._silent_until_s, self._queue[0][0]) - time.monotonic())
 
     def _one(self, tree: LogId) -> None:
         try:
@@ -117,8 +112,7 @@ class Asker:
         self._told("", error)
         self.want(tree)
         self._backoff_s = min(_MOST_BACKOFF_S, max(_FIRST_BACKOFF_S, self._backoff_s * 2))
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopping, self._backoff_s)
+        self._silent_until_s = time.monotonic() + self._backoff_s
 
     def _told(self, about: str, error: VitneError) -> None:
         """Count it, and say it once as long as it stays the same."""

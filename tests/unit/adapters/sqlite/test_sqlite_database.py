@@ -4,14 +4,12 @@ import re
 import sqlite3
 import stat
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from vitne.adapters import sqlite as sqlite_adapter
-from vitne.adapters.sqlite.engine.database import CHECKPOINT_PAGES, PAGE_BYTES, Database
-from vitne.adapters.sqlite.engine.folding import Folding
+from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.engine.migrate import (
     APPLICATION_ID,
     check_sqlite,
@@ -23,7 +21,7 @@ from vitne.adapters.sqlite.engine.queries import filtered, names, query, repeate
 from vitne.adapters.sqlite.rows import STATEMENT_ROWS, steps
 from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.types import LogId, Origin
-from vitne.errors import ConfigurationError
+from vitne.errors import ConfigurationError, IntegrityError, StorageError
 
 PACKAGE = Path(sqlite_adapter.__file__).parent
 
@@ -149,51 +147,44 @@ def test_the_log_is_folded_into_the_database_beside_the_writer(tmp_path: Path) -
     """Long before the writer folds it, and though its connection stays open."""
     path = tmp_path / "vitne.db"
     database = Database.open(path)
+    long_logs: list[None] = []
+    database.on_long_log = lambda: long_logs.append(None)
     with database.writing() as writer:
         writer.execute("CREATE TABLE of_this_test (text)")
-    while b"a row that was committed" not in path.read_bytes():
+    while not long_logs:
         with database.writing() as writer:
             rows = [("a row that was committed",)] * 100
             writer.executemany("INSERT INTO of_this_test VALUES (?)", rows)
             committed = writer.execute("SELECT count(*) FROM of_this_test").fetchone()[0]
-        assert (tmp_path / "vitne.db-wal").stat().st_size < CHECKPOINT_PAGES * PAGE_BYTES
+    assert b"a row that was committed" not in path.read_bytes()
+
+    database.fold_beside()
+
+    assert b"a row that was committed" in path.read_bytes()
     with database.reading() as reader:
         assert reader.execute("SELECT count(*) FROM of_this_test").fetchone()[0] == committed
     database.close()
-
     assert not (tmp_path / "vitne.db-wal").exists()
 
 
-def test_a_log_that_cannot_be_folded_is_told_and_tried_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_log_that_cannot_be_folded_is_an_error_of_the_store(tmp_path: Path) -> None:
     path = tmp_path / "vitne.db"
-    path.write_bytes(b"this is no database" * 100)
-    folding = Folding(path, fold_pages=1)
+    database = Database.open(path)
+    database.close()
+    path.write_bytes(b"this is no database" * 1000)
 
-    for told in (1, 2):
-        folding.note(1)
-        for _ in range(1_000):
-            if caplog.text.count("the write-ahead log was not folded") >= told:
-                break
-            time.sleep(0.01)
-    folding.close()
-
-    assert caplog.text.count("the write-ahead log was not folded") == 2
+    with pytest.raises(IntegrityError):
+        database.fold_beside()
 
 
-def test_a_database_that_was_moved_away_is_not_made_anew_by_folding(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    folding = Folding(tmp_path / "gone.db", fold_pages=1)
-    folding.note(1)
-    for _ in range(1_000):
-        if caplog.text:
-            break
-        time.sleep(0.01)
-    folding.close()
+def test_a_database_that_was_moved_away_is_not_made_anew_by_folding(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "vitne.db")
+    database.close()
+    (tmp_path / "vitne.db").unlink()
 
-    assert "unable to open" in caplog.text
+    with pytest.raises(StorageError, match="CANTOPEN"):
+        database.fold_beside()
+
     assert list(tmp_path.iterdir()) == []
 
 
@@ -219,27 +210,6 @@ def test_others_write_while_the_log_waits_to_be_emptied(tmp_path: Path) -> None:
 
     assert (tmp_path / "vitne.db-wal").stat().st_size == 0
     database.close()
-
-
-def test_folding_ends_though_it_is_closed_while_it_wakes_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The request to end came between two steps of the thread, and it waited for ever."""
-
-    class ClosedMeanwhile(threading.Event):
-        def clear(self) -> None:
-            folding._ending = True  # noqa: SLF001  # what `close` does
-            self.set()
-            super().clear()
-
-    SqliteStores.open(tmp_path / "vitne.db").close()
-    monkeypatch.setattr(threading, "Event", ClosedMeanwhile)
-    folding = Folding(tmp_path / "vitne.db", fold_pages=1)
-    monkeypatch.undo()
-    folding.note(1)
-
-    folding._thread.join(timeout=60)  # noqa: SLF001
-    assert not folding._thread.is_alive()  # noqa: SLF001
 
 
 @pytest.mark.parametrize("name", sorted(names()))

@@ -5,13 +5,12 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 from vitne.adapters.sqlite.engine.failures import storage_errors
-from vitne.adapters.sqlite.engine.folding import Folding
 from vitne.adapters.sqlite.engine.migrate import check, check_sqlite, migrate
 from vitne.adapters.sqlite.engine.where import add_functions
 from vitne.errors import ConfigurationError, StorageError
@@ -21,6 +20,12 @@ PAGE_BYTES = 8192
 
 CHECKPOINT_PAGES = 4000
 """Pages (32 MB) of the write-ahead log that may wait before a commit folds them in."""
+
+FOLD_PAGES = 3_000
+"""Pages of it that are worth folding beside the writer; if that were done more often, pages that
+always change would be written each time."""
+_COMMIT_PAGES = 8
+"""What a commit of one row writes; of further ones every second is on a page of its own."""
 
 _FOLD_TRIES, _FOLD_TRY_MS, _FOLD_PAUSE_S = 50, 50, 0.05
 _KEPT_READERS = 16
@@ -46,12 +51,15 @@ class Database:
         self._read_only = read_only
         self._busy_s = busy_s
         self._idle: deque[sqlite3.Connection] = deque()
-        self._turn = threading.Lock()
-        self._writing = threading.Lock()
+        self._queue_lock = threading.Lock()  # guards: who may take the next lock
+        self._writer_lock = threading.Lock()  # guards: _writer, _owner, _unfolded_pages
+        self._fold_lock = threading.Lock()  # guards: folding; of two, SQLite turns one away
         self._owner = 0
+        self._unfolded_pages = 0
+        self.on_long_log: Callable[[], object] = lambda: None
+        """Called when it is time to `fold_beside`, by the thread that writes; returns at once."""
         self._closed = False
         self._writer: sqlite3.Connection | None = None
-        self._folding: Folding | None = None
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False, busy_s: float = BUSY_S) -> Self:
@@ -103,7 +111,6 @@ class Database:
             writer.close()
             raise
         self._writer = writer
-        self._folding = Folding(self.path)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -157,8 +164,7 @@ class Database:
             try:
                 yield writer
                 writer.execute("COMMIT")
-                if self._folding is not None:
-                    self._folding.note(writer.total_changes - before)
+                self._count_pages(writer.total_changes - before)
             except BaseException:
                 # A full disk makes SQLite roll back by itself; what else fails is undone here.
                 with suppress(sqlite3.Error):
@@ -166,15 +172,43 @@ class Database:
                         writer.execute("ROLLBACK")
                 raise
 
+    def _count_pages(self, rows: int) -> None:
+        # An estimate: Python's sqlite3 does not report how many pages were written.
+        self._unfolded_pages += _COMMIT_PAGES + rows // 2
+        if self._unfolded_pages >= FOLD_PAGES:
+            self._unfolded_pages = 0
+            self.on_long_log()
+
+    def fold_beside(self) -> None:
+        """Fold what can be folded of the write-ahead log while others write.
+
+        SQLite folds inside the commit that finds the log long. Of a large database that is
+        thousands of pages, each somewhere else: a second in which nothing is taken in, on a slow
+        disk. A passive checkpoint by another connection writes the same pages beside the writer;
+        what it leaves is folded by the writer, which also begins the log anew.
+
+        Source: SQLite, "Write-Ahead Logging", §3.1 "Checkpointing", and `PRAGMA wal_checkpoint`.
+
+        Raises:
+            StorageError: it failed. The writer folds too, so nothing is lost.
+        """
+        where = f"{self.path.resolve().as_uri()}?mode=rw"  # one moved away is not made anew
+        with (
+            self._fold_lock,
+            storage_errors(self.where),
+            closing(sqlite3.connect(where, uri=True, isolation_level=None)) as connection,
+        ):
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def fold(self) -> None:
         """Fold the write-ahead log into the file and empty it, once nobody reads from it.
 
         Raises:
             StorageError: a reader held it for too long; what was deleted is in it still.
         """
-        beside = self._folding.turn if self._folding is not None else nullcontext()
         for _ in range(_FOLD_TRIES):
-            with self._my_turn() as writer, beside, storage_errors(self.where):
+            with self._my_turn() as writer, self._fold_lock, storage_errors(self.where):
                 writer.execute(f"PRAGMA busy_timeout = {_FOLD_TRY_MS}")
                 try:
                     busy, _, _ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -194,8 +228,8 @@ class Database:
         if self._owner == threading.get_ident():
             raise RuntimeError("a transaction inside a transaction")
         # Whoever waits for the lock holds the turn, so one that has just let go cannot overtake.
-        with self._turn:
-            self._writing.acquire()
+        with self._queue_lock:
+            self._writer_lock.acquire()
         try:
             if self._read_only or self._writer is None:
                 raise StorageError(
@@ -206,16 +240,14 @@ class Database:
             yield self._writer
         finally:
             self._owner = 0
-            self._writing.release()
+            self._writer_lock.release()
 
     def close(self) -> None:
         """Wait for the running transaction, then close; the last to close folds in the WAL."""
-        with self._turn, self._writing:
+        with self._queue_lock, self._writer_lock:
             self._closed = True
             while self._idle:
                 self._idle.pop().close()
-            if self._folding is not None:
-                self._folding.close()
             if self._writer is not None:
                 with storage_errors(self.where):
                     self._writer.close()

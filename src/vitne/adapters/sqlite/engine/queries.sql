@@ -69,12 +69,6 @@ SELECT
   core, payload, person, core_record, payload_record, person_record
 FROM record WHERE pos >= ? AND pos < ? ORDER BY pos;
 
--- record --
-SELECT
-  pos, recorded_us, occurred_us, type, actor, outcome, targets, event_id, keyring, entry,
-  core, payload, person, core_record, payload_record, person_record
-FROM record WHERE pos = ?;
-
 -- find_seen --
 -- The hot row of an event id that is remembered; the second test holds off a void's index.
 SELECT
