@@ -1,22 +1,28 @@
-"""Rules 8, 9 and 13 to 15 of a bundle: the entries, their window, and what they commit to."""
+"""Rules 8, 9 and 13 to 16 of a bundle: the entries, what they commit to, and which are hits."""
 
 import msgspec
 from msgspec import UnsetType
 
+from vitne.answers.bundle_filter import BundleFilter, parse_bundle_filter
+from vitne.answers.core_values import says, text_at
 from vitne.core.entry import entry as entries_
 from vitne.core.entry.commit import RECORD_PART, SectionLeaves, verify_body
 from vitne.core.entry.control import EraseEntry, PruneEntry
 from vitne.core.entry.entry import HEADER, EventEntry
 from vitne.core.tree.merkle import leaf_hash
 from vitne.core.tree.multiproof import multiproof_root
+from vitne.core.values.canonical import Json
+from vitne.core.values.record import Parts
 from vitne.core.values.strict import MAX_INT
+from vitne.core.values.times import parse_utc
 from vitne.core.values.types import SECTIONS, Section
 from vitne.errors import UnknownEntryTypeError
+from vitne.evidence.bundle.answer import Hit
 from vitne.evidence.bundle.document import OpenedMember, SectionMember
-from vitne.evidence.bundle.rules_heads import after_quorum
+from vitne.evidence.bundle.rules_index import after_quorum
 from vitne.evidence.bundle.state import Case, UnknownEntry, rule_failed
 
-__all__ = ["entries", "held", "opened", "tail", "window"]
+__all__ = ["entries", "held", "hits", "opened", "tail", "window"]
 
 
 def entries(case: Case) -> None:
@@ -25,15 +31,15 @@ def entries(case: Case) -> None:
     leaves = [(at, leaf_hash(data)) for at, data in given.entries]
     if multiproof_root(case.log.size, leaves, given.path) != case.log.root:
         raise rule_failed("the entries are not in the log")
-    before = 0
+    before, found = 0, dict[int, entries_.Entry | UnknownEntry]()
     for index, data in given.entries:
-        found = _decode(case, index, data)
-        if found.recorded_us < before:
+        entry = found[index] = _decode(case, index, data)
+        if entry.recorded_us < before:
             raise rule_failed("recorded times go back", f"entry {index}")
-        before = found.recorded_us
-        case.entries[index] = found
-        if isinstance(found, PruneEntry):
-            case.pruned = max(case.pruned, found.min_index)
+        before = entry.recorded_us
+    case.entries = found
+    prunes = (one.min_index for one in found.values() if isinstance(one, PruneEntry))
+    case.pruned = max(prunes, default=0)
     after_quorum(case, case.log, before)
 
 
@@ -81,11 +87,12 @@ def tail(case: Case) -> None:
         raise rule_failed(
             "an entry that no record covers is not given", f"from entry {case.covered}"
         )
+    found = dict(case.posted)
     for index in given:
         event = case.event(index)
-        found = case.all_keys & set(_keys(event)) if event else frozenset[bytes]()
-        if found:
-            case.candidates.setdefault(index, set()).update(found)
+        if event and (keys := case.all_keys & set(_keys(event))):
+            found[index] = keys
+    case.candidates = found
 
 
 def held(case: Case) -> None:
@@ -115,6 +122,8 @@ def _keys(event: EventEntry) -> tuple[bytes, ...]:
 def opened(case: Case) -> None:
     """Rule 15: every candidate's record is there, and is what its entry commits to."""
     case.opened = {found.index: found for found in case.bundle.opened}
+    all_leaves, cores = dict[int, dict[Section, SectionLeaves]](), dict[int, dict[str, Json]]()
+    erased = dict[int, frozenset[tuple[int, Section]]]()
     for index in case.candidates:
         if index not in case.opened and not isinstance(case.entries[index], UnknownEntry):
             raise rule_failed("the record of a result is not given", f"entry {index}")
@@ -124,11 +133,12 @@ def opened(case: Case) -> None:
             raise rule_failed("a record of an entry that is no given event", f"entry {index}")
         leaves = {name: _leaves(found.section(name), name) for name in SECTIONS}
         verify_body(leaves, event.flags, event.body_root)
-        case.leaves[index] = leaves
-        _check_erased(case, found)
+        all_leaves[index] = leaves
+        _check_erased(case, found, erased)
         data = found.core.event.data()
         if data is not None:
-            case.cores[index] = msgspec.json.decode(data, type=dict)
+            cores[index] = msgspec.json.decode(data, type=dict)
+    case.leaves, case.cores = all_leaves, cores
 
 
 def _leaves(found: SectionMember, name: Section) -> SectionLeaves:
@@ -139,7 +149,10 @@ def _leaves(found: SectionMember, name: Section) -> SectionLeaves:
     )
 
 
-def _check_erased(case: Case, found: OpenedMember) -> None:
+def _check_erased(
+    case: Case, found: OpenedMember, erased: dict[int, frozenset[tuple[int, Section]]]
+) -> None:
+    """`erased` remembers what an erase entry lists: many sections may name the same one."""
     for name in SECTIONS:
         section = found.section(name)
         if isinstance(section.erased, UnsetType):
@@ -150,8 +163,75 @@ def _check_erased(case: Case, found: OpenedMember) -> None:
         erase = case.entries.get(section.erased)
         if not isinstance(erase, EraseEntry):
             raise rule_failed("what a section was erased by is no given erase entry", where)
-        if section.erased not in case.erasures:
-            case.erasures[section.erased] = frozenset(erase.items)
-        listed = case.erasures[section.erased]
-        if (found.index, name) not in listed:
+        if section.erased not in erased:
+            erased[section.erased] = frozenset(erase.items)
+        if (found.index, name) not in erased[section.erased]:
             raise rule_failed("the erase entry does not list the section", where)
+
+
+def hits(case: Case) -> None:
+    """Rule 16: of every candidate, whether it is a hit, is none, or cannot be told."""
+    where = parse_bundle_filter(case.question.filter)
+    values, found = frozenset(case.values.values()), list[Hit]()
+    for index in sorted(case.candidates):
+        event = case.event(index)
+        own = not values.isdisjoint(case.candidates[index])
+        if event is not None and _is_hit(case, index, event, where, own=own):
+            found.append(_hit(case, index, event))
+    case.hits = found
+
+
+def _is_hit(case: Case, index: int, event: EventEntry, where: BundleFilter, *, own: bool) -> bool:
+    """The steps of the rule; `own`: it is filed under the value, not under its pseudo-target."""
+    asked, core, here = case.question, case.cores.get(index), f"entry {index}"
+    if core is not None:
+        claimed = text_at(core, "occurred_at")
+        if claimed is not None and parse_utc(claimed) != event.occurred_us:
+            case.limit("other_time", here)
+            return False
+    time_us = event.recorded_us if asked.clock == "recorded" else event.occurred_us
+    if not asked.from_us <= time_us < asked.to_us:
+        return False
+    if core is None:
+        case.limit(_why_hidden(case, index), here)
+        return False
+    key = asked.keys[0]
+    if own and not says(core, key.kind, key.parts):
+        case.limit("other_value", here)
+        return False
+    if not where.matches(core):
+        return False
+    if not own:
+        case.limit("overflow", here)
+    return own
+
+
+def _why_hidden(case: Case, index: int) -> str:
+    if not isinstance(case.opened[index].core.erased, UnsetType):
+        return "core_erased"
+    return "core_pruned" if index < case.pruned else "core_withheld"
+
+
+def _hit(case: Case, index: int, event: EventEntry) -> Hit:
+    opened = case.opened[index]
+
+    def added(name: Section) -> bytes | None:
+        record = opened.section(name).record
+        return b"" if isinstance(record, UnsetType) else record.data()
+
+    return Hit(
+        index=index,
+        recorded_us=event.recorded_us,
+        occurred_us=event.occurred_us,
+        stream_id=event.stream_id,
+        stream_seq=event.stream_seq,
+        parts=Parts(
+            core=opened.core.event.data(),
+            payload=opened.payload.event.data(),
+            person=opened.person.event.data(),
+            core_record=added("core"),
+            payload_record=added("payload"),
+            person_record=added("person"),
+        ),
+        signed=None,
+    )

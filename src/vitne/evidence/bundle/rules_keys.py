@@ -34,16 +34,16 @@ def question_keys(case: Case) -> None:
     value, pseudo = _split(asked)
     for key in value:
         _check_value(case, key, value[0].parts)
-        case.values[key.epoch] = key.key
     for key, of_value in zip(pseudo, value, strict=False):
         _check_pseudo(key, of_value)
-        case.pseudo[key.epoch] = key.key
+    case.values = {key.epoch: key.key for key in value}
     if asked[0].kind != keys.STREAM:
         _check_announced(case, asked[0].kind)
-    case.all_keys = frozenset((*case.values.values(), *case.pseudo.values()))
     values = frozenset(case.values.values())
-    for run in case.runs:
-        run.keys = case.all_keys if run.record.overflow else values
+    case.all_keys = values.union(key.key for key in pseudo)
+    case.run_keys = {
+        run.position: case.all_keys if run.record.overflow else values for run in case.runs
+    }
     if asked[0].kind != keys.STREAM:
         _check_epochs(case)
 

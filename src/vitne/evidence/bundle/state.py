@@ -1,10 +1,11 @@
-"""What the rules of a bundle have found out so far: each reads what those before it put here."""
+"""What the rules of a bundle have found out so far: each reads what those before it have set."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from vitne.answers.question import Question
 from vitne.answers.verdict import Reason, reason
@@ -38,61 +39,70 @@ class UnknownEntry(Struct, frozen=True):
     recorded_us: int
 
 
-class BundleRun(Struct):
-    """A record of the index log, and the gap leaves that were given for it."""
+class BundleRun(Struct, frozen=True):
+    """A record of the index log, and its position there."""
 
     position: int
     record: IndexRecord
-    keys: frozenset[bytes] = frozenset()
-    """Keys that are looked up in it."""
-    leaves: dict[int, GapLeaf] = field(default_factory=dict)
 
 
-class Case(Struct):
-    """The working state of one verification."""
+class Case:
+    """One verification: what was given, and what each rule has found out.
 
-    data: bytes
-    bundle: Bundle
-    given: Policies | None
-    question: Question
-    reasons: list[Reason] = field(default_factory=list)
-    policies: tuple[Policy, Policy] | None = None
-    trust: Trust = "bundled"
-    heads: list[VerifiedHead] = field(default_factory=list)
-    """Of the log, then of the index log."""
-    runs: list[BundleRun] = field(default_factory=list)
+    A rule sets its members once, and later rules read them. To read one before its rule has run,
+    or to set it again, is an `AttributeError`: so the order of the rules is checked each time.
+    """
+
+    log_policy: Policy  # rule 2
+    index_policy: Policy
+    trust: Trust
+    log: VerifiedHead  # rule 3
+    index: VerifiedHead  # rule 4
+    runs: Sequence[BundleRun]  # rule 5
     """Ascending by start."""
-    covered: int = 0
-    entries: dict[int, Entry | UnknownEntry] = field(default_factory=dict)
-    pruned: int = 0
+    covered: int  # rule 6
+    entries: Mapping[int, Entry | UnknownEntry]  # rule 8
+    pruned: int
     """Records below it may be gone."""
-    window: tuple[int, int] = (0, 0)
-    values: dict[int, bytes] = field(default_factory=dict)
+    window: tuple[int, int]  # rule 9
+    values: Mapping[int, bytes]  # rule 10
     """Epoch → tagged key of the value."""
-    pseudo: dict[int, bytes] = field(default_factory=dict)
-    """Epoch → tagged key of the pseudo-target."""
-    all_keys: frozenset[bytes] = frozenset()
-    """Both, of all epochs."""
-    candidates: dict[int, set[bytes]] = field(default_factory=dict)
-    """Index → keys by which the index log or the tail names it."""
-    opened: dict[int, OpenedMember] = field(default_factory=dict)
-    leaves: dict[int, dict[Section, SectionLeaves]] = field(default_factory=dict)
-    cores: dict[int, dict[str, Json]] = field(default_factory=dict)
+    all_keys: frozenset[bytes]
+    """Those, and the keys of the pseudo-target."""
+    run_keys: Mapping[int, frozenset[bytes]]
+    """Position of a run → keys that are looked up in it."""
+    gap_leaves: Mapping[int, Mapping[int, GapLeaf]]  # rule 11
+    """Position of a run → the leaves that were given for it, by their positions."""
+    posted: Mapping[int, AbstractSet[bytes]]  # rule 12
+    """Index → keys by which the index log names it."""
+    candidates: Mapping[int, AbstractSet[bytes]]  # rule 13
+    """The same, with what no record covers."""
+    opened: Mapping[int, OpenedMember]  # rule 15
+    leaves: Mapping[int, dict[Section, SectionLeaves]]
+    cores: Mapping[int, dict[str, Json]]
     """Opened cores, as the senders sent them."""
-    erasures: dict[int, frozenset[tuple[int, Section]]] = field(default_factory=dict)
-    """Index of an erase entry → what it lists."""
-    signed: dict[int, SignedMode] = field(default_factory=dict)
-    hits: list[Hit] = field(default_factory=list)
-    binding: Binding = "stated"
-    counts: Coverage | None = None
-    stamps: list[AttachedStamp] = field(default_factory=list)
-    detections: list[Detection] = field(default_factory=list)
-    seal: ExporterSignature = ExporterSignature("none")
+    hits: Sequence[Hit]  # rule 16
+    signed: Mapping[int, SignedMode]  # rule 17
+    binding: Binding  # rule 18
+    counts: Coverage | None  # rule 19
+    stamps: Sequence[AttachedStamp]  # rule 20
+    detections: Sequence[Detection]
+    seal: ExporterSignature
 
-    @property
-    def log(self) -> VerifiedHead:
-        """The log's head."""
-        return self.heads[0]
+    def __init__(
+        self, data: bytes, bundle: Bundle, given: Policies | None, question: Question
+    ) -> None:
+        self.data = data
+        self.bundle = bundle
+        self.given = given
+        self.question = question
+        self.reasons: list[Reason] = []
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set a member for the first time."""
+        if name in self.__dict__:
+            raise AttributeError(f"an earlier rule has set {name}")
+        super().__setattr__(name, value)
 
     def limit(self, code: str, where: str = "") -> None:
         """Note a reason."""
@@ -112,7 +122,7 @@ class Case(Struct):
     def keys_at(self, index: int) -> frozenset[bytes]:
         """Keys that are looked up at an entry of [a, b)."""
         run = self.run_at(index)
-        return self.all_keys if run is None else run.keys
+        return self.all_keys if run is None else self.run_keys[run.position]
 
 
 def rule_failed(message: str, where: str = "") -> VerificationError:

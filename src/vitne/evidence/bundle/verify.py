@@ -38,41 +38,34 @@ from vitne.answers.question import Question, QuestionKey
 from vitne.answers.verdict import LIMIT, decide_verdict
 from vitne.core.entry.control import EraseEntry
 from vitne.core.values.types import SECTIONS, Section
+from vitne.evidence.bundle import rules_attached, rules_entries, rules_index, rules_keys
 from vitne.evidence.bundle.answer import Answer, Hit, Policies, StreamGap
 from vitne.evidence.bundle.document import MAX_BYTES, Bundle, KeyMember, is_bundle, read_bundle
-from vitne.evidence.bundle.rules_attached import attached
-from vitne.evidence.bundle.rules_coverage import coverage
-from vitne.evidence.bundle.rules_entries import entries, held, opened, tail, window
-from vitne.evidence.bundle.rules_heads import index_checkpoint, log_checkpoint, policies
-from vitne.evidence.bundle.rules_hits import hits
-from vitne.evidence.bundle.rules_index import gaps, link, postings, records, tiling
-from vitne.evidence.bundle.rules_keys import binding, question_keys
-from vitne.evidence.bundle.rules_senders import senders
 from vitne.evidence.bundle.state import Case, named
 
 __all__ = ["MAX_BYTES", "RULES", "Answer", "Hit", "Policies", "is_bundle", "verify_bundle"]
 
 _FORM: Final = "form"
 _RULES: Final[tuple[tuple[str, Callable[[Case], None]], ...]] = (
-    ("policies", policies),
-    ("log_checkpoint", log_checkpoint),
-    ("index_checkpoint", index_checkpoint),
-    ("records", records),
-    ("tiling", tiling),
-    ("link", link),
-    ("entries", entries),
-    ("window", window),
-    ("keys", question_keys),
-    ("gaps", gaps),
-    ("postings", postings),
-    ("tail", tail),
-    ("held", held),
-    ("opened", opened),
-    ("hits", hits),
-    ("senders", senders),
-    ("binding", binding),
-    ("coverage", coverage),
-    ("attached", attached),
+    ("policies", rules_index.policies),
+    ("log_checkpoint", rules_index.log_checkpoint),
+    ("index_checkpoint", rules_index.index_checkpoint),
+    ("records", rules_index.records),
+    ("tiling", rules_index.tiling),
+    ("link", rules_index.link),
+    ("entries", rules_entries.entries),
+    ("window", rules_entries.window),
+    ("keys", rules_keys.question_keys),
+    ("gaps", rules_index.gaps),
+    ("postings", rules_index.postings),
+    ("tail", rules_entries.tail),
+    ("held", rules_entries.held),
+    ("opened", rules_entries.opened),
+    ("hits", rules_entries.hits),
+    ("senders", rules_attached.senders),
+    ("binding", rules_keys.binding),
+    ("coverage", rules_attached.coverage),
+    ("attached", rules_attached.attached),
 )
 
 RULES: Final[tuple[str, ...]] = (_FORM, *(name for name, _ in _RULES))
@@ -129,10 +122,10 @@ def _answer(case: Case) -> Answer:
         reasons=tuple(case.reasons),
         binding=case.binding,
         trust=case.trust,
-        origin=case.heads[0].origin,
+        origin=case.log.origin,
         question=case.question,
-        log_head=case.heads[0],
-        index_head=case.heads[1],
+        log_head=case.log,
+        index_head=case.index,
         range=case.bundle.range,
         window=case.window,
         covered=case.covered,
