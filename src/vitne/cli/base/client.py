@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Self, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -18,10 +18,12 @@ from cyclopts import Group, Parameter
 from msgspec import Struct
 
 from vitne import errors
-from vitne.cli.base.http import HttpAnswer, HttpConnection
 from vitne.core.event.event import Problem
 from vitne.errors import ConfigurationError, DecodeError, UnavailableError, VitneError
 from vitne.wire.problems import ProblemReply
+
+if TYPE_CHECKING:
+    from vitne.cli.base.http import HttpAnswer
 
 __all__ = [
     "API_KEY_HELP",
@@ -139,6 +141,8 @@ class HttpClient:
         headers = {"Authorization": f"Bearer {key}", "User-Agent": "vitne-cli"}
         if purpose:
             headers["Audit-Purpose"] = quote(purpose, safe=":/#")
+        from vitne.cli.base.http import HttpConnection  # noqa: PLC0415  # help needs no HTTP
+
         self._http = HttpConnection(self.url, headers, timeout_s)
 
     def __enter__(self) -> Self:
@@ -176,7 +180,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         taken: Container[int] = (),
-    ) -> HttpAnswer:
+    ) -> "HttpAnswer":
         """Any request; raises the server's problem as an error, but for the statuses `taken`."""
         answer = self._http.request(method, path, params=params, headers=headers, content=content)
         if answer.is_error and answer.status not in taken:
@@ -188,7 +192,7 @@ def _given(params: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in params.items() if value not in (None, "", [])}
 
 
-def read_reply(answer: HttpAnswer, reply: type[T]) -> T:
+def read_reply(answer: "HttpAnswer", reply: type[T]) -> T:
     """The body of an answer. Raises `DecodeError` if it has another form."""
     try:
         return msgspec.json.decode(answer.content, type=reply)
@@ -200,7 +204,7 @@ def read_reply(answer: HttpAnswer, reply: type[T]) -> T:
         ) from error
 
 
-def to_error(answer: HttpAnswer) -> VitneError:
+def to_error(answer: "HttpAnswer") -> VitneError:
     """A problem+json reply (RFC 9457) as the error that the server raised."""
     try:
         problem = msgspec.json.decode(answer.content, type=ProblemReply)

@@ -6,20 +6,29 @@ characters and without rich markup: a logged value must not be able to draw on a
 """
 
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TextIO
+from typing import Annotated, TextIO
 
 import msgspec
 from cyclopts import Parameter
 
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType
-    from rich.table import Table
-    from rich.text import Text
+from vitne.cli.base.layout import Line, Table
 
-__all__ = ["Advance", "Json", "Listing", "Output", "debugging", "minute", "plain", "table"]
+__all__ = [
+    "Advance",
+    "Json",
+    "Output",
+    "Printed",
+    "Shown",
+    "copied",
+    "debugging",
+    "minute",
+    "plain",
+    "table",
+]
 
 Json = Annotated[
     bool,
@@ -32,16 +41,11 @@ Advance = Callable[[int], None]
 
 _LINES = "\n"
 _PIPE_COLUMNS = 400
-_ANY_CHARS = 10_000
-"""Wider than any table, to learn how wide one would like to be."""
+_STYLES = {"bold": "1", "dim": "2", "italic": "3", "red": "31", "green": "32", "yellow": "33"}
 
-
-def _into_a_pipe(stream: TextIO) -> dict[str, Any]:
-    """How to write where nobody has a width: nothing is folded, so `grep` finds it whole."""
-    if stream.isatty():
-        return {}
-    asked = os.environ.get("COLUMNS", "")
-    return {"soft_wrap": True, "width": int(asked) if asked.isdecimal() else _PIPE_COLUMNS}
+Printed = Line | Table | str
+Shown = Printed | Callable[[], Printed | Iterable[Printed]]
+"""What people see of a result: text, a table, or a function that makes some of them."""
 
 
 def debugging() -> bool:
@@ -49,81 +53,28 @@ def debugging() -> bool:
     return os.environ.get("VITNE_DEBUG", "") not in {"", "0"}
 
 
-def plain(value: object, style: str = "", *, lines: bool = False) -> "Text":
-    """A value as terminal text that can neither hold markup nor steer the terminal.
+def plain(value: object, style: str = "", *, lines: bool = False) -> Line:
+    """A value as terminal text that cannot steer the terminal.
 
     Control characters (C0, C1, DEL) and bidirectional overrides become U+FFFD. So do line feeds,
     unless `lines` says that they are ours: a logged name must not pose as a line of output.
     """
-    from rich.text import Text  # noqa: PLC0415  # programs' output needs no rich
+    return Line(_tame(str(value), _LINES if lines else ""), style)
 
-    return Text(_tame(str(value), _LINES if lines else ""), style=style)
+
+def copied(value: object, style: str = "") -> Line:
+    """As `plain`, for text that people copy, such as a command or a key: it is never wrapped."""
+    return Line(_tame(str(value), ""), style, fold=False)
 
 
 def _tame(text: str, kept: str) -> str:
     return "".join(c if c.isprintable() or c in kept else "\ufffd" for c in text)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "Listing":
-    """A table of plain values.
-
-    Marks at the end of a column's name: `#` sets it to the right, `!` never breaks it, `?` leaves
-    it out where there is no room for it, the last such column first.
-    """
-    return Listing(title, tuple(columns), tuple(map(tuple, rows)))
-
-
-class Listing(NamedTuple):
-    """A table that knows how to be narrow; see `table`."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[object, ...], ...]
-
-    def __rich_console__(
-        self, console: "Console", options: "ConsoleOptions"
-    ) -> "Iterator[RenderableType]":
-        """The widest form that fits, and the names of the columns that do not."""
-        shown = list(range(len(self.columns)))
-        made = self._drawn(shown)
-        while console.measure(made, options=options.update(width=_ANY_CHARS)).maximum > (
-            options.max_width
-        ):
-            spare = [at for at in shown if "?" in _marks(self.columns[at])]
-            if not spare:
-                break
-            shown.remove(spare[-1])
-            made = self._drawn(shown)
-        yield made
-        if len(shown) < len(self.columns):
-            left_out = [_bare(n) for at, n in enumerate(self.columns) if at not in shown]
-            yield plain(f"No room for: {', '.join(left_out)}; --json shows all.", "dim")
-
-    def _drawn(self, shown: Sequence[int]) -> "Table":
-        from rich import box  # noqa: PLC0415  # programs' output needs no rich
-        from rich.table import Table  # noqa: PLC0415  # likewise
-
-        title = self.title or None
-        made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for at in shown:
-            marks = _marks(self.columns[at])
-            made.add_column(
-                _bare(self.columns[at]),
-                justify="right" if "#" in marks else "left",
-                no_wrap="!" in marks,
-                overflow="fold",
-            )
-        for row in self.rows:
-            made.add_row(*(plain(row[at]) for at in shown))
-        return made
-
-
-def _bare(column: str) -> str:
-    return column.rstrip("#!?")
-
-
-def _marks(column: str) -> str:
-    return column[len(_bare(column)) :]
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """A table of plain values; `Table` says what the marks of columns mean."""
+    cells = tuple(tuple(_tame(str(cell), "") for cell in row) for row in rows)
+    return Table(title, tuple(columns), cells)
 
 
 def minute(moment: str) -> str:
@@ -138,42 +89,32 @@ class Output:
         self.as_json = as_json
 
     @property
-    def console(self) -> "Console":
-        """Standard output, for people."""
-        from rich.console import Console  # noqa: PLC0415  # programs' output needs no rich
+    def width(self) -> int:
+        """Characters of a line on standard output; without a terminal nothing is wrapped."""
+        return _width_of(sys.stdout)
 
-        return Console(highlight=False, **_into_a_pipe(sys.stdout))
-
-    @property
-    def aside(self) -> "Console":
-        """Standard error, for people."""
-        from rich.console import Console  # noqa: PLC0415  # programs' output needs no rich
-
-        return Console(stderr=True, highlight=False, **_into_a_pipe(sys.stderr))
-
-    def result(self, machine: object, *people: "RenderableType | Callable[[], Any]") -> None:
-        """Print the verb's result: `machine` with `--json`, else what is for people.
+    def result(self, machine: object, *people: "Shown") -> None:
+        """Print the result: `machine` with `--json`, else what is for people.
 
         Args:
             machine: anything msgspec encodes; bytes become base64.
-            people: texts and tables in order; a callable is called for one, so that its work is
-                saved when a program listens. Strings are printed as they are, without markup.
+            people: lines and tables in order; a function is called for them, so that its work is
+                saved when a program listens. Strings are printed as they are.
         """
         if self.as_json:
             self.document(machine)
             return
         for part in people:
-            shown = part() if callable(part) else part
-            self.console.print(shown, markup=False)
+            _print(part, sys.stdout)
 
     def document(self, machine: object) -> None:
         """Print one line of JSON on standard output, whatever the mode."""
         sys.stdout.write(msgspec.json.encode(machine).decode() + "\n")
         sys.stdout.flush()
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, *, fold: bool = True) -> None:
         """Tell people something beside the result, on standard error."""
-        self.aside.print(_tame(text, _LINES), markup=False)
+        _print(Line(_tame(text, _LINES), fold=fold), sys.stderr)
 
     @contextmanager
     def progress(self, doing: str, total: int | None = None) -> Iterator[Advance]:
@@ -186,7 +127,11 @@ class Output:
         Yields:
             A function that moves the bar forward.
         """
-        from rich.progress import (  # noqa: PLC0415  # programs' output needs no rich
+        if not sys.stderr.isatty():
+            yield lambda _steps: None
+            return
+        from rich.console import Console  # noqa: PLC0415  # costly, and for bars alone
+        from rich.progress import (  # noqa: PLC0415  # likewise
             BarColumn,
             MofNCompleteColumn,
             Progress,
@@ -194,16 +139,44 @@ class Output:
             TimeRemainingColumn,
         )
 
-        console = self.aside
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            console=console,
+            console=Console(stderr=True),
             transient=True,
-            disable=not console.is_terminal,
         )
         with bar:
             task = bar.add_task(doing, total=total)
             yield lambda steps: bar.advance(task, steps)
+
+
+def _width_of(stream: TextIO) -> int:
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    return shutil.get_terminal_size().columns if stream.isatty() else _PIPE_COLUMNS
+
+
+def _print(part: Shown, stream: TextIO) -> None:
+    made = part() if callable(part) else part
+    for one in (made,) if isinstance(made, Printed) else made:
+        if isinstance(one, Table):
+            lines = one.lines(_width_of(stream))
+        else:
+            # Into a pipe nothing is wrapped, so that `grep` finds it whole.
+            width = _width_of(stream) if stream.isatty() else sys.maxsize
+            lines = (one if isinstance(one, Line) else Line(one)).lines(width)
+        stream.writelines(_styled(line, stream) + "\n" for line in lines)
+    stream.flush()
+
+
+def _styled(line: Line, stream: TextIO) -> str:
+    """The text with the terminal's codes for its style, and in the terminal's characters."""
+    encoding = stream.encoding or "utf-8"
+    text = line.text.encode(encoding, "replace").decode(encoding)
+    if not (line.style and stream.isatty()) or "NO_COLOR" in os.environ:
+        return text
+    codes = ";".join(_STYLES[name] for name in line.style.split())
+    return f"\x1b[{codes}m{text}\x1b[0m"

@@ -1,18 +1,16 @@
 """`vitne search`: find events, newest first."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from cyclopts import Group, Parameter
 from msgspec.structs import replace
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
-from vitne.cli.base.output import Json, Listing, Output, plain, table
+from vitne.cli.base.layout import Table
+from vitne.cli.base.output import Json, Output, Printed, copied, plain, table
 from vitne.errors import BadInputError
 from vitne.wire.search import FacetCounts, FoundEvent, Histogram, SearchReply
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 __all__ = ["search"]
 
@@ -86,7 +84,7 @@ def search(  # noqa: PLR0913  # the options of a verb
             _tell_all(asking, cursor, out)
         else:
             page = asking.page(cursor, limit)
-            out.result(page, *_lines(page, out))
+            out.result(page, lambda: _lines(page, out))
 
 
 class _Asking:
@@ -131,7 +129,7 @@ def _tell_all(asking: _Asking, cursor: str, out: Output) -> None:
     out.note(f"{found:,} events; {_reach(page)}")
 
 
-def _lines(page: SearchReply, out: Output) -> "list[RenderableType]":
+def _lines(page: SearchReply, out: Output) -> list[Printed]:
     lines = _events(page.events, out)
     for name, found in page.facets.items():
         rows = [(value, f"{number:,}") for value, number in found.values.items()]
@@ -140,7 +138,7 @@ def _lines(page: SearchReply, out: Output) -> "list[RenderableType]":
         lines.append(_bars(page.histogram))
     lines.append(plain(f"{_total(page)}; {_reach(page)}"))
     if page.next:
-        lines.append(plain(f"more with:  --cursor {page.next}"))
+        lines.append(copied(f"more with:  --cursor {page.next}"))
     return lines
 
 
@@ -150,14 +148,14 @@ def _how_exact(found: FacetCounts) -> str:
     return more if found.exact else f"{more}, at least"
 
 
-def _events(rows: list[FoundEvent], out: Output) -> "list[RenderableType]":
+def _events(rows: list[FoundEvent], out: Output) -> list[Printed]:
     """A table where there is room for one, else two lines an event."""
     if not rows:
         return []
     cells = [_cells(row) for row in rows]
-    if out.console.width >= _TABLE_CHARS:
+    if out.width >= _TABLE_CHARS:
         return [table("", _COLUMNS, cells)]
-    lines: list[RenderableType] = [plain(_HEADER, "bold")]
+    lines: list[Printed] = [plain(_HEADER, "bold")]
     for row, (occurred, recorded, kind, actor, targets, outcome, event_id) in zip(
         rows, cells, strict=True
     ):
@@ -220,7 +218,7 @@ def _reach(page: SearchReply) -> str:
     return f"looked through all {page.high_water:,} entries, {signed}"
 
 
-def _bars(histogram: Histogram) -> Listing:
+def _bars(histogram: Histogram) -> Table:
     counts, edges = histogram.counts, histogram.edges
     most = max([*counts, 1])
     # To the minute, if that tells the bars apart; they begin at whole seconds.

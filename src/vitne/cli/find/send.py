@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Group, Parameter
@@ -16,15 +16,13 @@ from msgspec.structs import replace
 
 from vitne.cli.base.client import HttpClient, ServerOptions, fault_line, read_reply, to_error
 from vitne.cli.base.http import HttpAnswer
+from vitne.cli.base.layout import Line
 from vitne.cli.base.output import Json, Output, plain, table
 from vitne.core.values.ids import RANDOM_BYTES, to_text, uuid7
 from vitne.core.values.text import count
 from vitne.errors import BadInputError, UnavailableError
 from vitne.wire.events import EventResult, IntakeReply
 from vitne.wire.problems import ProblemReply
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 __all__ = ["Event", "send"]
 
@@ -266,7 +264,7 @@ def _why(result: EventResult) -> str:
     return "; ".join(filter(None, [result.reason, *result.warnings, faults]))
 
 
-def _faults(result: EventResult) -> "Iterator[Text]":
+def _faults(result: EventResult) -> Iterator[Line]:
     """Every fault of a refused event, a line each."""
     if result.problems:
         yield plain(f"{result.id or 'the event'} was refused:")

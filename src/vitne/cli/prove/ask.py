@@ -3,20 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from cyclopts import App, Group, Parameter
 from msgspec.structs import replace
 
 from vitne.cli.base.client import JSON_BODY, HttpClient, Purpose, ServerOptions, read_reply
-from vitne.cli.base.output import Json, Output, plain, table
+from vitne.cli.base.output import Json, Output, Printed, plain, table
 from vitne.core.event.schema import Category
 from vitne.errors import BadInputError, VerificationError
 from vitne.wire.answers import AnswerReply, AnswerRequest, FoundAction
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 __all__ = ["Asking", "Narrow", "Period", "app"]
 
@@ -251,7 +248,7 @@ def _ask(
     if how.bundle is not None:
         _keep(bytes(read_reply(reply, _WithBundle).bundle), how.bundle)
     answer = replace(read_reply(reply, AnswerReply), bundle=None)
-    out.result(answer, *_lines(answer))
+    out.result(answer, lambda: _lines(answer))
     if how.bundle is not None:
         out.note(f"{how.bundle}: the evidence; check it anywhere with:  vitne verify {how.bundle}")
 
@@ -280,7 +277,7 @@ def _keep(data: bytes, file: Path) -> None:
 # ---------------------------------------------------------------- showing
 
 
-def _lines(answer: AnswerReply) -> "Iterator[RenderableType]":
+def _lines(answer: AnswerReply) -> Iterator[Printed]:
     yield plain(answer.question.text)
     yield plain(answer.headline, "bold")
     for reason in answer.reasons:

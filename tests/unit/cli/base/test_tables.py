@@ -1,14 +1,12 @@
 """What lists look like on a terminal of 80 columns, and on wider ones."""
 
-import io
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from rich.console import Console
 
-from vitne.cli.base.output import Output, table
+from vitne.cli.base.layout import Line, Table
+from vitne.cli.base.output import Output, copied, plain, table
 from vitne.cli.find import search
 from vitne.cli.run.key import _COLUMNS
 from vitne.wire.search import FoundEvent, Histogram
@@ -17,11 +15,12 @@ KEY = ("Qh3kTz81LmP0", "crm-prod", "write, read, admin", "acme, beta", "2026-11-
 TENANT = "a" * 30
 
 
-def _printed(width: int, *parts: Any) -> list[str]:
-    console = Console(file=io.StringIO(), width=width, color_system=None)
-    for part in parts:
-        console.print(part, markup=False, highlight=False)
-    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # the StringIO above
+def _printed(width: int, *parts: Line | Table | str) -> list[str]:
+    return [
+        line.text
+        for part in parts
+        for line in (Line(part) if isinstance(part, str) else part).lines(width)
+    ]
 
 
 def _event(number: int, occurred: str, recorded: str) -> FoundEvent:
@@ -48,8 +47,8 @@ class _Wide(Output):
         self._width = width
 
     @property
-    def console(self) -> Console:
-        return Console(file=io.StringIO(), width=self._width)
+    def width(self) -> int:
+        return self._width
 
 
 def test_ids_and_times_never_fold_in_a_list_of_keys() -> None:
@@ -123,3 +122,26 @@ def test_bars_of_less_than_a_minute_have_labels_of_their_own(
     assert [sum(line.startswith(label) for line in printed) for label in labels] == [1] * len(
         labels
     )
+
+
+def test_a_cell_breaks_after_a_separator_and_a_long_piece_is_cut() -> None:
+    """Never inside a word: `crm.customer.viewed` is not `crm.cust`, `omer.vie`, `wed`."""
+    rows = [("crm.customer.viewed", "customer/cus_90331, customer/" + "x" * 80)]
+
+    printed = _printed(40, table("", ("type", "targets"), rows))
+
+    assert max(map(len, printed)) <= 40
+    words = {word for line in printed for word in line.split()}
+    assert {"crm.customer.", "viewed", "cus_90331,"} <= words
+    assert any(word.endswith("x…") for word in words)
+
+
+def test_what_people_copy_is_never_folded() -> None:
+    """Prose is, between words; an indented one goes on below its first word."""
+    command = "verify it:  vitne verify proof.json --trust 'example.org/log/acme+0123abcd+AAAA'"
+
+    assert _printed(30, copied(command)) == [command]
+    assert _printed(20, plain("  - all is as it was signed")) == [
+        "  - all is as it was",
+        "    signed",
+    ]
