@@ -22,7 +22,8 @@ from vitne.core.entry.keys import EVENT_TYPE, key, secret, stream_id
 from vitne.core.values.record import Facets, Parts
 from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.ports import Tail
-from vitne.services.writer.plan import LogPlanner
+from vitne.services.writer.plan import EventPlanner
+from vitne.services.writer.planned_log import PlannedLog
 from vitne.services.writer.prepared import (
     LogBatch,
     PlannedBatch,
@@ -95,15 +96,12 @@ def batch_of(request: Sequence[Sent]) -> LogBatch:
     return LogBatch(ACME, events, voids)
 
 
-def planner() -> LogPlanner:
-    return LogPlanner(Tail(LeafIndex(START), NOW_US - 1), NOW_US, {}, {}, {})
-
-
 def plan_all(
     requests: Sequence[Sequence[Sent]],
-) -> tuple[LogPlanner, list[LogBatch], list[PlannedBatch]]:
-    made, batches = planner(), [batch_of(request) for request in requests]
-    return made, batches, [made.add(batch) for batch in batches]
+) -> tuple[PlannedLog, EventPlanner, list[LogBatch], list[PlannedBatch]]:
+    log = PlannedLog(Tail(LeafIndex(START), NOW_US - 1), NOW_US)
+    planner, batches = EventPlanner(log), [batch_of(request) for request in requests]
+    return log, planner, batches, [planner.place(batch) for batch in batches]
 
 
 class Rules:
@@ -148,7 +146,7 @@ class Rules:
 def test_each_event_becomes_what_the_rules_say_one_by_one(
     requests: Sequence[Sequence[Sent]],
 ) -> None:
-    _, batches, planned = plan_all(requests)
+    _, _, batches, planned = plan_all(requests)
     rules = Rules()
 
     for batch, one in zip(batches, planned, strict=True):
@@ -166,7 +164,7 @@ def test_each_event_becomes_what_the_rules_say_one_by_one(
 def test_records_follow_on_with_one_time_and_a_stream_opens_before_its_first_number(
     requests: Sequence[Sequence[Sent]],
 ) -> None:
-    plan = plan_all(requests)[0].plan()
+    plan = plan_all(requests)[0].writes()
     opened: set[bytes] = set()
     numbers: list[tuple[bytes, int]] = []
 
@@ -195,8 +193,8 @@ def test_records_follow_on_with_one_time_and_a_stream_opens_before_its_first_num
 def test_what_a_receipt_promises_is_one_run_of_a_request(
     requests: Sequence[Sequence[Sent]],
 ) -> None:
-    made, _, planned = plan_all(requests)
-    entries = {record.index: record.entry for record in made.plan().records}
+    log, _, _, planned = plan_all(requests)
+    entries = {record.index: record.entry for record in log.writes().records}
 
     for one in planned:
         run = range(one.first, one.first + len(one.entries))
@@ -208,19 +206,19 @@ def test_what_a_receipt_promises_is_one_run_of_a_request(
 def test_a_whole_retry_in_the_same_group_stores_nothing_new(
     requests: Sequence[Sequence[Sent]],
 ) -> None:
-    made, batches, _ = plan_all(requests)
-    before = len(made.plan().records)
+    log, planner, batches, _ = plan_all(requests)
+    before = len(log.writes().records)
 
-    again = [made.add(batch) for batch in batches]
+    again = [planner.place(batch) for batch in batches]
 
-    assert len(made.plan().records) == before
+    assert len(log.writes().records) == before
     assert not any(one.accepted or one.quarantined for one in again)
 
 
 @given(REQUESTS)
 def test_a_double_points_at_the_event_it_repeats(requests: Sequence[Sequence[Sent]]) -> None:
-    made, _, planned = plan_all(requests)
-    where = {record.event_id: record.index for record in made.plan().records if record.event_id}
+    log, _, _, planned = plan_all(requests)
+    where = {record.event_id: record.index for record in log.writes().records if record.event_id}
 
     for one in planned:
         for event, seen in one.doubles:

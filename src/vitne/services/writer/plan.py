@@ -1,8 +1,8 @@
 """What a group of prepared requests becomes in one log (pure).
 
 Decides for every event whether it is new, a duplicate, a conflict or a repeat; gives indices,
-the time and server-kept numbers; says which streams open and which gaps appear. The writer
-(`services/append`) only reads what this needs, and stores what it returns.
+the time and server-kept numbers; says which streams open and which gaps appear. The writer only
+reads what this needs, and stores what it returns.
 
 Within one request and one log the order is: control entries, streams that open, accepted events,
 void entries of quarantined events, void entries of rejected ones. So what a receipt promises is one
@@ -12,7 +12,7 @@ run of indices, and a retry derives the same receipt from the indices alone.
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from operator import attrgetter
-from typing import Final, Literal
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -20,18 +20,20 @@ from vitne.core.entry.entry import VOID_DROPPED, VOID_QUARANTINED, VOID_REJECTED
 from vitne.core.event.event import Problem
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex
-from vitne.ports import ERASED_DIGEST, AnnouncedKey, Aside, Seen, StreamState, Tail
-from vitne.services.writer.control_entries import stream_entry, timed, void_entry
+from vitne.ports import ERASED_DIGEST, Aside, Seen
+from vitne.services.writer.control_entries import timed, void_entry
+from vitne.services.writer.planned_log import PlannedLog
 from vitne.services.writer.prepared import (
     LogBatch,
     PlannedBatch,
     PreparedEvent,
     PreparedVoid,
     Refusal,
+    RefusedEvent,
     SignedBatch,
     StreamRef,
 )
-from vitne.services.writer.stream_acts import Acting, standing
+from vitne.services.writer.stream_acts import signed_stream, standing
 from vitne.services.writer.stream_numbers import StreamCursor
 
 LATE_US: Final = 3_600 * 1_000_000
@@ -74,57 +76,48 @@ class _Outcome:
         self.kept: list[tuple[PreparedVoid, LeafIndex]] = []
         self.kept_here: list[tuple[PreparedVoid, int]] = []
         """Bytes twice within the batch, each with the place of its first in `voids`."""
-        self.refused: list[tuple[int, str, Problem]] = []
+        self.refused: list[RefusedEvent] = []
         self.conflicts: list[PreparedEvent] = []
 
 
-class LogPlanner(Acting):
-    """Plans the batches of one log, one after the other, from what the store knows of it.
+class EventPlanner:
+    """Places the events of one log, batch after batch, by what the store knows of it.
 
     Args:
-        tail: where the log ends.
-        recorded_us: time of everything that is planned; not below the tail's.
+        log: what it places them in.
         seen: those of the batches' event ids that the log remembers.
-        streams: those of the batches' streams that the log knows.
         kept: indices of the voids of bytes that are kept aside, by digest.
-        announced: source keys that the log names.
         late_us: an event recorded longer than this after it happened is counted as late.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what the store knows
+    def __init__(
         self,
-        tail: Tail,
-        recorded_us: int,
-        seen: Mapping[bytes, Seen],
-        streams: Mapping[bytes, StreamState],
-        kept: Mapping[bytes, LeafIndex],
-        announced: Mapping[bytes, AnnouncedKey] = {},
+        log: PlannedLog,
+        seen: Mapping[bytes, Seen] = {},
+        kept: Mapping[bytes, LeafIndex] = {},
         late_us: int = LATE_US,
     ) -> None:
-        super().__init__(tail, recorded_us, streams, announced)
+        self._log = log
         self._seen = dict(seen)
         self._kept = dict(kept)
         self._late_us = late_us
 
-    def learn(self, seen: Mapping[bytes, Seen], streams: Mapping[bytes, StreamState]) -> None:
-        """What the store knows of a batch that comes on top; what is planned already wins."""
+    def learn(self, seen: Mapping[bytes, Seen]) -> None:
+        """Add what the store remembers of further ids; what is planned already wins."""
         self._seen = {**seen, **self._seen}
-        for key, state in streams.items():
-            self._cursors.setdefault(key, StreamCursor(state))
 
-    def add(self, batch: LogBatch) -> PlannedBatch:
-        """Place one batch at the end of the log."""
-        if batch.acts:
-            return self._add_acts(batch)
+    def place(self, batch: LogBatch) -> PlannedBatch:
+        """Place one batch, which has no acts, at the end of the log."""
         if batch.archived:
-            self._seen = {**batch.archived, **self._seen}
+            self.learn(batch.archived)
         if batch.signed is not None:
-            return self._add_batch(batch, batch.signed)
-        return self._add_plain(batch)
+            return self._place_signed(batch, batch.signed)
+        return self._place_plain(batch)
 
-    def _add_plain(self, batch: LogBatch) -> PlannedBatch:
+    def _place_plain(self, batch: LogBatch) -> PlannedBatch:
         outcome = _Outcome()
-        controls = [self.control(timed(entry, self._recorded_us)) for entry in batch.controls]
+        log = self._log
+        controls = [log.place_control(timed(entry, log.recorded_us)) for entry in batch.controls]
         self._decide_events(batch.events, outcome)
         if batch.voids:
             self._decide_voids(batch.voids, outcome)
@@ -132,19 +125,19 @@ class LogPlanner(Acting):
 
     def _finish(self, outcome: _Outcome, controls: Sequence[LeafIndex]) -> PlannedBatch:
         """Give everything its place."""
-        first = LeafIndex(self._next)
+        first = LeafIndex(self._log.next)
         for event, at in outcome.again:
-            known = Seen(LeafIndex(first + at), event.digest, self._recorded_us)
+            known = Seen(LeafIndex(first + at), event.digest, self._log.recorded_us)
             outcome.doubles.append((event, known))
-        entries = self._place(outcome)
+        entries = self._place_fresh(outcome)
         for void, number in outcome.voids:
             entry = self._void(void, number)
-            self._keep(void, self.control(entry))
+            self._keep(void, self._log.place_control(entry))
             entries.append(entry)
         for void, at in outcome.kept_here:
             outcome.kept.append((void, LeafIndex(first + len(outcome.fresh) + at)))
         for void, number in outcome.lost:
-            self.control(self._void(void, number))
+            self._log.place_control(self._void(void, number))
         return PlannedBatch(
             accepted=outcome.fresh,
             quarantined=[void for void, _ in outcome.voids],
@@ -173,14 +166,14 @@ class LogPlanner(Acting):
                 cursor.last = number
             else:
                 number = self._number(event.stream, number)
-                stream, cursor = event.stream, self._cursors.get(event.stream.stream_id)
+                stream, cursor = event.stream, self._log.cursors.get(event.stream.stream_id)
             if number > 0:
                 mine[event_id] = event.digest, len(fresh)
                 fresh.append(event)
                 numbers.append(number)
             else:
                 problem = seq_repeat(event.seq) if number == 0 else STREAM_SIGNED
-                outcome.refused.append((event.position, event.id, problem))
+                outcome.refused.append(RefusedEvent(event.position, event.id, problem))
 
     def _meet_again(
         self, event: PreparedEvent, mine: Mapping[bytes, tuple[bytes, int]], outcome: _Outcome
@@ -198,7 +191,7 @@ class LogPlanner(Acting):
 
     def _conflict(self, event: PreparedEvent, outcome: _Outcome) -> None:
         """Refuse an event under another's id; its number, if it is new, is accounted for."""
-        outcome.refused.append((event.position, event.id, ID_CONFLICT))
+        outcome.refused.append(RefusedEvent(event.position, event.id, ID_CONFLICT))
         outcome.conflicts.append(event)
         if event.seq and (number := self._number(event.stream, event.seq)) > 0:
             outcome.lost.append((void_of(event), number))
@@ -221,7 +214,7 @@ class LogPlanner(Acting):
                 mine[void.digest] = len(outcome.voids)
                 outcome.voids.append((void, number))
             else:
-                outcome.refused.append((void.position, void.id, seq_repeat(void.seq)))
+                outcome.refused.append(RefusedEvent(void.position, void.id, seq_repeat(void.seq)))
 
     def _number(self, stream: StreamRef, seq: int, *, of_signed: bool = False) -> int:
         """The number that an event bears. Opens the stream.
@@ -229,30 +222,26 @@ class LogPlanner(Acting):
         0 if the sender's was used before; -1 if the stream is signed and the event is not: whoever
         has an API key alone cannot use up numbers of it.
         """
-        key = stream.stream_id
-        cursor = self._cursors.get(key)
+        log, key = self._log, stream.stream_id
+        cursor = log.cursors.get(key)
         if cursor is None:
-            numbers: Literal["sender", "server"] = "sender" if stream.by_sender else "server"
-            cursor = StreamCursor(StreamState(key, stream.source, stream.name, numbers))
-            self._cursors[key] = cursor
-            entry = stream_entry(
-                self._recorded_us, key, stream.source, stream.name, by_sender=stream.by_sender
-            )
-            self.control(entry)
+            cursor = log.open_unsigned(stream)
         elif cursor.sender is not None and not of_signed:
             return -1
         if not seq:
-            self._used.add(key)
+            log.used.add(key)
             return cursor.give()
         if not cursor.take(seq):
             return 0
-        self._used.add(key)
+        log.used.add(key)
         return seq
 
-    def _place(self, outcome: _Outcome) -> list[bytes]:
+    def _place_fresh(self, outcome: _Outcome) -> list[bytes]:
         """Give the accepted events their indices; returns their entries."""
         self._note_late(outcome.fresh)
-        stamp, recorded_us, first = self._stamp, self._recorded_us, self._next
+        log = self._log
+        recorded_us, first = log.recorded_us, log.next
+        stamp = recorded_us.to_bytes(8, "big")
         entries = [
             event.entry[:10] + stamp + event.entry[18:]
             if event.seq
@@ -264,47 +253,35 @@ class LogPlanner(Acting):
             + event.entry[50:]
             for event, number in zip(outcome.fresh, outcome.numbers, strict=True)
         ]
-        self._records += [
+        log.records += [
             Record(at, recorded_us, entry, event.event_id, event.keyring, event.parts, event.facets)  # type: ignore[arg-type]  # NewType over int: a call per event would cost
             for at, (event, entry) in enumerate(zip(outcome.fresh, entries, strict=True), first)
         ]
-        self._digests += [event.digest for event in outcome.fresh]
+        log.digests += [event.digest for event in outcome.fresh]
         self._seen.update(
             (event.event_id, Seen(at, event.digest, recorded_us))  # type: ignore[arg-type]  # as above
             for at, event in enumerate(outcome.fresh, first)
         )
-        self._next = first + len(entries)
+        log.next = first + len(entries)
         return entries
 
     def _note_late(self, fresh: Sequence[PreparedEvent]) -> None:
         """Count what was recorded long after it happened; imports are late by nature."""
-        bound_us = self._recorded_us - self._late_us
+        bound_us = self._log.recorded_us - self._late_us
         if not fresh or min(map(_claimed, fresh)) >= bound_us:
             return
         for event in fresh:
             occurred_us = event.facets.occurred_us
             if occurred_us < bound_us and not event.parts.payload_record:
-                cursor = self._cursors[event.stream.stream_id]
+                cursor = self._log.cursors[event.stream.stream_id]
                 cursor.late += 1
-                cursor.late_max_us = max(cursor.late_max_us, self._recorded_us - occurred_us)
+                cursor.late_max_us = max(cursor.late_max_us, self._log.recorded_us - occurred_us)
 
     # ------------------------------------------------------------ what senders sign
 
-    def _add_acts(self, batch: LogBatch) -> PlannedBatch:
-        """Place acts up to the first that is refused."""
-        controls: list[LeafIndex] = []
-        refusal = None
-        for act in batch.acts:
-            found = self._act(act)
-            if isinstance(found, Refusal):
-                refusal = found
-                break
-            controls.append(found)
-        return PlannedBatch([], [], LeafIndex(self._next), [], controls=controls, refusal=refusal)
-
-    def _add_batch(self, batch: LogBatch, signed: SignedBatch) -> PlannedBatch:
+    def _place_signed(self, batch: LogBatch, signed: SignedBatch) -> PlannedBatch:
         """Place a whole signed batch with its entry behind it, or nothing of it."""
-        found = self._signed(signed.stream.stream_id, signed.key)
+        found = signed_stream(self._log, signed.stream.stream_id, signed.key)
         if isinstance(found, Refusal):
             return self._refused(found)
         cursor, sender = found
@@ -323,16 +300,16 @@ class LogPlanner(Acting):
             return self._refused(Refusal(fault, cursor.name, standing(cursor)))
         cursor.take_all(signed.first, signed.last)
         cursor.sender = replace(sender, chain=signed.message_hash)
-        self._used.add(signed.stream.stream_id)
+        self._log.used.add(signed.stream.stream_id)
         outcome.fresh = list(batch.events)
         outcome.numbers = [event.seq for event in outcome.fresh]
         planned = self._finish(outcome, [])
-        entry = timed(signed.entry, self._recorded_us)
-        self.control(entry)
+        entry = timed(signed.entry, self._log.recorded_us)
+        self._log.place_control(entry)
         return replace(planned, signed=signed, entries=[*planned.entries, entry])
 
     def _refused(self, refusal: Refusal) -> PlannedBatch:
-        return PlannedBatch([], [], LeafIndex(self._next), [], refusal=refusal)
+        return PlannedBatch([], [], LeafIndex(self._log.next), [], refusal=refusal)
 
     def _again(self, events: Sequence[PreparedEvent]) -> LeafIndex | None:
         """Where the batch stands if it was stored before: the same events next to each other."""
@@ -368,11 +345,13 @@ class LogPlanner(Acting):
     def _void(self, void: PreparedVoid, number: int) -> bytes:
         stream_id = void.stream.stream_id
         if void.reason != VOID_DROPPED:
-            self._cursors[stream_id].voided += 1
-        return void_entry(self._recorded_us, stream_id, number, void.reason, void.digest)
+            self._log.cursors[stream_id].voided += 1
+        return void_entry(self._log.recorded_us, stream_id, number, void.reason, void.digest)
 
     def _keep(self, void: PreparedVoid, index: LeafIndex) -> None:
         self._kept[void.digest] = index
-        self._asides.append(
-            Aside(index, void.stream.source, void.code, void.body, self._recorded_us, void.digest)
+        self._log.asides.append(
+            Aside(
+                index, void.stream.source, void.code, void.body, self._log.recorded_us, void.digest
+            )
         )

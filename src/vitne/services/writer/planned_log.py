@@ -1,12 +1,15 @@
 """A log while a group of requests is planned: its end, its streams, the records to write (pure)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from msgspec import Struct
 
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex
 from vitne.ports import AnnouncedKey, Aside, StreamState, Tail
+from vitne.services.writer.control_entries import stream_entry
+from vitne.services.writer.prepared import StreamRef
 from vitne.services.writer.stream_numbers import StreamCursor
 
 
@@ -21,8 +24,8 @@ class LogWrites(Struct, frozen=True):
     """Source keys that it names."""
 
 
-class Growing:
-    """What all parts of the planner change.
+class PlannedLog:
+    """What the planners of events and of stream acts read and change.
 
     Args:
         tail: where the log ends.
@@ -35,41 +38,61 @@ class Growing:
         self,
         tail: Tail,
         recorded_us: int,
-        streams: Mapping[bytes, StreamState],
-        announced: Mapping[bytes, AnnouncedKey],
+        streams: Mapping[bytes, StreamState] = {},
+        announced: Mapping[bytes, AnnouncedKey] = {},
     ) -> None:
-        self._next = int(tail.next_index)
-        self._recorded_us = recorded_us
-        self._stamp = recorded_us.to_bytes(8, "big")
-        self._cursors = {key: StreamCursor(state) for key, state in streams.items()}
-        self._used: set[bytes] = set()
+        self.next = int(tail.next_index)
+        """Index of what is placed next."""
+        self.recorded_us = recorded_us
+        self.cursors = {key: StreamCursor(state) for key, state in streams.items()}
+        """By stream id; a change is written if its stream is in `used`."""
+        self.used: set[bytes] = set()
+        self.records: list[Record] = []
+        self.digests: list[bytes] = []
+        """One for each record; empty for a control entry."""
+        self.asides: list[Aside] = []
         self._announced = dict(announced)
         self._announced_now: dict[bytes, AnnouncedKey] = {}
-        self._records: list[Record] = []
-        self._digests: list[bytes] = []
-        self._asides: list[Aside] = []
 
-    def plan(self) -> LogWrites:
+    def writes(self) -> LogWrites:
         """All writes so far."""
-        streams = [self._cursors[key].state(self._recorded_us) for key in sorted(self._used)]
-        return LogWrites(self._records, self._digests, streams, self._asides, self._announced_now)
+        streams = [self.cursors[key].state(self.recorded_us) for key in sorted(self.used)]
+        return LogWrites(self.records, self.digests, streams, self.asides, self._announced_now)
 
-    def control(self, entry: bytes) -> LeafIndex:
+    def place_control(self, entry: bytes) -> LeafIndex:
         """Place a control entry that bears the plan's time."""
-        index = LeafIndex(self._next)
-        self._records.append(Record(index, self._recorded_us, entry))
-        self._digests.append(b"")
-        self._next += 1
+        index = LeafIndex(self.next)
+        self.records.append(Record(index, self.recorded_us, entry))
+        self.digests.append(b"")
+        self.next += 1
         return index
 
-    def _announce_key(self, key: bytes, entry: bytes, *, retired: bool) -> LeafIndex:
+    def know(self, streams: Mapping[bytes, StreamState]) -> None:
+        """Add what the store knows of further streams; what is planned already wins."""
+        for key, state in streams.items():
+            self.cursors.setdefault(key, StreamCursor(state))
+
+    def open_unsigned(self, stream: StreamRef) -> StreamCursor:
+        """Open a stream that nobody signs, with its entry; no number of it is used yet."""
+        key = stream.stream_id
+        numbers: Literal["sender", "server"] = "sender" if stream.by_sender else "server"
+        cursor = StreamCursor(StreamState(key, stream.source, stream.name, numbers))
+        self.cursors[key] = cursor
+        self.place_control(
+            stream_entry(
+                self.recorded_us, key, stream.source, stream.name, by_sender=stream.by_sender
+            )
+        )
+        return cursor
+
+    def announce_key(self, key: bytes, entry: bytes, *, retired: bool) -> LeafIndex:
         """Name a source key in the log; where that stands."""
-        index = self.control(entry)
+        index = self.place_control(entry)
         known = self._announced.get(key)
         announced = AnnouncedKey(known.index if known else index, retired)
         self._announced[key] = self._announced_now[key] = announced
         return index
 
-    def _is_retired(self, key: bytes) -> bool:
-        known = self._announced.get(key)
-        return known is not None and known.retired
+    def announced_key(self, key: bytes) -> AnnouncedKey | None:
+        """A source key as the log names it; None if it does not."""
+        return self._announced.get(key)

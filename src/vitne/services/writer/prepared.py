@@ -1,7 +1,7 @@
 """What travels from preparation to the writer, and where the writer placed it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -121,6 +121,14 @@ class LogBatch(Struct, frozen=True, array_like=True):
     """The events are exactly those of it, in order; without events, the voids are faults in it."""
 
 
+class RefusedEvent(NamedTuple):
+    """One event that the planner did not take."""
+
+    position: int
+    id: str
+    problem: Problem
+
+
 class PlannedBatch(Struct, frozen=True):
     """What became of one `LogBatch`."""
 
@@ -135,8 +143,8 @@ class PlannedBatch(Struct, frozen=True):
     """Events that are in the log already."""
     kept: Sequence[tuple[PreparedVoid, LeafIndex]] = ()
     """Quarantined before: a retry of bytes that are kept aside already."""
-    refused: Sequence[tuple[int, str, Problem]] = ()
-    """(position, id, why): repeats and conflicts."""
+    refused: Sequence[RefusedEvent] = ()
+    """Repeats and conflicts."""
     conflicts: Sequence[PreparedEvent] = ()
     """Those of `refused` that came under the id of another event."""
     controls: Sequence[LeafIndex] = ()

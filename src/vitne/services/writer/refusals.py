@@ -1,12 +1,13 @@
 """What is told, and answered, when something that a sender signed is not taken."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
-from vitne.core.entry.control import StreamEntry
-from vitne.core.entry.entry import BeatEntry, VoidEntry, decode
 from vitne.core.event.event import Problem
 from vitne.errors import SenderRefusedError, StreamConflictError, VitneError
-from vitne.services.writer.prepared import LogBatch, Refusal, StreamAct
+from vitne.ports import Count
+from vitne.services.writer.prepared import LogBatch, PlannedBatch, Refusal
 
 _CONFLICTS = frozenset({"wrong_prev", "seq_repeat", "id_conflict", "stream_closed", "replayed"})
 """Refusals that only say where the stream stands: a sender that looks again can go on."""
@@ -58,13 +59,21 @@ def refused(*problems: Problem, where: str = "") -> SenderRefusedError:
     )
 
 
-def streams_of(act: StreamAct) -> set[bytes]:
-    """Ids of the streams that an act is about."""
-    entry = decode(act.entry)
-    match entry:
-        case StreamEntry():
-            return {entry.stream_id} | ({entry.prev} if entry.prev else set())
-        case BeatEntry() | VoidEntry():
-            return {entry.stream_id}
-        case _:
-            return set()
+def count_refusals(
+    planned: Sequence[PlannedBatch], batches: Sequence[LogBatch]
+) -> dict[Count, int]:
+    """Counts of what the plan refused: repeats and conflicts."""
+    counts: dict[Count, int] = {}
+    for one, batch in zip(planned, batches, strict=True):
+        if one.refusal is not None and batch.signed is not None:
+            key = (batch.signed.stream.source, "", f"rejected.{one.refusal.problem.code}")
+            counts[key] = counts.get(key, 0) + max(1, len(batch.events))
+        if not one.refused:
+            continue
+        about = {event.position: event for event in batch.events}
+        for position, _, problem in one.refused:
+            event = about.get(position)
+            source = event.stream.source if event else ""
+            key = (source, event.facets.type if event else "", f"rejected.{problem.code}")
+            counts[key] = counts.get(key, 0) + 1
+    return counts

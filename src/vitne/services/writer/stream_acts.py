@@ -6,6 +6,7 @@ the log has, a number that was used, are refused. The same message again is no e
 where it stood.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -24,8 +25,8 @@ from vitne.core.event.event import Problem
 from vitne.core.values.types import LeafIndex
 from vitne.ports import SenderState, Standing, StreamState
 from vitne.services.writer.control_entries import timed
-from vitne.services.writer.planned_log import Growing
-from vitne.services.writer.prepared import Refusal, StreamAct
+from vitne.services.writer.planned_log import PlannedLog
+from vitne.services.writer.prepared import PlannedBatch, Refusal, StreamAct
 from vitne.services.writer.stream_numbers import StreamCursor
 
 UNKNOWN: Final = Problem(
@@ -40,12 +41,45 @@ def standing(cursor: StreamCursor) -> Standing:
     return Standing(cursor.last, chain, cursor.closed)
 
 
-class Acting(Growing):
-    """The part of the planner that places acts."""
+def signed_stream(
+    log: PlannedLog, stream_id: bytes, key: bytes
+) -> tuple[StreamCursor, SenderState] | Refusal:
+    """The cursor of a stream that was opened with this key, which is still in use."""
+    cursor = log.cursors.get(stream_id)
+    sender = None if cursor is None else cursor.sender
+    if cursor is None or sender is None:
+        return Refusal(UNKNOWN)
+    if sender.key != key:
+        problem = Problem("wrong_stream", "$.key", "the key that opened it", "another")
+        return Refusal(problem, cursor.name, incident=True)
+    if _is_retired(log, key):
+        return Refusal(RETIRED, cursor.name, incident=True)
+    return cursor, sender
 
-    def _act(self, act: StreamAct) -> LeafIndex | Refusal:
+
+class StreamActPlanner:
+    """Places acts in a log."""
+
+    def __init__(self, log: PlannedLog) -> None:
+        self._log = log
+
+    def place(self, acts: Sequence[StreamAct]) -> PlannedBatch:
+        """Place acts up to the first that is refused."""
+        controls: list[LeafIndex] = []
+        refusal = None
+        for act in acts:
+            placed = self._place_act(act)
+            if isinstance(placed, Refusal):
+                refusal = placed
+                break
+            controls.append(placed)
+        return PlannedBatch(
+            [], [], LeafIndex(self._log.next), [], controls=controls, refusal=refusal
+        )
+
+    def _place_act(self, act: StreamAct) -> LeafIndex | Refusal:
         """Place one; where it stands, or why it is not taken."""
-        entry = decode(timed(act.entry, self._recorded_us))
+        entry = decode(self._timed(act))
         match entry:
             case StreamEntry():
                 return self._open_signed(act, entry)
@@ -56,47 +90,50 @@ class Acting(Growing):
             case VoidEntry():
                 return self._void_by_sender(act, entry)
             case SigningKeyEntry():
-                return self._announce_key(
-                    act.key, timed(act.entry, self._recorded_us), retired=entry.state == "retire"
-                )
+                retired = entry.state == "retire"
+                return self._log.announce_key(act.key, self._timed(act), retired=retired)
             case _:
                 raise AssertionError  # pragma: no cover - no such act is made
 
     # ------------------------------------------------------------ opening
 
     def _open_signed(self, act: StreamAct, entry: StreamEntry) -> LeafIndex | Refusal:
-        cursor = self._cursors.get(entry.stream_id)
+        log = self._log
+        cursor = log.cursors.get(entry.stream_id)
         if cursor is not None:
             return _opened_before(cursor, entry)
-        if self._is_retired(act.key):
+        if _is_retired(log, act.key):
             return Refusal(RETIRED, entry.name)
-        before = self._cursors.get(entry.prev) if entry.prev else None
+        before = log.cursors.get(entry.prev) if entry.prev else None
         if entry.prev == entry.stream_id or (before and before.source != entry.source):
             problem = Problem("wrong_prev", "$.prev", "an earlier stream of the source", "another")
             return Refusal(problem, entry.name)
-        if act.key not in self._announced:
-            self._announce_key(act.key, timed(act.key_entry, self._recorded_us), retired=False)
+        known = log.announced_key(act.key)
+        key_index = (
+            log.announce_key(act.key, timed(act.key_entry, log.recorded_us), retired=False)
+            if known is None
+            else known.index
+        )
         if before is not None:
             before.followed = True
             before.reach(entry.prev_last)
-            self._used.add(entry.prev)
-        index = self.control(timed(act.entry, self._recorded_us))
+            log.used.add(entry.prev)
+        index = log.place_control(self._timed(act))
         mode: SignedMode = "full" if entry.mode == "full" else "body"
-        key_index = self._announced[act.key].index
         sender = SenderState(
             mode, entry.key, entry.sig, index, key_index, entry.prev, entry.prev_last
         )
         state = StreamState(
             entry.stream_id, entry.source, entry.name, "sender", beat_s=entry.beat_s, sender=sender
         )
-        self._cursors[entry.stream_id] = StreamCursor(state)
-        self._used.add(entry.stream_id)
+        log.cursors[entry.stream_id] = StreamCursor(state)
+        log.used.add(entry.stream_id)
         return index
 
     # ------------------------------------------------------------ beats
 
     def _beat(self, act: StreamAct, entry: BeatEntry) -> LeafIndex | Refusal:
-        found = self._signed(entry.stream_id, act.key)
+        found = signed_stream(self._log, entry.stream_id, act.key)
         if isinstance(found, Refusal):
             return found
         cursor, sender = found
@@ -112,28 +149,33 @@ class Acting(Growing):
                 cursor.name,
                 standing(cursor),
             )
-        index = self.control(timed(act.entry, self._recorded_us))
+        index = self._log.place_control(self._timed(act))
         cursor.sender = replace(sender, beat=index, beat_us=entry.occurred_us)
         cursor.reach(entry.last)
         cursor.closed = cursor.closed or entry.state != BEAT_ALIVE
-        self._used.add(entry.stream_id)
+        self._log.used.add(entry.stream_id)
         return index
 
     def _abandon(self, act: StreamAct, entry: BeatEntry) -> LeafIndex | Refusal:
-        cursor = self._cursors.get(entry.stream_id)
+        cursor = self._log.cursors.get(entry.stream_id)
         silent = cursor is not None and not (
             cursor.closed or cursor.followed or cursor.named_us >= act.before_us
         )
-        if cursor is None or cursor.sender is None or not silent or entry.stream_id in self._used:
+        if (
+            cursor is None
+            or cursor.sender is None
+            or not silent
+            or entry.stream_id in self._log.used
+        ):
             return Refusal(UNKNOWN)  # it has spoken meanwhile
         cursor.closed = cursor.abandoned = entry.state == BEAT_ABANDONED
-        self._used.add(entry.stream_id)
-        return self.control(timed(act.entry, self._recorded_us))
+        self._log.used.add(entry.stream_id)
+        return self._log.place_control(self._timed(act))
 
     # ------------------------------------------------------------ voids
 
     def _void_by_sender(self, act: StreamAct, entry: VoidEntry) -> LeafIndex | Refusal:
-        found = self._signed(entry.stream_id, act.key)
+        found = signed_stream(self._log, entry.stream_id, act.key)
         if isinstance(found, Refusal):
             return found
         cursor, sender = found
@@ -144,25 +186,20 @@ class Acting(Growing):
                 "seq_repeat", "$.first", "numbers not used before", f"{entry.first}-{entry.last}"
             )
             return Refusal(problem, cursor.name, standing(cursor))
-        index = self.control(timed(act.entry, self._recorded_us))
+        index = self._log.place_control(self._timed(act))
         cursor.sender = replace(sender, void=index)
         if entry.reason != VOID_BY_POLICY:
             cursor.voided += entry.last - entry.first + 1
-        self._used.add(entry.stream_id)
+        self._log.used.add(entry.stream_id)
         return index
 
-    def _signed(self, stream_id: bytes, key: bytes) -> tuple[StreamCursor, SenderState] | Refusal:
-        """The cursor of a stream that was opened with this key, which is still in use."""
-        cursor = self._cursors.get(stream_id)
-        sender = None if cursor is None else cursor.sender
-        if cursor is None or sender is None:
-            return Refusal(UNKNOWN)
-        if sender.key != key:
-            problem = Problem("wrong_stream", "$.key", "the key that opened it", "another")
-            return Refusal(problem, cursor.name, incident=True)
-        if self._is_retired(key):
-            return Refusal(RETIRED, cursor.name, incident=True)
-        return cursor, sender
+    def _timed(self, act: StreamAct) -> bytes:
+        return timed(act.entry, self._log.recorded_us)
+
+
+def _is_retired(log: PlannedLog, key: bytes) -> bool:
+    known = log.announced_key(key)
+    return known is not None and known.retired
 
 
 def _opened_before(cursor: StreamCursor, entry: StreamEntry) -> LeafIndex | Refusal:

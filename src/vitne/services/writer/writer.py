@@ -14,27 +14,27 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vitne.core.entry.entry import VOID_QUARANTINED, ControlEntry
+from vitne.core.entry.entry import ControlEntry
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import StorageError, StreamConflictError, UnavailableError, VitneError
 from vitne.ports import (
     AppendTransaction,
     Clock,
-    Count,
     ObjectStore,
     RecordStore,
-    Seen,
-    StreamState,
 )
 from vitne.services.log.keys import LogKeys
 from vitne.services.log.names import Logs
 from vitne.services.writer.control_entries import key_entries, untimed
+from vitne.services.writer.known import read_known
 from vitne.services.writer.pending_request import PendingRequest
-from vitne.services.writer.plan import LATE_US, LogPlanner
+from vitne.services.writer.plan import LATE_US, EventPlanner
+from vitne.services.writer.planned_log import LogWrites, PlannedLog
 from vitne.services.writer.prepared import LogBatch, PlannedBatch, PreparedEvent, StreamAct
 from vitne.services.writer.queue import RequestQueue
 from vitne.services.writer.receipts import ReceiptSigner
-from vitne.services.writer.refusals import Incident, error_of, incident_of, streams_of
+from vitne.services.writer.refusals import Incident, count_refusals, error_of, incident_of
+from vitne.services.writer.stream_acts import StreamActPlanner
 
 _LOG = logging.getLogger("vitne.append")
 
@@ -267,41 +267,41 @@ class Writer:
         recorded_us = max(now_us, tail.last_recorded_us)
         if recorded_us > now_us:
             self._count_clamp(log, recorded_us - now_us)
-        planner = LogPlanner(
-            tail,
-            recorded_us,
-            *_known(tx, log, batches),
-            tx.announced_keys(log) if any(one.signed or one.acts for one in batches) else {},
-            self._limits.late_us,
+        known = read_known(tx, log, batches)
+        names_keys = any(batch.signed or batch.acts for batch in batches)
+        plan = PlannedLog(
+            tail, recorded_us, known.streams, tx.announced_keys(log) if names_keys else {}
         )
+        events = EventPlanner(plan, known.seen, known.kept, self._limits.late_us)
+        acts = StreamActPlanner(plan)
         if tail.next_index == 0:
             keys, origin = self._keys, self._logs.origin(log)
             for entry in key_entries(keys, log, origin, recorded_us):
-                planner.control(entry)
-        planned = [planner.add(batch) for batch in batches]
-        refused = [self._conflict(log, event) for one in planned for event in one.conflicts]
-        refused += [
-            self._incident(log, incident_of(batch, one.refusal))
-            for one, batch in zip(planned, batches, strict=True)
-            if one.refusal is not None and one.refusal.incident
+                plan.place_control(entry)
+        planned = [
+            acts.place(batch.acts) if batch.acts else events.place(batch) for batch in batches
         ]
-        if refused:
+        if refused := self._events_about_refused(log, batches, planned):
             about = LogBatch(log, refused)
-            seen, streams, _ = _known(tx, log, [about])
-            planner.learn(seen, streams)
-            planner.add(about)
-        plan = planner.plan()
-        tx.insert(log, plan.records, plan.digests)
-        if plan.streams:
-            tx.save_streams(log, plan.streams)
-        if plan.announced_keys:
-            tx.announce_keys(log, plan.announced_keys)
-        if plan.asides:
-            tx.keep_aside(log, plan.asides)
-        counts = _refusals(planned, batches)
+            known = read_known(tx, log, [about])
+            plan.know(known.streams)
+            events.learn(known.seen)
+            events.place(about)
+        _write(tx, log, plan.writes())
+        counts = count_refusals(planned, batches)
         if counts:
             tx.add_counts(log, counts)
         return planned
+
+    def _events_about_refused(
+        self, log: LogId, batches: Sequence[LogBatch], planned: Sequence[PlannedBatch]
+    ) -> list[PreparedEvent]:
+        """The events of the log's own about id conflicts, then about what was signed."""
+        events = [self._conflict(log, event) for part in planned for event in part.conflicts]
+        for part, batch in zip(planned, batches, strict=True):
+            if part.refusal is not None and part.refusal.incident:
+                events.append(self._incident(log, incident_of(batch, part.refusal)))
+        return events
 
     def _settle(self, group: Sequence[PendingRequest], parts: Sequence[_Part]) -> None:
         """A4: sign the receipts, then resolve every future of the group."""
@@ -344,41 +344,11 @@ class Writer:
         )
 
 
-_Known = tuple[dict[bytes, Seen], dict[bytes, StreamState], dict[bytes, LeafIndex]]
-
-
-def _known(tx: AppendTransaction, log: LogId, batches: Sequence[LogBatch]) -> _Known:
-    """What the store knows of the ids, streams and digests in the batches."""
-    ids = [event.event_id for batch in batches for event in batch.events]
-    streams = {event.stream.stream_id for batch in batches for event in batch.events}
-    voids = [void for batch in batches for void in batch.voids]
-    streams.update(void.stream.stream_id for void in voids)
-    for batch in batches:
-        if batch.signed is not None:
-            streams.add(batch.signed.stream.stream_id)
-        for act in batch.acts:
-            streams.update(streams_of(act))
-    digests = [void.digest for void in voids if void.reason == VOID_QUARANTINED]
-    return (
-        tx.seen(log, ids) if ids else {},
-        tx.streams(log, sorted(streams)) if streams else {},
-        tx.kept_aside(log, digests) if digests else {},
-    )
-
-
-def _refusals(planned: Sequence[PlannedBatch], batches: Sequence[LogBatch]) -> dict[Count, int]:
-    """Counts of what the plan refused: repeats and conflicts."""
-    counts: dict[Count, int] = {}
-    for one, batch in zip(planned, batches, strict=True):
-        if one.refusal is not None and batch.signed is not None:
-            key = (batch.signed.stream.source, "", f"rejected.{one.refusal.problem.code}")
-            counts[key] = counts.get(key, 0) + max(1, len(batch.events))
-        if not one.refused:
-            continue
-        about = {event.position: event for event in batch.events}
-        for position, _, problem in one.refused:
-            event = about.get(position)
-            source = event.stream.source if event else ""
-            key = (source, event.facets.type if event else "", f"rejected.{problem.code}")
-            counts[key] = counts.get(key, 0) + 1
-    return counts
+def _write(tx: AppendTransaction, log: LogId, writes: LogWrites) -> None:
+    tx.insert(log, writes.records, writes.digests)
+    if writes.streams:
+        tx.save_streams(log, writes.streams)
+    if writes.announced_keys:
+        tx.announce_keys(log, writes.announced_keys)
+    if writes.asides:
+        tx.keep_aside(log, writes.asides)
