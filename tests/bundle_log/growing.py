@@ -19,7 +19,7 @@ from vitne.core.entry.entry import BatchEntry, BeatEntry, EventEntry, VoidEntry
 from vitne.core.entry.keyring import erase
 from vitne.core.index import gap
 from vitne.core.index.coverage import CoverageCounter
-from vitne.core.index.index_record import describe
+from vitne.core.index.index_record import describe_run
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import leaf_hash, root
 from vitne.core.tree.multiproof import multiproof_ranges
@@ -280,12 +280,13 @@ class GrowingLog:
         counter = CoverageCounter()
         for entry in self.entries[:end]:
             counter.add(entry)
-        made = describe(
+        leaves = gap.gap_leaves(low, self.entries[low:end])
+        made = describe_run(
             self.origin,
             low,
             self.entries[low:end],
             log_root=root(self.leaves[:end]),
-            gap_leaves=gap.gap_leaves(low, self.entries[low:end]),
+            run=(len(leaves), gap.run_root(leaves)),
             coverage=counter.coverage(),
             level=level,
         ).encode()

@@ -17,8 +17,8 @@ from vitne.answers.ask_request import QuestionRequest, read_question
 from vitne.core.entry.control import StreamEntry
 from vitne.core.entry.keys import stream_id
 from vitne.core.index.coverage import CoverageCounter
-from vitne.core.index.gap import Run, build_run, gap_leaves
-from vitne.core.index.index_record import describe
+from vitne.core.index.gap import Run, build_run, gap_leaves, run_root
+from vitne.core.index.index_record import describe_run
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import leaf_hash, root
 from vitne.core.tree.multiproof import multiproof_ranges
@@ -230,13 +230,14 @@ class AnswerServer:
             entries = tiles.entries(segment.start, segment.end)
             for entry in entries:
                 counter.add(entry)
+            leaves = gap_leaves(segment.start, entries)
             self._counters[position] = CoverageCounter.decode(counter.encode())
-            record = describe(
+            record = describe_run(
                 self.origin,
                 segment.start,
                 entries,
                 log_root=tiles.root(segment.end),
-                gap_leaves=gap_leaves(segment.start, entries),
+                run=(len(leaves), run_root(leaves)),
                 coverage=counter.coverage(),
             )
             records.append(record.encode())

@@ -18,7 +18,7 @@ from vitne.core.entry.receipt import open_receipt
 from vitne.core.index import gap
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.gap import GapLeaf
-from vitne.core.index.index_record import describe, parse_record
+from vitne.core.index.index_record import describe_run, parse_record
 from vitne.core.tree import multiproof
 from vitne.core.tree.merkle import (
     consistency_proof,
@@ -239,12 +239,12 @@ def test_runs_of_both_levels_and_their_records(log: list[bytes]) -> None:
     for run in file["runs"]:
         start, end = run["start"], run["end"]
         found = gap.gap_leaves(start, log[start:end])
-        record = describe(
+        record = describe_run(
             Origin(file["origin"]),
             start,
             log[start:end],
             log_root=Hash(root(leaves[:end])),
-            gap_leaves=found,
+            run=(len(found), gap.run_root(found)),
             coverage=_counted(log[:end]).coverage(),
             level=run["level"],
         )

@@ -15,7 +15,7 @@ from vitne.core.entry.receipt import open_receipt
 from vitne.core.event.event import ValidEvent
 from vitne.core.index import gap
 from vitne.core.index.coverage import CoverageCounter
-from vitne.core.index.index_record import describe, parse_record
+from vitne.core.index.index_record import describe_run, parse_record
 from vitne.core.tree.merkle import leaf_hash, root
 from vitne.core.tree.note import Signer, Verifier, open_checkpoint, parse_vkey, sign
 from vitne.core.tree.signature import COSIGNATURE, ED25519
@@ -282,12 +282,12 @@ def test_gap_leaves_run_roots_and_records_of_both_segments(
             counter.add(entry)
 
         found = gap.gap_leaves(start, log[start:end])
-        record = describe(
+        record = describe_run(
             Origin(example["origin"]),
             start,
             log[start:end],
             log_root=Hash(root(leaves[:end])),
-            gap_leaves=found,
+            run=(len(found), gap.run_root(found)),
             coverage=counter.coverage(),
         )
 

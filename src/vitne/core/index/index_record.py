@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from vitne.core.entry.commit import OVERFLOW_FLAG
 from vitne.core.entry.entry import EVENT, HEADER_BYTES
-from vitne.core.index.gap import run_root
 from vitne.core.tree.checkpoint import check_origin
 from vitne.core.values.strict import MAX_INT, decode_hash, decode_utf8, encode_base64, parse_int
 from vitne.core.values.types import Hash, LeafIndex, Origin
@@ -84,23 +83,6 @@ class IndexRecord(Struct, frozen=True):
         return self.text().encode("ascii")
 
 
-def describe(  # noqa: PLR0913 - as `describe_run`
-    origin: Origin,
-    start: LeafIndex | int,
-    entries: Sequence[bytes],
-    *,
-    log_root: Hash,
-    gap_leaves: Sequence[bytes],
-    coverage: Coverage,
-    level: int = 0,
-) -> IndexRecord:
-    """As `describe_run`, from the gap leaves themselves (`gap.gap_leaves`)."""
-    run = len(gap_leaves), run_root(gap_leaves)
-    return describe_run(
-        origin, start, entries, log_root=log_root, run=run, coverage=coverage, level=level
-    )
-
-
 def describe_run(  # noqa: PLR0913 - the log, the range, and what three others computed of it
     origin: Origin,
     start: LeafIndex | int,
@@ -145,6 +127,32 @@ def describe_run(  # noqa: PLR0913 - the log, the range, and what three others c
         sum(1 for event in events if event[1] & OVERFLOW_FLAG),
         coverage,
     )
+
+
+def wrong_members(
+    record: IndexRecord,
+    origin: Origin,
+    entries: Sequence[bytes],
+    *,
+    log_root: Hash,
+    run: tuple[int, Hash],
+    coverage: Coverage,
+) -> list[str]:
+    """Names of the members of a record that are not what comes of its entries.
+
+    Arguments and errors as of `describe_run`.
+    """
+    again = describe_run(
+        origin,
+        record.start,
+        entries,
+        log_root=log_root,
+        run=run,
+        coverage=coverage,
+        level=record.level,
+    )
+    fields = record.__struct_fields__
+    return [name for name in fields if getattr(again, name) != getattr(record, name)]
 
 
 def parse_record(data: bytes) -> IndexRecord:

@@ -29,21 +29,28 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Annotated, Final, Literal, Protocol
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from vitne.core.entry.entry import decode
 from vitne.core.entry.keys import TAGGED_BYTES
-from vitne.core.index.gap import LEAF_BYTES, GapLeaf, keys_of
+from vitne.core.index.gap import GapLeaf, keys_of
 from vitne.core.index.index_record import IndexRecord, parse_record
 from vitne.core.tree.checkpoint import check_origin
 from vitne.core.tree.merkle import leaf_hash, verify_inclusion
 from vitne.core.tree.multiproof import multiproof_root
-from vitne.core.values.strict import HASH_BYTES, MAX_INT
 from vitne.core.values.types import Hash, Origin
 from vitne.errors import BadInputError, DecodeError, VerificationError, VitneError
+from vitne.evidence.bundle.document import (
+    IndexMember,
+    Int,
+    LeafAt,
+    Member,
+    Path,
+    PostingsMember,
+)
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import VerifiedHead, check_head
 
@@ -52,11 +59,9 @@ __all__ = [
     "RULES",
     "Fraud",
     "FraudProof",
-    "GapMember",
     "Hidden",
-    "IndexMember",
-    "LogMember",
-    "PostingsMember",
+    "HiddenEntryMember",
+    "HidingLeavesMember",
     "encode_fraud_proof",
     "find_hidden_entry",
     "hides",
@@ -68,19 +73,10 @@ FORMAT: Final = "vitne-fraud/v1"
 MAX_BYTES: Final = 4 << 20
 RULES: Final = ("form", "log_head", "index_head", "entry", "record", "gap", "contradiction")
 _MOST_ITEMS: Final = 1_000
-
-Int = Annotated[int, Meta(ge=0, le=MAX_INT)]
-Path = Annotated[
-    list[Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]],
-    Meta(max_length=4_096),
-]
+_MOST_HASHES: Final = 4_096
 
 
-class _Member(Struct, frozen=True, forbid_unknown_fields=True):
-    """An object of the document: exactly these members."""
-
-
-class LogMember(_Member, frozen=True):
+class HiddenEntryMember(Member, frozen=True):
     """The entry that is hidden."""
 
     checkpoint: str
@@ -89,45 +85,24 @@ class LogMember(_Member, frozen=True):
     path: Path
 
 
-class IndexMember(_Member, frozen=True):
-    """Records of the index log, among them that of the run that hides it."""
-
-    checkpoint: str
-    records: Annotated[list[tuple[Int, bytes]], Meta(min_length=1)]
-    path: Path
-
-
-class GapMember(_Member, frozen=True):
+class HidingLeavesMember(Member, frozen=True):
     """Gap leaves, one of which hides it."""
 
     record: Int
     """Position of their record."""
-    leaves: Annotated[
-        list[tuple[Int, Annotated[bytes, Meta(min_length=LEAF_BYTES, max_length=LEAF_BYTES)]]],
-        Meta(min_length=1, max_length=_MOST_ITEMS),
-    ]
+    leaves: Annotated[list[LeafAt], Meta(min_length=1, max_length=_MOST_ITEMS)]
     path: Path
 
 
-class PostingsMember(_Member, frozen=True):
-    """What the key's leaf lists where the entry should be."""
-
-    leaf: Int
-    """Its position."""
-    from_: Int = msgspec.field(name="from")
-    items: Annotated[list[Int], Meta(min_length=1, max_length=_MOST_ITEMS)]
-    path: Path
-
-
-class FraudProof(_Member, frozen=True, kw_only=True):
+class FraudProof(Member, frozen=True, kw_only=True):
     """The document."""
 
     format: Literal["vitne-fraud/v1"] = FORMAT
     origin: str
     key: Annotated[bytes, Meta(min_length=TAGGED_BYTES, max_length=TAGGED_BYTES)]
-    log: LogMember
+    log: HiddenEntryMember
     index: IndexMember
-    gap: GapMember
+    gap: HidingLeavesMember
     postings: PostingsMember | UnsetType = UNSET
 
 
@@ -167,11 +142,24 @@ def read_fraud_proof(data: bytes) -> FraudProof:
         raise DecodeError(f"not the form of a fraud proof: {error}") from error
     if not same:
         raise DecodeError("the bytes are not canonical JSON")
+    _check_bounds(proof)
     try:
         check_origin(proof.origin)
     except BadInputError as error:
         raise DecodeError(error.message, where="origin") from error
     return proof
+
+
+def _check_bounds(proof: FraudProof) -> None:
+    """Those that members of a bundle, which may be larger, do not have."""
+    told = [] if isinstance(proof.postings, UnsetType) else [proof.postings]
+    paths = (proof.log.path, proof.index.path, proof.gap.path, *(one.path for one in told))
+    if any(len(path) > _MOST_HASHES for path in paths):
+        raise DecodeError(f"a path has at most {_MOST_HASHES:,} hashes")
+    if any(len(one.items) > _MOST_ITEMS for one in told):
+        raise DecodeError(f"at most {_MOST_ITEMS:,} postings are given")
+    if not proof.index.records:
+        raise DecodeError("expected at least one record")
 
 
 def hides(leaf: GapLeaf, key: bytes, index: int) -> Literal["skipped", "omitted"] | None:
@@ -190,26 +178,10 @@ class Hidden(Struct, frozen=True):
     """Position of the gap leaf."""
 
 
-class _Postings(Protocol):
-    """Consecutive postings of a gap leaf, as here or in a bundle."""
-
-    @property
-    def leaf(self) -> int:
-        """Position of the leaf."""
-
-    @property
-    def from_(self) -> int:
-        """Position of the first of them."""
-
-    @property
-    def items(self) -> Sequence[int]:
-        """Log indices, ascending."""
-
-
 def find_hidden_entry(
     record: bytes,
     leaves: Sequence[tuple[int, bytes]],
-    postings: Sequence[_Postings],
+    postings: Sequence[PostingsMember],
     entries: Callable[[int, int], Sequence[bytes]],
 ) -> Hidden | None:
     """The first entry of a run that some of its gap leaves hide; None if they hide none.
@@ -241,7 +213,7 @@ def find_hidden_entry(
     return None
 
 
-def _lacks(leaf: GapLeaf, told: _Postings, index: int) -> bool:
+def _lacks(leaf: GapLeaf, told: PostingsMember, index: int) -> bool:
     """Whether consecutive postings leave an index out."""
     items = told.items
     before = told.from_ == 0 and index < items[0]

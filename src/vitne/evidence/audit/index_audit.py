@@ -30,10 +30,10 @@ import msgspec
 from msgspec import Struct, field
 
 from vitne.core.entry.control import ConfigEntry, IndexSecretEntry, SigningKeyEntry
-from vitne.core.entry.entry import EVENT, HEADER, HEADER_BYTES, decode
+from vitne.core.entry.entry import HEADER, HEADER_BYTES, decode
 from vitne.core.index.coverage import CoverageCounter
-from vitne.core.index.gap import gap_leaves
-from vitne.core.index.index_record import Coverage, IndexRecord, describe, parse_record
+from vitne.core.index.gap import gap_leaves, run_root
+from vitne.core.index.index_record import Coverage, IndexRecord, parse_record, wrong_members
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import Frontier, leaf_hash, verify_growth
 from vitne.core.values.types import Hash, Origin
@@ -266,9 +266,7 @@ class IndexAudit:
         if len(entry) < HEADER_BYTES:
             raise DecodeError(f"entry {index} is too short")
         recorded_us = HEADER.unpack_from(entry)[5]
-        found = decode(entry) if entry[4] != EVENT else None
-        if found is None:
-            decode(entry)
+        found = decode(entry)
         with _rule("order", f"entry {index}"):
             if recorded_us < state.recorded_us:
                 raise VerificationError(f"recorded at {recorded_us}, after {state.recorded_us}")
@@ -312,21 +310,16 @@ class IndexAudit:
             log_root, coverage = Hash(before.log_root), before.coverage
         else:
             log_root, coverage = self._log.root(), self._counter.coverage()
+        leaves = gap_leaves(record.start, found)
         with _rule("record", self._where()):
-            computed = describe(
-                record.origin,
-                record.start,
+            wrong = wrong_members(
+                record,
+                self._state.origin,
                 found,
                 log_root=log_root,
-                gap_leaves=gap_leaves(record.start, found),
+                run=(len(leaves), run_root(leaves)),
                 coverage=coverage,
-                level=record.level,
             )
-            wrong = [
-                name
-                for name in record.__struct_fields__
-                if getattr(record, name) != getattr(computed, name)
-            ]
             if wrong:
                 raise VerificationError(f"what comes of the entries is another {', '.join(wrong)}")
 

@@ -31,11 +31,15 @@ __all__ = [
     "DetectionMember",
     "GapMember",
     "IndexMember",
+    "Int",
     "KeyMember",
+    "LeafAt",
     "LimitMember",
     "LogMember",
+    "Member",
     "OpenedMember",
     "PartMember",
+    "Path",
     "PolicyMember",
     "PostingsMember",
     "QuestionMember",
@@ -61,18 +65,22 @@ Path = list[HashBytes]
 StreamBytes = Annotated[bytes, Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
 
 
-class _Member(Struct, frozen=True, forbid_unknown_fields=True):
+LeafAt = tuple[Int, Annotated[bytes, Meta(min_length=LEAF_BYTES, max_length=LEAF_BYTES)]]
+"""(position, gap leaf)."""
+
+
+class Member(Struct, frozen=True, forbid_unknown_fields=True):
     """An object of the document: exactly these members."""
 
 
-class PolicyMember(_Member, frozen=True):
+class PolicyMember(Member, frozen=True):
     """The policies that the exporter used."""
 
     log: str
     index: str
 
 
-class KeyMember(_Member, frozen=True):
+class KeyMember(Member, frozen=True):
     """One lookup key of the question."""
 
     kind: Annotated[int, Meta(ge=1, le=_NEWEST_KIND)]
@@ -82,7 +90,7 @@ class KeyMember(_Member, frozen=True):
     secrets: Annotated[list[HashBytes], Meta(min_length=1, max_length=2)] | UnsetType = UNSET
 
 
-class QuestionMember(_Member, frozen=True):
+class QuestionMember(Member, frozen=True):
     """What is asked."""
 
     text: str
@@ -95,7 +103,7 @@ class QuestionMember(_Member, frozen=True):
     keys: list[KeyMember]
 
 
-class LogMember(_Member, frozen=True):
+class LogMember(Member, frozen=True):
     """The log's head, and entries that are in it."""
 
     checkpoint: str
@@ -104,7 +112,7 @@ class LogMember(_Member, frozen=True):
     path: Path
 
 
-class IndexMember(_Member, frozen=True):
+class IndexMember(Member, frozen=True):
     """The index log's head, and records that are in it."""
 
     checkpoint: str
@@ -112,7 +120,7 @@ class IndexMember(_Member, frozen=True):
     path: Path
 
 
-class PostingsMember(_Member, frozen=True):
+class PostingsMember(Member, frozen=True):
     """Consecutive postings of one gap leaf."""
 
     leaf: Int
@@ -121,16 +129,16 @@ class PostingsMember(_Member, frozen=True):
     path: Path
 
 
-class GapMember(_Member, frozen=True):
+class GapMember(Member, frozen=True):
     """Gap leaves of one run."""
 
     record: Int
-    leaves: list[tuple[Int, Annotated[bytes, Meta(min_length=LEAF_BYTES, max_length=LEAF_BYTES)]]]
+    leaves: list[LeafAt]
     path: Path
     postings: list[PostingsMember]
 
 
-class PartMember(_Member, frozen=True):
+class PartMember(Member, frozen=True):
     """A part: opened, with salt and JSON, or withheld, with its leaf."""
 
     salt: Annotated[bytes, Meta(min_length=SALT_BYTES, max_length=SALT_BYTES)] | UnsetType = UNSET
@@ -149,7 +157,7 @@ class PartMember(_Member, frozen=True):
         return commit.part_leaf(self.salt, name, self.data() or b"")
 
 
-class SectionMember(_Member, frozen=True):
+class SectionMember(Member, frozen=True):
     """A section: what the sender sent, what the log added, and whether it was erased."""
 
     event: PartMember
@@ -161,7 +169,7 @@ class SectionMember(_Member, frozen=True):
         return (self.event,) if isinstance(self.record, UnsetType) else (self.event, self.record)
 
 
-class OpenedMember(_Member, frozen=True):
+class OpenedMember(Member, frozen=True):
     """The record of an entry."""
 
     index: Int
@@ -180,7 +188,7 @@ class OpenedMember(_Member, frozen=True):
                 return self.person
 
 
-class SenderMember(_Member, frozen=True):
+class SenderMember(Member, frozen=True):
     """That a signed batch holds an event."""
 
     index: Int
@@ -188,7 +196,7 @@ class SenderMember(_Member, frozen=True):
     path: Path
 
 
-class StreamMember(_Member, frozen=True):
+class StreamMember(Member, frozen=True):
     """A stream that may hide an event."""
 
     stream: StreamBytes
@@ -201,7 +209,7 @@ class StreamMember(_Member, frozen=True):
     to_us: Int
 
 
-class CoverageMember(_Member, frozen=True):
+class CoverageMember(Member, frozen=True):
     """Counts of the last record; all members or none."""
 
     record: Int | UnsetType = UNSET
@@ -214,7 +222,7 @@ class CoverageMember(_Member, frozen=True):
     streams: list[StreamMember] | UnsetType = UNSET
 
 
-class DetectionMember(_Member, frozen=True):
+class DetectionMember(Member, frozen=True):
     """That a rule was run."""
 
     rule: str
@@ -223,7 +231,7 @@ class DetectionMember(_Member, frozen=True):
     runs: list[Int]
 
 
-class StampMember(_Member, frozen=True):
+class StampMember(Member, frozen=True):
     """A time stamp over a checkpoint."""
 
     kind: Literal["rfc3161", "ots"]
@@ -231,7 +239,7 @@ class StampMember(_Member, frozen=True):
     token: bytes
 
 
-class LimitMember(_Member, frozen=True):
+class LimitMember(Member, frozen=True):
     """A limit that the exporter states."""
 
     code: Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,63}\Z")]
@@ -241,7 +249,7 @@ class LimitMember(_Member, frozen=True):
     text: Annotated[str, Meta(max_length=512)]
 
 
-class Bundle(_Member, frozen=True, kw_only=True):
+class Bundle(Member, frozen=True, kw_only=True):
     """A bundle as read; nothing is verified but its form."""
 
     format: Literal["vitne-bundle/v1"] = FORMAT

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from vitne.core.index.coverage import CoverageCounter
-from vitne.core.index.index_record import Coverage, IndexRecord, describe_run, parse_record
+from vitne.core.index.index_record import Coverage, IndexRecord, parse_record, wrong_members
 from vitne.core.tree.note import open_checkpoint
 from vitne.core.tree.tile import TILE_WIDTH
 from vitne.core.tree.tile_reader import TileReader
@@ -124,48 +124,33 @@ class IndexCheck:
                 self._damage(segment.key, segment.start, "the segment is not what its record lists")
 
     def _check_runs(self, records: Sequence[IndexRecord | None]) -> None:
-        """Every record against the entries, in one pass for level 0; merged ones after it."""
+        """Every record against the entries; those above level 0 stand behind what they cover."""
         counter = CoverageCounter()
         counts: dict[LeafIndex, Coverage] = {}
         for at, record in enumerate(records):
-            if record is None or record.level:
+            if record is None or (record.level and record.end not in counts):
                 continue
             entries = self._read(record.start, record.end)
-            if entries is None:
+            if entries is None and not record.level:
                 return
-            for entry in entries:
-                counter.add(entry)
-            counts[record.end] = counter.coverage()
-            self._compare(at, record, entries, counts)
-        for at, record in enumerate(records):
-            if record is not None and record.level and record.end in counts:
-                entries = self._read(record.start, record.end)
-                if entries is not None:
-                    self._compare(at, record, entries, counts)
-
-    def _compare(
-        self,
-        at: int,
-        record: IndexRecord,
-        entries: Sequence[bytes],
-        counts: dict[LeafIndex, Coverage],
-    ) -> None:
-        tiles = TileReader(self._entries.get, record.end)
-        again = describe_run(
-            self._origin,
-            record.start,
-            entries,
-            log_root=tiles.root(),
-            run=self._archive.run_of(record.start, entries),
-            coverage=counts[record.end],
-            level=record.level,
-        )
-        if again == record:
-            return
-        fields = again.__struct_fields__
-        names = [name for name in fields if getattr(again, name) != getattr(record, name)]
-        what = f"record {at} of the index log is not what the entries say: {', '.join(names)}"
-        self._damage(self._database, record.start, what)
+            if entries is None:
+                continue
+            if not record.level:
+                for entry in entries:
+                    counter.add(entry)
+                counts[record.end] = counter.coverage()
+            wrong = wrong_members(
+                record,
+                self._origin,
+                entries,
+                log_root=TileReader(self._entries.get, record.end).root(),
+                run=self._archive.run_of(record.start, entries),
+                coverage=counts[record.end],
+            )
+            if wrong:
+                names = ", ".join(wrong)
+                what = f"record {at} of the index log is not what the entries say: {names}"
+                self._damage(self._database, record.start, what)
 
     def _read(self, start: LeafIndex, end: LeafIndex) -> list[bytes] | None:
         try:

@@ -12,10 +12,8 @@ from vitne.core.values.types import Hash
 from vitne.errors import NotFoundError, VerificationError, VitneError
 from vitne.evidence.audit.fraud import (
     FraudProof,
-    GapMember,
-    IndexMember,
-    LogMember,
-    PostingsMember,
+    HiddenEntryMember,
+    HidingLeavesMember,
     encode_fraud_proof,
     find_hidden_entry,
 )
@@ -181,24 +179,15 @@ def find_fraud(files: PublishedFiles, policy: Policy, bundle: Bundle) -> bytes |
         proof = FraudProof(
             origin=bundle.origin,
             key=found.key,
-            log=LogMember(
+            log=HiddenEntryMember(
                 log.note,
                 found.index,
                 log.tiles.entry(found.index),
                 list(log.tiles.inclusion_proof(found.index)),
             ),
-            index=IndexMember(bundle.index.checkpoint, bundle.index.records, bundle.index.path),
-            gap=GapMember(gap.record, gap.leaves, gap.path),
-            postings=(
-                PostingsMember(
-                    leaf=told[0].leaf,
-                    from_=told[0].from_,
-                    items=told[0].items,
-                    path=told[0].path,
-                )
-                if told
-                else UNSET
-            ),
+            index=bundle.index,
+            gap=HidingLeavesMember(gap.record, gap.leaves, gap.path),
+            postings=told[0] if told else UNSET,
         )
         return encode_fraud_proof(proof)
     return None

@@ -7,7 +7,7 @@ from vitne.core.entry.control import ConfigEntry, StreamEntry
 from vitne.core.index import gap
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.gap import FIRST_KEY, LAST_KEY, GapLeaf
-from vitne.core.index.index_record import Coverage, IndexRecord, describe, parse_record
+from vitne.core.index.index_record import Coverage, IndexRecord, describe_run, parse_record
 from vitne.core.tree.merkle import EMPTY_ROOT
 from vitne.core.values.types import Hash, LeafIndex, Origin
 from vitne.errors import BadInputError, DecodeError
@@ -69,10 +69,9 @@ def test_a_record_of_impossible_values_is_not_written() -> None:
 def test_a_segment_without_events_says_0_0_for_their_times_and_epochs() -> None:
     data = [entries.encode(ConfigEntry(9, "publish", {"max_delay_s": 60}))]
 
-    record = describe(
-        ORIGIN, 4, data, log_root=EMPTY_ROOT, gap_leaves=gap.gap_leaves(4, data),
-        coverage=Coverage(),
-    )  # fmt: skip
+    leaves = gap.gap_leaves(4, data)
+    run = len(leaves), gap.run_root(leaves)
+    record = describe_run(ORIGIN, 4, data, log_root=EMPTY_ROOT, run=run, coverage=Coverage())
 
     assert (record.occurred_us, record.key_epoch, record.recorded_us) == ((0, 0), (0, 0), (9, 9))
     assert (record.start, record.end, record.gap_count) == (4, 5, 2)
@@ -82,7 +81,9 @@ def test_a_segment_without_events_says_0_0_for_their_times_and_epochs() -> None:
 def test_a_segment_of_nothing_is_not_described() -> None:
     for data in ([], [b"short"]):
         with pytest.raises(BadInputError):
-            describe(ORIGIN, 0, data, log_root=EMPTY_ROOT, gap_leaves=[], coverage=Coverage())
+            describe_run(
+                ORIGIN, 0, data, log_root=EMPTY_ROOT, run=(0, EMPTY_ROOT), coverage=Coverage()
+            )
 
 
 @pytest.mark.parametrize(("late_us", "silent"), [(30_000_000, 0), (30_000_001, 1)])
