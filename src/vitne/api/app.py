@@ -18,13 +18,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.types import HTTPScope, Message, Receive, Send
 
-from vitne.api.intake.events import PATH, ROUTE, EventsDoor
+from vitne.api.intake.events import PATH, ROUTE, EventsResource
 from vitne.api.openapi.document import request_schemas
 from vitne.api.server.bodies import ClientGoneError
 from vitne.api.server.metrics import Meters
 from vitne.api.server.parameters import KnownParameters
 from vitne.api.server.problems import bare_problem, kind_of, problem
-from vitne.api.server.replies import Header, Reply, always, send_reply
+from vitne.api.server.replies import Header, HttpReply, always, send_reply
 from vitne.api.server.responses import Here, respond
 from vitne.errors import VitneError
 
@@ -40,7 +40,7 @@ class Application:
         self,
         routes: Sequence[HTTPRouteHandler],
         openapi: OpenAPIConfig,
-        events: EventsDoor,
+        events: EventsResource,
         meters: Meters,
     ) -> None:
         self._events = events
@@ -84,7 +84,7 @@ class Application:
         if scope["path"] == _DOCUMENT and scope["method"] == "GET":
             kind = b"application/vnd.oai.openapi+json;version=3.1"
             caching: Header = (b"cache-control", b"public, max-age=300")
-            reply = Reply(200, self.document, kind, (caching,))
+            reply = HttpReply(200, self.document, kind, (caching,))
         else:
             reply = bare_problem("not_found", hint=f"the document is GET {_DOCUMENT}")
         await send_reply(reply, send)
@@ -111,7 +111,7 @@ class Application:
         return counted
 
 
-def explain(error: Exception) -> Reply:
+def explain(error: Exception) -> HttpReply:
     """Any error as a problem; the unexpected gets a request id and keeps its text to itself."""
     if isinstance(error, HTTPException):
         return _from_litestar(error)
@@ -127,7 +127,7 @@ def explain(error: Exception) -> Reply:
 _SERVER_FAULT: Final = 500
 
 
-def _from_litestar(error: HTTPException) -> Reply:
+def _from_litestar(error: HTTPException) -> HttpReply:
     """A fault that Litestar found in the request's address, method or parameters."""
     code = _CODES.get(error.status_code)
     if code is None:
@@ -141,7 +141,7 @@ def _answer_error(request: Here, error: Exception) -> Any:  # noqa: ANN401  # Li
     reply = explain(error)
     if isinstance(error, MethodNotAllowedException):
         allowed = ", ".join(_methods(request)).encode("ascii")
-        reply = Reply(reply.status, reply.body, reply.content_type, ((b"allow", allowed),))
+        reply = HttpReply(reply.status, reply.body, reply.content_type, ((b"allow", allowed),))
     template = request.scope.get("path_template") or "other"
     _tell(f"{request.method} {template}", reply.status, error)
     return respond(reply)

@@ -1,24 +1,24 @@
-"""From a server to an application: which services, checks and figures the door shows."""
+"""From a server to an application: which services, checks and figures the resource shows."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Final
 
-from vitne.api.answers.ask import AnswersDoor, answer_routes
+from vitne.api.answers.ask import AnswersResource, answer_routes
 from vitne.api.app import Application
-from vitne.api.erasure.erasures import ErasureDoor, erasure_routes, hold_routes
-from vitne.api.intake.events import EventsDoor, Timing
-from vitne.api.log.auditors import AuditorsDoor, auditor_routes
-from vitne.api.log.tiles import LogDoor, log_routes
+from vitne.api.erasure.erasures import ErasureResource, erasure_routes, hold_routes
+from vitne.api.intake.events import EventsResource, Timing
+from vitne.api.log.auditors import AuditorsResource, auditor_routes
+from vitne.api.log.tiles import LogResource, log_routes
 from vitne.api.log.verifier_page import verifier_routes
 from vitne.api.openapi.document import config, intake_route
-from vitne.api.operate.health import Check, health_routes
-from vitne.api.operate.tenants import TenantsDoor, tenant_routes
-from vitne.api.search.search import FindingDoor, finding_routes
-from vitne.api.search.show import ShowingDoor, showing_routes
-from vitne.api.senders.source_keys import SourceKeysDoor, source_key_routes
-from vitne.api.senders.streams import StreamsDoor, stream_routes
+from vitne.api.operate.health import ReadinessCheck, health_routes
+from vitne.api.operate.tenants import TenantsResource, tenant_routes
+from vitne.api.search.search import SearchResource, finding_routes
+from vitne.api.search.show import EventResource, showing_routes
+from vitne.api.senders.source_keys import SourceKeysResource, source_key_routes
+from vitne.api.senders.streams import StreamsResource, stream_routes
 from vitne.api.server.access import Access
 from vitne.api.server.metrics import Gauge, Meters
 from vitne.api.server.protocol import Bounds
@@ -54,7 +54,7 @@ def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor
     )
     for gauge in (*gauges(server), *_door_gauges(bounds, quota)):
         meters.watch(gauge)
-    events = EventsDoor(
+    events = EventsResource(
         intake=server.ingest,
         access=access,
         quota=quota,
@@ -63,20 +63,22 @@ def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor
         timing=Timing(settings.body_timeout_s, settings.commit_timeout_s),
     )
     reads = Reads(reading)
-    log = LogDoor(
+    log = LogResource(
         server.published, server.cosigned, access, server.state, public=settings.public_log
     )
-    erasure = ErasureDoor(server.erasing, server.holds, access)
+    erasure = ErasureResource(server.erasing, server.holds, access)
     routes = [
         intake_route(events),
-        *finding_routes(FindingDoor(server.search, access, told), reads),
-        *answer_routes(AnswersDoor(server.ask, access, told, server.clock, meters.answered), reads),
-        *showing_routes(ShowingDoor(server.show, access, told), reads),
-        *tenant_routes(TenantsDoor(access, server.state, _LogKeysOf(server)), reads),
+        *finding_routes(SearchResource(server.search, access, told), reads),
+        *answer_routes(
+            AnswersResource(server.ask, access, told, server.clock, meters.answered), reads
+        ),
+        *showing_routes(EventResource(server.show, access, told), reads),
+        *tenant_routes(TenantsResource(access, server.state, _LogKeysOf(server)), reads),
         *log_routes(log, reads),
-        *auditor_routes(AuditorsDoor(log, server.auditors, server.witnessed), reads),
-        *stream_routes(StreamsDoor(server.streams, access, told), reads),
-        *source_key_routes(SourceKeysDoor(server.source_keys, access), reads),
+        *auditor_routes(AuditorsResource(log, server.auditors, server.witnessed), reads),
+        *stream_routes(StreamsResource(server.streams, access, told), reads),
+        *source_key_routes(SourceKeysResource(server.source_keys, access), reads),
         *erasure_routes(erasure, reads),
         *hold_routes(erasure, reads),
         *verifier_routes(),
@@ -98,14 +100,14 @@ class _LogKeysOf:
         return LogKeysReply(origin, *(signer.vkey for signer in signers))
 
 
-def checks(server: Server) -> Sequence[Check]:
+def checks(server: Server) -> Sequence[ReadinessCheck]:
     """What must hold for the server to be sent work; no answer names a tenant."""
     return (
-        Check("disk", lambda: _disk(server)),
-        Check("writer", lambda: _writer(server)),
-        Check("publisher", lambda: _publisher(server)),
-        Check("integrity", lambda: _integrity(server)),
-        Check("witnesses", lambda: _witnesses(server)),
+        ReadinessCheck("disk", lambda: _disk(server)),
+        ReadinessCheck("writer", lambda: _writer(server)),
+        ReadinessCheck("publisher", lambda: _publisher(server)),
+        ReadinessCheck("integrity", lambda: _integrity(server)),
+        ReadinessCheck("witnesses", lambda: _witnesses(server)),
     )
 
 

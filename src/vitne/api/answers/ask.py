@@ -14,10 +14,10 @@ from vitne.api.answers.answer import to_answer_reply
 from vitne.api.answers.spec import AskQuestion
 from vitne.api.openapi.problems import READING, body, problems
 from vitne.api.search.show import Purpose
-from vitne.api.server.access import Access, Head, read_head
+from vitne.api.server.access import Access, RequestHead, read_head
 from vitne.api.server.bodies import read_body
 from vitne.api.server.problems import bare_problem
-from vitne.api.server.replies import Reply
+from vitne.api.server.replies import HttpReply
 from vitne.api.server.responses import Here, Reads, peer_of, respond
 from vitne.core.event.event import Problem
 from vitne.errors import TooLargeError, UnreadableBodyError, UnsupportedMediaError
@@ -34,7 +34,7 @@ Counted = Callable[[str, float], None]
 """Told the verdict of an answer, and how many seconds it took."""
 
 
-class AnswersDoor:
+class AnswersResource:
     """Answers questions about one log."""
 
     def __init__(
@@ -46,7 +46,7 @@ class AnswersDoor:
         self._clock = clock
         self._counted = counted
 
-    def answer(self, head: Head, peer_ip: str, raw: bytes, *, as_bundle: bool) -> Reply:
+    def answer(self, head: RequestHead, peer_ip: str, raw: bytes, *, as_bundle: bool) -> HttpReply:
         """The answer as JSON, or its bundle; durable as events before the reader has it.
 
         Args:
@@ -68,13 +68,13 @@ class AnswersDoor:
         found = self._ask.answer(reader.tenant, request, reader.caller, self._reading)
         self._counted(found.answer.verdict, perf_counter() - started_s)
         if as_bundle:
-            return Reply(200, found.bundle, BUNDLE_TYPE.encode(), (_attached(found),))
+            return HttpReply(200, found.bundle, BUNDLE_TYPE.encode(), (_attached(found),))
         shown = msgspec.json.encode(to_answer_reply(found))
         if not with_bundle:
-            return Reply(200, shown)
+            return HttpReply(200, shown)
         # The bundle stands in the reply byte for byte, so that it still verifies.
         fields = msgspec.json.decode(shown, type=dict[str, Raw])
-        return Reply(200, msgspec.json.encode({**fields, "bundle": Raw(found.bundle)}))
+        return HttpReply(200, msgspec.json.encode({**fields, "bundle": Raw(found.bundle)}))
 
 
 def _members(raw: bytes) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _wrong_types(tenant: object, with_bundle: object) -> tuple[Problem, ...]:
     return tuple(found)
 
 
-def _refused(faults: tuple[Problem, ...]) -> Reply:
+def _refused(faults: tuple[Problem, ...]) -> HttpReply:
     return bare_problem(
         "bad_question",
         detail=f"the question has {len(faults)} faults",
@@ -127,7 +127,7 @@ def _wants_bundle(request: Here) -> bool:
     return any(one.partition(";")[0].strip().lower() == BUNDLE_TYPE for one in accepted.split(","))
 
 
-def answer_routes(door: AnswersDoor, reads: Reads) -> list[HTTPRouteHandler]:
+def answer_routes(resource: AnswersResource, reads: Reads) -> list[HTTPRouteHandler]:
     """The one resource."""
 
     @post(
@@ -161,7 +161,7 @@ def answer_routes(door: AnswersDoor, reads: Reads) -> list[HTTPRouteHandler]:
         head = read_head(request.scope["headers"])
         head.purpose = purpose
         raw = await read_body(request.receive, head.content_length, BODY_TIMEOUT_S)
-        made = await reads.run(door.answer, head, peer_of(request), raw, as_bundle=as_bundle)
+        made = await reads.run(resource.answer, head, peer_of(request), raw, as_bundle=as_bundle)
         return respond(made)
 
     return [ask]

@@ -11,7 +11,7 @@ from litestar.params import JSONBody, PathParameter
 
 from vitne.api.openapi.problems import READING, problems
 from vitne.api.search.show import Purpose, Tenant
-from vitne.api.server.access import Access, Head, Reader, read_head
+from vitne.api.server.access import Access, Reader, RequestHead, read_head
 from vitne.api.server.responses import Here, Reads, peer_of
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import SECTIONS
@@ -38,7 +38,7 @@ _CODES: Final = (*READING, "too_large")
 _HoldId = Annotated[str, PathParameter(description="Id of the hold.", max_length=64)]
 
 
-class ErasureDoor:
+class ErasureResource:
     """Erases, holds, and lets expire."""
 
     def __init__(self, erasing: Erasing, holds: Holds, access: Access) -> None:
@@ -46,7 +46,7 @@ class ErasureDoor:
         self._holds = holds
         self._access = access
 
-    def erase(self, head: Head, peer_ip: str, sent: EraseRequest) -> EraseReply:
+    def erase(self, head: RequestHead, peer_ip: str, sent: EraseRequest) -> EraseReply:
         """Erase, or say what would go."""
         who = self._access.keeper(head, peer_ip, sent.tenant)
         request = ErasureRequest(
@@ -63,14 +63,14 @@ class ErasureDoor:
         done = self._erasing.run(request, who.caller)
         return _to_erase_reply(who, done.plan, [int(index) for index in done.entries])
 
-    def holds(self, head: Head, peer_ip: str, tenant: str) -> HoldsReply:
+    def holds(self, head: RequestHead, peer_ip: str, tenant: str) -> HoldsReply:
         """All holds of a log. Their filters may name people: the look is told."""
         who = self._access.keeper(head, peer_ip, tenant)
         return HoldsReply(
             [_to_hold_reply(hold) for hold in self._holds.show(who.tenant, who.caller)]
         )
 
-    def hold(self, head: Head, peer_ip: str, sent: HoldRequest) -> HoldReply:
+    def hold(self, head: RequestHead, peer_ip: str, sent: HoldRequest) -> HoldReply:
         """Set one."""
         who = self._access.keeper(head, peer_ip, sent.tenant)
         if bool(sent.where.strip()) == sent.everything:
@@ -81,14 +81,14 @@ class ErasureDoor:
             self._holds.put(who.tenant, sent.where, sent.reason, sent.ref, who.caller)
         )
 
-    def release(self, head: Head, peer_ip: str, hold_id: str, tenant: str) -> HoldReply:
+    def release(self, head: RequestHead, peer_ip: str, hold_id: str, tenant: str) -> HoldReply:
         """End one; one that has ended stays as it is."""
         who = self._access.keeper(head, peer_ip, tenant)
         self._holds.release(who.tenant, hold_id, who.caller)
         found = [hold for hold in self._holds.list(who.tenant) if hold.id == hold_id]
         return _to_hold_reply(found[0])
 
-    def retain(self, head: Head, peer_ip: str, sent: RetentionRequest) -> RetentionReply:
+    def retain(self, head: RequestHead, peer_ip: str, sent: RetentionRequest) -> RetentionReply:
         """Let expire, or say what would."""
         who = self._access.keeper(head, peer_ip, sent.tenant)
         rules = parse_rules(sent.rules)
@@ -137,13 +137,13 @@ def _to_expiry_reply(one: Expiry) -> ExpiryReply:
     )
 
 
-def _head(request: Here, purpose: str) -> Head:
+def _head(request: Here, purpose: str) -> RequestHead:
     head = read_head(request.scope["headers"])
     head.purpose = purpose
     return head
 
 
-def erasure_routes(door: ErasureDoor, reads: Reads) -> list[HTTPRouteHandler]:
+def erasure_routes(resource: ErasureResource, reads: Reads) -> list[HTTPRouteHandler]:
     """What goes."""
 
     @post(
@@ -160,7 +160,7 @@ def erasure_routes(door: ErasureDoor, reads: Reads) -> list[HTTPRouteHandler]:
     async def erase(
         request: Here, data: JSONBody[EraseRequest], purpose: Purpose = ""
     ) -> EraseReply:
-        return await reads.run(door.erase, _head(request, purpose), peer_of(request), data)
+        return await reads.run(resource.erase, _head(request, purpose), peer_of(request), data)
 
     @post(
         "/v1/retention",
@@ -175,12 +175,12 @@ def erasure_routes(door: ErasureDoor, reads: Reads) -> list[HTTPRouteHandler]:
     async def expire(
         request: Here, data: JSONBody[RetentionRequest], purpose: Purpose = ""
     ) -> RetentionReply:
-        return await reads.run(door.retain, _head(request, purpose), peer_of(request), data)
+        return await reads.run(resource.retain, _head(request, purpose), peer_of(request), data)
 
     return [erase, expire]
 
 
-def hold_routes(door: ErasureDoor, reads: Reads) -> list[HTTPRouteHandler]:
+def hold_routes(resource: ErasureResource, reads: Reads) -> list[HTTPRouteHandler]:
     """What must stay."""
 
     @get(
@@ -192,7 +192,7 @@ def hold_routes(door: ErasureDoor, reads: Reads) -> list[HTTPRouteHandler]:
         tags=["erasure"],
     )
     async def holds(request: Here, tenant: Tenant = "", purpose: Purpose = "") -> HoldsReply:
-        return await reads.run(door.holds, _head(request, purpose), peer_of(request), tenant)
+        return await reads.run(resource.holds, _head(request, purpose), peer_of(request), tenant)
 
     @post(
         "/v1/holds",
@@ -206,7 +206,7 @@ def hold_routes(door: ErasureDoor, reads: Reads) -> list[HTTPRouteHandler]:
     async def set_hold(
         request: Here, data: JSONBody[HoldRequest], purpose: Purpose = ""
     ) -> HoldReply:
-        return await reads.run(door.hold, _head(request, purpose), peer_of(request), data)
+        return await reads.run(resource.hold, _head(request, purpose), peer_of(request), data)
 
     @post(
         "/v1/holds/{hold_id:str}/release",
@@ -220,6 +220,6 @@ def hold_routes(door: ErasureDoor, reads: Reads) -> list[HTTPRouteHandler]:
         request: Here, hold_id: _HoldId, tenant: Tenant = "", purpose: Purpose = ""
     ) -> HoldReply:
         head = _head(request, purpose)
-        return await reads.run(door.release, head, peer_of(request), hold_id, tenant)
+        return await reads.run(resource.release, head, peer_of(request), hold_id, tenant)
 
     return [holds, set_hold, release_hold]

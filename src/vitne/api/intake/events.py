@@ -13,12 +13,12 @@ import msgspec
 from litestar.types import HTTPScope, Receive
 from msgspec import Struct
 
-from vitne.api.server.access import Access, Head, read_head
+from vitne.api.server.access import Access, RequestHead, read_head
 from vitne.api.server.bodies import read_body, unpack
 from vitne.api.server.commits import Commits
 from vitne.api.server.metrics import Meters
 from vitne.api.server.problems import bare_problem
-from vitne.api.server.replies import Reply
+from vitne.api.server.replies import HttpReply
 from vitne.core.entry.batch import BATCH_TYPE
 from vitne.errors import (
     BadInputError,
@@ -55,7 +55,7 @@ class Timing(Struct, frozen=True):
     commit_timeout_s: int
 
 
-class EventsDoor:
+class EventsResource:
     """Takes the requests of one event loop."""
 
     def __init__(
@@ -76,7 +76,7 @@ class EventsDoor:
         self._timing = timing
         self._commits: Commits[IntakeReply] | None = None
 
-    async def take(self, scope: HTTPScope, receive: Receive) -> Reply:
+    async def take(self, scope: HTTPScope, receive: Receive) -> HttpReply:
         """Answer one request; everything that the reply says is durable.
 
         Raises:
@@ -113,10 +113,10 @@ class EventsDoor:
         self._meters.count(reply)
         if reply.rejected == 1 and len(reply.results) == 1 and _is_single(body, head, form):
             return _refusal(reply.results[0])
-        return Reply(200, msgspec.json.encode(reply))
+        return HttpReply(200, msgspec.json.encode(reply))
 
     async def _durable(
-        self, body: bytes, head: Head, form: Form, key: ApiKey, arrival: Arrival
+        self, body: bytes, head: RequestHead, form: Form, key: ApiKey, arrival: Arrival
     ) -> IntakeReply:
         """Prepare the body here or in a thread, and wait for its commit."""
         commits = self._commits
@@ -152,7 +152,7 @@ def form_of(content_type: str) -> Form:
     return form
 
 
-def _is_single(body: bytes, head: Head, form: Form) -> bool:
+def _is_single(body: bytes, head: RequestHead, form: Form) -> bool:
     """Whether the request is one object, not an array of one."""
     if form != "json":
         return False
@@ -160,7 +160,7 @@ def _is_single(body: bytes, head: Head, form: Form) -> bool:
     return plain.lstrip(_WHITE)[:1] == b"{"
 
 
-def _refusal(result: EventResult) -> Reply:
+def _refusal(result: EventResult) -> HttpReply:
     """The reply to a single event that was not taken."""
     codes = {fault.code for fault in result.problems}
     if "id_conflict" in codes:

@@ -12,9 +12,9 @@ from typing import Final
 from litestar import post
 from litestar.handlers import HTTPRouteHandler
 
-from vitne.api.log.tiles import LogDoor, TenantPath
+from vitne.api.log.tiles import LogResource, TenantPath
 from vitne.api.openapi.problems import READING, problems
-from vitne.api.server.access import Head, read_head
+from vitne.api.server.access import RequestHead, read_head
 from vitne.api.server.responses import Here, Reads, peer_of
 from vitne.errors import BadInputError, IntegrityError
 from vitne.services.log.keys import index_log_id
@@ -25,22 +25,24 @@ from vitne.wire.auditors import CosignaturesReply, ObjectionReply
 _BODY_BYTES_MAX: Final = 64 * 1024
 
 
-class AuditorsDoor:
+class AuditorsResource:
     """Takes what auditors say of index logs."""
 
-    def __init__(self, log: LogDoor, auditors: Auditors, witnessed: WitnessedHeads) -> None:
+    def __init__(self, log: LogResource, auditors: Auditors, witnessed: WitnessedHeads) -> None:
         self._log = log
         self._auditors = auditors
         self._witnessed = witnessed
 
-    def cosign(self, head: Head, peer_ip: str, tenant: str, note: bytes) -> CosignaturesReply:
+    def cosign(
+        self, head: RequestHead, peer_ip: str, tenant: str, note: bytes
+    ) -> CosignaturesReply:
         """Keep the cosignatures of one note."""
         tree = index_log_id(self._log.named(head, peer_ip, tenant))
         with _brought():
             keys = self._auditors.cosign(tree, note.decode("utf-8", "replace"))
         return CosignaturesReply(len(keys), self._witnessed.cosignatures(tree).size)
 
-    def object(self, head: Head, peer_ip: str, tenant: str, note: bytes) -> ObjectionReply:
+    def object(self, head: RequestHead, peer_ip: str, tenant: str, note: bytes) -> ObjectionReply:
         """Keep an objection."""
         tree = index_log_id(self._log.named(head, peer_ip, tenant))
         with _brought():
@@ -57,7 +59,7 @@ def _brought() -> Iterator[None]:
         raise BadInputError(error.message, where=error.where) from None
 
 
-def auditor_routes(door: AuditorsDoor, reads: Reads) -> list[HTTPRouteHandler]:
+def auditor_routes(resource: AuditorsResource, reads: Reads) -> list[HTTPRouteHandler]:
     """The two resources."""
 
     @post(
@@ -74,7 +76,7 @@ def auditor_routes(door: AuditorsDoor, reads: Reads) -> list[HTTPRouteHandler]:
     async def add_cosignatures(request: Here, tenant: TenantPath) -> CosignaturesReply:
         head = read_head(request.scope["headers"])
         note = await request.body()
-        return await reads.run(door.cosign, head, peer_of(request), tenant, note)
+        return await reads.run(resource.cosign, head, peer_of(request), tenant, note)
 
     @post(
         "/v1/logs/{tenant:str}/index/objections",
@@ -91,6 +93,6 @@ def auditor_routes(door: AuditorsDoor, reads: Reads) -> list[HTTPRouteHandler]:
     async def object_to_index(request: Here, tenant: TenantPath) -> ObjectionReply:
         head = read_head(request.scope["headers"])
         note = await request.body()
-        return await reads.run(door.object, head, peer_of(request), tenant, note)
+        return await reads.run(resource.object, head, peer_of(request), tenant, note)
 
     return [add_cosignatures, object_to_index]

@@ -16,8 +16,8 @@ from litestar.params import PathParameter
 from msgspec import Struct
 
 from vitne.api.openapi.problems import READING, body, problems
-from vitne.api.server.access import Access, Head, read_head
-from vitne.api.server.replies import Header, Reply
+from vitne.api.server.access import Access, RequestHead, read_head
+from vitne.api.server.replies import Header, HttpReply
 from vitne.api.server.responses import Here, Reads, peer_of, respond
 from vitne.core.tree.tile import TILE_WIDTH, TileId, parse_path
 from vitne.core.values.types import LogId
@@ -42,14 +42,14 @@ TilePath = Annotated[
 ]
 
 
-class Tree(Struct, frozen=True):
+class PublishedTree(Struct, frozen=True):
     """Which tree is asked for."""
 
     tenant: str
     index: bool
 
 
-class LogDoor:
+class LogResource:
     """Serves what the logs have published."""
 
     def __init__(
@@ -67,22 +67,22 @@ class LogDoor:
         self._state = state
         self._public = public
 
-    def checkpoint(self, head: Head, peer_ip: str, tree: Tree) -> Reply:
+    def checkpoint(self, head: RequestHead, peer_ip: str, tree: PublishedTree) -> HttpReply:
         """The newest signed checkpoint; may be a second old."""
         note = self._published(self._tree(head, peer_ip, tree)).checkpoint()
         if note is None:
             raise NotFoundError("the log has not published yet", hint="try again in a second")
-        return Reply(200, note.encode("utf-8"), _NOTE, (self._cached(1, immutable=False),))
+        return HttpReply(200, note.encode("utf-8"), _NOTE, (self._cached(1, immutable=False),))
 
-    def cosigned(self, head: Head, peer_ip: str, tree: Tree) -> Reply:
+    def cosigned(self, head: RequestHead, peer_ip: str, tree: PublishedTree) -> HttpReply:
         """The newest one that meets the policy; without witnesses, the newest one."""
         log = self.named(head, peer_ip, tree.tenant)
         note = self._cosigned.index(log) if tree.index else self._cosigned.log(log)
         if note is None:
             raise NotFoundError("no head is cosigned yet", hint="try again in a few seconds")
-        return Reply(200, note.encode("utf-8"), _NOTE, (self._cached(1, immutable=False),))
+        return HttpReply(200, note.encode("utf-8"), _NOTE, (self._cached(1, immutable=False),))
 
-    def tile(self, head: Head, peer_ip: str, tree: Tree, path: str) -> Reply:
+    def tile(self, head: RequestHead, peer_ip: str, tree: PublishedTree, path: str) -> HttpReply:
         """A tile or a bundle; a full bundle as a gzip frame if the client takes one."""
         log = self._published(self._tree(head, peer_ip, tree))
         try:
@@ -95,9 +95,11 @@ class LogDoor:
         data = log.tile(tile)
         if data is None:
             raise _no_tile()
-        return Reply(200, data, _BYTES, (caching,))
+        return HttpReply(200, data, _BYTES, (caching,))
 
-    def _bundle(self, log: Published, tile: TileId, head: Head, caching: Header) -> Reply:
+    def _bundle(
+        self, log: Published, tile: TileId, head: RequestHead, caching: Header
+    ) -> HttpReply:
         headers: tuple[Header, ...] = (caching, (b"vary", b"Accept-Encoding"))
         if _takes_gzip(head.accept_encoding):
             data, headers = log.packed(tile), (*headers, (b"content-encoding", b"gzip"))
@@ -105,9 +107,9 @@ class LogDoor:
             data = log.tile(tile)
         if data is None:
             raise _no_tile()
-        return Reply(200, data, _BYTES, headers)
+        return HttpReply(200, data, _BYTES, headers)
 
-    def named(self, head: Head, peer_ip: str, tenant: str) -> LogId:
+    def named(self, head: RequestHead, peer_ip: str, tenant: str) -> LogId:
         """The log of a tenant, for whoever may read it.
 
         Raises:
@@ -120,7 +122,7 @@ class LogDoor:
             raise NotFoundError("there is no such log")
         return LogId(tenant)
 
-    def _tree(self, head: Head, peer_ip: str, tree: Tree) -> LogId:
+    def _tree(self, head: RequestHead, peer_ip: str, tree: PublishedTree) -> LogId:
         log = self.named(head, peer_ip, tree.tenant)
         return index_log_id(log) if tree.index else log
 
@@ -143,12 +145,12 @@ def _no_tile() -> NotFoundError:
     return NotFoundError("the log has published no such tile")
 
 
-def log_routes(door: LogDoor, reads: Reads) -> list[HTTPRouteHandler]:
+def log_routes(resource: LogResource, reads: Reads) -> list[HTTPRouteHandler]:
     """The resources of every log, and of its index log."""
-    return [*_tree_routes(door, reads, index=False), *_tree_routes(door, reads, index=True)]
+    return [*_tree_routes(resource, reads, index=False), *_tree_routes(resource, reads, index=True)]
 
 
-def _tree_routes(door: LogDoor, reads: Reads, *, index: bool) -> list[HTTPRouteHandler]:
+def _tree_routes(resource: LogResource, reads: Reads, *, index: bool) -> list[HTTPRouteHandler]:
     prefix = "/log/{tenant:str}/index" if index else "/log/{tenant:str}"
     name, what = ("index_", "an index log") if index else ("", "a log")
 
@@ -162,8 +164,8 @@ def _tree_routes(door: LogDoor, reads: Reads, *, index: bool) -> list[HTTPRouteH
         tags=["transparency log"],
     )
     async def checkpoint(request: Here, tenant: TenantPath) -> Response[bytes]:
-        head, tree = read_head(request.scope["headers"]), Tree(tenant, index)
-        return respond(await reads.run(door.checkpoint, head, peer_of(request), tree))
+        head, tree = read_head(request.scope["headers"]), PublishedTree(tenant, index)
+        return respond(await reads.run(resource.checkpoint, head, peer_of(request), tree))
 
     @get(
         f"{prefix}/checkpoint.cosigned",
@@ -175,8 +177,8 @@ def _tree_routes(door: LogDoor, reads: Reads, *, index: bool) -> list[HTTPRouteH
         tags=["transparency log"],
     )
     async def cosigned(request: Here, tenant: TenantPath) -> Response[bytes]:
-        head, tree = read_head(request.scope["headers"]), Tree(tenant, index)
-        return respond(await reads.run(door.cosigned, head, peer_of(request), tree))
+        head, tree = read_head(request.scope["headers"]), PublishedTree(tenant, index)
+        return respond(await reads.run(resource.cosigned, head, peer_of(request), tree))
 
     @get(
         f"{prefix}/tile/{{path:path}}",
@@ -190,7 +192,7 @@ def _tree_routes(door: LogDoor, reads: Reads, *, index: bool) -> list[HTTPRouteH
         tags=["transparency log"],
     )
     async def tile(request: Here, tenant: TenantPath, path: TilePath) -> Response[bytes]:
-        head, tree = read_head(request.scope["headers"]), Tree(tenant, index)
-        return respond(await reads.run(door.tile, head, peer_of(request), tree, path))
+        head, tree = read_head(request.scope["headers"]), PublishedTree(tenant, index)
+        return respond(await reads.run(resource.tile, head, peer_of(request), tree, path))
 
     return [checkpoint, cosigned, tile]

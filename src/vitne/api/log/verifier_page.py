@@ -7,7 +7,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from vitne.api.openapi.problems import body
-from vitne.api.server.replies import Header, Reply
+from vitne.api.server.replies import Header, HttpReply
 from vitne.api.server.responses import respond
 from vitne.evidence.browser import read_verifier_page
 
@@ -15,13 +15,13 @@ _POLICY: Final = re.compile(rb'http-equiv="Content-Security-Policy" content="([^
 _HTML: Final = b"text/html; charset=utf-8"
 
 
-def verifier_page() -> Reply:
+def verifier_page() -> HttpReply:
     """The page of the package, with the policy that it states itself as a header too."""
     page = read_verifier_page()
     stated = _POLICY.search(page)
     own = b"default-src 'none'" if stated is None else stated.group(1)
     policy: Header = (b"content-security-policy", own + b"; frame-ancestors 'none'")
-    return Reply(200, page, _HTML, (policy, (b"cache-control", b"no-cache")))
+    return HttpReply(200, page, _HTML, (policy, (b"cache-control", b"no-cache")))
 
 
 def verifier_routes() -> list[HTTPRouteHandler]:

@@ -1,4 +1,4 @@
-"""The door of a witness, straight on ASGI (C2SP tlog-witness).
+"""The resource of a witness, straight on ASGI (C2SP tlog-witness).
 
     POST /add-checkpoint                        cosign a head
     GET  /<hex SHA-256(origin)>/checkpoint      the newest cosigned head of a log
@@ -17,12 +17,12 @@ from typing import Final
 from litestar.types import HTTPScope, Receive, Send
 
 from vitne.api.server.bodies import ClientGoneError, read_body
-from vitne.api.server.replies import Reply, document, send_reply
+from vitne.api.server.replies import HttpReply, document, send_reply
 from vitne.core.tree.witness import MAX_BODY_BYTES, SIZE_TYPE, Refused
 from vitne.errors import BadInputError, SlowBodyError, TooLargeError, VitneError
 from vitne.services.trust.witness_service import WitnessService
 
-__all__ = ["WitnessDoor"]
+__all__ = ["WitnessResource"]
 
 _LOG: Final = logging.getLogger("vitne.witness")
 _TEXT: Final = b"text/plain; charset=utf-8"
@@ -30,7 +30,7 @@ _SHOWN: Final = re.compile("/([0-9a-f]{64})/(checkpoint|forks)", re.ASCII)
 _BODY_TIMEOUT_S: Final = 10
 
 
-class WitnessDoor:
+class WitnessResource:
     """ASGI: `http` only."""
 
     def __init__(self, desk: WitnessService, workers: Executor) -> None:
@@ -57,14 +57,14 @@ class WitnessDoor:
             reply = _text(500, "internal error")
         await send_reply(reply, send)
 
-    async def _answer(self, scope: HTTPScope, receive: Receive) -> Reply:
+    async def _answer(self, scope: HTTPScope, receive: Receive) -> HttpReply:
         path, method = scope["path"], scope["method"]
         if path == "/add-checkpoint":
             if method != "POST":
-                return Reply(405, b"expected POST\n", _TEXT, ((b"allow", b"POST"),))
+                return HttpReply(405, b"expected POST\n", _TEXT, ((b"allow", b"POST"),))
             return await self._add(scope, receive)
         if method not in {"GET", "HEAD"}:
-            return Reply(405, b"expected GET\n", _TEXT, ((b"allow", b"GET"),))
+            return HttpReply(405, b"expected GET\n", _TEXT, ((b"allow", b"GET"),))
         if path == "/healthz":
             return _text(200, "alive")
         found = _SHOWN.fullmatch(path)
@@ -73,7 +73,7 @@ class WitnessDoor:
         show = self._checkpoint if found[2] == "checkpoint" else self._forks
         return await asyncio.get_running_loop().run_in_executor(self._workers, show, found[1])
 
-    async def _add(self, scope: HTTPScope, receive: Receive) -> Reply:
+    async def _add(self, scope: HTTPScope, receive: Receive) -> HttpReply:
         declared = dict(scope["headers"]).get(b"content-length")
         if declared is not None and declared.isdigit() and len(declared) > len(str(MAX_BODY_BYTES)):
             return _text(413, "a request has at most 256 KiB")
@@ -81,24 +81,24 @@ class WitnessDoor:
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(self._workers, self._desk.add, body)
         if not isinstance(found, Refused):
-            return Reply(200, found.encode(), _TEXT)
+            return HttpReply(200, found.encode(), _TEXT)
         if found.fork is not None:
             _LOG.error("a log signed heads that do not agree: %s", found.fork.other.split("\n")[0])
         kind = _TEXT if found.size is None else SIZE_TYPE.encode()
-        return Reply(found.status, found.body.encode(), kind)
+        return HttpReply(found.status, found.body.encode(), kind)
 
-    def _checkpoint(self, origin_hash: str) -> Reply:
+    def _checkpoint(self, origin_hash: str) -> HttpReply:
         note = self._desk.newest(origin_hash)
         return _text(404, "unknown log, or no head yet") if note is None else _note(note)
 
-    def _forks(self, origin_hash: str) -> Reply:
+    def _forks(self, origin_hash: str) -> HttpReply:
         found = self._desk.forks(origin_hash)
         return _text(404, "unknown log") if found is None else document({"forks": found})
 
 
-def _text(status: int, text: str) -> Reply:
-    return Reply(status, f"{text}\n".encode(), _TEXT)
+def _text(status: int, text: str) -> HttpReply:
+    return HttpReply(status, f"{text}\n".encode(), _TEXT)
 
 
-def _note(note: str) -> Reply:
-    return Reply(200, note.encode(), _TEXT, ((b"cache-control", b"no-cache"),))
+def _note(note: str) -> HttpReply:
+    return HttpReply(200, note.encode(), _TEXT, ((b"cache-control", b"no-cache"),))

@@ -23,7 +23,7 @@ from litestar.openapi.spec import (
     Tag,
 )
 
-from vitne.api.intake.events import PATH, EventsDoor
+from vitne.api.intake.events import PATH, EventsResource
 from vitne.api.openapi.problems import AUTHENTICATED, problems
 from vitne.api.server.responses import Here, respond
 from vitne.core.entry.batch import BATCH_TYPE
@@ -122,7 +122,7 @@ def _header(name: str, text: str, values: list[str] | None = None) -> Parameter:
     return Parameter(name=name, param_in="header", required=False, description=text, schema=schema)
 
 
-def intake_route(door: EventsDoor) -> HTTPRouteHandler:
+def intake_route(resource: EventsResource) -> HTTPRouteHandler:
     """POST /v1/events as Litestar sees it; `app` answers the path before it comes here."""
     accepted = ResponseSpec(
         IntakeReply,
@@ -143,7 +143,7 @@ def intake_route(door: EventsDoor) -> HTTPRouteHandler:
         tags=["events"],
     )
     async def send_events(request: Here) -> Response[bytes]:
-        return respond(await door.take(request.scope, request.receive))
+        return respond(await resource.take(request.scope, request.receive))
 
     return send_events
 

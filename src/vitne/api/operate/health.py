@@ -10,13 +10,13 @@ from msgspec import Struct
 from vitne.api.openapi.problems import AUTHENTICATED, body, problems
 from vitne.api.server.access import Access, read_head
 from vitne.api.server.metrics import CONTENT_TYPE, Meters
-from vitne.api.server.replies import Reply
+from vitne.api.server.replies import HttpReply
 from vitne.api.server.responses import Here, Reads, respond
 
 OK: Final = "ok"
 
 
-class Check(Struct, frozen=True):
+class ReadinessCheck(Struct, frozen=True):
     """One condition of being ready."""
 
     name: str
@@ -39,7 +39,7 @@ class Readiness(Struct, frozen=True):
     """Per check `ok`, or why it fails."""
 
 
-def probe(checks: Sequence[Check]) -> Readiness:
+def probe(checks: Sequence[ReadinessCheck]) -> Readiness:
     """Run all checks; one that breaks has failed."""
     found: dict[str, str] = {}
     for check in checks:
@@ -52,7 +52,11 @@ def probe(checks: Sequence[Check]) -> Readiness:
 
 
 def health_routes(
-    reads: Reads, access: Access, checks: Sequence[Check], meters: Meters, metrics_public: bool
+    reads: Reads,
+    access: Access,
+    checks: Sequence[ReadinessCheck],
+    meters: Meters,
+    metrics_public: bool,
 ) -> list[HTTPRouteHandler]:
     """`/healthz`, `/readyz`, `/metrics`."""
 
@@ -84,6 +88,6 @@ def health_routes(
         if not metrics_public:
             access.key(read_head(request.scope["headers"]), "admin")
         text = await reads.run(meters.render)
-        return respond(Reply(200, text, CONTENT_TYPE))
+        return respond(HttpReply(200, text, CONTENT_TYPE))
 
     return [healthz, readyz, metrics]

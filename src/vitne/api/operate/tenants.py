@@ -6,7 +6,7 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 
 from vitne.api.openapi.problems import AUTHENTICATED, problems
-from vitne.api.server.access import Access, Head, read_head
+from vitne.api.server.access import Access, RequestHead, read_head
 from vitne.api.server.responses import Here, Reads
 from vitne.core.values.types import LogId
 from vitne.ports import StateStore
@@ -14,7 +14,7 @@ from vitne.services.access.doorkeeper import readable
 from vitne.wire.tenants import LogKeysReply, TenantReply, TenantsReply
 
 
-class TenantsDoor:
+class TenantsResource:
     """Lists tenants."""
 
     def __init__(
@@ -24,14 +24,14 @@ class TenantsDoor:
         self._state = state
         self._log_keys = log_keys
 
-    def page(self, head: Head) -> TenantsReply:
+    def page(self, head: RequestHead) -> TenantsReply:
         """Those that the key may read, by id."""
         key = self._access.key(head, "read")
         found = readable(key, self._state.tenants())
         return TenantsReply([TenantReply(t.id, t.name, self._log_keys(t.id)) for t in found])
 
 
-def tenant_routes(door: TenantsDoor, reads: Reads) -> list[HTTPRouteHandler]:
+def tenant_routes(resource: TenantsResource, reads: Reads) -> list[HTTPRouteHandler]:
     """The one resource."""
 
     @get(
@@ -42,6 +42,6 @@ def tenant_routes(door: TenantsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         tags=["tenants"],
     )
     async def tenants(request: Here) -> TenantsReply:
-        return await reads.run(door.page, read_head(request.scope["headers"]))
+        return await reads.run(resource.page, read_head(request.scope["headers"]))
 
     return [tenants]

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from vitne.api.openapi.problems import READING, problems
 from vitne.api.search.show import Purpose, Tenant, to_found_event
-from vitne.api.server.access import Access, Head, read_head
+from vitne.api.server.access import Access, RequestHead, read_head
 from vitne.api.server.responses import Here, Reads, peer_of
 from vitne.core.values.times import format_utc
 from vitne.services.access.logged_reads import LoggedReads
@@ -38,7 +38,7 @@ class Wanted(Struct, frozen=True):
     count: Literal["cheap", "exact", "none"]
 
 
-class FindingDoor:
+class SearchResource:
     """Searches one log."""
 
     def __init__(self, search: Search, access: Access, reading: LoggedReads) -> None:
@@ -46,7 +46,7 @@ class FindingDoor:
         self._access = access
         self._reading = reading
 
-    def page(self, head: Head, peer_ip: str, wanted: Wanted) -> SearchReply:
+    def page(self, head: RequestHead, peer_ip: str, wanted: Wanted) -> SearchReply:
         """One page; durable as an event before the reader has it."""
         reader = self._access.reader(head, peer_ip, wanted.tenant)
         found = self._search.run(
@@ -122,7 +122,7 @@ Count = Annotated[
 ]
 
 
-def finding_routes(door: FindingDoor, reads: Reads) -> list[HTTPRouteHandler]:
+def finding_routes(resource: SearchResource, reads: Reads) -> list[HTTPRouteHandler]:
     """The search."""
 
     @get(
@@ -149,6 +149,6 @@ def finding_routes(door: FindingDoor, reads: Reads) -> list[HTTPRouteHandler]:
         head.purpose = purpose
         names = tuple(name.strip() for name in ",".join(facets or ()).split(",") if name.strip())
         wanted = Wanted(tenant, q, cursor, limit, names, histogram, count)
-        return await reads.run(door.page, head, peer_of(request), wanted)
+        return await reads.run(resource.page, head, peer_of(request), wanted)
 
     return [search]

@@ -9,8 +9,8 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from msgspec import Raw
 
 from vitne.api.openapi.problems import READING, body, problems
-from vitne.api.server.access import Access, Head, read_head
-from vitne.api.server.replies import Header, Reply
+from vitne.api.server.access import Access, RequestHead, read_head
+from vitne.api.server.replies import Header, HttpReply
 from vitne.api.server.responses import Here, Reads, peer_of, respond
 from vitne.core.values.ids import from_text, to_text
 from vitne.core.values.times import format_utc
@@ -57,7 +57,7 @@ def to_found_event(tenant: str, row: Row) -> FoundEvent:
     )
 
 
-class ShowingDoor:
+class EventResource:
     """Shows one event, once the read of it is logged."""
 
     def __init__(self, show: Show, access: Access, reading: LoggedReads) -> None:
@@ -65,7 +65,7 @@ class ShowingDoor:
         self._access = access
         self._reading = reading
 
-    def event(self, head: Head, peer_ip: str, event_id: str, tenant: str) -> bytes:
+    def event(self, head: RequestHead, peer_ip: str, event_id: str, tenant: str) -> bytes:
         """An `EventReply` as JSON; the proof's bytes stand in it as they are."""
         log, shown = self._seen(head, peer_ip, event_id, tenant)
         proof = Raw(b"null") if shown.reason else Raw(shown.document())
@@ -78,16 +78,23 @@ class ShowingDoor:
         )
 
     def proof(
-        self, head: Head, peer_ip: str, event_id: str, tenant: str, form: Literal["record", "tlog"]
-    ) -> Reply:
+        self,
+        head: RequestHead,
+        peer_ip: str,
+        event_id: str,
+        tenant: str,
+        form: Literal["record", "tlog"],
+    ) -> HttpReply:
         """The proof alone, byte for byte as it is to be kept."""
         _, shown = self._seen(head, peer_ip, event_id, tenant)
         if form == "tlog":
-            return Reply(200, shown.tlog_proof(), _TLOG_TYPE, (_attached(event_id, "tlog-proof"),))
-        return Reply(200, shown.document(), _RECORD_TYPE, (_attached(event_id, "vitne.json"),))
+            return HttpReply(
+                200, shown.tlog_proof(), _TLOG_TYPE, (_attached(event_id, "tlog-proof"),)
+            )
+        return HttpReply(200, shown.document(), _RECORD_TYPE, (_attached(event_id, "vitne.json"),))
 
     def _seen(
-        self, head: Head, peer_ip: str, event_id: str, tenant: str
+        self, head: RequestHead, peer_ip: str, event_id: str, tenant: str
     ) -> tuple[str, ShownRecord]:
         reader = self._access.reader(head, peer_ip, tenant)
         wanted = from_text(event_id.lower())
@@ -106,7 +113,7 @@ def _attached(event_id: str, ending: str) -> Header:
     return (b"content-disposition", name.encode("ascii", "replace"))
 
 
-def showing_routes(door: ShowingDoor, reads: Reads) -> list[HTTPRouteHandler]:
+def showing_routes(resource: EventResource, reads: Reads) -> list[HTTPRouteHandler]:
     """The event, and its proof."""
 
     @get(
@@ -125,8 +132,8 @@ def showing_routes(door: ShowingDoor, reads: Reads) -> list[HTTPRouteHandler]:
     ) -> Response[bytes]:
         head = read_head(request.scope["headers"])
         head.purpose = purpose
-        made = await reads.run(door.event, head, peer_of(request), event_id, tenant)
-        return respond(Reply(200, made))
+        made = await reads.run(resource.event, head, peer_of(request), event_id, tenant)
+        return respond(HttpReply(200, made))
 
     @get(
         "/v1/events/{event_id:str}/proof",
@@ -148,6 +155,8 @@ def showing_routes(door: ShowingDoor, reads: Reads) -> list[HTTPRouteHandler]:
     ) -> Response[bytes]:
         head = read_head(request.scope["headers"])
         head.purpose = purpose
-        return respond(await reads.run(door.proof, head, peer_of(request), event_id, tenant, form))
+        return respond(
+            await reads.run(resource.proof, head, peer_of(request), event_id, tenant, form)
+        )
 
     return [event, proof]

@@ -5,7 +5,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
 from vitne.api.openapi.problems import AUTHENTICATED, problems
-from vitne.api.server.access import Access, Head, read_head
+from vitne.api.server.access import Access, RequestHead, read_head
 from vitne.api.server.responses import Here, Reads, peer_of
 from vitne.core.values.times import format_utc
 from vitne.errors import NotAllowedError
@@ -19,29 +19,29 @@ _CODES = (*AUTHENTICATED, "bad_input", "too_large", "unavailable", "storage", "i
 _BODY_BYTES_MAX = 4 * 1024
 
 
-class SourceKeysDoor:
+class SourceKeysResource:
     """Registers, retires and lists."""
 
     def __init__(self, keys: SourceKeys, access: Access) -> None:
         self._keys = keys
         self._access = access
 
-    def page(self, head: Head) -> SourceKeysReply:
+    def page(self, head: RequestHead) -> SourceKeysReply:
         """All keys, by source and time of adding."""
         self._operator(head)
         return SourceKeysReply([_to_reply(key) for key in self._keys.all()])
 
-    def add(self, head: Head, peer_ip: str, sent: SourceKeyRequest) -> SourceKeyReply:
+    def add(self, head: RequestHead, peer_ip: str, sent: SourceKeyRequest) -> SourceKeyReply:
         """Register one."""
         caller = holder(self._operator(head), arrival=Arrival(peer_ip), purpose=AuditPurpose())
         return _to_reply(self._keys.add(sent.vkey, caller))
 
-    def retire(self, head: Head, peer_ip: str, sent: SourceKeyRequest) -> SourceKeyReply:
+    def retire(self, head: RequestHead, peer_ip: str, sent: SourceKeyRequest) -> SourceKeyReply:
         """Retire one; what it signed before stays proved."""
         caller = holder(self._operator(head), arrival=Arrival(peer_ip), purpose=AuditPurpose())
         return _to_reply(self._keys.retire(sent.vkey, caller))
 
-    def _operator(self, head: Head) -> ApiKey:
+    def _operator(self, head: RequestHead) -> ApiKey:
         key = self._access.key(head, "admin")
         if key.tenants:  # a source may write to many tenants
             raise NotAllowedError("source keys are the operator's: the key is for some tenants")
@@ -54,7 +54,7 @@ def _to_reply(key: SourceKey) -> SourceKeyReply:
     return SourceKeyReply(key.source, key.vkey, format_utc(key.added_us), retired_at)
 
 
-def source_key_routes(door: SourceKeysDoor, reads: Reads) -> list[HTTPRouteHandler]:
+def source_key_routes(resource: SourceKeysResource, reads: Reads) -> list[HTTPRouteHandler]:
     """The three resources."""
 
     @get(
@@ -65,7 +65,7 @@ def source_key_routes(door: SourceKeysDoor, reads: Reads) -> list[HTTPRouteHandl
         tags=["streams"],
     )
     async def source_keys(request: Here) -> SourceKeysReply:
-        return await reads.run(door.page, read_head(request.scope["headers"]))
+        return await reads.run(resource.page, read_head(request.scope["headers"]))
 
     @post(
         "/v1/source-keys",
@@ -79,7 +79,7 @@ def source_key_routes(door: SourceKeysDoor, reads: Reads) -> list[HTTPRouteHandl
     )
     async def add_source_key(request: Here, data: JSONBody[SourceKeyRequest]) -> SourceKeyReply:
         head = read_head(request.scope["headers"])
-        return await reads.run(door.add, head, peer_of(request), data)
+        return await reads.run(resource.add, head, peer_of(request), data)
 
     @post(
         "/v1/source-keys/retire",
@@ -93,6 +93,6 @@ def source_key_routes(door: SourceKeysDoor, reads: Reads) -> list[HTTPRouteHandl
     )
     async def retire_source_key(request: Here, data: JSONBody[SourceKeyRequest]) -> SourceKeyReply:
         head = read_head(request.scope["headers"])
-        return await reads.run(door.retire, head, peer_of(request), data)
+        return await reads.run(resource.retire, head, peer_of(request), data)
 
     return [source_keys, add_source_key, retire_source_key]

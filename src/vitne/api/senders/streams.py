@@ -12,7 +12,7 @@ from litestar.params import JSONBody, QueryParameter
 
 from vitne.api.openapi.problems import AUTHENTICATED, READING, problems
 from vitne.api.search.show import Purpose, Tenant
-from vitne.api.server.access import Access, Head, read_head
+from vitne.api.server.access import Access, RequestHead, read_head
 from vitne.api.server.responses import Here, Reads, peer_of
 from vitne.core.values.strict import decode_base64, encode_base64
 from vitne.core.values.times import format_utc
@@ -43,7 +43,7 @@ _SENDING = (
 _BODY_BYTES_MAX = 64 * 1024
 
 
-class StreamsDoor:
+class StreamsResource:
     """Takes from senders, tells readers."""
 
     def __init__(self, streams: SenderStreams, access: Access, reading: LoggedReads) -> None:
@@ -51,12 +51,12 @@ class StreamsDoor:
         self._access = access
         self._reading = reading
 
-    def log_of(self, head: Head, tenant: str) -> SenderLogReply:
+    def log_of(self, head: RequestHead, tenant: str) -> SenderLogReply:
         """Where a sender writes to."""
         log, origin = self._streams.log_of(self._access.key(head, "write"), tenant)
         return SenderLogReply(log, origin)
 
-    def open(self, head: Head, sent: OpenStreamRequest) -> StreamMessageReply:
+    def open(self, head: RequestHead, sent: OpenStreamRequest) -> StreamMessageReply:
         """Register a stream."""
         said = Opening(
             sent.tenant,
@@ -70,7 +70,7 @@ class StreamsDoor:
         )
         return _receipt_reply(self._streams.open(self._access.key(head, "write"), said))
 
-    def beat(self, head: Head, sent: HeartbeatRequest) -> StreamMessageReply:
+    def beat(self, head: RequestHead, sent: HeartbeatRequest) -> StreamMessageReply:
         """Take a heartbeat."""
         said = Beat(
             sent.tenant,
@@ -83,7 +83,7 @@ class StreamsDoor:
         )
         return _receipt_reply(self._streams.beat(self._access.key(head, "write"), said))
 
-    def void(self, head: Head, sent: VoidRequest) -> StreamMessageReply:
+    def void(self, head: RequestHead, sent: VoidRequest) -> StreamMessageReply:
         """Take a void."""
         said = Void(
             sent.tenant,
@@ -97,7 +97,7 @@ class StreamsDoor:
         )
         return _receipt_reply(self._streams.void(self._access.key(head, "write"), said))
 
-    def page(self, head: Head, peer_ip: str, tenant: str, *, troubled: bool) -> StreamsReply:
+    def page(self, head: RequestHead, peer_ip: str, tenant: str, *, troubled: bool) -> StreamsReply:
         """How complete the streams are; durable as an event before the reader has it."""
         reader = self._access.reader(head, peer_ip, tenant)
         found = self._streams.report(reader.tenant)
@@ -168,12 +168,12 @@ Troubled = Annotated[
 ]
 
 
-def stream_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
+def stream_routes(resource: StreamsResource, reads: Reads) -> list[HTTPRouteHandler]:
     """The resources of streams."""
-    return [*_reading_routes(door, reads), *_speaking_routes(door, reads)]
+    return [*_reading_routes(resource, reads), *_speaking_routes(resource, reads)]
 
 
-def _reading_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
+def _reading_routes(resource: StreamsResource, reads: Reads) -> list[HTTPRouteHandler]:
     @get(
         "/v1/streams",
         operation_id="streams",
@@ -188,7 +188,7 @@ def _reading_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
     ) -> StreamsReply:
         head = read_head(request.scope["headers"])
         head.purpose = purpose
-        return await reads.run(door.page, head, peer_of(request), tenant, troubled=troubled)
+        return await reads.run(resource.page, head, peer_of(request), tenant, troubled=troubled)
 
     @get(
         "/v1/streams/log",
@@ -200,12 +200,12 @@ def _reading_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         tags=["streams"],
     )
     async def log_of_sender(request: Here, tenant: Tenant = "") -> SenderLogReply:
-        return await reads.run(door.log_of, read_head(request.scope["headers"]), tenant)
+        return await reads.run(resource.log_of, read_head(request.scope["headers"]), tenant)
 
     return [streams, log_of_sender]
 
 
-def _speaking_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
+def _speaking_routes(resource: StreamsResource, reads: Reads) -> list[HTTPRouteHandler]:
     @post(
         "/v1/streams",
         status_code=200,
@@ -217,7 +217,7 @@ def _speaking_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         tags=["streams"],
     )
     async def open_stream(request: Here, data: JSONBody[OpenStreamRequest]) -> StreamMessageReply:
-        return await reads.run(door.open, read_head(request.scope["headers"]), data)
+        return await reads.run(resource.open, read_head(request.scope["headers"]), data)
 
     @post(
         "/v1/streams/beats",
@@ -229,7 +229,7 @@ def _speaking_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         tags=["streams"],
     )
     async def beat(request: Here, data: JSONBody[HeartbeatRequest]) -> StreamMessageReply:
-        return await reads.run(door.beat, read_head(request.scope["headers"]), data)
+        return await reads.run(resource.beat, read_head(request.scope["headers"]), data)
 
     @post(
         "/v1/streams/voids",
@@ -241,6 +241,6 @@ def _speaking_routes(door: StreamsDoor, reads: Reads) -> list[HTTPRouteHandler]:
         tags=["streams"],
     )
     async def void(request: Here, data: JSONBody[VoidRequest]) -> StreamMessageReply:
-        return await reads.run(door.void, read_head(request.scope["headers"]), data)
+        return await reads.run(resource.void, read_head(request.scope["headers"]), data)
 
     return [open_stream, beat, void]

@@ -18,7 +18,7 @@ _BEARER: Final = "bearer "
 _HEADER_MAX: Final = 200
 
 
-class Head(Struct):
+class RequestHead(Struct):
     """The headers that Vitne reads, decoded; `""` where absent."""
 
     authorization: str = ""
@@ -49,13 +49,13 @@ _FIELDS: Final = {
 }
 
 
-def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
+def read_head(headers: Iterable[tuple[bytes, bytes]]) -> RequestHead:
     """Pick the headers that matter. The last of a repeated header counts.
 
     Raises:
         BadInputError: an idempotency key or purpose that is too long.
     """
-    head = Head()
+    head = RequestHead()
     for name, value in headers:
         field = _FIELDS.get(name)
         if field is not None:
@@ -77,7 +77,7 @@ class Access:
         self._state = state
         self._reading = reading
 
-    def key(self, head: Head, role: Role) -> ApiKey:
+    def key(self, head: RequestHead, role: Role) -> ApiKey:
         """The key of a request.
 
         Raises:
@@ -92,7 +92,7 @@ class Access:
             )
         return key
 
-    def reader(self, head: Head, peer_ip: str, asked: str) -> "Reader":
+    def reader(self, head: RequestHead, peer_ip: str, asked: str) -> "Reader":
         """Who reads which log.
 
         Args:
@@ -107,11 +107,11 @@ class Access:
         """
         return self._who(self.key(head, "read"), head, peer_ip, asked)
 
-    def keeper(self, head: Head, peer_ip: str, asked: str) -> "Reader":
+    def keeper(self, head: RequestHead, peer_ip: str, asked: str) -> "Reader":
         """Who looks after which log: as `reader`, with the role admin."""
         return self._who(self.key(head, "admin"), head, peer_ip, asked)
 
-    def _who(self, key: ApiKey, head: Head, peer_ip: str, asked: str) -> "Reader":
+    def _who(self, key: ApiKey, head: RequestHead, peer_ip: str, asked: str) -> "Reader":
         purpose = parse_purpose(unquote(head.purpose))
         arrival = Arrival(peer_ip=peer_ip, traceparent=head.traceparent)
         caller = holder(key, arrival=arrival, purpose=purpose)

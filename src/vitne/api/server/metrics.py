@@ -58,7 +58,7 @@ class Gauge(Struct, frozen=True):
 
 
 class Meters(Collector):
-    """The figures of the HTTP door, counted as plain numbers, and those of the server."""
+    """The figures of the HTTP resource, counted as plain numbers, and those of the server."""
 
     def __init__(self) -> None:
         self.events = dict.fromkeys(RESULTS, 0)

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from vitne.api.server.replies import PROBLEM, Header, Reply
+from vitne.api.server.replies import PROBLEM, Header, HttpReply
 from vitne.core.event.event import Problem
 from vitne.core.values.strict import encode_base64
 from vitne.errors import (
@@ -26,46 +26,46 @@ from vitne.wire.problems import ProblemReply, StreamStanding
 TYPE_PREFIX: Final = "https://vitne.dev/problems/"
 
 
-class Kind(Struct, frozen=True):
+class ProblemKind(Struct, frozen=True):
     """One code: its status and title."""
 
     status: int
     title: str
 
 
-KINDS: Final[dict[str, Kind]] = {
-    "bad_input": Kind(400, "The request is not well formed"),
-    "unreadable": Kind(400, "The body cannot be read"),
-    "filter_syntax": Kind(400, "The search text does not parse"),
-    "bad_cursor": Kind(400, "The cursor does not belong to this search"),
-    "unknown_key": Kind(401, "The API key is not valid"),
-    "not_allowed": Kind(403, "The API key may not do this"),
-    "tenant_not_allowed": Kind(403, "The API key is not for this tenant"),
-    "not_found": Kind(404, "There is no such thing"),
-    "method_not_allowed": Kind(405, "The resource does not take this method"),
-    "slow_body": Kind(408, "The body did not come in time"),
-    "conflict": Kind(409, "The state is not what the request assumes"),
-    "held": Kind(409, "A legal hold is in the way"),
-    "id_conflict": Kind(409, "Another event has this id"),
-    "stream_conflict": Kind(409, "The stream stands elsewhere than its sender says"),
-    "too_large": Kind(413, "The request is too large"),
-    "answer_too_large": Kind(413, "More events answer the question than one answer shows"),
-    "unsupported_media": Kind(415, "The type or encoding of the body is not taken"),
-    "rejected": Kind(422, "The event breaks the schema"),
-    "bad_question": Kind(422, "The question is not well formed"),
-    "sender_refused": Kind(422, "What the sender signed is not taken"),
-    "quota": Kind(429, "The source has sent its share"),
-    "head_too_large": Kind(431, "The head of the request is too large"),
-    "internal": Kind(500, "The server failed"),
-    "integrity": Kind(500, "Stored bytes contradict each other"),
-    "unavailable": Kind(503, "Try again later"),
-    "overloaded": Kind(503, "Too much is waiting"),
-    "storage": Kind(503, "The disk does not take it"),
+KINDS: Final[dict[str, ProblemKind]] = {
+    "bad_input": ProblemKind(400, "The request is not well formed"),
+    "unreadable": ProblemKind(400, "The body cannot be read"),
+    "filter_syntax": ProblemKind(400, "The search text does not parse"),
+    "bad_cursor": ProblemKind(400, "The cursor does not belong to this search"),
+    "unknown_key": ProblemKind(401, "The API key is not valid"),
+    "not_allowed": ProblemKind(403, "The API key may not do this"),
+    "tenant_not_allowed": ProblemKind(403, "The API key is not for this tenant"),
+    "not_found": ProblemKind(404, "There is no such thing"),
+    "method_not_allowed": ProblemKind(405, "The resource does not take this method"),
+    "slow_body": ProblemKind(408, "The body did not come in time"),
+    "conflict": ProblemKind(409, "The state is not what the request assumes"),
+    "held": ProblemKind(409, "A legal hold is in the way"),
+    "id_conflict": ProblemKind(409, "Another event has this id"),
+    "stream_conflict": ProblemKind(409, "The stream stands elsewhere than its sender says"),
+    "too_large": ProblemKind(413, "The request is too large"),
+    "answer_too_large": ProblemKind(413, "More events answer the question than one answer shows"),
+    "unsupported_media": ProblemKind(415, "The type or encoding of the body is not taken"),
+    "rejected": ProblemKind(422, "The event breaks the schema"),
+    "bad_question": ProblemKind(422, "The question is not well formed"),
+    "sender_refused": ProblemKind(422, "What the sender signed is not taken"),
+    "quota": ProblemKind(429, "The source has sent its share"),
+    "head_too_large": ProblemKind(431, "The head of the request is too large"),
+    "internal": ProblemKind(500, "The server failed"),
+    "integrity": ProblemKind(500, "Stored bytes contradict each other"),
+    "unavailable": ProblemKind(503, "Try again later"),
+    "overloaded": ProblemKind(503, "Too much is waiting"),
+    "storage": ProblemKind(503, "The disk does not take it"),
 }
 """Every code that a reply can carry."""
 
 
-def kind_of(error: VitneError) -> tuple[str, Kind]:
+def kind_of(error: VitneError) -> tuple[str, ProblemKind]:
     """The code under which an error leaves, and its status: that of its nearest known class."""
     for cls in type(error).__mro__:
         code = getattr(cls, "code", "")
@@ -74,7 +74,7 @@ def kind_of(error: VitneError) -> tuple[str, Kind]:
     return "internal", KINDS["internal"]
 
 
-def problem(error: VitneError, *, request_id: str = "") -> Reply:
+def problem(error: VitneError, *, request_id: str = "") -> HttpReply:
     """An error as a reply; one of status 500 keeps its details to itself."""
     code, kind = kind_of(error)
     if kind.status == KINDS["internal"].status:
@@ -95,7 +95,7 @@ def problem(error: VitneError, *, request_id: str = "") -> Reply:
         problems=_problems_of(error),
         stream=_standing_of(error),
     )
-    return Reply(kind.status, msgspec.json.encode(made), PROBLEM, tuple(headers))
+    return HttpReply(kind.status, msgspec.json.encode(made), PROBLEM, tuple(headers))
 
 
 def _problems_of(error: VitneError) -> tuple[Problem, ...]:
@@ -119,7 +119,7 @@ def bare_problem(
     problems: Sequence[Problem] = (),
     request_id: str = "",
     headers: tuple[Header, ...] = (),
-) -> Reply:
+) -> HttpReply:
     """A problem that no error object stands for."""
     kind = KINDS[code]
     made = ProblemReply(
@@ -132,4 +132,4 @@ def bare_problem(
         problems=tuple(problems),
         request_id=request_id,
     )
-    return Reply(kind.status, msgspec.json.encode(made), PROBLEM, headers)
+    return HttpReply(kind.status, msgspec.json.encode(made), PROBLEM, headers)

@@ -13,7 +13,7 @@ PROBLEM: Final = b"application/problem+json"
 Header = tuple[bytes, bytes]
 
 
-class Reply(Struct, frozen=True):
+class HttpReply(Struct, frozen=True):
     """What goes back to the client."""
 
     status: int
@@ -30,9 +30,9 @@ _ALWAYS: Final[tuple[Header, ...]] = (
 _UNCACHED: Final[Header] = (b"cache-control", b"no-store")
 
 
-def document(value: object, status: int = 200) -> Reply:
+def document(value: object, status: int = 200) -> HttpReply:
     """A JSON reply."""
-    return Reply(status, msgspec.json.encode(value))
+    return HttpReply(status, msgspec.json.encode(value))
 
 
 def always(headers: Iterable[Header]) -> list[Header]:
@@ -43,7 +43,7 @@ def always(headers: Iterable[Header]) -> list[Header]:
     return made
 
 
-async def send_reply(reply: Reply, send: Send) -> None:
+async def send_reply(reply: HttpReply, send: Send) -> None:
     """Send a reply whole."""
     length = (b"content-length", b"%d" % len(reply.body))
     if reply.headers or reply.content_type is not JSON:

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 from litestar import Request, Response
 from litestar.datastructures import State
 
-from vitne.api.server.replies import Reply
+from vitne.api.server.replies import HttpReply
 
 Here = Request[Any, Any, State]
 """A request; Vitne uses neither Litestar's users nor its sessions."""
@@ -29,7 +29,7 @@ class Reads:
         return await loop.run_in_executor(self._workers, lambda: work(*args, **kwargs))
 
 
-def respond(reply: Reply) -> Response[bytes]:
+def respond(reply: HttpReply) -> Response[bytes]:
     """A reply as Litestar sends it, which adds the charset of texts by itself."""
     return Response(
         reply.body,

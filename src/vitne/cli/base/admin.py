@@ -16,14 +16,14 @@ from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.settings import Settings
 from vitne.wiring import Server, open_server, refuse_backup
 
-__all__ = ["Place", "opened", "settings_of", "shell_user"]
+__all__ = ["ServerFolder", "opened_server", "settings_of", "shell_user"]
 
 _WHERE = Group("Folder", sort_key=90)
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Place:
+class ServerFolder:
     """Which server's folder, on this machine."""
 
     folder: Annotated[
@@ -38,11 +38,11 @@ class Place:
     ] = ""
 
 
-def settings_of(place: Place | None, **options: str | int | None) -> Settings:
+def settings_of(server_folder: ServerFolder | None, **options: str | int | None) -> Settings:
     """The settings of a folder. Raises `ConfigurationError`."""
-    place = place or Place()
-    config = Path(place.config) if place.config else None
-    return table.load(config, options={"folder": place.folder or None, **options})
+    server_folder = server_folder or ServerFolder()
+    config = Path(server_folder.config) if server_folder.config else None
+    return table.load(config, options={"folder": server_folder.folder or None, **options})
 
 
 def shell_user() -> Caller:
@@ -56,13 +56,13 @@ def shell_user() -> Caller:
 
 
 @contextmanager
-def opened(place: Place | None) -> Iterator[Server]:
+def opened_server(server_folder: ServerFolder | None) -> Iterator[Server]:
     """A folder opened for one command, beside a server that may be serving it.
 
     Raises:
         ConfigurationError: there is no such folder, or no Vitne in it.
     """
-    settings = settings_of(place)
+    settings = settings_of(server_folder)
     folder = Path(settings.folder)
     if not (folder / "keys" / "master.key").exists() and not (folder / "vitne.db").exists():
         raise ConfigurationError(

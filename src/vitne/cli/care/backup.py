@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from vitne.cli.base.admin import Place, settings_of
+from vitne.cli.base.admin import ServerFolder, settings_of
 from vitne.cli.base.output import Json, Output, plain
 from vitne.core.values.times import format_utc
 from vitne.wiring import make_backup
@@ -20,7 +20,7 @@ def backup(
     keys: Annotated[
         bool, Parameter(help="With the secret keys. Keep such a backup where few people reach it.")
     ] = False,
-    place: Place | None = None,
+    server_folder: ServerFolder | None = None,
     json: Json = False,
 ) -> None:
     """Copy everything as of one moment, while the server goes on serving.
@@ -30,7 +30,7 @@ def backup(
     them: back them up once, apart, and again after each new tenant.
     """
     out = Output(json)
-    made = make_backup(settings_of(place), target, with_keys=keys)
+    made = make_backup(settings_of(server_folder), target, with_keys=keys)
     trees = {
         log: {"origin": origin, "size": size, "root": root.hex()}
         for log, (origin, size, root) in made.manifest.trees.items()

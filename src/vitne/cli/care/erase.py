@@ -35,8 +35,8 @@ Mentions = Annotated[
 ]
 
 
-@app.command
-def person(  # noqa: PLR0913 - what one can say on the command line
+@app.command(name="person")
+def erase_person(  # noqa: PLR0913 - what one can say on the command line
     where: Annotated[str, Parameter(name="FILTER", help="Filter that finds the events.")],
     /,
     *,
@@ -65,8 +65,8 @@ def person(  # noqa: PLR0913 - what one can say on the command line
     _ask(request, purpose, server, Output(json))
 
 
-@app.command
-def event(  # noqa: PLR0913 - what one can say on the command line
+@app.command(name="event")
+def erase_events(  # noqa: PLR0913 - what one can say on the command line
     event_id: Annotated[list[str], Parameter(help="UUIDs of events.")],
     /,
     *,

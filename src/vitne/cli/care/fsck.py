@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from vitne.cli.base.admin import Place, settings_of
+from vitne.cli.base.admin import ServerFolder, settings_of
 from vitne.cli.base.app import REFUSED
 from vitne.cli.base.output import Advance, Json, Output, plain, table
 from vitne.core.values.types import LogId
@@ -20,7 +20,7 @@ def fsck(
     rebuild: Annotated[
         bool, Parameter(help="First make damaged index files of segments anew, from the records.")
     ] = False,
-    place: Place | None = None,
+    server_folder: ServerFolder | None = None,
     json: Json = False,
 ) -> int:
     """Hash everything again: parts, entries, tiles of every level, roots, signatures, segments.
@@ -30,7 +30,7 @@ def fsck(
     they hold nothing that the records do not say.
     """
     out = Output(json)
-    server = open_server(settings_of(place), serving=False)
+    server = open_server(settings_of(server_folder), serving=False)
     try:
         rebuilt = _rebuild(server, tenant) if rebuild else []
         logs = [server.store.log(LogId(tenant))] if tenant else server.store.logs()

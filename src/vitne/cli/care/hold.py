@@ -17,7 +17,7 @@ _COLUMNS = ("id!", "reason", "ref", "set (UTC)!", "released (UTC)!", "what?")
 
 
 @app.command(name="set")
-def set_(  # noqa: PLR0913 - what one can say on the command line
+def set_hold(  # noqa: PLR0913 - what one can say on the command line
     where: Annotated[
         str, Parameter(name="FILTER", help="Filter of the events, now and later.")
     ] = "",
@@ -47,8 +47,8 @@ def set_(  # noqa: PLR0913 - what one can say on the command line
     )
 
 
-@app.command
-def release(
+@app.command(name="release")
+def release_hold(
     hold_id: Annotated[str, Parameter(help="Id of the hold.")],
     /,
     *,
@@ -64,7 +64,7 @@ def release(
 
 
 @app.command(name="list")
-def list_(
+def list_holds(
     *, purpose: Purpose = "", server: ServerOptions | None = None, json: Json = False
 ) -> None:
     """List all holds of a log, released ones too, oldest first. The look is itself an event."""

@@ -70,8 +70,8 @@ def mirror(  # noqa: PLR0913 - the options of a verb
             time.sleep(follow)
 
 
-@app.command
-def verify(
+@app.command(name="verify")
+def verify_mirror(
     folder: Annotated[Path, Parameter(help="Folder of the copy.")],
     /,
     *,

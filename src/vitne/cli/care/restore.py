@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from vitne.cli.base.admin import Place, settings_of, shell_user
+from vitne.cli.base.admin import ServerFolder, settings_of, shell_user
 from vitne.cli.base.output import Json, Output, plain, table
 from vitne.core.tree.note import MAX_NOTE_BYTES
 from vitne.errors import BadInputError, ConfigurationError
@@ -45,7 +45,7 @@ def restore(
     or from the lost machine's objects/log folder. That it was restored becomes an event.
     """
     out = Output(json)
-    settings = settings_of(Place(folder=str(folder)))
+    settings = settings_of(ServerFolder(folder=str(folder)))
     compared = compare_backup(settings, [note for path in seen or () for note in _notes(path)])
     if compared.unseen and not nothing_newer:
         raise ConfigurationError(

@@ -22,16 +22,16 @@ Rules = Annotated[
 ]
 
 
-@app.command
-def plan(
+@app.command(name="plan")
+def plan_expiry(
     *, rules: Rules, purpose: Purpose = "", server: ServerOptions | None = None, json: Json = False
 ) -> None:
     """Say what would expire now; changes nothing."""
     _ask(rules, purpose, server, Output(json), dry_run=True)
 
 
-@app.command
-def run(
+@app.command(name="run")
+def run_expiry(
     *, rules: Rules, purpose: Purpose = "", server: ServerOptions | None = None, json: Json = False
 ) -> None:
     """Delete what has run out, in whole sealed segments. Legal holds keep what they cover.

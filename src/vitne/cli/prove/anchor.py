@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from vitne.cli.base.admin import Place, opened
+from vitne.cli.base.admin import ServerFolder, opened_server
 from vitne.cli.base.app import REFUSED
 from vitne.cli.base.output import Json, Output, plain, table
 from vitne.core.values.times import format_utc
@@ -28,11 +28,13 @@ Signer = Annotated[
 ]
 
 
-@app.command
-def now(tenant: Tenant, /, *, place: Place | None = None, json: Json = False) -> None:
+@app.command(name="now")
+def stamp_now(
+    tenant: Tenant, /, *, server_folder: ServerFolder | None = None, json: Json = False
+) -> None:
     """Have the newest checkpoint of a log stamped, whatever the age of its last stamp."""
     out = Output(json)
-    with opened(place) as server:
+    with opened_server(server_folder) as server:
         done = server.anchor.stamp_now(_log(server, tenant))
         rows = [_row(one, server.anchor.tell(one)) for one in done.stamps]
     lines = [plain(f"No stamp: {why} [{name}]", "bold red") for name, why in done.failed.items()]
@@ -40,29 +42,31 @@ def now(tenant: Tenant, /, *, place: Place | None = None, json: Json = False) ->
 
 
 @app.command(name="list")
-def list_(tenant: Tenant, /, *, place: Place | None = None, json: Json = False) -> None:
+def list_stamps(
+    tenant: Tenant, /, *, server_folder: ServerFolder | None = None, json: Json = False
+) -> None:
     """List the stamps of a log, on their own word: nothing is verified."""
     out = Output(json)
-    with opened(place) as server:
+    with opened_server(server_folder) as server:
         found = server.anchor.stamps(_log(server, tenant))
         rows = [_row(one, server.anchor.tell(one)) for one in found]
     out.result({"stamps": rows}, _listed(rows))
 
 
-@app.command
-def verify(
+@app.command(name="verify")
+def verify_stamps(
     tenant: Tenant,
     /,
     *,
     certificates: Certificates,
     signer: Signer = "",
-    place: Place | None = None,
+    server_folder: ServerFolder | None = None,
     json: Json = False,
 ) -> int:
     """Verify every stamp of a log; exit status 1 if one does not hold."""
     out = Output(json)
     trusted = _read(certificates)
-    with opened(place) as server:
+    with opened_server(server_folder) as server:
         found = server.anchor.stamps(_log(server, tenant))
         rows = [_verified(server, one, trusted, signer) for one in found]
     bad = sum(1 for row in rows if row["error"])
@@ -75,8 +79,8 @@ def verify(
     return REFUSED if bad else 0
 
 
-@app.command
-def check(
+@app.command(name="check")
+def check_stamp(
     token: Annotated[Path, Parameter(help="The time stamp, a .tsr file.")],
     checkpoint: Annotated[Path, Parameter(help="The signed note that was stamped.")],
     /,

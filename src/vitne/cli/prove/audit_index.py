@@ -89,21 +89,13 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
     files = open_files(where, api_key or os.environ.get("VITNE_API_KEY", ""))
     if bundle is not None:
         return _search(out, files, trusted, bundle, proof)
-    signer = _signer(signing_key)
-    auditor = _Auditor(out, files, trusted, index, signer, state)
-    while True:
-        try:
-            auditor.run()
-        except VerificationError as error:
-            auditor.object(error)
-            return _failed(out, error, where, report)
-        except UnavailableError as error:
-            if not follow:
-                raise
-            out.note(f"{error.code}: {error}; trying again")
-        if not follow:
-            return 0
-        time.sleep(follow)
+    auditor = _Auditor(out, files, trusted, index, _signer(signing_key), state)
+    try:
+        auditor.run_every(follow)
+    except VerificationError as error:
+        auditor.object(error)
+        return _failed(out, error, where, report)
+    return 0
 
 
 class _Auditor:
@@ -125,6 +117,19 @@ class _Auditor:
         self._signer = signer
         self._path = None if folder is None else folder / _name(policy)
         self._state = _load(self._path)
+
+    def run_every(self, seconds: int) -> None:
+        """Audit, and again after so many seconds, whether the log is reached or not; 0: once."""
+        while True:
+            try:
+                self.run()
+            except UnavailableError as error:
+                if not seconds:
+                    raise
+                self._out.note(f"{error.code}: {error}; trying again")
+            if not seconds:
+                return
+            time.sleep(seconds)
 
     def run(self) -> None:
         """One audit; what it verified is remembered before it is cosigned."""

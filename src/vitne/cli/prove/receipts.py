@@ -49,8 +49,8 @@ class _Source:
         self.tile = tile
 
 
-@app.command
-def check(  # noqa: PLR0913  # the options of a verb
+@app.command(name="check")
+def check_receipts(  # noqa: PLR0913  # the options of a verb
     *,
     receipts: Annotated[
         list[Path] | None,

@@ -15,19 +15,19 @@ __all__ = ["app"]
 
 app = App(name="witness", help="Be a witness of logs: cosign what only grows (C2SP tlog-witness).")
 app.command(
-    "vitne.cli.prove.witness_serve:serve",
+    "vitne.cli.prove.witness_serve:serve_witness",
     name="serve",
     help="Serve a witness over HTTP until SIGTERM.",
 )
 app.command(
-    "vitne.cli.prove.witness_serve:forks",
+    "vitne.cli.prove.witness_serve:show_forks",
     name="forks",
     help="Show heads that one log signed and that do not agree.",
 )
 
 
-@app.command
-def key(
+@app.command(name="key")
+def make_witness_key(
     name: Annotated[
         str, Parameter(help="Its name: an address of yours without scheme, as w.example.org/vitne.")
     ],

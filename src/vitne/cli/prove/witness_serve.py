@@ -9,7 +9,7 @@ import msgspec
 from cyclopts import Parameter
 from msgspec import Struct
 
-from vitne.api.log.witness import WitnessDoor
+from vitne.api.log.witness import WitnessResource
 from vitne.api.server.program_log import LOG, start_log
 from vitne.api.server.server import bounds_of, listen, tell_systemd
 from vitne.api.server.server import serve as run
@@ -22,7 +22,7 @@ from vitne.ports import KeptFork
 from vitne.settings import Settings
 from vitne.wiring.witness import open_forks, open_witness
 
-__all__ = ["WitnessConfig", "forks", "serve"]
+__all__ = ["WitnessConfig", "serve_witness", "show_forks"]
 
 _CONFIG_BYTES_MAX = 1 << 20
 _WORKERS = 4
@@ -47,7 +47,7 @@ class WitnessConfig(Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 8471
 
 
-def serve(  # noqa: PLR0913 - as many options as the file has members
+def serve_witness(  # noqa: PLR0913 - as many options as the file has members
     *,
     config: Config = None,
     signing_key: Annotated[
@@ -121,13 +121,13 @@ def _serve(config: WitnessConfig) -> None:
                 LOG.info("cosigning", extra={"vkey": vkey})
             tell_systemd("READY=1")
 
-        run(WitnessDoor(witness.desk, workers), settings, listener, bounds, ready)
+        run(WitnessResource(witness.desk, workers), settings, listener, bounds, ready)
         tell_systemd("STOPPING=1")
     witness.close()
     LOG.info("stopped")
 
 
-def forks(*, config: Config = None, database: Database = None, json: Json = False) -> int:
+def show_forks(*, config: Config = None, database: Database = None, json: Json = False) -> int:
     """Show heads that one log signed and that do not agree; exit status 1 if there are any.
 
     Certain ones, two roots of one size, convict the log. With the others somebody sent a proof

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from vitne.cli.base.admin import Place, opened, shell_user
+from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
 from vitne.core.event.source import SourceRegistration
 from vitne.core.values.types import LogId
 from vitne.errors import ConfigurationError
@@ -76,7 +76,7 @@ def prepare(folder: Path, port: int, events: int, seed: int) -> DemoNote:
     world = simulation_of(note).world
     first = world.tenants[0]
     _init(folder, port, first.id, first.name)
-    with opened(Place(folder=str(folder))) as server:
+    with opened_server(ServerFolder(folder=str(folder))) as server:
         for tenant in world.tenants[1:]:
             server.onboard.add_tenant(LogId(tenant.id), tenant.name, shell_user())
         tenants = tuple(LogId(tenant.id) for tenant in world.tenants)
@@ -91,7 +91,7 @@ def prepare(folder: Path, port: int, events: int, seed: int) -> DemoNote:
 
 def finish(folder: Path, note: DemoNote) -> None:
     """Note that the history is in, and revoke the keys that could send it."""
-    with opened(Place(folder=str(folder))) as server:
+    with opened_server(ServerFolder(folder=str(folder))) as server:
         for token in note.history_keys.values():
             server.onboard.revoke_key(token.split("_")[1], shell_user())
     note.history_keys = {}

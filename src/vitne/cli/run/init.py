@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from vitne.cli.base.admin import Place, settings_of, shell_user
+from vitne.cli.base.admin import ServerFolder, settings_of, shell_user
 from vitne.cli.base.output import Json, Output, plain
 from vitne.core.event.source import SourceRegistration
 from vitne.core.values.types import LogId
@@ -37,7 +37,7 @@ def init(
         ),
     ] = None,
     port: Annotated[int | None, Parameter(help="TCP port to serve on; else 8470.")] = None,
-    place: Place | None = None,
+    server_folder: ServerFolder | None = None,
     json: Json = False,
 ) -> None:
     """Make a folder for a server: its secret keys, a log of its own, and a first API key.
@@ -49,7 +49,7 @@ def init(
     Each tenant (customer) has a log of its own; `vitne tenant add` makes more of them.
     """
     out = Output(json)
-    settings = settings_of(place, server_name=server_name, port=port)
+    settings = settings_of(server_folder, server_name=server_name, port=port)
     folder = Path(settings.folder)
     refuse_lost_keys(folder)
     if (folder / PROFILE).exists():

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter
 
-from vitne.cli.base.admin import Place, opened, shell_user
+from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
 from vitne.cli.base.output import Json, Output, minute, plain, table
 from vitne.cli.run import source_key
 from vitne.core.event.source import SourceRegistration
@@ -122,8 +122,8 @@ class Source:
         )
 
 
-@app.command
-def add(  # noqa: PLR0913  # the options of a verb
+@app.command(name="add")
+def add_key(  # noqa: PLR0913  # the options of a verb
     name: Annotated[str, Parameter(help="What the key is for, e.g. crm-prod; people read it.")],
     /,
     *,
@@ -149,7 +149,7 @@ def add(  # noqa: PLR0913  # the options of a verb
         ),
     ] = "",
     source: Source | None = None,
-    place: Place | None = None,
+    server_folder: ServerFolder | None = None,
     json: Json = False,
 ) -> None:
     """Make an API key. It is printed once; the folder keeps only its hash.
@@ -166,7 +166,7 @@ def add(  # noqa: PLR0913  # the options of a verb
         source=(source or Source()).registration(),
         person=person,
     )
-    with opened(place) as server:
+    with opened_server(server_folder) as server:
         key, token = server.onboard.add_key(wanted, shell_user())
     out.result(
         _machine(key) | {"key": token.reveal()},
@@ -176,10 +176,10 @@ def add(  # noqa: PLR0913  # the options of a verb
 
 
 @app.command(name="list")
-def list_(*, place: Place | None = None, json: Json = False) -> None:
+def list_keys(*, server_folder: ServerFolder | None = None, json: Json = False) -> None:
     """List all keys, revoked ones included, by creation."""
     out = Output(json)
-    with opened(place) as server:
+    with opened_server(server_folder) as server:
         found = [_machine(key) for key in server.onboard.api_keys()]
     rows = [
         (
@@ -197,17 +197,17 @@ def list_(*, place: Place | None = None, json: Json = False) -> None:
     out.result({"keys": found}, table(f"{len(found)} keys", _COLUMNS, rows))
 
 
-@app.command
-def revoke(
+@app.command(name="revoke")
+def revoke_key(
     key_id: Annotated[str, Parameter(help="Its id, the middle part of the key.")],
     /,
     *,
-    place: Place | None = None,
+    server_folder: ServerFolder | None = None,
     json: Json = False,
 ) -> None:
     """Revoke a key; a running server refuses it within two seconds."""
     out = Output(json)
-    with opened(place) as server:
+    with opened_server(server_folder) as server:
         key = server.onboard.revoke_key(key_id, shell_user())
     out.result(_machine(key), plain(f"Revoked the key {key.id} ({key.name})."))
 

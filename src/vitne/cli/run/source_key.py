@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from vitne.cli.base.admin import Place, opened, shell_user
+from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
 from vitne.cli.base.output import Json, Output, minute, plain, table
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId
@@ -21,8 +21,8 @@ _COLUMNS = ("source!", "vkey!", "retired (UTC)!", "added (UTC)!?")
 Vkey = Annotated[str, Parameter(help="The public key, as `vitne key source new` prints it.")]
 
 
-@app.command
-def new(
+@app.command(name="new")
+def new_source_key(
     file: Annotated[Path, Parameter(help="Where to put the private key; there must be no file.")],
     /,
     *,
@@ -46,29 +46,33 @@ def new(
     )
 
 
-@app.command
-def add(vkey: Vkey, /, *, place: Place | None = None, json: Json = False) -> None:
+@app.command(name="add")
+def add_source_key(
+    vkey: Vkey, /, *, server_folder: ServerFolder | None = None, json: Json = False
+) -> None:
     """Register a source's public key. Each log names it before the first stream signed with it."""
     out = Output(json)
-    with opened(place) as server:
+    with opened_server(server_folder) as server:
         key = server.source_keys.add(vkey, shell_user())
     out.result(_machine(key), plain(f"Registered the key of {key.source}."))
 
 
-@app.command
-def retire(vkey: Vkey, /, *, place: Place | None = None, json: Json = False) -> None:
+@app.command(name="retire")
+def retire_source_key(
+    vkey: Vkey, /, *, server_folder: ServerFolder | None = None, json: Json = False
+) -> None:
     """Retire a key: nothing that it signs is taken from now on; what it signed stays proved."""
     out = Output(json)
-    with opened(place) as server:
+    with opened_server(server_folder) as server:
         key = server.source_keys.retire(vkey, shell_user())
     out.result(_machine(key), plain(f"Retired the key of {key.source}."))
 
 
 @app.command(name="list")
-def list_(*, place: Place | None = None, json: Json = False) -> None:
+def list_source_keys(*, server_folder: ServerFolder | None = None, json: Json = False) -> None:
     """List all of them, retired ones included, by source."""
     out = Output(json)
-    with opened(place) as server:
+    with opened_server(server_folder) as server:
         found = [_machine(key) for key in server.source_keys.all()]
     rows = [
         (one["source"], one["vkey"], minute(one["retired_at"]), minute(one["added_at"]))
@@ -83,7 +87,7 @@ def index_secret(
     file: Annotated[Path, Parameter(help="Where to put it; there must be no file.")],
     /,
     *,
-    place: Place | None = None,
+    server_folder: ServerFolder | None = None,
     json: Json = False,
 ) -> None:
     """Write a tenant's index secret to a file of mode 0600, for a sender in mode full.
@@ -91,7 +95,7 @@ def index_secret(
     Whoever has it can recognise any value of the tenant in the tiles. The export is an event.
     """
     out = Output(json)
-    with opened(place) as server:
+    with opened_server(server_folder) as server:
         key, epoch = server.source_keys.export_index_secret(LogId(tenant), shell_user())
     write_secret(file, index_secret_text(key))
     out.result(

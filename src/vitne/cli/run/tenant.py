@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from vitne.cli.base.admin import Place, opened, shell_user
+from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
 from vitne.cli.base.output import Json, Output, minute, plain, table
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId
@@ -14,18 +14,18 @@ __all__ = ["app"]
 app = App(name="tenant", help="Add and list tenants; each has its own log.")
 
 
-@app.command
-def add(
+@app.command(name="add")
+def add_tenant(
     tenant: Annotated[str, Parameter(help="Id: a-z 0-9 . _ -, up to 64; it never changes.")],
     /,
     *,
     name: Annotated[str, Parameter(help="Its name, for people.")] = "",
-    place: Place | None = None,
+    server_folder: ServerFolder | None = None,
     json: Json = False,
 ) -> None:
     """Make a tenant and its log. A running server takes it at once."""
     out = Output(json)
-    with opened(place) as server:
+    with opened_server(server_folder) as server:
         made = server.onboard.add_tenant(LogId(tenant), name or tenant, shell_user())
         origin = str(server.logs.origin(made.id))
     out.result(
@@ -36,10 +36,10 @@ def add(
 
 
 @app.command(name="list")
-def list_(*, place: Place | None = None, json: Json = False) -> None:
+def list_tenants(*, server_folder: ServerFolder | None = None, json: Json = False) -> None:
     """List all tenants, by id."""
     out = Output(json)
-    with opened(place) as server:
+    with opened_server(server_folder) as server:
         found = [
             {
                 "id": one.id,

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from vitne.api.assemble import checks, gauges, publish_lag_s
-from vitne.api.operate.health import Check, probe
+from vitne.api.operate.health import ReadinessCheck, probe
 from vitne.core.values.types import LogId
 from vitne.testing import FixedClock, memory_server
 from vitne.wiring import Server
@@ -62,7 +62,7 @@ def test_a_check_that_breaks_has_failed_and_tells_no_text() -> None:
     def broken() -> str:
         raise ValueError("Per Support")
 
-    found = probe([Check("odd", broken), Check("good", lambda: "")])
+    found = probe([ReadinessCheck("odd", broken), ReadinessCheck("good", lambda: "")])
 
     assert found.status == "not_ready"
     assert found.checks == {"odd": "the check failed: ValueError", "good": "ok"}
