@@ -91,3 +91,9 @@ def answer_server() -> ModuleType:
 def world() -> ModuleType:
     """`tests/support/witness_world.py`: real witnesses, logs and auditors in processes."""
     return _module("vitne_test_witness_world", "support/witness_world.py")
+
+
+@pytest.fixture(scope="session")
+def lying_log() -> ModuleType:
+    """`tests/support/lying_log.py`: ways for a log to lie, and a mirror for its auditor."""
+    return _module("vitne_test_lying_log", "support/lying_log.py")

@@ -5,6 +5,7 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -17,13 +18,8 @@ SHARED = ROOT.parent / "shared"
 
 FILE_LINES, FUNCTION_LINES = 400, 60
 
-LONG_FILES: dict[str, tuple[int, str]] = {
-    "tests/attacks/test_audit_attacks.py": (500, "one lying log, from the audit to the verdict"),
-}
-"""File: (its own bound, why it is one ordered story)."""
-
-LONG_FUNCTIONS: dict[str, tuple[int, str]] = {}
-"""`file::function`: (its own bound, why it is one ordered story)."""
+FOLDER_FILES = 16
+"""Beside `__init__` and sub-folders."""
 
 FRONT_DOORS = ("__init__.py", "sdk/__init__.py", "testing.py", "cli/__init__.py")
 """What others import, below src/vitne."""
@@ -63,40 +59,43 @@ def test_every_import_contract_is_kept() -> None:
 
 
 def test_no_file_is_longer_than_a_reader_can_hold() -> None:
-    """400 lines, or the bound and reason in `LONG_FILES`."""
-    long = {}
-    for path in FILES:
-        most, _reason = LONG_FILES.get(_name(path), (FILE_LINES, ""))
-        lines = len(path.read_text("utf-8").splitlines())
-        if lines > most:
-            long[_name(path)] = lines
+    """400 lines, without exception."""
+    lines = {_name(path): len(path.read_text("utf-8").splitlines()) for path in FILES}
 
-    assert not long
+    assert {name: count for name, count in lines.items() if count > FILE_LINES} == {}
 
 
 def test_no_function_is_longer_than_a_reader_can_hold() -> None:
-    """60 lines, or the bound and reason in `LONG_FUNCTIONS`."""
-    long = {}
-    for path in FILES:
-        for node in _defined(ast.parse(path.read_text("utf-8"))):
-            name = f"{_name(path)}::{node.name}"
-            most, _reason = LONG_FUNCTIONS.get(name, (FUNCTION_LINES, ""))
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            if lines > most and not isinstance(node, ast.ClassDef):
-                long[name] = lines
+    """60 lines, without exception."""
+    long = [
+        f"{_name(path)}::{node.name}"
+        for path in FILES
+        for node in _defined(ast.parse(path.read_text("utf-8")))
+        if not isinstance(node, ast.ClassDef)
+        if (node.end_lineno or node.lineno) - node.lineno >= FUNCTION_LINES
+    ]
 
-    assert not long
+    assert long == []
 
 
-def test_every_exception_from_the_sizes_is_still_needed() -> None:
-    """An exception outlives its file or function otherwise."""
-    needed = {
-        _name(path) for path in FILES if len(path.read_text("utf-8").splitlines()) > FILE_LINES
-    }
-    files = {name.partition("::")[0] for name in LONG_FUNCTIONS}
+def test_no_folder_has_more_files_than_a_reader_can_hold() -> None:
+    """Of any kind, beside `__init__` and sub-folders."""
+    files = Counter(
+        path.parent
+        for path in SOURCE.rglob("*")
+        if path.is_file() and path.name != "__init__.py" and "__pycache__" not in path.parts
+    )
 
-    assert set(LONG_FILES) == needed
-    assert all((ROOT / name).is_file() for name in files)
+    assert {_name(f): count for f, count in files.items() if count > FOLDER_FILES} == {}
+
+
+def test_unit_tests_lie_in_the_folders_of_what_they_test() -> None:
+    """`tests/unit/services/writer` tests `src/vitne/services/writer`."""
+    unit = ROOT / "tests" / "unit"
+    folders = {path.parent.relative_to(unit) for path in unit.rglob("test_*.py")}
+    places = [folder for folder in folders if not (SOURCE / folder).is_dir()]
+
+    assert [f for f in places if not (SOURCE / f).with_suffix(".py").is_file()] == []
 
 
 def _undocumented(path: Path) -> Iterator[str]:
