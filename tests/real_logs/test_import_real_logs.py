@@ -22,9 +22,9 @@ from vitne.core.event.source import SourceRegistration
 from vitne.core.event.validate import validate
 from vitne.core.values.ids import uuid8_for_original
 from vitne.core.values.times import parse_utc
-from vitne.formats.importing import Format, Options, mapped_records
+from vitne.formats.importing import Format, ImportOptions, mapped_records
 from vitne.formats.mapped import Mapped
-from vitne.formats.mapping import Rule, read_mapping
+from vitne.formats.mapping import RecordMapping, read_mapping
 
 CONTEXT = IntakeContext(
     now_us=1_795_512_902_000_000,
@@ -37,14 +37,14 @@ _EXACT = msgspec.json.Decoder(float_hook=str)
 """Numbers with a fraction as they were written."""
 
 
-def shipped(name: str) -> Rule:
+def shipped(name: str) -> RecordMapping:
     return read_mapping((files("vitne.formats") / f"mappings/{name}.toml").read_bytes(), name)
 
 
 class Imported:
     """One file: what it held, what was mapped, and what intake says of it."""
 
-    def __init__(self, path: Path, options: Options) -> None:
+    def __init__(self, path: Path, options: ImportOptions) -> None:
         with gzip.open(path) as lines:
             self.lines = [_EXACT.decode(line) for line in lines]
         with gzip.open(path) as lines:
@@ -64,7 +64,7 @@ class Imported:
 
 @cache
 def imported(path: Path, form: Format, name: str, at: str) -> Imported:
-    return Imported(path, Options(form, shipped(name) if name else None, at))
+    return Imported(path, ImportOptions(form, shipped(name) if name else None, at))
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ def test_events_of_some_fifty_products_are_read_or_refused_with_a_reason(real_lo
     path = real_logs / "panther-unit-tests/tests.jsonl.gz"
     for at in ("", "event"):
         with gzip.open(path) as lines:
-            records = list(mapped_records(lines, Options("jsonl", rule, at)))
+            records = list(mapped_records(lines, ImportOptions("jsonl", rule, at)))
 
         assert len(records) == 1507
         assert all(record.event is not None or record.problems for record in records)

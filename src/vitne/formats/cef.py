@@ -11,17 +11,17 @@ from typing import Final
 
 from msgspec import Struct
 
+from vitne.core.event.rules import is_address
 from vitne.core.values.canonical import Json
 from vitne.core.values.verbs import category_of
 from vitne.formats.mapped import (
     Mapped,
-    clip,
+    clip_text,
     epoch_time,
     event_id,
-    is_address,
     pattern_time,
-    refused,
-    snake,
+    refused_record,
+    snake_case,
     type_part,
     utc_time,
     without_empty,
@@ -173,15 +173,15 @@ def map_line(text: str, fallback_id: str) -> Mapped:
     """
     line = parse_line(text)
     if line is None:
-        return refused(text, "bad_format", "$", "a line CEF:0|…|…|…|…|…|…|…", "another line")
+        return refused_record(text, "bad_format", "$", "a line CEF:0|…|…|…|…|…|…|…", "another line")
     fields = line.extension
     occurred_at = next(
         filter(None, (_time(fields.get(key, "")) for key in ("end", "rt", "start"))), None
     )
     if occurred_at is None:
-        return refused(text, "missing", "$.occurred_at", "end, rt or start as a time")
+        return refused_record(text, "missing", "$.occurred_at", "end, rt or start as a time")
     if not fields.get("suid") and not fields.get("suser"):
-        return refused(text, "missing", "$.actor.id", "suid: who acted")
+        return refused_record(text, "missing", "$.actor.id", "suid: who acted")
     source_id = f"{type_part(line.vendor)}/{type_part(line.product)}"
     own = fields.get("externalId", "") or fallback_id
     event_type, category = _type(line)
@@ -194,20 +194,20 @@ def map_line(text: str, fallback_id: str) -> Mapped:
         "clock": {"sync": "unknown"},
         "outcome": {
             "result": result,
-            "code": snake(fields.get("reason", ""))[:64] if result != "succeeded" else "",
+            "code": snake_case(fields.get("reason", ""))[:64] if result != "succeeded" else "",
         },
         "severity": _severity(line.severity, result),
         "actor": _actor(fields, source_id),
         "targets": _targets(fields, result),
         "client": {
             "ip": fields.get("src", "") if is_address(fields.get("src", "")) else "",
-            "user_agent": clip(fields.get("requestClientApplication", ""), 512),
+            "user_agent": clip_text(fields.get("requestClientApplication", ""), 512),
         },
         "source": {
             "application": type_part(line.vendor)[:64],
             "service": type_part(line.product)[:64],
-            "version": clip(line.device_version, 64),
-            "instance": clip(fields.get("dvchost", ""), 128),
+            "version": clip_text(line.device_version, 64),
+            "instance": clip_text(fields.get("dvchost", ""), 128),
             "environment": "prod",
             "deployment": "customer_hosted",
         },
@@ -218,8 +218,8 @@ def map_line(text: str, fallback_id: str) -> Mapped:
             "operation": _operation(fields),
         },
         "correlation": _correlation(fields, source_id),
-        "purpose": {"code": clip(_labelled(fields, "cs3", "purpose"), 64)},
-        "summary": clip(fields.get("msg", "") or line.name, 500),
+        "purpose": {"code": clip_text(_labelled(fields, "cs3", "purpose"), 64)},
+        "summary": clip_text(fields.get("msg", "") or line.name, 500),
     }
     return Mapped(without_empty(event), text, tuple(_unmapped(fields)))
 
@@ -244,7 +244,7 @@ def _actor(fields: Mapping[str, str], source_id: str) -> dict[str, Json]:
     attribution = _labelled(fields, "cs5", "attribution")
     return {
         "id": identity[:128],
-        "name": clip(fields.get("suser", ""), 200) if fields.get("suid") else "",
+        "name": clip_text(fields.get("suser", ""), 200) if fields.get("suid") else "",
         "type": "user",
         "issuer": source_id,
         "party": party if party in ("tenant", "vendor", "partner", "consumer") else "tenant",
@@ -259,7 +259,7 @@ def _targets(fields: Mapping[str, str], result: str) -> list[Json]:
     subject = fields.get("duid") or fields.get("duser", "")
     if not subject:
         return []
-    name = clip(fields.get("duser", ""), 200) if fields.get("duid") else ""
+    name = clip_text(fields.get("duser", ""), 200) if fields.get("duid") else ""
     exposure = "none" if result == "denied" else "full"
     return [
         {
@@ -276,7 +276,7 @@ def _correlation(fields: Mapping[str, str], source_id: str) -> dict[str, Json]:
     """The call is the request; lines on several subjects of one act share `dproc`."""
     joined = fields.get("dproc") or fields.get("sproc", "")
     return {
-        "request_id": clip(fields.get("sproc", ""), 128),
+        "request_id": clip_text(fields.get("sproc", ""), 128),
         "action_id": event_id(f"{source_id}/action", joined) if joined else "",
     }
 
@@ -321,7 +321,7 @@ def _operation(fields: Mapping[str, str]) -> str:
         return ""
     path = re.split("[?#]", re.sub(r"^[a-z]+://[^/]+", "", request))[0]
     parts = ["{id}" if _PERSONAL_SEGMENT.fullmatch(part) else part for part in path.split("/")]
-    return clip(f"{fields.get('requestMethod', '')} {'/'.join(parts)}".strip(), 256)
+    return clip_text(f"{fields.get('requestMethod', '')} {'/'.join(parts)}".strip(), 256)
 
 
 def _labelled(fields: Mapping[str, str], slot: str, meaning: str) -> str:

@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from vitne.core.event.rules import is_address
 from vitne.formats.mapped import (
     Mapped,
-    clip,
+    clip_text,
     event_id,
-    is_address,
-    refused,
-    snake,
+    refused_record,
+    snake_case,
     type_part,
     utc_time,
     without_empty,
@@ -59,7 +59,7 @@ def map_record(record: object, raw: str) -> Mapped:
         raw: its text, exactly as it stood in the file.
     """
     if not isinstance(record, Mapping):
-        return refused(raw, "wrong_type", "$", "a CloudTrail record", _kind(record))
+        return refused_record(raw, "wrong_type", "$", "a CloudTrail record", _kind(record))
     original_id, name, service = (
         _text(record, "eventID"),
         _text(record, "eventName"),
@@ -67,12 +67,14 @@ def map_record(record: object, raw: str) -> Mapped:
     )
     occurred_at = utc_time(_text(record, "eventTime"))
     if not original_id or not name or not service:
-        return refused(raw, "missing", "$", "eventID, eventName and eventSource", "not all of them")
+        return refused_record(
+            raw, "missing", "$", "eventID, eventName and eventSource", "not all of them"
+        )
     if occurred_at is None:
-        return refused(raw, "bad_format", "$.eventTime", "a time like 2023-07-10T11:42:36Z")
+        return refused_record(raw, "bad_format", "$.eventTime", "a time like 2023-07-10T11:42:36Z")
     actor = _actor(_object(record, "userIdentity"))
     if actor is None:
-        return refused(raw, "missing", "$.userIdentity", "an arn, a principal or a service")
+        return refused_record(raw, "missing", "$.userIdentity", "an arn, a principal or a service")
     event = {
         "id": event_id(SOURCE, original_id),
         "type": _event_type(service, name),
@@ -88,20 +90,20 @@ def map_record(record: object, raw: str) -> Mapped:
             "role": "primary",
             "layer": "gateway",
             "seen": "fetched",
-            "operation": clip(name, 256),
+            "operation": clip_text(name, 256),
         },
         "source": {
             "application": "aws",
             "service": "cloudtrail",
-            "component": clip(service, 128),
-            "region": clip(_text(record, "awsRegion"), 64),
+            "component": clip_text(service, 128),
+            "region": clip_text(_text(record, "awsRegion"), 64),
             "environment": "prod",
             "deployment": "saas",
         },
         "correlation": _correlation(record),
         "extra": {
-            "account": clip(_text(record, "recipientAccountId"), 64),
-            "event_type": clip(_text(record, "eventType"), 64),
+            "account": clip_text(_text(record, "recipientAccountId"), 64),
+            "event_type": clip_text(_text(record, "eventType"), 64),
         },
     }
     return Mapped(without_empty(event), raw, tuple(_unmapped(record)))
@@ -145,8 +147,8 @@ def _actor(identity: _Object) -> dict[str, object] | None:
         "issuer": "aws",
         "party": "tenant",
         "attribution": "asserted" if human else "none",
-        "name": clip(_text(identity, "userName"), 200),
-        "roles": [clip(role, 64)] if role else [],
+        "name": clip_text(_text(identity, "userName"), 200),
+        "roles": [clip_text(role, 64)] if role else [],
         "auth": _auth(identity, session),
     }
 
@@ -155,9 +157,9 @@ def _auth(identity: _Object, session: _Object) -> dict[str, object]:
     attributes = _object(session, "attributes")
     mfa = _text(attributes, "mfaAuthenticated")
     return {
-        "method": snake(_text(identity, "type"))[:64],
+        "method": snake_case(_text(identity, "type"))[:64],
         "mfa": mfa == "true" if mfa in ("true", "false") else None,
-        "credential_ref": clip(_text(identity, "accessKeyId"), 128),
+        "credential_ref": clip_text(_text(identity, "accessKeyId"), 128),
         "at": utc_time(_text(attributes, "creationDate")),
     }
 
@@ -168,7 +170,7 @@ def _chain(record: _Object) -> list[dict[str, object]]:
     invoker = _text(identity, "invokedBy")
     if not invoker or not (_text(identity, "arn") or _text(identity, "principalId")):
         return []
-    return [{"type": "service", "id": clip(invoker, 128), "hop": 1}]
+    return [{"type": "service", "id": clip_text(invoker, 128), "hop": 1}]
 
 
 def _outcome(record: _Object) -> dict[str, object]:
@@ -179,8 +181,8 @@ def _outcome(record: _Object) -> dict[str, object]:
         return {"result": "succeeded"}
     return {
         "result": "denied" if any(word in code for word in _DENIALS) else "failed",
-        "code": ".".join(snake(part) for part in code.split("."))[:64],
-        "reason": clip(_text(record, "errorMessage"), 512),
+        "code": ".".join(snake_case(part) for part in code.split("."))[:64],
+        "reason": clip_text(_text(record, "errorMessage"), 512),
     }
 
 
@@ -200,7 +202,7 @@ def _listed(record: _Object) -> Iterator[tuple[str, str]]:
     for resource in resources if isinstance(resources, list) else ():
         if isinstance(resource, Mapping):
             arn = _text(resource, "ARN") or _text(resource, "arn")
-            kind = "_".join(snake(p) for p in _text(resource, "type").split("::")[1:])
+            kind = "_".join(snake_case(p) for p in _text(resource, "type").split("::")[1:])
             if 0 < len(arn) <= _MAX_TARGET_ID:
                 yield (kind or _kind_of_arn(arn))[:_MAX_TARGET_TYPE], arn
 
@@ -222,12 +224,12 @@ def _kind_of_key(key: str, name: str, resource_type: str) -> str:
     if key in _NOT_NAMING:
         return ""
     if key == "resourceId":
-        return snake(resource_type) or "resource"
+        return snake_case(resource_type) or "resource"
     if key in ("name", "id", "arn"):
         noun = re.sub(r"^[A-Z][a-z]+", "", name)
-        return snake(re.sub(r"\d{8}(v\d+)?$", "", noun))
+        return snake_case(re.sub(r"\d{8}(v\d+)?$", "", noun))
     match = _NAMING.fullmatch(key)
-    return snake(re.sub("^dB", "DB", match[1])) if match else ""
+    return snake_case(re.sub("^dB", "DB", match[1])) if match else ""
 
 
 def _kind_of_arn(arn: str) -> str:
@@ -236,14 +238,14 @@ def _kind_of_arn(arn: str) -> str:
     service = parts[2] if len(parts) > 2 else ""  # noqa: PLR2004  # arn:partition:service
     rest = parts[5] if len(parts) > 5 else ""  # noqa: PLR2004  # …:region:account:resource
     kind = re.split("[/:]", rest)[0] if re.search("[/:]", rest) else ""
-    return "_".join(filter(None, (snake(service), snake(kind)))) or "resource"
+    return "_".join(filter(None, (snake_case(service), snake_case(kind)))) or "resource"
 
 
 def _client(record: _Object) -> dict[str, object]:
     address = _text(record, "sourceIPAddress")
     return {
         "ip": address if is_address(address) else "",
-        "user_agent": clip(_text(record, "userAgent"), 512),
+        "user_agent": clip_text(_text(record, "userAgent"), 512),
     }
 
 
@@ -251,7 +253,7 @@ def _correlation(record: _Object) -> dict[str, object]:
     shared = _text(record, "sharedEventID")
     return {
         "action_id": event_id(f"{SOURCE}/shared", shared) if shared else "",
-        "request_id": clip(_text(record, "requestID"), 128),
+        "request_id": clip_text(_text(record, "requestID"), 128),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from vitne.formats.mapped import clip, snake
+from vitne.formats.mapped import clip_text, snake_case
 
 Form = Literal["text", "lower", "upper", "snake"]
 
@@ -24,7 +24,7 @@ class Expression(Struct, frozen=True, forbid_unknown_fields=True):
     most: Annotated[int, Meta(ge=1)] = 0
 
 
-class Fields:
+class RecordFields:
     """A record, and which of its fields were read."""
 
     def __init__(self, record: Mapping[str, object]) -> None:
@@ -47,7 +47,7 @@ class Fields:
         return value
 
 
-def read_field(fields: Fields, path: str | list[str]) -> str:
+def read_field(fields: RecordFields, path: str | list[str]) -> str:
     """A field as text; `""` if it is absent, null, or no scalar."""
     value = fields.get(path)
     if isinstance(value, bool):
@@ -59,12 +59,12 @@ _FORMS: Final[Mapping[str, Callable[[str], str]]] = {
     "text": lambda text: text,
     "lower": str.lower,
     "upper": str.upper,
-    "snake": snake,
+    "snake": snake_case,
 }
 _PLACE = re.compile(r"\{([^{}|]+)(?:\|(\w+))?\}")
 
 
-def evaluate(expression: Expression, fields: Fields) -> str | None:
+def evaluate_expression(expression: Expression, fields: RecordFields) -> str | None:
     """The text of an expression; `""` leaves the member out.
 
     Returns:
@@ -82,10 +82,10 @@ def evaluate(expression: Expression, fields: Fields) -> str | None:
             return expression.default or None
         return mapped
     text = _FORMS[expression.form](text) or expression.default
-    return clip(text, expression.most) if expression.most else text
+    return clip_text(text, expression.most) if expression.most else text
 
 
-def _fill(template: str, fields: Fields) -> str:
+def _fill(template: str, fields: RecordFields) -> str:
     """The template with its fields; `""` if one of them is absent or empty."""
     lacking = False
 

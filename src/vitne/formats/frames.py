@@ -59,7 +59,7 @@ def begins_document(line: bytes) -> bool:
     return line.strip() in (b"", b"{") or _DOCUMENT.match(line) is not None
 
 
-def member(original: Original, path: str) -> Original:
+def member_record(original: Original, path: str) -> Original:
     """The record that lies at a dotted path inside another, with its exact text.
 
     Raises:

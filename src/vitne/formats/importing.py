@@ -17,8 +17,8 @@ from vitne.core.event.body import MAX_RAW_BYTES
 from vitne.core.event.event import Problem
 from vitne.errors import BadInputError
 from vitne.formats import cef, cloudtrail, frames
-from vitne.formats.mapped import Mapped, Original, event_id, refused
-from vitne.formats.mapping import Rule
+from vitne.formats.mapped import Mapped, Original, event_id, refused_record
+from vitne.formats.mapping import RecordMapping
 
 Format = Literal["cloudtrail", "cef", "jsonl", "csv"]
 
@@ -29,11 +29,11 @@ _EXAMPLES: Final = 20
 _decode_json = msgspec.json.Decoder(float_hook=str).decode  # a number is mapped as it was written
 
 
-class Options(Struct, frozen=True):
+class ImportOptions(Struct, frozen=True):
     """How a file is to be read."""
 
     format: Format
-    rule: Rule | None = None
+    rule: RecordMapping | None = None
     """The mapping: needed for `csv`, possible for `jsonl`."""
     at: str = ""
     """Dotted path of the record inside each line; empty: the line is the record."""
@@ -42,7 +42,7 @@ class Options(Struct, frozen=True):
     """Written into events that name none."""
 
 
-def mapped_records(lines: Iterable[bytes], options: Options) -> Iterator[Mapped]:
+def mapped_records(lines: Iterable[bytes], options: ImportOptions) -> Iterator[Mapped]:
     """Every record of a file, mapped or refused with a reason, in the file's order.
 
     Args:
@@ -68,7 +68,7 @@ def import_line(mapped: Mapped) -> bytes:
     return msgspec.json.encode({"event": mapped.event, "raw": mapped.raw})
 
 
-def batches(records: Iterable[Mapped]) -> Iterator[tuple[list[Mapped], bytes]]:
+def import_batches(records: Iterable[Mapped]) -> Iterator[tuple[list[Mapped], bytes]]:
     """Consecutive records with the body that sends those of them that are events.
 
     The body is empty if none is. A batch holds at most 500 records and 4 MiB.
@@ -169,7 +169,7 @@ class _Repeats:
         return f"{digest.hex()}/{self._seen[digest]}"
 
 
-def _originals(lines: Iterable[bytes], options: Options) -> Iterator[Original]:
+def _originals(lines: Iterable[bytes], options: ImportOptions) -> Iterator[Original]:
     remaining = iter(lines)
     first = next(remaining, b"")
     if first.startswith(b"\xef\xbb\xbf"):
@@ -183,12 +183,14 @@ def _originals(lines: Iterable[bytes], options: Options) -> Iterator[Original]:
     return frames.json_lines(everything)  # CEF is one record a line, too
 
 
-def _map_original(original: Original, options: Options, repeats: _Repeats) -> Mapped:
+def _map_original(original: Original, options: ImportOptions, repeats: _Repeats) -> Mapped:
     if options.at:
         try:
-            original = frames.member(original, options.at)
+            original = frames.member_record(original, options.at)
         except BadInputError as error:
-            return refused(_readable(original.text), "missing", f"$.{options.at}", error.message)
+            return refused_record(
+                _readable(original.text), "missing", f"$.{options.at}", error.message
+            )
     text = original.text
     fault = _unfit(text)
     if fault is not None:
@@ -198,11 +200,13 @@ def _map_original(original: Original, options: Options, repeats: _Repeats) -> Ma
     try:
         record = _decode_json(text)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
-        return refused(text, "bad_format", "$", "one JSON object a line", f"not JSON: {error}")
+        return refused_record(
+            text, "bad_format", "$", "one JSON object a line", f"not JSON: {error}"
+        )
     return _map_json(record, text, options, repeats)
 
 
-def _map_json(record: object, text: str, options: Options, repeats: _Repeats) -> Mapped:
+def _map_json(record: object, text: str, options: ImportOptions, repeats: _Repeats) -> Mapped:
     if options.format == "cloudtrail":
         return cloudtrail.map_record(record, text)
     if options.rule is not None:
@@ -214,20 +218,20 @@ def _as_it_is(text: str, repeats: _Repeats) -> Mapped:
     """A line that is an event of Vitne's own schema: there is no other original."""
     event = msgspec.json.decode(text)
     if not isinstance(event, dict):
-        return refused(text, "wrong_type", "$", "an event", type(event).__name__)
+        return refused_record(text, "wrong_type", "$", "an event", type(event).__name__)
     if not event.get("id"):
         event["id"] = event_id("import/jsonl", repeats.id_of(text))
     return Mapped(event, "")
 
 
 def _map_row(
-    original: Original, cells: dict[str, str] | None, rule: Rule, repeats: _Repeats
+    original: Original, cells: dict[str, str] | None, rule: RecordMapping, repeats: _Repeats
 ) -> Mapped:
     fault = _unfit(original.text)
     if fault is not None:
         return fault
     if cells is None:
-        return refused(original.text, "bad_format", "$", "as many cells as the header has")
+        return refused_record(original.text, "bad_format", "$", "as many cells as the header has")
     return rule.apply(cells, original.text, repeats.id_of(original.text))
 
 
@@ -236,10 +240,10 @@ def _unfit(text: str) -> Mapped | None:
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        return refused(_readable(text), "bad_format", "$", "text in UTF-8", "other bytes")
+        return refused_record(_readable(text), "bad_format", "$", "text in UTF-8", "other bytes")
     if size > MAX_RAW_BYTES:
         limit = f"a record of at most {MAX_RAW_BYTES} bytes"
-        return refused("", "too_large", "$", limit, f"{size} bytes")
+        return refused_record("", "too_large", "$", limit, f"{size} bytes")
     return None
 
 

@@ -1,6 +1,5 @@
 """What every importer makes of a foreign record: an event, the original, and what got lost."""
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
@@ -35,7 +34,7 @@ class Mapped(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
 
 
-def refused(raw: str, code: str, path: str, expected: str, got: str = "") -> Mapped:
+def refused_record(raw: str, code: str, path: str, expected: str, got: str = "") -> Mapped:
     """A record that no event can be made of, with the reason."""
     return Mapped(None, raw, problems=(Problem(code, path, expected, got),))
 
@@ -48,7 +47,7 @@ def event_id(source_id: str, original_id: str) -> str:
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+", re.ASCII)
 
 
-def snake(value: str) -> str:
+def snake_case(value: str) -> str:
     """Words in lower case joined by `_`: `ListMFADevices` → `list_mfa_devices`.
 
     Letters that ASCII lacks lose their marks; `""` if nothing is left.
@@ -61,24 +60,15 @@ _NORDIC = str.maketrans({"å": "a", "ø": "o", "æ": "ae", "ð": "d", "þ": "th"
 
 
 def type_part(value: str) -> str:
-    """One segment of an event type: as `snake`, and beginning with a letter."""
-    part = snake(value)
+    """One segment of an event type: as `snake_case`, and beginning with a letter."""
+    part = snake_case(value)
     return part if part[:1].isalpha() else f"x_{part}".rstrip("_")
 
 
-def clip(value: str, most: int) -> str:
+def clip_text(value: str, most: int) -> str:
     """Text of at most so many characters; what was cut shows as `…`."""
     clean = text.clean(value)
     return clean if len(clean) <= most else clean[: most - 1] + ELLIPSIS
-
-
-def is_address(value: str) -> bool:
-    """Whether text is an IP address."""
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    return "%" not in value
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -161,14 +151,14 @@ def _pruned(value: object) -> Json:
     return value  # type: ignore[return-value]  # what is no Json is for the validator to say
 
 
-def leaves(value: object, path: str = "") -> list[str]:
+def leaf_paths(value: object, path: str = "") -> list[str]:
     """Dotted paths of everything in a record that is not null or empty; `[]` for any item."""
     if isinstance(value, Mapping):
         return [
             leaf
             for name, member in value.items()
-            for leaf in leaves(member, f"{path}.{name}" if path else str(name))
+            for leaf in leaf_paths(member, f"{path}.{name}" if path else str(name))
         ]
     if isinstance(value, list):
-        return list(dict.fromkeys(leaf for item in value for leaf in leaves(item, f"{path}[]")))
+        return list(dict.fromkeys(leaf for item in value for leaf in leaf_paths(item, f"{path}[]")))
     return [path] if value not in (None, "") else []

@@ -24,14 +24,14 @@ from msgspec import Meta, Struct
 
 from vitne.core.event.event import Problem
 from vitne.errors import ConfigurationError
-from vitne.formats.expression import Expression, Fields, evaluate, read_field
+from vitne.formats.expression import Expression, RecordFields, evaluate_expression, read_field
 from vitne.formats.mapped import (
     Mapped,
     epoch_time,
     event_id,
-    leaves,
+    leaf_paths,
     pattern_time,
-    refused,
+    refused_record,
     utc_time,
     without_empty,
 )
@@ -62,7 +62,7 @@ class SourceRule(Struct, frozen=True, forbid_unknown_fields=True):
     service: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}\Z")]
 
 
-class Document(Struct, frozen=True, forbid_unknown_fields=True):
+class MappingDocument(Struct, frozen=True, forbid_unknown_fields=True):
     """A mapping file."""
 
     mapping: Literal[1]
@@ -80,10 +80,10 @@ _UNITS_S: Final = {"epoch_s": 1.0, "epoch_ms": 0.001}
 _OWNED: Final = frozenset({"id", "occurred_at", "clock", "source"})
 
 
-class Rule:
+class RecordMapping:
     """A mapping document, ready for use."""
 
-    def __init__(self, document: Document, event: Mapping[str, object]) -> None:
+    def __init__(self, document: MappingDocument, event: Mapping[str, object]) -> None:
         self._document = document
         self._event = event
         self.source_id = f"{document.source.application}/{document.source.service}"
@@ -98,16 +98,16 @@ class Rule:
         """
         if not isinstance(record, Mapping):
             kind = "null" if record is None else type(record).__name__
-            return refused(raw, "wrong_type", "$", "an object", kind)
-        fields = Fields(record)
+            return refused_record(raw, "wrong_type", "$", "an object", kind)
+        fields = RecordFields(record)
         occurred_at = self._time(fields)
         if occurred_at is None:
             expected = f"a time of form {self._document.time.form}"
-            return refused(raw, "bad_format", "$.occurred_at", expected)
+            return refused_record(raw, "bad_format", "$.occurred_at", expected)
         own = self._document.id
         original_id = read_field(fields, own.from_) if own is not None else fallback_id
         if not original_id:
-            return refused(raw, "missing", "$.id", "the record's own id")
+            return refused_record(raw, "missing", "$.id", "the record's own id")
         problems: list[Problem] = []
         event = _filled(self._event, fields, "$", problems)
         made = {
@@ -125,12 +125,12 @@ class Rule:
         given = made.get("source")
         made["source"] = source | (given if isinstance(given, dict) else {})
         ignored = {*self._document.ignore, *fields.read}
-        unmapped = tuple(leaf for leaf in leaves(record) if _base(leaf) not in ignored)
+        unmapped = tuple(leaf for leaf in leaf_paths(record) if _base(leaf) not in ignored)
         if problems:
             return Mapped(None, raw, unmapped, tuple(problems))
         return Mapped(without_empty(made), raw, unmapped)
 
-    def _time(self, fields: Fields) -> str | None:
+    def _time(self, fields: RecordFields) -> str | None:
         rule = self._document.time
         text = read_field(fields, rule.from_)
         if rule.form == "iso":
@@ -140,7 +140,7 @@ class Rule:
         return pattern_time(text, rule.form, rule.offset)
 
 
-def read_mapping(data: bytes, where: str) -> Rule:
+def read_mapping(data: bytes, where: str) -> RecordMapping:
     """The rule of a mapping file.
 
     Args:
@@ -151,7 +151,7 @@ def read_mapping(data: bytes, where: str) -> Rule:
         ConfigurationError: no TOML, or not of the form; says what and where.
     """
     try:
-        document = msgspec.convert(tomllib.loads(data.decode()), Document)
+        document = msgspec.convert(tomllib.loads(data.decode()), MappingDocument)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise ConfigurationError(f"the mapping is not valid: {error}", where=where) from error
     form = document.time.form
@@ -168,7 +168,7 @@ def read_mapping(data: bytes, where: str) -> Rule:
         event = _prepared(document.event, "event")
     except msgspec.ValidationError as error:
         raise ConfigurationError(str(error), where=where) from error
-    return Rule(document, event)
+    return RecordMapping(document, event)
 
 
 def _prepared(value: Mapping[str, object], path: str) -> dict[str, object]:
@@ -189,9 +189,9 @@ def _prepare(value: object, path: str) -> object:
     return value
 
 
-def _filled(part: object, fields: Fields, path: str, problems: list[Problem]) -> object:
+def _filled(part: object, fields: RecordFields, path: str, problems: list[Problem]) -> object:
     if isinstance(part, Expression):
-        value = evaluate(part, fields)
+        value = evaluate_expression(part, fields)
         if value is None:
             problems.append(Problem("not_in_list", path, "a value that the mapping knows"))
         return value

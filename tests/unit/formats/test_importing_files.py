@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from vitne.core.event.body import MAX_BODY_BYTES, MAX_RAW_BYTES, split_import
 from vitne.core.event.event import Problem
 from vitne.errors import BadInputError
-from vitne.formats.importing import Options, Tally, batches, mapped_records
-from vitne.formats.mapped import Mapped, refused
+from vitne.formats.importing import ImportOptions, Tally, import_batches, mapped_records
+from vitne.formats.mapped import Mapped, refused_record
 from vitne.formats.mapping import read_mapping
 
 RULE = read_mapping(
@@ -30,8 +30,8 @@ actor = { id = { from = "who" } }
 """,
     "test",
 )
-CSV = Options("csv", RULE)
-LINES = Options("jsonl", RULE)
+CSV = ImportOptions("csv", RULE)
+LINES = ImportOptions("jsonl", RULE)
 TRAIL = {
     "eventID": "e1",
     "eventName": "GetUser",
@@ -41,7 +41,7 @@ TRAIL = {
 }
 
 
-def records_of(data: bytes, options: Options) -> list[Mapped]:
+def records_of(data: bytes, options: ImportOptions) -> list[Mapped]:
     return list(mapped_records(io.BytesIO(data), options))
 
 
@@ -72,7 +72,7 @@ def test_the_original_is_kept_to_the_byte() -> None:
     (record,) = records_of(text.encode(), LINES)
 
     assert record.raw == text
-    assert split_import(b"\n".join(body for _, body in batches([record])))[0].raw == text
+    assert split_import(b"\n".join(body for _, body in import_batches([record])))[0].raw == text
 
 
 def test_numbers_are_mapped_as_they_were_written() -> None:
@@ -83,7 +83,7 @@ def test_numbers_are_mapped_as_they_were_written() -> None:
     )
     text = line("a").replace("}", ', "n": 0.12345678901234567890}')
 
-    (record,) = records_of(text.encode(), Options("jsonl", rule))
+    (record,) = records_of(text.encode(), ImportOptions("jsonl", rule))
 
     assert record.event is not None
     assert record.event["summary"] == "0.12345678901234567890"
@@ -115,28 +115,29 @@ def test_a_row_with_another_number_of_cells_is_refused() -> None:
 
 
 def test_another_delimiter_may_be_given() -> None:
-    options = Options("csv", RULE, delimiter=";")
+    options = ImportOptions("csv", RULE, delimiter=";")
 
     assert whos(records_of(b"who;when\na;2026-01-01T00:00:00Z\n", options)) == ["a"]
 
 
 def test_csv_without_a_mapping_is_refused() -> None:
     with pytest.raises(BadInputError):
-        records_of(b"a,b\n", Options("csv"))
+        records_of(b"a,b\n", ImportOptions("csv"))
 
 
 @pytest.mark.parametrize(
     ("data", "options"),
     [
-        (json.dumps({"Records": [TRAIL, TRAIL | {"eventID": "e2"}]}), Options("cloudtrail")),
+        (json.dumps({"Records": [TRAIL, TRAIL | {"eventID": "e2"}]}), ImportOptions("cloudtrail")),
         (json.dumps({"Records": [TRAIL, TRAIL | {"eventID": "e2"}]}, indent=2),
-         Options("cloudtrail")),
-        (f"{json.dumps(TRAIL)}\n{json.dumps(TRAIL | {'eventID': 'e2'})}\n", Options("cloudtrail")),
+         ImportOptions("cloudtrail")),
+        (f"{json.dumps(TRAIL)}\n{json.dumps(TRAIL | {'eventID': 'e2'})}\n",
+         ImportOptions("cloudtrail")),
         ("".join(json.dumps({"x": {"event": TRAIL | {"eventID": e}}}) + "\n" for e in ("e1", "e2")),
-         Options("cloudtrail", at="x.event")),
+         ImportOptions("cloudtrail", at="x.event")),
     ],
 )  # fmt: skip
-def test_cloudtrail_comes_in_three_wrappings(data: str, options: Options) -> None:
+def test_cloudtrail_comes_in_three_wrappings(data: str, options: ImportOptions) -> None:
     records = records_of(data.encode(), options)
 
     assert [json.loads(record.raw)["eventID"] for record in records] == ["e1", "e2"]
@@ -147,13 +148,13 @@ def test_half_a_cloudtrail_file_is_an_error_not_an_empty_one() -> None:
     whole = json.dumps({"Records": [TRAIL]}).encode()
 
     with pytest.raises(BadInputError):
-        records_of(whole[:-4], Options("cloudtrail"))
+        records_of(whole[:-4], ImportOptions("cloudtrail"))
 
 
 def test_a_line_without_the_wrapping_is_refused_and_the_others_go_on() -> None:
     data = f'{{"event": {json.dumps(TRAIL)}}}\n{{"other": 1}}\n{{"event": null}}\n'
 
-    records = records_of(data.encode(), Options("cloudtrail", at="event"))
+    records = records_of(data.encode(), ImportOptions("cloudtrail", at="event"))
 
     assert [record.event is not None for record in records] == [True, False, False]
 
@@ -169,7 +170,7 @@ def test_lines_that_are_events_already_need_no_mapping() -> None:
 
     first, named = records_of(
         f"{json.dumps(event)}\n{json.dumps(event | {'id': 'i', 'tenant': {'id': 'b'}})}".encode(),
-        Options("jsonl", tenant="acme"),
+        ImportOptions("jsonl", tenant="acme"),
     )
 
     assert first.event is not None
@@ -188,13 +189,13 @@ record_sizes = st.lists(
 @given(record_sizes, st.sampled_from([0, 3]))
 def test_batches_keep_all_records_in_order_within_the_bounds(sizes: list[int], every: int) -> None:
     records = [
-        refused("", "missing", "$", "x")
+        refused_record("", "missing", "$", "x")
         if every and at % every == 0
         else Mapped({"n": at}, "r" * s)
         for at, s in enumerate(sizes)
     ]
 
-    made = list(batches(records))
+    made = list(import_batches(records))
 
     assert [record for batch, _ in made for record in batch] == records
     for batch, body in made:
@@ -207,7 +208,7 @@ def test_batches_keep_all_records_in_order_within_the_bounds(sizes: list[int], e
 @given(st.lists(st.sampled_from(["accepted", "duplicate", "rejected", "dropped", "unmapped"])))
 def test_what_was_read_is_always_the_sum_of_what_became_of_it(fates: list[str]) -> None:
     records = [
-        refused("", "missing", "$.a", "x") if fate == "unmapped" else Mapped({}, "", ("f",))
+        refused_record("", "missing", "$.a", "x") if fate == "unmapped" else Mapped({}, "", ("f",))
         for fate in fates
     ]
     problem = Problem("float", "$.b")

@@ -23,8 +23,8 @@ from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, vali
 from vitne.core.values.ids import to_text
 from vitne.errors import BadInputError, ConfigurationError, UnavailableError
 from vitne.formats.cef import CallWatch
-from vitne.formats.importing import Format, Options, Tally, batches, mapped_records
-from vitne.formats.mapping import Rule, read_mapping
+from vitne.formats.importing import Format, ImportOptions, Tally, import_batches, mapped_records
+from vitne.formats.mapping import RecordMapping, read_mapping
 from vitne.wire.events import EventResult, IntakeReply, Status
 
 __all__ = ["import_"]
@@ -86,7 +86,7 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
         raise BadInputError("there is no such file", where=str(file))
     if len(delimiter) != 1:
         raise BadInputError("a delimiter is one character", where="--delimiter")
-    options = Options(chosen, rule, at, delimiter)
+    options = ImportOptions(chosen, rule, at, delimiter)
     if dry_run:
         tally = _run(file, options, out, _judge, None)
         return _tell(tally, out, dry_run=True)
@@ -101,7 +101,9 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
     return _tell(tally, out, dry_run=False)
 
 
-def _run(file: Path, options: Options, out: Output, post: Post, state: "_State | None") -> Tally:
+def _run(
+    file: Path, options: ImportOptions, out: Output, post: Post, state: "_State | None"
+) -> Tally:
     """Read, map and post; go on behind what an earlier run has already done."""
     tally = state.load() if state is not None else Tally()
     if tally.read:
@@ -114,7 +116,7 @@ def _run(file: Path, options: Options, out: Output, post: Post, state: "_State |
         for _ in range(tally.read):
             next(records, None)
         moved = 0
-        for batch, body in batches(records):
+        for batch, body in import_batches(records):
             sent = sum(record.event is not None for record in batch)
             results = post(body, sent) if sent else []
             tally.add(batch, [(one.status, one.problems[:1]) for one in results])
@@ -212,7 +214,7 @@ class _State:
         self._of = of
 
     @classmethod
-    def of(cls, file: Path, options: Options, mapping: str, url: str) -> "_State":
+    def of(cls, file: Path, options: ImportOptions, mapping: str, url: str) -> "_State":
         """The state of a file: named by its content, so a changed file begins anew."""
         digest = hashlib.sha256()
         with file.open("rb") as content:
@@ -240,7 +242,7 @@ class _State:
         beside.replace(self.path)
 
 
-def _rule(mapping: str) -> Rule:
+def _rule(mapping: str) -> RecordMapping:
     return read_mapping(_mapping_bytes(mapping), mapping)
 
 
