@@ -2,30 +2,30 @@
 
     VitneError
     ├── BadInputError            what a caller sent is wrong; nothing was stored
-    │   ├── UnreadableBodyError  the bytes are no event, array or NDJSON
-    │   ├── TooLargeError        a stated bound is passed
+    │   ├── UnreadableBodyError  the bytes are not an event, an array of events or NDJSON
+    │   ├── TooLargeError        larger than a documented bound
     │   │   └── AnswerTooLargeError  more events answer a question than one answer shows
-    │   ├── UnsupportedMediaError  a content type or encoding that is not taken
+    │   ├── UnsupportedMediaError  a content type or encoding that the server does not accept
     │   ├── SlowBodyError        the body did not come in time
-    │   ├── EventRefusedError    an event breaks the schema, or the log did not take it
+    │   ├── EventRefusedError    an event breaks the schema, or the log did not accept it
     │   ├── SenderRefusedError   what a sender signed is not what it sent, or breaks the schema
     │   ├── FilterSyntaxError    a search text does not parse; carries the place
     │   └── CursorError          a cursor of another log, filter or version
-    ├── NotAllowedError          who asks may not
+    ├── NotAllowedError          the caller may not do this
     │   ├── UnknownKeyError      no such API key, or a wrong or revoked one
     │   └── TenantNotAllowedError
     ├── NotFoundError            no such tenant, record, tile or object
-    ├── ConflictError            the state is not what the caller believes
-    │   ├── HeldError            a legal hold is in the way
+    ├── ConflictError            the stored state is not what the caller assumed
+    │   ├── HeldError            a legal hold covers the events
     │   ├── CheckpointConflictError
-    │   ├── StreamConflictError  a stream stands elsewhere than its sender says
+    │   ├── StreamConflictError  the sender's sequence number does not match the log
     │   └── ObjectConflictError
     ├── UnavailableError         try again later; nothing was stored
     │   ├── OverloadedError
-    │   ├── NotDurableError      an event that must be durable got neither receipt nor spool
-    │   ├── QuotaError           this source has sent its share
+    │   ├── NotDurableError      a durable event got no receipt and is not on disk
+    │   ├── QuotaError           this source has sent more than its quota
     │   └── StorageError         disk full, read-only, or an I/O error
-    ├── IntegrityError           stored bytes contradict each other: fail closed
+    ├── IntegrityError           stored bytes contradict each other: the operation stops
     │   ├── DecodeError          bytes that claim to be an entry, note, tile or proof are not
     │   │   └── UnknownEntryTypeError  an entry of a type that this version does not know
     │   ├── VerificationError    a proof or a signature does not hold
@@ -50,7 +50,7 @@ class VitneError(Exception):
         self.where = where
         self.hint = hint
         self.request_id = ""
-        """Under which a server's log tells the cause; for clients of one."""
+        """Id of the request in the server's program log, for clients of one."""
 
     def __str__(self) -> str:
         """The sentence, then the place in brackets when there is one."""
@@ -70,7 +70,7 @@ class UnreadableBodyError(BadInputError):
 
 
 class TooLargeError(BadInputError):
-    """A documented bound on size, count or depth is passed."""
+    """Larger than a documented bound on size, count or depth."""
 
     code = "too_large"
 
@@ -82,7 +82,7 @@ class AnswerTooLargeError(TooLargeError):
 
 
 class UnsupportedMediaError(BadInputError):
-    """A content type, charset or content encoding that the door does not take."""
+    """A content type, charset or content encoding that the server does not accept."""
 
     code = "unsupported_media"
 
@@ -94,7 +94,7 @@ class SlowBodyError(BadInputError):
 
 
 class EventRefusedError(BadInputError):
-    """An event breaks the schema, or the log did not take it; `problems` are sentences."""
+    """An event breaks the schema, or the log did not accept it; `problems` are sentences."""
 
     code = "event_refused"
 
@@ -107,7 +107,7 @@ class EventRefusedError(BadInputError):
 
 
 class SenderRefusedError(BadInputError):
-    """What a sender signed is not taken; `problems`: every fault (`core.event.event.Problem`)."""
+    """What a sender signed is refused; `problems`: every fault (`core.event.event.Problem`)."""
 
     code = "sender_refused"
 
@@ -155,7 +155,7 @@ class NotFoundError(VitneError):
 
 
 class ConflictError(VitneError):
-    """The stored state is not what the caller believes."""
+    """The stored state is not what the caller assumed."""
 
     code = "conflict"
 
@@ -173,7 +173,7 @@ class CheckpointConflictError(ConflictError):
 
 
 class StreamConflictError(ConflictError):
-    """A stream stands elsewhere than its sender says; `stand` tells where (`ports.Standing`)."""
+    """The sender's sequence number does not match; `stand`: the log's state (`ports.Standing`)."""
 
     code = "stream_conflict"
 
@@ -216,15 +216,15 @@ class OverloadedError(UnavailableError):
 
 
 class QuotaError(UnavailableError):
-    """One source has sent more than its share; others go on."""
+    """One source has sent more than its quota; other sources are not affected."""
 
     code = "quota"
 
 
 class NotDurableError(UnavailableError):
-    """An event that must be durable got neither a receipt nor a committed spool in time.
+    """A durable event got no receipt in time, and is not safely on disk either.
 
-    It may still reach the log later; the act it belongs to must not go on.
+    It may still reach the log later; do not carry out the act that it records.
     """
 
     code = "not_durable"
@@ -237,19 +237,19 @@ class StorageError(UnavailableError):
 
 
 class IntegrityError(VitneError):
-    """Stored or received bytes contradict each other; nothing is repaired in silence."""
+    """Stored or received bytes contradict each other; nothing is repaired without a report."""
 
     code = "integrity"
 
 
 class DecodeError(IntegrityError):
-    """Bytes that claim to be an entry, note, tile, receipt or proof are not in its form."""
+    """Bytes that claim to be an entry, note, tile, receipt or proof are malformed."""
 
     code = "malformed"
 
 
 class UnknownEntryTypeError(DecodeError):
-    """An entry of a later version: what it says is undecidable here, not false."""
+    """An entry of a later version: this version cannot say whether it is true or false."""
 
     code = "unknown_entry_type"
 
