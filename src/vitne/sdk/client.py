@@ -1,6 +1,5 @@
-"""The client that an application embeds: `record` an event, and go on."""
+"""The client that an application embeds: `record` an event and continue at once."""
 
-import asyncio
 import atexit
 import logging
 import os
@@ -8,19 +7,22 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self, Unpack
 
+from msgspec.structs import replace
+
 from vitne.errors import EventRefusedError, NotDurableError
-from vitne.sdk.delivery.event_item import EventItem, Recorded
+from vitne.sdk.delivery.event_item import KeptState, Recorded
 from vitne.sdk.delivery.numbering import NumberedStream
 from vitne.sdk.delivery.receipts import KeptReceipt
 from vitne.sdk.delivery.reports import stats_event
 from vitne.sdk.delivery.stats import Stats
 from vitne.sdk.events import context
 from vitne.sdk.events.fields import EventFields
-from vitne.sdk.events.prepare import EventPreparer, UnnumberedEvent
+from vitne.sdk.events.prepare import EventPreparer
 from vitne.sdk.options import ClientOptions, Options, default_spool_dir
 from vitne.sdk.run import ClientRun
 
@@ -31,17 +33,16 @@ _REPORT_TICK_S = 60.0
 
 
 class Client:
-    """Records audit events without ever holding up the application.
+    """Records audit events without holding up the application.
 
         audit = Client("https://audit.example", key, application="crm", service="crm-bff")
         audit.record("crm.customer.viewed", actor="usr_77", target="customer/cus_90331")
 
-    An event is numbered and queued at once; a thread sends it, again and again until the log
-    answers, and while the server is away it waits on disk, also over a restart: a new client
-    begins with what earlier ones left. Make one per process, at import if you like: a forked child
-    begins its own stream with its first event. `close` (also at exit, also as context manager)
-    sends what waits, or leaves it on disk. (Workers of `multiprocessing` skip exit handlers: close
-    there.)
+    An event is numbered and queued at once. A thread sends it until the log answers; while the
+    server does not answer, events wait on disk, also over a restart: a new client first sends what
+    earlier ones left. Make one client per process, at import if you like: a forked child begins
+    its own stream with its first event. `close` (also at exit, also as context manager) sends what
+    waits, or leaves it on disk. (Workers of `multiprocessing` skip exit handlers: close there.)
 
     Args:
         url: the server, `https://host[:port]`.
@@ -60,7 +61,7 @@ class Client:
         self._default_spool = "spool_dir" not in options
         self._preparer = EventPreparer(self.options)
         self._run: ClientRun | None = None
-        self._run_lock = threading.Lock()
+        self._run_lock = threading.Lock()  # guards: making `_run`; a forked child gets a new one
         self._begin()
         _clients.add(self)
 
@@ -89,58 +90,58 @@ class Client:
                 server refused it.
             NotDurableError: `durable`, and there was neither receipt nor spool in time.
         """
-        ready = self._preparer.prepare(event_type, fields, fold=not durable)
-        if ready.folded:
-            self._begin().count("folded")
-            return Recorded(ready.event_id, ready.action_id, "folded")
-        if ready.refused:
-            return self._refuse(ready, durable=durable)
-        item, taken = self._submit(ready, durable=durable)
-        if not durable:
-            return Recorded(ready.event_id, ready.action_id, "queued" if taken else "lost")
-        if not taken or item.waiter is None:
-            raise NotDurableError("the queue is full or closed: the event is not recorded")
+        recorded, waiter = self._take(event_type, fields, durable=durable)
+        if waiter is None:
+            return recorded
         try:
-            kept = item.waiter.result(self.options.durable_timeout_s)
+            kept = waiter.result(self.options.durable_timeout_s)
         except TimeoutError:
             raise _too_late(self.options) from None
-        return Recorded(ready.event_id, ready.action_id, kept)
+        return replace(recorded, kept=kept)
 
     async def arecord(
         self, event_type: str, *, durable: bool = False, **fields: Unpack[EventFields]
     ) -> Recorded:
         """The same as `record`, for coroutines: waiting for durability blocks no event loop."""
-        if not durable:
-            return self.record(event_type, **fields)
-        ready = self._preparer.prepare(event_type, fields, fold=False)
-        if ready.refused:
-            return self._refuse(ready, durable=True)
-        item, taken = self._submit(ready, durable=True)
-        if not taken or item.waiter is None:
-            raise NotDurableError("the queue is full or closed: the event is not recorded")
-        waiter = asyncio.wrap_future(item.waiter)
+        import asyncio  # noqa: PLC0415 - most clients need none of it
+
+        recorded, waiter = self._take(event_type, fields, durable=durable)
+        if waiter is None:
+            return recorded
+        kept = asyncio.shield(asyncio.wrap_future(waiter))
         try:
-            kept = await asyncio.wait_for(asyncio.shield(waiter), self.options.durable_timeout_s)
+            return replace(
+                recorded, kept=await asyncio.wait_for(kept, self.options.durable_timeout_s)
+            )
         except TimeoutError:
             raise _too_late(self.options) from None
-        return Recorded(ready.event_id, ready.action_id, kept)
 
-    def _refuse(self, ready: UnnumberedEvent, *, durable: bool) -> Recorded:
-        """An event that the log would refuse is not signed, and gets no number."""
+    def _take(
+        self, event_type: str, fields: EventFields, *, durable: bool
+    ) -> "tuple[Recorded, Future[KeptState] | None]":
+        """Prepare an event and queue it; if `durable`, also what to wait for."""
+        ready = self._preparer.prepare(event_type, fields, fold=not durable)
+        recorded = Recorded(ready.event_id, ready.action_id, "queued")
         run = self._begin()
-        run.count("invalid")
-        run.receipts.refuse(ready.event_id, ready.problems, ready.body)
-        if durable:
-            raise EventRefusedError("the event cannot be signed", problems=ready.problems)
-        return Recorded(ready.event_id, ready.action_id, "refused")
-
-    def _submit(self, ready: UnnumberedEvent, *, durable: bool) -> tuple[EventItem, bool]:
-        run = self._begin()
+        if ready.folded:
+            run.count("folded")
+            return replace(recorded, kept="folded"), None
+        if ready.refused:  # it cannot be signed, so it gets no number
+            run.count("invalid")
+            run.receipts.refuse(ready.event_id, ready.problems, ready.body)
+            if durable:
+                raise EventRefusedError("the event cannot be signed", problems=ready.problems)
+            return replace(recorded, kept="refused"), None
         if ready.redacted:
             run.count("redacted", ready.redacted)
         if ready.problems:
             run.count("invalid")
-        return run.submit(ready.event_id, ready.tenant, ready.body, durable=durable)
+        item, taken = run.submit(ready.event_id, ready.tenant, ready.body, durable=durable)
+        if taken:
+            return recorded, item.waiter
+        if durable:
+            raise NotDurableError("the queue is full or closed: the event is not recorded")
+        return replace(recorded, kept="lost"), None
 
     def bind(self, **fields: Unpack[EventFields]) -> AbstractContextManager[None]:
         """`vitne.sdk.bind`: fill fields into every event recorded inside the `with` block."""
@@ -174,11 +175,7 @@ class Client:
             return
         wait_s = self.options.close_timeout_s if timeout_s is None else timeout_s
         until = time.monotonic() + wait_s
-        for ready in self._preparer.repeats(_FOREVER_US):
-            if ready.refused:
-                run.count("invalid")
-                continue
-            run.submit(ready.event_id, ready.tenant, ready.body)
+        self._close_views(_FOREVER_US)
         run.closed = True
         _clients.discard(self)
         for stream in run.streams.all():
@@ -201,10 +198,14 @@ class Client:
 
     async def aflush(self, timeout_s: float | None = None) -> bool:
         """`flush` without blocking the event loop."""
+        import asyncio  # noqa: PLC0415 - most clients need none of it
+
         return await asyncio.to_thread(self.flush, timeout_s)
 
     async def aclose(self, timeout_s: float | None = None) -> None:
         """`close` without blocking the event loop."""
+        import asyncio  # noqa: PLC0415 - most clients need none of it
+
         await asyncio.to_thread(self.close, timeout_s)
 
     def __enter__(self) -> Self:
@@ -217,7 +218,7 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close; an error of the block goes on its way."""
+        """Close; an error of the block is raised as usual."""
         self.close()
 
     async def __aenter__(self) -> Self:
@@ -251,13 +252,14 @@ class Client:
                 self._run = run
             return self._run
 
-    def _close_views(self) -> None:
+    def _close_views(self, until_us: int = 0) -> None:
+        """Send how often views were repeated whose window is over by then; 0: by now."""
         run = self._begin()
-        for ready in self._preparer.repeats(time.time_ns() // 1000):
+        for ready in self._preparer.repeats(until_us or time.time_ns() // 1000):
             if ready.refused:
                 run.count("invalid")
-                continue
-            run.submit(ready.event_id, ready.tenant, ready.body)
+            else:
+                run.submit(ready.event_id, ready.tenant, ready.body)
 
     def _report_losses(self) -> None:
         run = self._begin()
@@ -266,7 +268,7 @@ class Client:
                 self._report(run, stream, end=False)
 
     def _report(self, run: ClientRun, stream: NumberedStream, *, end: bool) -> None:
-        """Tell the log about a stream; its last word if `end`."""
+        """Report a stream to the log; its last event if `end`."""
         now_us = time.time_ns() // 1000
         lost = stream.lost
         event = stats_event(self.options, stream, self.stats(), context.new_id(), now_us)

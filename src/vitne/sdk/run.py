@@ -10,6 +10,7 @@ import re
 import time
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from vitne.core.entry.receipt import Receipt, open_receipt, receipt_name
 from vitne.core.tree.note import Signer, Verifier, parse_note
@@ -26,13 +27,15 @@ from vitne.sdk.delivery.ticks import Ticks
 from vitne.sdk.delivery.transport import HttpTransport
 from vitne.sdk.events.check import Checker
 from vitne.sdk.options import Options
-from vitne.sdk.signing.keyfile import read_index_secret, read_signing_key
-from vitne.sdk.signing.orphans import Orphans
-from vitne.sdk.signing.signing_transport import SigningTransport
+from vitne.version import __version__
+
+if TYPE_CHECKING:  # only a client that signs loads what signs
+    from vitne.sdk.signing.signing_transport import SigningTransport
 
 _log = logging.getLogger("vitne.sdk")
 
-_MAX_NAME_CHARS = 128 - NAME_ROOM_CHARS
+_SDK_NAME: Final = f"vitne-python/{__version__}"
+_MAX_NAME_CHARS: Final = 128 - NAME_ROOM_CHARS
 
 
 class ClientRun:
@@ -42,7 +45,7 @@ class ClientRun:
         signer = _signer(options)
         self.run_id = uuid7(time.time_ns() // 1000, os.urandom(RANDOM_BYTES)).hex()
         self.options = options
-        self.streams = NumberedStreams(_stream_name(options, self.run_id), _sdk_name())
+        self.streams = NumberedStreams(_stream_name(options, self.run_id), _SDK_NAME)
         self.closed = False
         self.ordinal = 0
         self._folder = _folder(url, options)
@@ -50,7 +53,7 @@ class ClientRun:
         self.receipts = ReceiptStore(
             self._folder if self.spool is not None else None, options.receipts_max_bytes
         )
-        headers = {"Authorization": f"Bearer {api_key}", "User-Agent": _sdk_name()}
+        headers = {"Authorization": f"Bearer {api_key}", "User-Agent": _SDK_NAME}
         http = HttpTransport(
             url,
             headers,
@@ -88,7 +91,11 @@ class ClientRun:
                     f"cannot write the spool folder {self._folder}: {error}",
                     hint="choose another one with spool_dir=, or None for no spool",
                 ) from error
-            _log.warning("events that wait are in memory only, %s: %s", self._folder, error)
+            _log.warning(
+                "cannot write the spool folder, so events wait in memory only; %s: %s",
+                self._folder,
+                error,
+            )
             return None
 
     def _adopt(self) -> None:
@@ -99,24 +106,20 @@ class ClientRun:
             runs = self._folder / "runs"
             self.pipeline.adopt(adopt_spools(runs, self.run_id, max_bytes=most, keyed=signs))
 
-    def _sign_with(self, signer: Signer, http: HttpTransport) -> SigningTransport:
+    def _sign_with(self, signer: Signer, http: HttpTransport) -> "SigningTransport":
         """What signs, and sends what is signed."""
-        folder = self._folder if self.spool is not None else None
-        checker, options = Checker(self.options), self.options
+        from vitne.sdk.signing.signing_transport import SigningTransport  # noqa: PLC0415 - see above
+
+        checker = Checker(self.options)
         return SigningTransport(
-            options=options,
+            options=self.options,
+            run=self.run_id,
+            folder=self._folder if self.spool is not None else None,
             http=http,
             signer=signer,
-            index_secrets={
-                tenant: read_index_secret(Path(path))
-                for tenant, path in options.index_secrets.items()
-            },
-            orphans=Orphans(folder, self.run_id, signer.vkey),
             context=lambda tenant: checker.context(time.time_ns() // 1000, tenant),
             keep=self.receipts.keep,
-            idle=self._end_idle,
-            run=self.run_id,
-            folder=folder,
+            end_idle=self._end_idle,
         )
 
     def _end_idle(self, stream: NumberedStream) -> bool:
@@ -140,14 +143,14 @@ class ClientRun:
             stream = self.streams.of(tenant)
             signed = self.signed if tenant else None
             if signed is not None and not stream.last_seq:
-                signed.begin(stream)
+                signed.streams.begin(stream)
             body = self.streams.number(event, stream, end=end)
             self.ordinal += 1
             item = EventItem(
                 self.ordinal, event_id, tenant, body, waiter, due_at, stream.last_seq, stream.name
             )
             if signed is not None:
-                signed.issue(stream)
+                signed.streams.issue(stream)
                 item.record_key = os.urandom(RECORD_KEY_BYTES)
             queue.stats.recorded += 1
             taken = queue.put(item)
@@ -157,7 +160,7 @@ class ClientRun:
                 queue.settle([item.ordinal])
             lost = queue.stats.lost
         if not taken and lost & (lost - 1) == 0:  # at 1, 2, 4, 8, …; outside the lock
-            _log.error("queue and spool are full: %d events are lost", lost)
+            _log.error("queue and spool are full; events lost so far: %d", lost)
         return item, taken
 
     def count(self, name: str, many: int = 1) -> None:
@@ -170,14 +173,17 @@ class ClientRun:
         """Send or spool what waits, and end the threads."""
         left = self.pipeline.stop(timeout_s)
         if left:
-            _log.error("%d events are lost: the server is away and they found no spool", len(left))
+            _log.error(
+                "no answer from the server and no room on disk; events lost: %d",
+                len(left),
+            )
 
     def abandon(self) -> None:
-        """Let go of what belongs to the parent process, without touching it."""
+        """In a forked child: close what belongs to the parent process, without changing it."""
         if self.spool is not None:
             self.spool.abandon()
         if self.signed is not None:
-            self.signed.abandon()
+            self.signed.streams.abandon()
 
 
 def _folder(url: str, options: Options) -> Path | None:
@@ -196,21 +202,18 @@ def _stream_name(options: Options, run_id: str) -> str:
     return f"{front[: _MAX_NAME_CHARS - len(run_id) - 1]}/{run_id}"
 
 
-def _sdk_name() -> str:
-    from vitne.version import __version__  # noqa: PLC0415 - the front door imports this room
-
-    return f"vitne-python/{__version__}"
-
-
 def _signer(options: Options) -> Signer | None:
     """The key that the streams are signed with. Raises `ConfigurationError`, `NotFoundError`."""
     if not options.signing_key:
         return None
+    from vitne.sdk.signing.keyfile import read_signing_key  # noqa: PLC0415 - see above
+
     signer = read_signing_key(Path(options.signing_key))
     source = f"{options.application}/{options.service}"
     if signer.name != source:
         raise ConfigurationError(
-            f"the signing key is of {signer.name}, not of {source}", where=str(options.signing_key)
+            f"the signing key belongs to {signer.name}, but this client is {source}",
+            where=str(options.signing_key),
         )
     return signer
 

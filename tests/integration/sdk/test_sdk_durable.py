@@ -84,3 +84,20 @@ def test_waiting_for_durability_leaves_the_event_loop_free(log: Any, client: Any
 
     assert kept == "spooled"
     assert len(ticks) > 2
+
+
+def test_a_coroutine_flushes_and_closes_without_holding_up_the_others(
+    log: Any, client: Any
+) -> None:
+    async def shut_down(audit: Client) -> tuple[bool, bool]:
+        recorded = await audit.arecord("crm.customer.viewed", actor="u", target="customer/c")
+        flushing = asyncio.ensure_future(audit.aflush(WAIT_S))
+        await asyncio.sleep(0)
+        log.gate.set()  # runs although the flush waits for this very answer
+        answered = await flushing
+        await audit.aclose(WAIT_S)
+        return answered, log.ids()[0] == recorded.id
+
+    log.gate.clear()
+
+    assert asyncio.run(shut_down(client())) == (True, True)

@@ -285,7 +285,7 @@ def test_a_private_key_that_others_may_read_is_not_used(served: Any) -> None:
 
 
 def test_the_key_of_another_source_is_not_used(served: Any, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="not of crm/other"):
+    with pytest.raises(ConfigurationError, match="this client is crm/other"):
         served.client(service="other")
     write_secret(tmp_path / "k", index_secret_text(b"short"))
     with pytest.raises(ConfigurationError, match="no index secret"):

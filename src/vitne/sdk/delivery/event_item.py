@@ -15,7 +15,7 @@ before it got a number, since it breaks the schema and so cannot be signed."""
 
 
 class Recorded(Struct, frozen=True):
-    """What `record` tells at once."""
+    """What `record` returns at once."""
 
     id: str
     """The event's id; of a folded view, that of the event it repeats."""

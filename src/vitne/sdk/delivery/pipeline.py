@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from vitne.sdk.delivery.event_item import EventItem
-from vitne.sdk.delivery.queue import EventQueue, resolve_waiters
+from vitne.sdk.delivery.queue import EventQueue
 from vitne.sdk.delivery.reply import BatchReply
 from vitne.sdk.delivery.sender import Sender
 from vitne.sdk.delivery.spool import Spool
@@ -125,9 +125,8 @@ class Pipeline:
         if self._spool is not None:
             kept = self._spool.append(left, sync=True)
         with self.queue.lock:
-            self.queue.stats.spooled += kept
+            self.queue.note_spooled(left[:kept])
             self.queue.stats.lost += len(left) - kept
-            resolve_waiters(left[:kept], "spooled")
         for spool in [*([self._spool] if self._spool else []), *self._sender.adopted]:
             spool.close()
         return left[kept:]

@@ -14,11 +14,12 @@ from vitne.sdk.options import Options
 
 
 class EventQueue:
-    """The events in memory, oldest first. Unless a method says otherwise, hold `lock` to call."""
+    """The events in memory, oldest first. Hold `lock` to call any method."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.lock = threading.Lock()
+        # guards: all of this object but `options`, and the numbers of the run's streams
         self.sender_work = threading.Condition(self.lock)
         """Wakes the sender."""
         self.spooler_work = threading.Condition(self.lock)
@@ -150,6 +151,11 @@ class EventQueue:
             for item in items:
                 if item.waiter is not None and not item.waiter.done():
                     yield item
+
+    def note_spooled(self, items: Sequence[EventItem]) -> None:
+        """Count events as on disk, and tell those who wait for them."""
+        self.stats.spooled += len(items)
+        resolve_waiters(items, "spooled")
 
     def settle(self, ordinals: Iterable[int]) -> None:
         """Note events as answered or lost, and wake whoever waits for them."""

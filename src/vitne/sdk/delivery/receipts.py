@@ -1,4 +1,4 @@
-"""The signed promises that the log gave: kept, so that a broken promise can be shown."""
+"""The receipts that the log signed: kept, so that a broken promise can be proved."""
 
 import logging
 import time
@@ -8,9 +8,11 @@ from pathlib import Path
 
 from msgspec import Struct, convert
 
+from vitne.core.event.event import Problem
 from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.delivery.lines import LinesFile
-from vitne.sdk.delivery.reply import BatchReply, ProblemLine, Result
+from vitne.sdk.delivery.reply import BatchReply
+from vitne.wire.events import EventResult
 
 _log = logging.getLogger("vitne.sdk")
 
@@ -32,7 +34,7 @@ class RejectedEvent(Struct, frozen=True, omit_defaults=True):
     """One event that the server rejected, with its bytes, as one line of `rejected.jsonl`."""
 
     at_us: int
-    result: Result
+    result: EventResult
     event: str
 
 
@@ -66,13 +68,13 @@ class ReceiptStore:
         self._write(self._kept, kept)
 
     def refuse(self, event_id: str, problems: Sequence[str], body: bytes) -> None:
-        """Keep an event that could not even be signed, so that nothing goes away in silence."""
-        faults = tuple(ProblemLine("unsignable", "$", got=problem) for problem in problems)
-        result = Result("rejected", event_id, problems=faults)
+        """Keep an event that could not even be signed, so that its loss can be seen."""
+        faults = tuple(Problem("unsignable", "$", got=problem) for problem in problems)
+        result = EventResult("rejected", event_id, problems=faults)
         now_us = time.time_ns() // 1000
         self._write(self._rejected, RejectedEvent(now_us, result, body.decode()))
 
-    def _reject(self, now_us: int, item: EventItem, result: Result) -> None:
+    def _reject(self, now_us: int, item: EventItem, result: EventResult) -> None:
         for problem in result.problems:
             fault = f"{problem.code} at {problem.path}"
             if fault not in self._told and len(self._told) < _IN_MEMORY:

@@ -1,7 +1,6 @@
 """What the server answered, checked against what was sent."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from msgspec import DecodeError, Struct, ValidationError
 from msgspec.json import Decoder
@@ -10,36 +9,13 @@ from vitne.core.entry.receipt import Receipt
 from vitne.core.tree.note import parse_note
 from vitne.errors import DecodeError as MalformedError
 from vitne.sdk.delivery.event_item import EventItem
-
-Status = Literal["accepted", "duplicate", "dropped", "quarantined", "rejected"]
-
-
-class ProblemLine(Struct):
-    """One fault that the server found (event-schema §3.2)."""
-
-    code: str
-    path: str = ""
-    expected: str = ""
-    got: str = ""
-
-
-class Result(Struct):
-    """The fate of one event."""
-
-    status: Status
-    id: str = ""
-    log: str = ""
-    index: int | None = None
-    receipt: int | None = None
-    reason: str = ""
-    problems: tuple[ProblemLine, ...] = ()
-    warnings: tuple[str, ...] = ()
+from vitne.wire.events import EventResult
 
 
 class BatchReply(Struct):
-    """One reply: a result per event in the order sent, and the receipts they point to."""
+    """What a client needs of `IntakeReply`: a result per event sent, and the receipts."""
 
-    results: tuple[Result, ...]
+    results: tuple[EventResult, ...]
     receipts: tuple[str, ...] = ()
 
 
@@ -64,7 +40,7 @@ def read_batch_reply(
     try:
         reply = _replies.decode(body)
     except (ValidationError, DecodeError) as error:
-        raise MalformedError(f"the server's reply is not in its form: {error}") from None
+        raise MalformedError(f"the server's reply is malformed: {error}") from None
     if len(reply.results) != len(sent):
         raise MalformedError(f"{len(sent)} events were sent, {len(reply.results)} were answered")
     ranges = [_promised(receipt) for receipt in reply.receipts]
@@ -76,7 +52,7 @@ def read_batch_reply(
     return reply
 
 
-def _check_result(item: EventItem, result: Result, ranges: list[tuple[str, int, int]]) -> None:
+def _check_result(item: EventItem, result: EventResult, ranges: list[tuple[str, int, int]]) -> None:
     if result.id and result.id != item.event_id:
         raise MalformedError(f"event {item.event_id} was answered as {result.id}")
     if result.status not in ("accepted", "duplicate"):

@@ -1,4 +1,4 @@
-"""What a sender tells about its own stream: `system.stream.stats`, with what was lost.
+"""A sender's report of its own stream: `system.stream.stats`, with what was lost.
 
 Sent when numbers were lost, so that the gap has an explanation from its side, and as the last
 event of every stream (`stream.end`), so that a clean stop can be told from a death.

@@ -1,4 +1,4 @@
-"""The sender thread: one batch at a time, oldest first, again and again until it is answered."""
+"""The sender thread: sends one batch at a time, oldest first, until the server has answered it."""
 
 import logging
 import math
@@ -7,14 +7,15 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Literal
 
 from msgspec import Struct, structs
 
+from vitne.core.event.event import Problem
 from vitne.errors import EventRefusedError
 from vitne.sdk.delivery.event_item import EventItem, mark_spooled
 from vitne.sdk.delivery.queue import EventQueue, resolve_waiters
-from vitne.sdk.delivery.reply import BatchReply, ProblemLine, Result
+from vitne.sdk.delivery.reply import BatchReply
 from vitne.sdk.delivery.spool import Spool
 from vitne.sdk.delivery.transport import (
     BatchAnswered,
@@ -25,19 +26,13 @@ from vitne.sdk.delivery.transport import (
     Transport,
 )
 from vitne.sdk.options import Options
+from vitne.wire.events import EventResult
 
 _log = logging.getLogger("vitne.sdk")
 
 # Spreads the retries of many processes over time (full jitter); nothing secret depends on it.
 _jitter = random.Random()  # noqa: S311 - see above
 os.register_at_fork(after_in_child=_jitter.seed)  # else all forked workers would wait alike
-
-
-class _Tend:
-    """Stands for what is due by itself."""
-
-
-_TEND: Final = _Tend()
 
 
 class CurrentBatch(Struct):
@@ -59,7 +54,7 @@ class Sender:
         *,
         in_order: bool = False,
     ) -> None:
-        """Args: `on_answer` keeps receipts; called outside the lock, before anybody is told.
+        """Args: `on_answer` keeps receipts; called outside the lock, before waiters are.
 
         With `in_order` no event may overtake another: all go through the spool if there is one.
         """
@@ -80,23 +75,22 @@ class Sender:
                 source = self._wait_for_source()
                 if self._queue.stopping:
                     return
-                batch = self._take_from_queue() if source is None else None
-            if source is _TEND:
+                batch = self._take_from_queue() if source == "queue" else None
+            if source == "due":
                 self._transport.run_due()
-                continue
-            if isinstance(source, Spool):
+            elif isinstance(source, Spool):
                 batch = self._take_from_spool(source)
             elif batch is not None and self._in_order:
                 batch = self._carry(batch)
             if batch is not None:
                 self._deliver(batch)
 
-    def _wait_for_source(self) -> "Spool | _Tend | None":
-        """Wait for events; the spool to read from, or None for the queue. Hold the lock."""
+    def _wait_for_source(self) -> Spool | Literal["queue", "due", "stop"]:
+        """Wait for events: the spool to read them from, or what to do. Hold the lock."""
         queue = self._queue
         while not queue.stopping:
             if self._transport.due_in_s() <= 0:
-                return _TEND
+                return "due"
             # Earlier runs get every second turn, so a large spool does not hold up new events.
             self._earlier_runs_turn = not self._earlier_runs_turn
             own = self._spool if self._spool is not None and not self._spool.empty else None
@@ -105,7 +99,7 @@ class Sender:
             if self.adopted and (self._earlier_runs_turn or not own_due):
                 return self.adopted[0]
             if own_due:
-                return own
+                return own or "queue"
             waits = len(queue) > 0 and not queue.moving
             queue.sender_sleeps = True
             wait_s = self._transport.due_in_s()
@@ -113,7 +107,7 @@ class Sender:
                 wait_s = min(wait_s, max(queue.age_left_s(), 0.0))
             queue.sender_work.wait(wait_s if wait_s < math.inf else None)
             queue.sender_sleeps = False
-        return None
+        return "stop"
 
     def _take_from_queue(self) -> CurrentBatch:
         options = self._queue.options
@@ -217,7 +211,7 @@ class Sender:
         return rest
 
     def _settle(
-        self, items: Sequence[EventItem], results: Sequence[Result], batch: CurrentBatch
+        self, items: Sequence[EventItem], results: Sequence[EventResult], batch: CurrentBatch
     ) -> None:
         """Count the answers and tell who waits. Hold the lock."""
         stats = self._queue.stats
@@ -239,8 +233,7 @@ class Sender:
             # A durable event's caller is told that it is on disk, so it has to be.
             kept = self._spool.append(items, sync=any(item.waiter is not None for item in items))
         with self._queue.lock:
-            self._queue.stats.spooled += kept
-            resolve_waiters(items[:kept], "spooled")
+            self._queue.note_spooled(items[:kept])
             self._queue.under_way = items[kept:]
         return [items[kept:]] if kept < len(items) else []
 
@@ -268,7 +261,7 @@ class Sender:
 def _faulty(
     items: Sequence[EventItem], outcome: PartlyRefused
 ) -> tuple[list[EventItem], BatchReply]:
-    """The events at fault, and what stands for the answer about each."""
+    """The events at fault, and a reply with the result of each."""
     faults = sorted(outcome.faults.items())
     return [items[at] for at, _ in faults], BatchReply(tuple(result for _, result in faults))
 
@@ -290,13 +283,13 @@ def wait_before_retry_s(options: Options, failures: int, retry_after_s: float) -
 
 
 def _rejecting(item: EventItem, outcome: BatchUnreadable) -> BatchAnswered:
-    """What stands for the answer about a single event that the server cannot even read."""
-    problem = ProblemLine("unreadable", "$", "an event that the server can read", outcome.reason)
-    result = Result("rejected", id=item.event_id, problems=(problem,))
+    """The result of a single event that the server cannot read."""
+    problem = Problem("unreadable", "$", "an event that the server can read", outcome.reason)
+    result = EventResult("rejected", id=item.event_id, problems=(problem,))
     return BatchAnswered(BatchReply(results=(result,)))
 
 
-def _refusal(result: Result) -> EventRefusedError:
+def _refusal(result: EventResult) -> EventRefusedError:
     faults = [f"{p.path}: {p.code}" for p in result.problems] or [result.reason]
     return EventRefusedError(
         f"the log did not take the event ({result.status}: {'; '.join(faults)})",

@@ -54,7 +54,7 @@ class Spool:
         """Frames lost to damage, and cut tails; each counts as one."""
         self._max_bytes = max_bytes
         self._fsync = fsync
-        self._mutex = threading.Lock()
+        self._lock = threading.Lock()  # guards: the segment files, their sizes and offsets
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock_fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -90,7 +90,7 @@ class Spool:
         Fewer than all are kept when the bound is reached or the disk refuses; what was written of
         a frame that did not fit is cut off again. With `sync` they are on disk on return.
         """
-        with self._mutex:
+        with self._lock:
             if not self._open:
                 return 0
             frames = [encode_frame(item.ordinal, self._body(item)) for item in items]
@@ -119,7 +119,7 @@ class Spool:
     @property
     def keyed(self) -> bool:
         """Whether the oldest of its events are of a sender that signs."""
-        with self._mutex:
+        with self._lock:
             if not self._segments:
                 return False
             with self._path(self._segments[0]).open("rb") as file:
@@ -172,7 +172,7 @@ class Spool:
 
     def peek(self, most: int, most_bytes: int) -> list[EventItem]:
         """The oldest waiting events; `done` removes exactly these. One reader at a time."""
-        with self._mutex:
+        with self._lock:
             while self._open and self._segments:
                 items = self._read(most, most_bytes)
                 if items:
@@ -214,7 +214,7 @@ class Spool:
 
     def done(self) -> None:
         """The events of the last `peek` were answered: never show them again."""
-        with self._mutex:
+        with self._lock:
             if not self._open or not self._segments:
                 return
             self._offset = self._peeked
@@ -235,7 +235,7 @@ class Spool:
 
     def close(self) -> None:
         """Force to disk what waits and let the folder go; an empty folder is removed."""
-        with self._mutex:
+        with self._lock:
             if not self._open:
                 return
             self._open = False

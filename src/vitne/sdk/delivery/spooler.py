@@ -12,7 +12,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from vitne.sdk.delivery.event_item import EventItem, mark_spooled
-from vitne.sdk.delivery.queue import EventQueue, resolve_waiters
+from vitne.sdk.delivery.queue import EventQueue
 from vitne.sdk.delivery.spool import Spool
 
 _log = logging.getLogger("vitne.sdk")
@@ -91,8 +91,7 @@ class Spooler:
         assert self._spool is not None  # noqa: S101 - `_plan` returns nothing without a spool
         kept = self._spool.append(items, sync=True)
         with self._queue.lock:
-            self._queue.stats.spooled += kept
-            resolve_waiters(items[:kept], "spooled")
+            self._queue.note_spooled(items[:kept])
         self._note_full(kept < len(items))
 
     def _move(self, items: list[EventItem]) -> None:
@@ -101,8 +100,7 @@ class Spooler:
         sync = any(item.waiter is not None for item in items)
         kept = self._spool.append(marked, sync=sync)
         with self._queue.lock:
-            self._queue.stats.spooled += kept
-            resolve_waiters(items[:kept], "spooled")
+            self._queue.note_spooled(items[:kept])
             self._queue.put_back(items[kept:])
             self._queue.moving = False
             self._queue.sender_work.notify()

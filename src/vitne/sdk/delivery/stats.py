@@ -33,7 +33,7 @@ class Stats(Struct):
     redacted: int = 0
     """Values removed because they looked like secrets or card numbers."""
     invalid: int = 0
-    """Events that failed the local check, and were sent all the same."""
+    """Events that failed the local check; only a client that signs does not send them."""
     spooled: int = 0
     """Events written to disk."""
     adopted: int = 0

@@ -10,9 +10,11 @@ import httpx
 import msgspec
 from msgspec import Struct
 
+from vitne.core.event.event import Problem
 from vitne.errors import VitneError
 from vitne.sdk.delivery.event_item import EventItem
-from vitne.sdk.delivery.reply import BatchReply, CheckReceipt, ProblemLine, Result, read_batch_reply
+from vitne.sdk.delivery.reply import BatchReply, CheckReceipt, read_batch_reply
+from vitne.wire.events import EventResult
 
 _COMPRESS_FROM_BYTES = 4096
 _MAX_REPLY_BYTES = 8 * 1024 * 1024
@@ -36,17 +38,17 @@ class NoAnswer(Struct, frozen=True):
 class BatchUnreadable(Struct, frozen=True):
     """The server could not read the batch as a whole (400, 413): send it in smaller pieces.
 
-    Only in the words of a Vitne server: a gateway that answers 400 to everything must not make
-    events go away.
+    Only a problem document of a Vitne server says so: a gateway that answers 400 to everything
+    must not make events go away.
     """
 
     reason: str
 
 
 class PartlyRefused(Struct, frozen=True):
-    """The server refused a signed batch whole, and said which of its events are at fault."""
+    """The server refused a signed batch whole, and answer which of its events are at fault."""
 
-    faults: dict[int, Result]
+    faults: dict[int, EventResult]
     """By their place in what was sent; the others are to be sent again without them."""
 
 
@@ -60,13 +62,13 @@ class ServerAnswer(Struct, frozen=True):
     data: bytes
     document: dict[str, Any]
     """The JSON object that it is; empty if it is none."""
-    problems: tuple[ProblemLine, ...] = ()
+    problems: tuple[Problem, ...] = ()
     is_problem: bool = False
     retry_after_s: float = 0.0
 
     @property
     def code(self) -> str:
-        """Of a problem."""
+        """The code of a problem."""
         return str(self.document.get("code", ""))
 
     @property
@@ -87,18 +89,20 @@ class Transport(Protocol):
 
     def split(self, items: Sequence[EventItem]) -> list[list[EventItem]]:
         """Cut events into pieces, each a request of its own, in order."""
+        return [list(items)]
 
     def post(self, items: Sequence[EventItem]) -> SendOutcome:
         """Send the events of one piece and read the reply; never raises."""
 
     def due_in_s(self) -> float:
-        """Seconds until `run_due` has something to do; infinite if never."""
+        """Seconds until `run_due` has something to do; infinite if never. Hold the queue's lock."""
+        return math.inf
 
     def run_due(self) -> None:
-        """Do what is due by itself; never raises."""
+        """Do what is due beside events; never raises."""
 
     def finish(self, until: float, *, clean: bool) -> None:
-        """Say the last words, until a monotonic time; no thread uses it any more.
+        """Send the last messages, until a monotonic time; no thread uses the transport any more.
 
         `clean` if every event was answered.
         """
@@ -107,7 +111,7 @@ class Transport(Protocol):
         """Let the connection go; a request that is under way fails."""
 
 
-class HttpTransport:
+class HttpTransport(Transport):
     """`POST /v1/events` with an API key, over one kept-alive connection."""
 
     def __init__(
@@ -129,19 +133,11 @@ class HttpTransport:
             limits=httpx.Limits(max_connections=1),
         )
 
-    def split(self, items: Sequence[EventItem]) -> list[list[EventItem]]:
-        """All in one request."""
-        return [list(items)]
-
-    def due_in_s(self) -> float:
-        """Infinite: nothing is due."""
-        return math.inf
-
     def run_due(self) -> None:
         """Nothing is due."""
 
     def finish(self, until: float, *, clean: bool) -> None:
-        """There are no last words."""
+        """There are no last messages."""
 
     def hurry(self, left_s: float) -> None:
         """From now on no request takes longer."""
@@ -150,8 +146,8 @@ class HttpTransport:
     def post(self, items: Sequence[EventItem]) -> SendOutcome:
         """Send the events in order and read the reply; never raises."""
         body = b"[" + b",".join([item.body for item in items]) + b"]"
-        said = self.exchange("POST", "/v1/events", body, "application/json")
-        return said if isinstance(said, NoAnswer) else self.judge(said, items)
+        answer = self.exchange("POST", "/v1/events", body, "application/json")
+        return answer if isinstance(answer, NoAnswer) else self.judge(answer, items)
 
     def exchange(
         self,
@@ -168,60 +164,62 @@ class HttpTransport:
         try:
             with self._http.stream(
                 method, path, content=body or None, headers=headers, params=params
-            ) as answer:
-                data = _read(answer)
+            ) as response:
+                data = _read_body(response)
         except (httpx.HTTPError, OSError, RuntimeError) as error:
             # RuntimeError: the client was closed while the request was under way.
             return NoAnswer(f"{type(error).__name__}: {error}")
-        return _said(answer, data)
+        return _server_answer(response, data)
 
-    def judge(self, said: ServerAnswer, items: Sequence[EventItem]) -> SendOutcome:
+    def judge(self, answer: ServerAnswer, items: Sequence[EventItem]) -> SendOutcome:
         """What an answer means for the events that were sent."""
-        if said.status == httpx.codes.OK:
+        if answer.status == httpx.codes.OK:
             try:
-                return BatchAnswered(read_batch_reply(said.data, items, self._check_receipt))
+                return BatchAnswered(read_batch_reply(answer.data, items, self._check_receipt))
             except VitneError as error:
                 return NoAnswer(str(error), faulty=True)
         unreadable = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
-        if said.is_problem and said.status in unreadable:
-            return BatchUnreadable(f"HTTP {said.status}")
-        return NoAnswer(f"HTTP {said.status}", said.retry_after_s, said.faulty)
+        if answer.is_problem and answer.status in unreadable:
+            return BatchUnreadable(f"HTTP {answer.status}")
+        return NoAnswer(f"HTTP {answer.status}", answer.retry_after_s, answer.faulty)
 
     def close(self) -> None:
         """Let the connection go; a request that is under way fails."""
         self._http.close()
 
 
-def _said(answer: httpx.Response, data: bytes) -> ServerAnswer:
+def _server_answer(response: httpx.Response, data: bytes) -> ServerAnswer:
     try:
         document = msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
         document = {}
     try:
-        problems = msgspec.convert(document.get("problems", ()), tuple[ProblemLine, ...])
+        problems = msgspec.convert(document.get("problems", ()), tuple[Problem, ...])
     except msgspec.ValidationError:
         problems = ()
-    told = answer.headers.get("Content-Type", "").startswith("application/problem+json")
-    return ServerAnswer(answer.status_code, data, document, problems, told, _retry_after_s(answer))
+    is_problem = response.headers.get("Content-Type", "").startswith("application/problem+json")
+    return ServerAnswer(
+        response.status_code, data, document, problems, is_problem, _retry_after_s(response)
+    )
 
 
-def _read(answer: httpx.Response) -> bytes:
+def _read_body(response: httpx.Response) -> bytes:
     data = bytearray()
-    for piece in answer.iter_bytes():
+    for piece in response.iter_bytes():
         data += piece
         if len(data) > _MAX_REPLY_BYTES:
-            raise httpx.DecodingError("the reply is larger than any reply can be")
+            raise httpx.DecodingError(f"the reply has more than {_MAX_REPLY_BYTES} bytes")
     return bytes(data)
 
 
-def _retry_after_s(answer: httpx.Response) -> float:
+def _retry_after_s(response: httpx.Response) -> float:
     """Seconds of `Retry-After` (RFC 9110 §10.2.3: a number, or a date); 0 if there is none."""
-    value = answer.headers.get("Retry-After", "").strip()
+    value = response.headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():
         return float(min(int(value), 3600))
     try:
         at = parsedate_to_datetime(value)
-        sent = parsedate_to_datetime(answer.headers.get("Date", ""))
+        sent = parsedate_to_datetime(response.headers.get("Date", ""))
         return min(max((at - sent).total_seconds(), 0.0), 3600.0)
     except (TypeError, ValueError):
         return 0.0

@@ -59,7 +59,7 @@ class Builder:
         """
         if not _KNOWN.issuperset(fields):
             unknown = ", ".join(sorted(set(fields) - _KNOWN))
-            raise TypeError(f"record() got fields that no event has: {unknown}")
+            raise TypeError(f"an event has no field {unknown}: see vitne.sdk.EventFields")
         given = cast(dict[str, object], {**bound, **fields})
         event: dict[str, object] = {
             "schema": SCHEMA,
@@ -147,7 +147,7 @@ def _target(value: object) -> object:
 def _time(value: object, now_us: int) -> str:
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise TypeError("a time of an event needs its time zone: datetime.now(UTC)")
+            raise TypeError("the time of an event needs a time zone, as in datetime.now(UTC)")
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return str(value) if value else format_utc(now_us)
 

@@ -30,7 +30,7 @@ class Coalescer:
 
     def __init__(self, windows_s: Mapping[str, float]) -> None:
         self._windows_s = windows_s
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards: `_open`, `_closed`
         self._open: OrderedDict[tuple[str, ...], Series] = OrderedDict()
         self._closed: list[Series] = []
 

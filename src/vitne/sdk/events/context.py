@@ -56,7 +56,7 @@ class _Random:
     def __init__(self) -> None:
         self._at = 0
         self._pool = b""
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards: `_at`, `_pool`
 
     def take(self) -> bytes:
         """`RANDOM_BYTES` bytes that nobody got before."""

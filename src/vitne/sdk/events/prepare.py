@@ -23,7 +23,7 @@ _CHECKED_PER_TYPE = 20
 """Unless `strict`, so many events of each type are checked: faults are in the code that records,
 and the server checks every event anyway."""
 
-_TOLD_MAX = 1000
+_LOGGED_MAX = 1000
 
 # Numbers, UUIDs and the like of an application become text; the check then judges the text.
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="string")
@@ -45,7 +45,12 @@ class UnnumberedEvent(Struct, frozen=True):
 
 
 class EventPreparer:
-    """Prepares the events of one client. Thread-safe."""
+    """Prepares the events of one client. Any thread may call it.
+
+    The counts of checked types and of logged faults have no lock: threads that record at the same
+    moment may check an event more than `_CHECKED_PER_TYPE`, or log a fault twice. No event depends
+    on them.
+    """
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -53,7 +58,7 @@ class EventPreparer:
         self._checker = Checker(options)
         self.coalescer = Coalescer(options.coalesce_s)
         self._checks: dict[str, int] = {}
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def prepare(
         self, event_type: str, fields: EventFields, *, fold: bool = True
@@ -91,7 +96,7 @@ class EventPreparer:
         if self._options.signing_key:
             body, problems = self._checker.complete(body, now_us)
             refused = bool(problems)
-            self._tell(str(event["type"]), problems)
+            self._report(str(event["type"]), problems)
         else:
             problems = self._check(str(event["type"]), body, now_us)
         tenant = cast(Mapping[str, object], event.get("tenant") or {})
@@ -118,10 +123,10 @@ class EventPreparer:
             return ()
         self._checks[event_type] = checked + 1
         problems = self._checker.problems(body, now_us)
-        self._tell(event_type, problems)
+        self._report(event_type, problems)
         return problems
 
-    def _tell(self, event_type: str, problems: tuple[str, ...]) -> None:
+    def _report(self, event_type: str, problems: tuple[str, ...]) -> None:
         """Raise if `strict`, else log each fault once."""
         if problems and self._options.strict:
             raise EventRefusedError(
@@ -130,8 +135,8 @@ class EventPreparer:
             )
         for problem in problems:
             fault = f"{event_type} {problem}"
-            if fault not in self._told and len(self._told) < _TOLD_MAX:
-                self._told.add(fault)
+            if fault not in self._logged and len(self._logged) < _LOGGED_MAX:
+                self._logged.add(fault)
                 _log.warning("the log will reject events: %s", fault)
 
 

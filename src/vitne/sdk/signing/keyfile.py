@@ -45,7 +45,9 @@ def write_secret(path: Path, text: str) -> None:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
         raise ConflictError(
-            "the file exists", where=str(path), hint="name another one; a key is never replaced"
+            "the file exists already",
+            where=str(path),
+            hint="name another one; a key is never replaced",
         ) from None
     except OSError as error:
         raise ConfigurationError(f"cannot write: {error.strerror}", where=str(path)) from None
@@ -66,13 +68,13 @@ def read_signing_key(path: Path) -> Signer:
 
     Raises:
         NotFoundError: there is no such file.
-        ConfigurationError: others may read it, or it holds no Ed25519 key of a source.
+        ConfigurationError: others may read it, or it contains no Ed25519 key of a source.
     """
     text = _read_secret(path)
     try:
         signer = Signer.from_skey(text)
     except DecodeError:
-        raise ConfigurationError("the file holds no private key", where=str(path)) from None
+        raise ConfigurationError("the file contains no private key", where=str(path)) from None
     if signer.kind != ED25519 or signer.name.count("/") != 1:
         raise ConfigurationError(
             "a source signs with an Ed25519 key under application/service", where=str(path)
@@ -85,7 +87,7 @@ def read_index_secret(path: Path) -> bytes:
     try:
         return decode_base64(_read_secret(path), INDEX_SECRET_BYTES)
     except DecodeError:
-        raise ConfigurationError("the file holds no index secret", where=str(path)) from None
+        raise ConfigurationError("the file contains no index secret", where=str(path)) from None
 
 
 def index_secret_text(key: bytes) -> str:
@@ -98,7 +100,7 @@ def _read_secret(path: Path) -> str:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise NotFoundError("there is no such key file", where=str(path)) from None
+        raise NotFoundError("this key file does not exist", where=str(path)) from None
     except OSError as error:
         raise ConfigurationError(f"cannot read: {error.strerror}", where=str(path)) from None
     try:

@@ -21,11 +21,11 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from vitne.errors import DecodeError
 
-__all__ = ["Ledger", "LedgerState", "StreamDescription"]
+__all__ = ["Ledger", "LedgerState", "StreamDescription", "StreamRef"]
 
 MAGIC: Final = b"vitled1\n"
 FILE_BYTES: Final = 4096
@@ -35,6 +35,10 @@ _SLOT: Final = struct.Struct(">QQQQQB32s32s")
 _SLOTS: Final = (64, 256)
 _ABOUT_AT: Final = 512
 _LENGTH: Final = struct.Struct(">I")
+
+
+StreamRef = tuple[str, str]
+"""Tenant and name of a stream."""
 
 
 class StreamDescription(Struct, frozen=True):
@@ -51,6 +55,11 @@ class StreamDescription(Struct, frozen=True):
     prev: bytes = b""
     """16-byte id of the stream that it follows."""
     prev_last: int = 0
+
+    @property
+    def ref(self) -> StreamRef:
+        """Which stream of this machine it is."""
+        return self.tenant, self.name
 
 
 class LedgerState(Struct, frozen=True):
@@ -79,7 +88,7 @@ class Ledger:
 
     Raises:
         BlockingIOError: another process holds it.
-        DecodeError: it is none.
+        DecodeError: the file is not a ledger, or damaged.
         OSError: it cannot be made, read or mapped.
     """
 
@@ -139,13 +148,13 @@ class Ledger:
 
     def _read_about(self) -> StreamDescription:
         if self._data[:8] != MAGIC:
-            raise DecodeError("no ledger of a stream")
+            raise DecodeError("the file is not the ledger of a stream")
         (length,) = _LENGTH.unpack_from(self._data, _ABOUT_AT)
         data = self._data[_ABOUT_AT + 8 : _ABOUT_AT + 8 + length]
         try:
             return msgspec.json.decode(data, type=StreamDescription)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise DecodeError(f"a damaged ledger: {error}") from None
+            raise DecodeError(f"the ledger is damaged: {error}") from None
 
     def _read_state(self) -> LedgerState:
         found = [LedgerState()]
@@ -173,56 +182,38 @@ class Ledger:
 
     def sending(self, first: int, last: int, message_hash: bytes) -> None:
         """A batch is about to be sent: until it is answered, it may or may not be in the log."""
-        self._put(
-            replace(self.state, pending_first=first, pending_last=last, pending_hash=message_hash)
-        )
+        self._put(pending_first=first, pending_last=last, pending_hash=message_hash)
 
     def answered(self) -> None:
         """The pending batch is in the log."""
         state = self.state
-        self._put(
-            replace(
-                state,
-                acked=max(state.acked, state.pending_last),
-                chain=state.pending_hash,
-                pending_first=0,
-                pending_last=0,
-            )
-        )
+        acked = max(state.acked, state.pending_last)
+        self._put(acked=acked, chain=state.pending_hash, pending_first=0, pending_last=0)
 
     def accounted(self, number: int) -> None:
         """Numbers up to this one are in the log, void, or refused with a reason."""
-        self._put(replace(self.state, acked=max(self.state.acked, number)))
+        self._put(acked=max(self.state.acked, number))
 
     def refused(self) -> None:
         """The pending batch is not in the log."""
-        self._put(replace(self.state, pending_first=0, pending_last=0))
+        self._put(pending_first=0, pending_last=0)
 
     def beaten(self, at_us: int) -> None:
         """A beat with this time is about to be sent."""
-        self._put(replace(self.state, beat_us=at_us))
+        self._put(beat_us=at_us)
 
     def opened(self) -> None:
         """The log has registered the stream."""
-        self._put(replace(self.state, flags=self.state.flags | _OPENED))
+        self._put(flags=self.state.flags | _OPENED)
 
     def closed(self) -> None:
         """The log has the closing beat."""
-        self._put(replace(self.state, flags=self.state.flags | _CLOSED))
+        self._put(flags=self.state.flags | _CLOSED)
 
-    def _put(self, state: LedgerState) -> None:
+    def _put(self, **changes: int | bytes) -> None:
         # A slot that is half written when the process dies is the older one of the two.
-        state = replace(state, turn=self.state.turn + 1)
-        packed = _SLOT.pack(
-            state.turn,
-            state.acked,
-            state.pending_first,
-            state.pending_last,
-            state.beat_us,
-            state.flags,
-            state.chain,
-            state.pending_hash,
-        )
+        state = replace(self.state, turn=self.state.turn + 1, **changes)
+        packed = _SLOT.pack(*astuple(state))
         at = _SLOTS[state.turn % 2]
         self._data[at : at + len(packed)] = packed
         _LENGTH.pack_into(self._data, at + len(packed), zlib.crc32(packed))
@@ -244,7 +235,7 @@ class Ledger:
         self.abandon()
 
     def abandon(self) -> None:
-        """Let it go without a word; in a forked child it is the parent's."""
+        """Let it go unchanged; in a forked child it is the parent's."""
         if isinstance(self._data, mmap.mmap):
             self._data.close()
             self._data = bytearray(FILE_BYTES)
@@ -255,4 +246,4 @@ class Ledger:
 
 def _check_size(fd: int, path: Path) -> None:
     if os.fstat(fd).st_size != FILE_BYTES:
-        raise DecodeError("no ledger of a stream", where=path.name)
+        raise DecodeError(f"a ledger has {FILE_BYTES} bytes; this file does not", where=path.name)

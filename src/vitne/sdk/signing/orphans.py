@@ -1,11 +1,11 @@
-"""Ledgers of runs that are gone: whose streams they were, and what is left to say of them."""
+"""Ledgers of runs that are gone: whose streams they were, and what the log must still be sent."""
 
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 from vitne.errors import DecodeError
-from vitne.sdk.signing.ledger import Ledger
+from vitne.sdk.signing.ledger import Ledger, StreamRef
 
 _log = logging.getLogger("vitne.sdk")
 
@@ -23,14 +23,14 @@ class Orphans:
     Args:
         folder: of the application's runs; None: nothing is kept on disk.
         run: this run, whose own ledgers are left alone.
-        vkey: of the key that signs here: streams of another key cannot be spoken for.
+        vkey: of the key that signs here: only its own streams can be finished with it.
     """
 
     def __init__(self, folder: Path | None, run: str, vkey: str) -> None:
         self._folder = folder
         self._run = run
         self._vkey = vkey
-        self._by_stream: dict[tuple[str, str], Ledger] = {}
+        self._by_stream: dict[StreamRef, Ledger] = {}
         self._named: set[Path] = set()
 
     def take_over(self) -> None:
@@ -51,11 +51,11 @@ class Orphans:
             if ledger.about.vkey != self._vkey:
                 ledger.abandon()
                 continue
-            self._by_stream[ledger.about.tenant, ledger.about.name] = ledger
+            self._by_stream[ledger.about.ref] = ledger
 
-    def of(self, tenant: str, name: str) -> Ledger | None:
-        """The ledger of a stream that a run left behind."""
-        return self._by_stream.get((tenant, name))
+    def of(self, ref: StreamRef) -> Ledger | None:
+        """The ledger of a stream that a run left behind, as far as `take_over` has found it."""
+        return self._by_stream.get(ref)
 
     def of_tenant(self, tenant: str) -> list[Ledger]:
         """Those of one tenant's streams."""
@@ -109,7 +109,7 @@ class Orphans:
             self._forget(ledger)
 
     def _forget(self, ledger: Ledger) -> None:
-        self._by_stream.pop((ledger.about.tenant, ledger.about.name), None)
+        self._by_stream.pop(ledger.about.ref, None)
         ledger.close(remove=True)
 
     def close(self) -> None:

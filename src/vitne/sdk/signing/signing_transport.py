@@ -1,18 +1,16 @@
-"""Sends what is signed: opens streams, signs batches, beats, voids, and closes.
+"""Sends signed batches: events of one stream, each batch chained to the one before.
 
-All of it happens in the sender thread, one message at a time, so a beat never overtakes a batch.
-What was sent and not answered is sent again as the same bytes: the ledger remembers where the
-batch ended. Before a number can be used, it is in the ledger; so whatever is lost with a process
-can be told to the log by the next one.
+All of it happens in the sender thread, one message at a time, so a heartbeat never overtakes a
+batch. What was sent and not answered is sent again as the same bytes: the ledger remembers where
+the batch ended.
 """
 
-import logging
-import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, ParamSpec
+from pathlib import Path
+from typing import Final
 
 from vitne.core.entry.batch import BATCH_TYPE, encode_batch
-from vitne.core.entry.entry import BEAT_ALIVE, BEAT_CLOSED
+from vitne.core.event.event import Problem
 from vitne.core.event.intake import IntakeContext
 from vitne.core.tree.note import Signer
 from vitne.core.values.strict import encode_base64
@@ -20,7 +18,7 @@ from vitne.core.values.types import Hash
 from vitne.errors import EventRefusedError, VitneError
 from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.delivery.numbering import NumberedStream
-from vitne.sdk.delivery.reply import BatchReply, ProblemLine, Result
+from vitne.sdk.delivery.reply import BatchReply
 from vitne.sdk.delivery.transport import (
     BatchAnswered,
     BatchUnreadable,
@@ -29,91 +27,56 @@ from vitne.sdk.delivery.transport import (
     PartlyRefused,
     SendOutcome,
     ServerAnswer,
+    Transport,
 )
 from vitne.sdk.options import Options
-from vitne.sdk.signing.ledger import Ledger, StreamDescription
-from vitne.sdk.signing.orphans import Orphans, ledger_path
+from vitne.sdk.signing.keyfile import read_index_secret
+from vitne.sdk.signing.ledger import Ledger, StreamRef
+from vitne.sdk.signing.signed_streams import SignedStreams
 from vitne.sdk.signing.signer import SignableEvent, StreamSigner
-from vitne.sdk.signing.stream_messages import CONFLICT, OK, Keys, Place, Speaking, place_of
+from vitne.sdk.signing.stream_messages import CONFLICT, OK, StreamMessages
+from vitne.wire.events import EventResult
 
-_log = logging.getLogger("vitne.sdk")
-
-_TEND_S: Final = 5.0
-_LATER_S: Final = 60.0
 _UNPROCESSABLE: Final = 422
 
-P = ParamSpec("P")
 
-
-class SigningTransport(Speaking):
-    """`sdk.delivery.transport.Transport` for a run that signs. One thread at a time."""
+class SigningTransport(Transport):
+    """The transport of a run that signs. One thread at a time."""
 
     def __init__(  # noqa: PLR0913 - its parts, given by name in `run`
         self,
         *,
         options: Options,
+        run: str,
+        folder: Path | None,
         http: HttpTransport,
         signer: Signer,
-        index_secrets: Keys,
-        orphans: Orphans,
         context: Callable[[str], IntakeContext],
         keep: Callable[[str], None],
-        idle: Callable[[NumberedStream], bool],
-        run: str,
-        folder: Any,  # noqa: ANN401 - Path | None
+        end_idle: Callable[[NumberedStream], bool],
     ) -> None:
-        """Args: `context` validates events of a tenant; `keep` keeps receipts; `idle` ends."""
-        super().__init__(
-            options=options,
+        """Args: `context` validates events of a tenant; `keep` keeps receipts."""
+        self._http = http
+        self._context = context
+        keys = {
+            tenant: read_index_secret(Path(path)) for tenant, path in options.index_secrets.items()
+        }
+        self._messages = StreamMessages(
+            run=run,
             http=http,
             signer=signer,
-            index_secrets=index_secrets,
-            orphans=orphans,
+            index_secrets=keys,
             keep=keep,
+            sync=options.spool_fsync == "write",
         )
-        self._context = context
-        self._idle = idle
-        self._run = run
-        self._folder = folder
-        self._streams: dict[Place, NumberedStream] = {}
-        self._active: dict[Place, float] = {}
-        self._later: dict[Place, float] = {}
-        self._made = 0
-        self._look_at = 0.0
-
-    # ------------------------------------------------------------ numbers
-
-    def begin(self, stream: NumberedStream) -> None:
-        """Make the ledger of a new stream, before its first number is given out.
-
-        Called by whoever records, under the lock of the queue.
-        """
-        self._made += 1
-        mode = "full" if stream.tenant in self._index_secrets else "body"
-        about = StreamDescription(
-            self._run,
-            stream.tenant,
-            stream.name,
-            self._signer.vkey,
-            mode,
-            self._options.beat_s,
-            self._options.origins.get(stream.tenant, ""),
+        self.streams = SignedStreams(
+            options=options,
+            run=run,
+            folder=folder,
+            vkey=signer.vkey,
+            messages=self._messages,
+            end_idle=end_idle,
         )
-        place = stream.tenant, stream.name
-        path = None if self._folder is None else ledger_path(self._folder, self._run, self._made)
-        try:
-            ledger = Ledger(path, about)
-        except OSError as error:
-            _log.error("a stream goes without its ledger, %s: %s", path, error)
-            ledger = Ledger(None, about)
-        self._streams[place] = stream
-        self._own[place] = ledger
-
-    def issue(self, stream: NumberedStream) -> None:
-        """Note the number that was given out last."""
-        self._own[stream.tenant, stream.name].issue(stream.last_seq)
-
-    # ------------------------------------------------------------ batches
 
     def split(self, items: Sequence[EventItem]) -> list[list[EventItem]]:
         """Cut events into pieces, each a batch: of one stream, no number missing.
@@ -121,13 +84,13 @@ class SigningTransport(Speaking):
         A batch that was sent before and not answered is cut where it was cut then.
         """
         pieces: list[list[EventItem]] = []
-        at: dict[Place, list[EventItem]] = {}
+        newest: dict[StreamRef, list[EventItem]] = {}
         for item in items:
-            place = (item.tenant, item.stream) if item.record_key else ("", "")
-            piece = at.get(place)
+            ref = (item.tenant, item.stream) if item.record_key else ("", "")
+            piece = newest.get(ref)
             if piece is None or not self._follows(piece[-1], item):
                 piece = []
-                at[place] = piece
+                newest[ref] = piece
                 pieces.append(piece)
             piece.append(item)
         return pieces
@@ -135,28 +98,25 @@ class SigningTransport(Speaking):
     def _follows(self, before: EventItem, item: EventItem) -> bool:
         if not item.record_key:
             return True
-        ledger = self._ledger(item)
-        if ledger is None:
-            return item.seq == before.seq + 1
-        borders = (ledger.state.acked, ledger.state.pending_last)
+        ledger = self.streams.ledger_of(item)
+        borders = (ledger.state.acked, ledger.state.pending_last) if ledger is not None else ()
         return item.seq == before.seq + 1 and before.seq not in borders
 
     def post(self, items: Sequence[EventItem]) -> SendOutcome:
         """Send one piece; never raises."""
         if not items[0].record_key:
             return self._http.post(items)
-        ledger = self._ledger(items[0])
+        ledger = self.streams.ledger_of(items[0])
         if ledger is None:
             return NoAnswer("the ledger of a signed stream is missing", faulty=True)
-        self._active[place_of(ledger)] = time.monotonic()
         if items[-1].seq <= ledger.state.acked:  # answered before the process died
             return BatchAnswered(
-                BatchReply(tuple(Result("duplicate", item.event_id) for item in items))
+                BatchReply(tuple(EventResult("duplicate", item.event_id) for item in items))
             )
         try:
             return (
-                self._open(ledger)
-                or self._excuse(ledger, items[0].seq - 1)
+                self.streams.open(ledger)
+                or self._messages.excuse(ledger, items[0].seq - 1)
                 or self._post_batch(ledger, items)
             )
         except (VitneError, OSError) as error:
@@ -165,48 +125,44 @@ class SigningTransport(Speaking):
     def _post_batch(
         self, ledger: Ledger, items: Sequence[EventItem], *, again: bool = False
     ) -> SendOutcome:
-        about, signs = ledger.about, self._signs_for(ledger)
-        context = self._context(about.tenant)
-        signable = [SignableEvent(item.body, item.record_key, item.seq) for item in items]
+        tenant, before = ledger.about.tenant, ledger.state
+        signs, context = self._messages.signer_of(ledger.about), self._context(tenant)
         try:
-            batch = signs.batch(about.tenant, signable, context, Hash(ledger.state.chain))
+            batch = signs.batch(tenant, _signable(items), context, Hash(before.chain))
         except EventRefusedError:
             return self._unsignable(ledger, items, signs, context)
-        pending = ledger.state.pending_hash if ledger.state.pending_last else b""
+        pending = before.pending_hash if before.pending_last else b""
         if pending != batch.message_hash:
-            before = ledger.state
             ledger.sending(items[0].seq, items[-1].seq, batch.message_hash)
-        else:
-            before = None
-        self._sync(ledger)
+        self._messages.sync(ledger)
         body = encode_batch(batch.head, batch.events)
-        said = self._http.exchange("POST", "/v1/events", body, BATCH_TYPE)
-        if isinstance(said, NoAnswer):
-            return said
-        if said.status == OK:
-            outcome = self._http.judge(said, items)
+        answer = self._http.exchange("POST", "/v1/events", body, BATCH_TYPE)
+        if isinstance(answer, NoAnswer):
+            return answer
+        if answer.status == OK:
+            outcome = self._http.judge(answer, items)
             if isinstance(outcome, BatchAnswered):
                 ledger.answered()
             return outcome
-        known = before is not None and pending and said.stream_prev == encode_base64(pending)
-        if said.status == CONFLICT and before is not None and known and not again:
-            # What was pending before is in the log: the stream stands behind it.
+        is_other = bool(pending) and pending != batch.message_hash and not again
+        if is_other and answer.status == CONFLICT and answer.stream_prev == encode_base64(pending):
+            # The batch that was pending before is in the log: this one has to follow it.
             ledger.sending(before.pending_first, before.pending_last, pending)
             ledger.answered()
             return self._post_batch(ledger, items, again=True)
-        return self._not_taken(ledger, items, said)
+        return self._not_taken(ledger, items, answer)
 
     def _not_taken(
-        self, ledger: Ledger, items: Sequence[EventItem], said: ServerAnswer
+        self, ledger: Ledger, items: Sequence[EventItem], answer: ServerAnswer
     ) -> SendOutcome:
-        outcome = self._http.judge(said, items)
+        outcome = self._http.judge(answer, items)
         if isinstance(outcome, BatchUnreadable):
             ledger.refused()
             return outcome
-        faults = _by_position(said, len(items)) if said.status == _UNPROCESSABLE else {}
+        faults = _faults(answer, len(items)) if answer.status == _UNPROCESSABLE else {}
         if not faults:
-            codes = ", ".join(problem.code for problem in said.problems)
-            return NoAnswer(f"HTTP {said.status}: {codes or said.code}", faulty=True)
+            codes = ", ".join(problem.code for problem in answer.problems)
+            return NoAnswer(f"HTTP {answer.status}: {codes or answer.code}", faulty=True)
         ledger.refused()
         return PartlyRefused(faults)
 
@@ -218,133 +174,46 @@ class SigningTransport(Speaking):
         context: IntakeContext,
     ) -> SendOutcome:
         """Find the events that cannot be signed; their numbers will be void."""
-        faults: dict[int, Result] = {}
+        faults: dict[int, EventResult] = {}
         for at, item in enumerate(items):
-            one = [SignableEvent(item.body, item.record_key, item.seq)]
             try:
-                signs.batch(ledger.about.tenant, one, context, Hash(ledger.state.chain))
+                signs.batch(
+                    ledger.about.tenant, _signable([item]), context, Hash(ledger.state.chain)
+                )
             except EventRefusedError as error:
-                problem = ProblemLine("unsignable", "$", "a complete event", str(error))
-                faults[at] = Result("rejected", item.event_id, problems=(problem,))
-        return (
-            PartlyRefused(faults) if faults else NoAnswer("a batch cannot be signed", faulty=True)
-        )
-
-    # ------------------------------------------------------------ what is due by itself
+                problem = Problem("unsignable", "$", "a complete event", str(error))
+                faults[at] = EventResult("rejected", item.event_id, problems=(problem,))
+        if faults:
+            return PartlyRefused(faults)
+        return NoAnswer("a batch cannot be signed", faulty=True)
 
     def due_in_s(self) -> float:
-        """Seconds until `run_due` has something to do."""
-        due = [self._look_at, *self._beats.values()]
-        return max(0.0, min(due) - time.monotonic())
+        """Seconds until `run_due` has something to do. Hold the lock of the queue."""
+        return self.streams.due_in_s()
 
     def run_due(self) -> None:
-        """Beat, close what is idle, and end the streams of runs that are gone."""
-        now = time.monotonic()
-        self._look_at = now + min(_TEND_S, self._options.beat_s or _TEND_S)
-        for place, due in list(self._beats.items()):
-            ledger = self._own[place]
-            if now < due:
-                continue
-            self._beats[place] = now + max(ledger.about.beat_s, 1)
-            if not ledger.state.pending_last and ledger.about.beat_s:
-                self._told(self._try(self._beat, ledger, BEAT_ALIVE))
-        for place, since in list(self._active.items()):
-            if place in self._own and now - since > self._options.stream_idle_s:
-                self._close_idle(place)
-        self._orphans.take_over()
-        for ledger in list(self._orphans.unfinished()):
-            place = place_of(ledger)
-            if now >= self._later.get(place, 0.0):
-                self._later[place] = now + _LATER_S
-                self._told(self._try(self._finish_orphan, ledger))
-
-    def _close_idle(self, place: Place) -> None:
-        """Close a stream that has been quiet for long; the next event begins another."""
-        ledger, stream = self._own[place], self._streams[place]
-        if not ledger.is_open or ledger.state.pending_last or ledger.state.acked < ledger.issued:
-            return
-        if self._idle(stream):
-            self._told(self._end(place))
-
-    def _end(self, place: Place) -> NoAnswer | None:
-        """Send the closing beat of an own stream, and let it go."""
-        ledger = self._own[place]
-        failed = self._try(self._excuse, ledger, ledger.issued) or self._try(
-            self._beat, ledger, BEAT_CLOSED
-        )
-        del self._own[place]
-        self._beats.pop(place, None)
-        self._active.pop(place, None)
-        ledger.close()  # it lies there for the next run to name, or to finish
-        return failed
-
-    def _finish_orphan(self, ledger: Ledger) -> NoAnswer | None:
-        """Say how far the stream of a run that is gone had come; what lacks was lost with it."""
-        failed = (
-            self._open(ledger)
-            or self._settle_pending(ledger)
-            or self._excuse(ledger, ledger.issued)
-            or self._beat(ledger, BEAT_CLOSED)
-        )
-        if failed is None:
-            self._orphans.finished(ledger)
-        return failed
+        """Heartbeats, and the end of streams that are idle or whose run is gone; never raises."""
+        self.streams.run_due()
 
     def finish(self, until: float, *, clean: bool) -> None:
-        """Close the streams if all events are answered (`clean`); the threads are gone."""
-        for place, ledger in list(self._own.items()):
-            left_s = until - time.monotonic()
-            if not clean or left_s <= 0:
-                break
-            self._http.hurry(left_s)
-            if ledger.is_open and not ledger.state.pending_last and self._told(self._end(place)):
-                break
-        for ledger in self._own.values():
-            ledger.close()
-        self._own.clear()
-        self._orphans.close()
+        """Close the streams, until a monotonic time, if all events are answered (`clean`)."""
+        self.streams.finish(until, self._http.hurry, clean=clean)
 
     def close(self) -> None:
         """Let the connection go; a request that is under way fails."""
         self._http.close()
 
-    def abandon(self) -> None:
-        """Let everything go in a forked child."""
-        for ledger in self._own.values():
-            ledger.abandon()
-        self._orphans.abandon()
 
-    # ------------------------------------------------------------ parts
-
-    def _ledger(self, item: EventItem) -> Ledger | None:
-        place = item.tenant, item.stream
-        found = self._own.get(place) or self._orphans.of(*place)
-        if found is None:
-            self._orphans.take_over()
-            found = self._orphans.of(*place)
-        return found
-
-    def _try(
-        self, act: Callable[P, NoAnswer | None], *args: P.args, **kwargs: P.kwargs
-    ) -> NoAnswer | None:
-        try:
-            return act(*args, **kwargs)
-        except (VitneError, OSError) as error:
-            return NoAnswer(f"{type(error).__name__}: {error}", faulty=True)
-
-    def _told(self, failed: NoAnswer | None) -> bool:
-        if failed is not None:
-            level = logging.WARNING if failed.faulty else logging.INFO
-            _log.log(level, "not told to the log, will be tried again: %s", failed.reason)
-        return failed is not None
+def _signable(items: Sequence[EventItem]) -> list[SignableEvent]:
+    return [SignableEvent(item.body, item.record_key, item.seq) for item in items]
 
 
-def _by_position(said: ServerAnswer, count: int) -> dict[int, Result]:
+def _faults(answer: ServerAnswer, count: int) -> dict[int, EventResult]:
     """Which events of a refused batch are at fault: paths begin `$[position]`."""
-    faults: dict[int, list[ProblemLine]] = {}
-    for problem in said.problems:
+    faults: dict[int, list[Problem]] = {}
+    for problem in answer.problems:
         inside, _, rest = problem.path.removeprefix("$[").partition("]")
         if problem.path.startswith("$[") and inside.isdecimal() and int(inside) < count:
-            line = ProblemLine(problem.code, f"${rest}", problem.expected, problem.got)
+            line = Problem(problem.code, f"${rest}", problem.expected, problem.got)
             faults.setdefault(int(inside), []).append(line)
-    return {at: Result("rejected", problems=tuple(lines)) for at, lines in faults.items()}
+    return {at: EventResult("rejected", problems=tuple(lines)) for at, lines in faults.items()}

@@ -1,11 +1,12 @@
-"""Says what a stream is: opens it, beats, voids numbers, and closes it.
+"""The signed messages about a stream, beside its events: opening, heartbeat, void, closing.
 
-One message at a time, each signed; every one may be said again, and is answered as before.
+Every message may be sent again: the log then answers as it did before.
 """
 
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Final
 
 import msgspec
 
@@ -14,135 +15,128 @@ from vitne.core.tree.note import Signer
 from vitne.core.values.strict import encode_base64
 from vitne.core.values.types import Hash
 from vitne.sdk.delivery.transport import HttpTransport, NoAnswer, ServerAnswer
-from vitne.sdk.options import Options
 from vitne.sdk.signing.ledger import Ledger, StreamDescription
-from vitne.sdk.signing.orphans import Orphans
 from vitne.sdk.signing.signer import StreamSigner
+from vitne.wire.streams import HeartbeatRequest, OpenStreamRequest, VoidRequest
 
 CONFLICT: Final = 409
 OK: Final = 200
 _JSON: Final = "application/json"
-
-Place = tuple[str, str]
-"""Tenant and name of a stream."""
-Keys = dict[str, bytes]
-"""Tenant → K of its log."""
+_SIGNERS: Final = 256
 
 
-class Speaking:
-    """What is said of streams, own ones and those of runs that are gone. One thread at a time."""
+class StreamMessages:
+    """Signs and sends them, one at a time, and notes in the ledger what the log answered.
+
+    Each method returns None if the log took the message, else why not.
+
+    Args:
+        run: the own run; the streams of others lost their events with their process.
+        http: carries the messages.
+        signer: the key of the source.
+        index_secrets: by tenant; with one, a stream of mode `full` signs the lookup keys too.
+        keep: keeps a receipt.
+        sync: force ledgers to disk before a message is sent.
+    """
 
     def __init__(
         self,
         *,
-        options: Options,
+        run: str,
         http: HttpTransport,
         signer: Signer,
-        index_secrets: Keys,
-        orphans: Orphans,
+        index_secrets: Mapping[str, bytes],
         keep: Callable[[str], None],
+        sync: bool,
     ) -> None:
-        """Args: `keep` keeps receipts."""
-        self._options = options
+        self._run = run
         self._http = http
         self._signer = signer
         self._index_secrets = index_secrets
-        self._orphans = orphans
         self._keep = keep
-        self._own: dict[Place, Ledger] = {}
-        self._beats: dict[Place, float] = {}
-        self._signs: dict[Place, StreamSigner] = {}
+        self._syncs = sync
+        self.signer_of = lru_cache(_SIGNERS)(self._make_signer)
+        """What signs for a stream."""
 
-    def _open(self, ledger: Ledger) -> NoAnswer | None:
-        """Register the stream, if the log has not answered that yet."""
-        if ledger.is_open:
-            return None
-        about = ledger.about
-        if not about.origin:
-            asked = self._http.exchange("GET", "/v1/streams/log", params={"tenant": about.tenant})
-            if isinstance(asked, NoAnswer):
-                return asked
-            if asked.status != OK:
-                return failed("where the log is", asked)
-            about = msgspec.structs.replace(about, origin=str(asked.document.get("origin", "")))
-        own = place_of(ledger) in self._own
-        if own and not about.prev:
-            self._orphans.take_over()
-            before = self._orphans.to_follow(about.tenant, about.origin)
-            if before is not None:
-                prev, last = self._signs_for(before).stream_id, before.issued
-                about = msgspec.structs.replace(about, prev=prev, prev_last=last)
+    def _make_signer(self, about: StreamDescription) -> StreamSigner:
+        key = self._index_secrets.get(about.tenant, b"") if about.mode == "full" else b""
+        return StreamSigner(about.origin, about.name, self._signer, key)
+
+    def sync(self, ledger: Ledger) -> None:
+        """Force a ledger to disk, if the client's options ask for it."""
+        if self._syncs:
+            ledger.sync()
+
+    def locate(self, about: StreamDescription) -> StreamDescription | NoAnswer:
+        """The same with the origin of its log, which the server knows."""
+        if about.origin:
+            return about
+        answer = self._http.exchange("GET", "/v1/streams/log", params={"tenant": about.tenant})
+        if isinstance(answer, NoAnswer):
+            return answer
+        if answer.status != OK:
+            return _refusal("where the log is", answer)
+        return msgspec.structs.replace(about, origin=str(answer.document.get("origin", "")))
+
+    def open(self, ledger: Ledger, about: StreamDescription) -> NoAnswer | None:
+        """Register a stream under this description."""
         ledger.describe(about)
-        self._signs.pop(place_of(ledger), None)
-        self._sync(ledger)
-        found = failed(
-            "the opening of a stream", self._say("/v1/streams", self._open_members(ledger))
+        self.sync(ledger)
+        signs = self.signer_of(about)
+        request = OpenStreamRequest(
+            tenant=about.tenant,
+            name=about.name,
+            mode=signs.mode,
+            beat_s=about.beat_s,
+            key=encode_base64(signs.key),
+            sig=encode_base64(signs.open(about.beat_s, about.prev, about.prev_last).sig),
+            prev=encode_base64(about.prev),
+            prev_last=about.prev_last,
         )
-        if found is None:
+        failure = _failure("the opening of a stream", self._send("/v1/streams", request))
+        if failure is None:
             ledger.opened()
-            if own:
-                self._beats[place_of(ledger)] = time.monotonic() + about.beat_s
-                self._note_named(about)
-        return found
+        return failure
 
-    def _open_members(self, ledger: Ledger) -> dict[str, Any]:
-        about, signs = ledger.about, self._signs_for(ledger)
-        entry = signs.open(about.beat_s, about.prev, about.prev_last)
-        members: dict[str, Any] = {
-            "tenant": about.tenant,
-            "name": about.name,
-            "mode": signs.mode,
-            "beat_s": about.beat_s,
-            "key": encode_base64(signs.key),
-            "sig": encode_base64(entry.sig),
-        }
-        if about.prev:
-            members |= {"prev": encode_base64(about.prev), "prev_last": about.prev_last}
-        return members
-
-    def _note_named(self, about: StreamDescription) -> None:
-        """The stream that this one names as the one before is named once."""
-        for ledger in self._orphans.of_tenant(about.tenant):
-            if about.prev and self._signs_for(ledger).stream_id == about.prev:
-                self._orphans.named(ledger)
-
-    def _excuse(self, ledger: Ledger, last: int) -> NoAnswer | None:
-        """Say of the numbers up to `last` that have not come that they never will."""
+    def excuse(self, ledger: Ledger, last: int) -> NoAnswer | None:
+        """Void the numbers up to `last` that have not come: they never will."""
         first = ledger.state.acked + 1
         if first > last or ledger.state.pending_last:
             return None
-        found = self._void(ledger, first, last)
-        if found is None:
+        failure = self._void_range(ledger, first, last)
+        if failure is None:
             ledger.accounted(last)
-        return found
+        return failure
 
-    def _void(self, ledger: Ledger, first: int, last: int) -> NoAnswer | None:
+    def _void_range(self, ledger: Ledger, first: int, last: int) -> NoAnswer | None:
         """Void what of first..last the log has not accounted for already."""
-        said = self._say("/v1/streams/voids", self._void_members(ledger, first, last))
-        if not isinstance(said, NoAnswer) and said.status == CONFLICT:
+        answer = self._void(ledger, first, last)
+        if not isinstance(answer, NoAnswer) and answer.status == CONFLICT:
             if first == last:
                 return None
             middle = (first + last) // 2
-            return self._void(ledger, first, middle) or self._void(ledger, middle + 1, last)
-        return failed("a void", said)
+            return self._void_range(ledger, first, middle) or self._void_range(
+                ledger, middle + 1, last
+            )
+        return _failure("a void", answer)
 
-    def _void_members(self, ledger: Ledger, first: int, last: int) -> dict[str, Any]:
-        own = place_of(ledger) in self._own
-        reason = VOID_SPOOL_FULL if own else VOID_SPOOL_LOST
+    def _void(self, ledger: Ledger, first: int, last: int) -> ServerAnswer | NoAnswer:
+        reason = VOID_SPOOL_FULL if ledger.about.run == self._run else VOID_SPOOL_LOST
         now_us = time.time_ns() // 1000
-        entry = self._signs_for(ledger).void(first, last, reason, now_us)
-        return {
-            "tenant": ledger.about.tenant,
-            "name": ledger.about.name,
-            "first": first,
-            "last": last,
-            "occurred_us": now_us,
-            "reason": reason,
-            "digest": encode_base64(entry.digest),
-            "sig": encode_base64(entry.sig),
-        }
+        entry = self.signer_of(ledger.about).void(first, last, reason, now_us)
+        request = VoidRequest(
+            tenant=ledger.about.tenant,
+            name=ledger.about.name,
+            first=first,
+            last=last,
+            occurred_us=now_us,
+            reason=reason,
+            digest=encode_base64(entry.digest),
+            sig=encode_base64(entry.sig),
+        )
+        return self._send("/v1/streams/voids", request)
 
-    def _settle_pending(self, ledger: Ledger) -> NoAnswer | None:
+    def settle_pending(self, ledger: Ledger) -> NoAnswer | None:
         """Find out about a batch that was sent, and whose events died with their process.
 
         If the log has it, its numbers cannot be void.
@@ -150,78 +144,62 @@ class Speaking:
         state = ledger.state
         if not state.pending_last:
             return None
-        members = self._void_members(ledger, state.pending_first, state.pending_last)
-        said = self._say("/v1/streams/voids", members)
-        if not isinstance(said, NoAnswer) and said.status == CONFLICT:
-            if said.stream_prev == encode_base64(state.pending_hash):
+        answer = self._void(ledger, state.pending_first, state.pending_last)
+        if not isinstance(answer, NoAnswer) and answer.status == CONFLICT:
+            if answer.stream_prev == encode_base64(state.pending_hash):
                 ledger.answered()
             else:
                 ledger.refused()
             return None
-        found = failed("a void", said)
-        if found is None:
+        failure = _failure("a void", answer)
+        if failure is None:
             ledger.refused()
             if state.pending_first == state.acked + 1:
                 ledger.accounted(state.pending_last)
-        return found
+        return failure
 
-    def _beat(self, ledger: Ledger, state: int) -> NoAnswer | None:
+    def beat(self, ledger: Ledger, state: int) -> NoAnswer | None:
         """Send a heartbeat; with state closed it is the last."""
         at_us = max(time.time_ns() // 1000, ledger.state.beat_us + 1)
         chain = Hash(ledger.state.chain)
-        entry = self._signs_for(ledger).beat(ledger.issued, state, at_us, chain)
+        entry = self.signer_of(ledger.about).beat(ledger.issued, state, at_us, chain)
         ledger.beaten(at_us)
-        members = {
-            "tenant": ledger.about.tenant,
-            "name": ledger.about.name,
-            "last": entry.last,
-            "occurred_us": at_us,
-            "state": state,
-            "prev": encode_base64(entry.prev),
-            "sig": encode_base64(entry.sig),
-        }
-        said = self._say("/v1/streams/beats", members)
-        closed = not isinstance(said, NoAnswer) and "stream_closed" in [
-            p.code for p in said.problems
-        ]
-        found = None if closed and state == BEAT_CLOSED else failed("a heartbeat", said)
-        if found is None and state == BEAT_CLOSED:
+        request = HeartbeatRequest(
+            tenant=ledger.about.tenant,
+            name=ledger.about.name,
+            last=entry.last,
+            occurred_us=at_us,
+            state=state,
+            prev=encode_base64(entry.prev),
+            sig=encode_base64(entry.sig),
+        )
+        answer = self._send("/v1/streams/beats", request)
+        failure = _failure("a heartbeat", answer)
+        if state != BEAT_CLOSED:
+            return failure
+        codes = () if isinstance(answer, NoAnswer) else [p.code for p in answer.problems]
+        if "stream_closed" in codes:
+            failure = None  # the answer to an earlier closing beat was lost
+        if failure is None:
             ledger.closed()
-        return found
+        return failure
 
-    def _say(self, path: str, members: dict[str, Any]) -> ServerAnswer | NoAnswer:
-        said = self._http.exchange("POST", path, msgspec.json.encode(members), _JSON)
-        if not isinstance(said, NoAnswer) and said.status == OK:
-            receipt = said.document.get("receipt")
+    def _send(self, path: str, request: msgspec.Struct) -> ServerAnswer | NoAnswer:
+        answer = self._http.exchange("POST", path, msgspec.json.encode(request), _JSON)
+        if not isinstance(answer, NoAnswer) and answer.status == OK:
+            receipt = answer.document.get("receipt")
             if isinstance(receipt, str):
                 self._keep(receipt)
-        return said
-
-    def _signs_for(self, ledger: Ledger) -> StreamSigner:
-        place = place_of(ledger)
-        found = self._signs.get(place)
-        if found is None:
-            about = ledger.about
-            key = self._index_secrets.get(about.tenant, b"") if about.mode == "full" else b""
-            found = StreamSigner(about.origin, about.name, self._signer, key)
-            self._signs[place] = found
-        return found
-
-    def _sync(self, ledger: Ledger) -> None:
-        if self._options.spool_fsync == "write":
-            ledger.sync()
+        return answer
 
 
-def place_of(ledger: Ledger) -> Place:
-    """Where a ledger's stream is."""
-    return ledger.about.tenant, ledger.about.name
+def _failure(what: str, answer: ServerAnswer | NoAnswer) -> NoAnswer | None:
+    """Why the log did not take a message; None if it did."""
+    if isinstance(answer, NoAnswer):
+        return answer
+    return None if answer.status == OK else _refusal(what, answer)
 
 
-def failed(what: str, said: ServerAnswer | NoAnswer) -> NoAnswer | None:
-    """Why something was not told; None if it was."""
-    if isinstance(said, NoAnswer):
-        return said
-    if said.status == OK:
-        return None
-    codes = ", ".join(problem.code for problem in said.problems) or said.code
-    return NoAnswer(f"{what}: HTTP {said.status} {codes}", said.retry_after_s, said.faulty)
+def _refusal(what: str, answer: ServerAnswer) -> NoAnswer:
+    codes = ", ".join(problem.code for problem in answer.problems) or answer.code
+    return NoAnswer(f"{what}: HTTP {answer.status} {codes}", answer.retry_after_s, answer.faulty)
