@@ -53,6 +53,8 @@ PROBLEM_CODES: Final[dict[str, str]] = {
     "stream_signed": "the stream's events come signed only",
     "stream_closed": "the stream is closed, and the number lies beyond its last",
     "replayed": "the message is older than what the log has",
+    "unreadable": "the server could not read the event, even alone (only from the SDK)",
+    "unsignable": "the event is not complete and clean, so it cannot be signed (only from the SDK)",
 }
 """Every code of a `Problem`, and what it means (event-schema §3.2)."""
 
