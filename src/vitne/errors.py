@@ -36,6 +36,7 @@ Each class has a stable `code`: documents, programs and translations rely on it.
 codes to HTTP statuses and only `cli` maps them to exit statuses.
 """
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -274,3 +275,10 @@ class ConfigurationError(VitneError):
     """A setting is wrong, a needed file is missing, or an optional extra is not installed."""
 
     code = "configuration"
+
+
+def kinds_of_errors(kind: type[VitneError] = VitneError) -> Iterator[type[VitneError]]:
+    """A class of errors, then all below it."""
+    yield kind
+    for child in kind.__subclasses__():
+        yield from kinds_of_errors(child)

@@ -1,5 +1,7 @@
 """Sealing and searching over real parts: rows leave the hot store, and nobody can tell."""
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -361,9 +363,9 @@ def test_a_sealing_process_that_is_killed_is_replaced_and_its_job_done(tmp_path:
     thread = threading.Thread(target=lambda: done.append(runner.run(job)))
 
     thread.start()
-    while runner.pid is None:
+    while (pid := runner.worker.pid) is None:
         pass
-    runner._process.kill()  # type: ignore[union-attr]  # noqa: SLF001 - what the test is about
+    os.kill(pid, signal.SIGKILL)
     thread.join()
 
     segment = done[0].run.segment
@@ -372,7 +374,7 @@ def test_a_sealing_process_that_is_killed_is_replaced_and_its_job_done(tmp_path:
     records = own.server.adapters.store.records(ACME, LeafIndex(0), LeafIndex(16))
     assert own.server.adapters.archive.records(ACME, LeafIndex(0), LeafIndex(16)) == records
     runner.rest()
-    assert runner.pid is None
+    assert runner.worker.pid is None
     runner.close()
     with pytest.raises(UnavailableError):
         runner.run(job)

@@ -7,7 +7,7 @@ exists). A profile is TOML with `url`, `key` and optionally `tenant`; `vitne ini
 
 import os
 import tomllib
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self, TypeVar
@@ -246,13 +246,7 @@ _BY_STATUS: dict[int, type[VitneError]] = {
 
 
 def _kind(code: str, status: int) -> type[VitneError]:
-    for kind in _family(VitneError):
+    for kind in errors.kinds_of_errors():
         if kind.code == code:
             return kind
     return _BY_STATUS.get(status, errors.BadInputError)
-
-
-def _family(kind: type[VitneError]) -> Iterator[type[VitneError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _family(child)

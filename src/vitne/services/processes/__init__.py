@@ -1,4 +1,5 @@
 """Threads and processes that do the work of other chapters.
 
-`loop` repeats a task at intervals; `exit` ends a working process at once and in silence.
+`loop` repeats a task at intervals; `worker` asks a process of its own, and `exit` ends such a
+process at once and in silence.
 """

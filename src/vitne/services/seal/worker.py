@@ -4,17 +4,13 @@ A job only reads, and writes files that nobody knows of yet. So it may be killed
 run again: the same records give the same segment.
 """
 
-import gc
-import logging
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+from contextlib import suppress
+from functools import cache, partial
 from typing import Final, Literal, Protocol, overload
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -27,9 +23,7 @@ from vitne.core.values.types import Hash, LeafIndex, LogId, Origin
 from vitne.errors import IntegrityError, UnavailableError, VitneError
 from vitne.ports import IndexLogStore, ObjectStore, SealedRun, Searchable, SegmentStore
 from vitne.services.log.published_files import Published
-from vitne.services.processes.exit import run_to_the_end
-
-_LOG = logging.getLogger("vitne.seal")
+from vitne.services.processes.worker import Answer, WorkerEndedError, WorkerProcess
 
 _TRIES: Final = 3
 _READ_AT_ONCE: Final = 4096
@@ -58,6 +52,10 @@ class Sealed(Struct, frozen=True):
     """Its segment has no position yet."""
     counter: bytes
     """Encoded `CoverageCounter` as of its end; `b""` of what is merged or made again."""
+
+
+_JOB = msgspec.msgpack.Decoder(SealJob)
+_SEALED = msgspec.msgpack.Decoder(Sealed)
 
 
 class SealPorts(Struct, frozen=True):
@@ -207,98 +205,39 @@ class SealProcess(SealRunner):
     """Runs jobs in a process of its own, which is started when there is one and ends at rest."""
 
     def __init__(self, open_ports: OpenPorts) -> None:
-        self._open_ports = open_ports
-        self._lock = threading.Lock()
-        self._process: BaseProcess | None = None
-        self._pipe: Connection | None = None
-        self._closed = False
+        self.worker = WorkerProcess("vitne-seal", partial(open_sealer, open_ports))
 
     def run(self, job: SealJob) -> Sealed:
         """See the protocol. A process that dies is replaced, and the job run again."""
-        with self._lock:
-            for _ in range(_TRIES):
-                if self._closed:
-                    break
-                try:
-                    pipe = self._started()
-                    pipe.send(job)
-                    done = pipe.recv()
-                except (EOFError, OSError):
-                    code = self._process.exitcode if self._process else None
-                    _LOG.warning("the sealing process ended (%s); starting another", code)
-                    self._stop()
-                    continue
-                if isinstance(done, Sealed):
-                    return done
-                raise done
+        for _ in range(_TRIES):
+            with suppress(WorkerEndedError):
+                return _SEALED.decode(self.worker.ask(msgspec.msgpack.encode(job)))
         raise UnavailableError("the sealing process ends before its job is done", where=job.log)
-
-    @property
-    def pid(self) -> int | None:
-        """Of the process that runs now; None at rest."""
-        return self._process.pid if self._process else None
 
     def rest(self) -> None:
         """See the protocol."""
-        with self._lock:
-            self._stop()
+        if not self.worker.waiting:
+            self.worker.stop()
 
     def close(self) -> None:
         """See the protocol; does not wait for a job that runs."""
-        self._closed = True
-        process = self._process
-        if not self._lock.acquire(blocking=False):
-            if process is not None:
-                process.kill()  # a job may be killed at any moment
-            return
-        try:
-            self._stop()
-        finally:
-            self._lock.release()
-
-    def _started(self) -> Connection:
-        if self._pipe is None:
-            context = multiprocessing.get_context("spawn")
-            self._pipe, theirs = context.Pipe()
-            self._process = context.Process(
-                target=work, args=(theirs, self._open_ports), name="vitne-seal", daemon=True
-            )
-            self._process.start()
-            theirs.close()
-        return self._pipe
-
-    def _stop(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()  # the process ends when its pipe does
-            self._pipe = None
-        if self._process is not None:
-            self._process.join()
-            self._process = None
+        self.worker.close()
 
 
-def work(pipe: Connection, open_ports: OpenPorts) -> None:
-    """The process: job after job until the pipe ends; does not return."""
-    run_to_the_end(lambda: _work(pipe, open_ports))
-
-
-def _work(pipe: Connection, open_ports: OpenPorts) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends it, not the terminal
+def open_sealer(open_ports: OpenPorts) -> Answer:
+    """What answers in the process: it opens the ports with its first job."""
     os.nice(_NICE)
-    # Jobs make no cycles, but millions of objects that the collector would look through.
-    gc.disable()
-    ports: SealPorts | None = None
-    while True:
-        try:
-            job = pipe.recv()
-        except EOFError:
-            return
-        done: Sealed | VitneError
-        try:
-            ports = ports or open_ports()
-            done = run_job(job, ports)
-        except VitneError as error:
-            done = error
-        except Exception as error:  # noqa: BLE001 - told to the server, which logs it
-            done = IntegrityError(f"sealing failed: {type(error).__name__}: {error}", where=job.log)
+    return partial(_answer_job, cache(open_ports))
+
+
+def _answer_job(open_ports: OpenPorts, request: bytes) -> bytes:
+    job = _JOB.decode(request)
+    try:
+        return msgspec.msgpack.encode(run_job(job, open_ports()))
+    except VitneError:
+        raise
+    except Exception as error:
+        message = f"sealing failed: {type(error).__name__}: {error}"
+        raise IntegrityError(message, where=job.log) from error
+    finally:
         forget_personal_values()  # an erasure in the server does not reach this process
-        pipe.send(done)

@@ -2,10 +2,8 @@
 
 import os
 import signal
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from multiprocessing import Pipe
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
 
@@ -17,8 +15,7 @@ from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import TooLargeError, UnreadableBodyError
 from vitne.ports import ApiKey
 from vitne.services.access.audit_events import OPERATOR, Caller
-from vitne.services.intake.events import person_record
-from vitne.services.intake.workers import FORGET, LARGE_BYTES, Job, _Worker, answer_requests
+from vitne.services.intake.workers import LARGE_BYTES, Job
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.wiring import Server, open_server
@@ -143,18 +140,6 @@ def test_no_request_gets_the_answer_to_another_while_processes_are_killed(server
         assert all(answer.result(60) for answer in answers)
 
 
-def test_a_process_forgets_personal_values_when_it_is_told_to() -> None:
-    """Erased in the server, an address would live on in a process that prepares requests."""
-    ours, theirs = Pipe()
-    person_record("203.0.113.7")
-    ours.send_bytes(FORGET)
-    ours.close()
-
-    answer_requests(theirs, lambda _job: pytest.fail("this is no request"))
-
-    assert person_record.cache_info().currsize == 0
-
-
 def test_a_pool_that_was_told_to_forget_answers_on(server: Server) -> None:
     before = pid_of(server)
 
@@ -163,19 +148,3 @@ def test_a_pool_that_was_told_to_forget_answers_on(server: Server) -> None:
 
     assert [len(batch.events) for batch in request.batches] == [300]
     assert server.preparation.ready_pids() == [before]
-
-
-def test_a_late_answer_of_one_process_is_none_to_a_question_of_the_next() -> None:
-    """Each process has a queue of its own."""
-    worker = _Worker(lambda: pytest.fail("no process is started"), 0)
-    pipe, theirs = Pipe()
-    of_the_old, of_the_next = Future[bytes](), Future[bytes]()
-    worker._asked = deque([of_the_next])  # noqa: SLF001 - as if the next one had been started
-
-    for message in (b"!", b"+late"):
-        theirs.send_bytes(message)
-    theirs.close()
-    worker._read(pipe, deque([of_the_old]))  # noqa: SLF001 - the thread of the old one
-
-    assert of_the_old.result(1) == b"+late"
-    assert not of_the_next.done()

@@ -9,11 +9,13 @@ import sys
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import StorageError
-from vitne.services.intake import workers as prepare_process
-from vitne.services.seal import worker as seal_worker
-from vitne.services.seal.worker import SealJob
+from vitne.services.intake.workers import open_request_preparer
+from vitne.services.processes.worker import EncodedError, serve
+from vitne.services.seal.worker import SealJob, open_sealer
 from vitne.settings import Settings
 from vitne.wiring import open_preparer, open_sealing
 
@@ -29,20 +31,23 @@ def broken(_settings: Settings) -> Any:
 def main(kind: str, how: str, folder: str) -> None:
     own = {"prepare": open_preparer, "seal": open_sealing}[kind]
     opening = {"whole": own, "no_disk": no_disk, "broken": broken}[how]
-    target: Any = {"prepare": prepare_process.work, "seal": seal_worker.work}[kind]
+    answering: Any = {"prepare": open_request_preparer, "seal": open_sealer}[kind]
     context = multiprocessing.get_context("spawn")
     pipe, theirs = context.Pipe()
     process = context.Process(
-        target=target, args=(theirs, partial(opening, Settings(folder=folder))), daemon=True
+        target=serve,
+        args=(theirs, partial(answering, partial(opening, Settings(folder=folder)))),
+        daemon=True,
     )
     process.start()
     theirs.close()
     try:
+        said = pipe.recv_bytes().decode()
         if kind == "seal":
-            pipe.send(SealJob("seal", LogId("acme"), LeafIndex(0), LeafIndex(9)))
-            said = str(pipe.recv())
-        else:
-            said = pipe.recv_bytes().decode()
+            job = SealJob("seal", LogId("acme"), LeafIndex(0), LeafIndex(9))
+            pipe.send_bytes(msgspec.msgpack.encode(job))
+            reply = pipe.recv_bytes()
+            said = str(msgspec.msgpack.decode(reply[1:], type=EncodedError).error())
     except EOFError:
         said = ""
     pipe.close()
