@@ -35,7 +35,7 @@ class PendingRequest:
         self.weight_bytes = weight_bytes
         self.events = max(1, len(results))
         self.future: Future[IntakeReply] = Future()
-        # Nobody cancels it: what is decided is decided, and the retry finds duplicates.
+        # It cannot be cancelled: it may be stored already, and a retry finds duplicates.
         self.future.set_running_or_notify_cancel()
         self.results = results
         self.controls: dict[LogId, Sequence[LeafIndex]] = {}

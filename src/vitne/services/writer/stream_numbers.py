@@ -142,10 +142,6 @@ class StreamCursor:
         self.last += 1
         return self.last
 
-    def is_new(self, number: int) -> bool:
-        """Whether `take` would take it."""
-        return number > self.last or _range_of(self._missing, number) >= 0
-
     def are_new(self, first: int, last: int) -> bool:
         """Whether `take_all` would take them."""
         if first > self.last:

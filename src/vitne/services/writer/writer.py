@@ -1,7 +1,7 @@
-"""Append: the one writer of entries. Many requests share one durable transaction.
+"""The one writer of entries. Many requests share one durable transaction.
 
-A1 the time never goes back; A2 entries get their time and number; A3 one transaction over all
-logs; A4 receipts, then the replies. No tree is hashed here. The decisions are made by
+In this order: the time of the group, which never goes back; the place of each entry in its log; one
+transaction over all logs; receipts; replies. No tree is hashed here. The decisions are made by
 `services.writer.plan`; this module reads what they need and stores what they say.
 """
 
@@ -39,7 +39,7 @@ from vitne.services.writer.stream_acts import StreamActPlanner
 _LOG = logging.getLogger("vitne.append")
 
 CLAMP_ALARM_US = 1_000_000
-"""A clock that stands back further than this is an alarm (A1)."""
+"""A clock that stands back further than this is an alarm."""
 
 _CONTROL_WAIT_S = 30.0
 
@@ -262,7 +262,7 @@ class Writer:
     def _write_log(
         self, tx: AppendTransaction, log: LogId, batches: Sequence[LogBatch], now_us: int
     ) -> list[PlannedBatch]:
-        """A1 to A3 for one log; what became of each batch."""
+        """Plan and write what comes to one log; what became of each batch."""
         tail = tx.tail(log)
         recorded_us = max(now_us, tail.last_recorded_us)
         if recorded_us > now_us:
@@ -304,7 +304,7 @@ class Writer:
         return events
 
     def _settle(self, group: Sequence[PendingRequest], parts: Sequence[_Part]) -> None:
-        """A4: sign the receipts, then resolve every future of the group."""
+        """Sign the receipts, then resolve every future of the group."""
         failed: dict[int, Exception] = {}
         for request, log, planned in parts:
             if planned.refusal is not None:

@@ -30,11 +30,14 @@ def test_a_source_may_send_its_burst_and_then_waits_until_it_is_out_of_debt() ->
     assert quota.refused == 1
 
 
-def test_the_flood_of_one_source_leaves_the_others_alone() -> None:
+def test_the_flood_of_one_source_is_refused_and_leaves_the_others_alone() -> None:
     quota = Quota(SetClock(), events_per_s=1, burst_events=10)
     quota.pay("pos/till", 1000)
 
     quota.check("crm/bff")
+    with pytest.raises(QuotaError):
+        quota.check("pos/till")
+    assert quota.refused == 1
 
 
 def test_a_bucket_never_holds_more_than_its_burst() -> None:
