@@ -74,7 +74,7 @@ def measure(
         dedupe_days=DEDUPE_DAYS,
     )
     with Server(folder_adapters(settings, create=True, clock=clock), settings) as server:
-        server.append.create(LOG)
+        server.writer.create(LOG)
         loaded_s = _load(server, clock, world)
         clock.set(end_us + 30 * DAY_US)  # so that no window is still open
         settled_s = _settle(server)
@@ -104,7 +104,7 @@ def _load(server: Server, clock: FixedClock, world: World) -> float:
     started = time.perf_counter()
     for at_us, body in world.batches(_BATCH):
         clock.set(at_us)
-        reply = server.ingest.submit(body, "json", key, Arrival()).result(timeout=120)
+        reply = server.intake.requests.submit(body, "json", key, Arrival()).result(timeout=120)
         if reply.accepted != len(reply.results):
             raise SystemExit(f"bench: {len(reply.results) - reply.accepted} events not accepted")
         world.stored([int(one.index or 0) for one in reply.results])
@@ -115,13 +115,13 @@ def _settle(server: Server) -> float:
     """Wait until all is published, segments are sealed, sources summed up, and all is on disk."""
     started = time.perf_counter()
     while True:
-        info = server.store.log(LOG)
+        info = server.adapters.store.log(LOG)
         if int(info.head_size) == info.next_index and info.next_index - info.sealed_end < SEGMENT:
             break
         if time.perf_counter() - started > _WAIT_S:
             raise SystemExit("bench: the log does not settle")
         time.sleep(0.1)
-    while server.sources.run_once():
+    while server.answers.summaries.run_once():
         pass
     os.sync()  # else the first questions wait for the disk to write the load down
     return time.perf_counter() - started
@@ -130,7 +130,7 @@ def _settle(server: Server) -> float:
 def _ask_all(server: Server, clock: FixedClock, world: World, seed: int) -> Iterator[Timed]:
     chance = random.Random(seed)  # noqa: S311 - a repeatable choice
     table, pairs = world.table(), world.pairs()
-    reading = LoggedReads(OwnEvents(server.ingest, "api"))
+    reading = LoggedReads(OwnEvents(server.intake.requests, "api"))
     # The first question after the load has the rest of it sealed; later ones do not wait for that.
     answer(server, clock, reading, {"ask": "what_did", "actor": "usr_0"})
     gc.collect()
@@ -199,7 +199,7 @@ def answer(server: Server, clock: FixedClock, reading: LoggedReads, members: dic
     request = read_question(members, clock.now_us())
     if not isinstance(request, QuestionRequest):
         raise SystemExit(f"bench: {members}: {request}")
-    return server.ask.answer(LOG, request, _CALLER, reading)
+    return server.answers.questions.answer(LOG, request, _CALLER, reading)
 
 
 # ---------------------------------------------------------------- questions

@@ -47,8 +47,8 @@ def measure(root: Path, seed: int = 1) -> Figures:
     )
     clock = FixedClock()
     with Server(folder_adapters(settings, clock=clock), settings) as server:
-        clock.set(server.store.log(LOG).last_recorded_us + 1_000_000)
-        reading = LoggedReads(OwnEvents(server.ingest, "api"))
+        clock.set(server.adapters.store.log(LOG).last_recorded_us + 1_000_000)
+        reading = LoggedReads(OwnEvents(server.intake.requests, "api"))
         asked = list(_questions(server, random.Random(seed)))  # noqa: S311 - a repeatable choice
         # The first question may have the newest entries sealed.
         answer(server, clock, reading, {"ask": "what_did", "actor": "usr_0"})

@@ -3,7 +3,7 @@
 from vitne.testing import FixedClock, memory_server
 
 with memory_server(clock=FixedClock()) as server:
-    server.append.create("acme")
+    server.writer.create("acme")
     ...
 """
 
@@ -158,7 +158,7 @@ class SigningSender:
     def open(self, *, beat_s: int = 60, prev: bytes = b"", prev_last: int = 0) -> ActReceipt:
         """Register the stream."""
         entry = self.signs.open(beat_s, prev, prev_last)
-        return self.server.streams.open(
+        return self.server.senders.streams.open(
             self.key,
             Opening(
                 self.tenant, self.name, self.signs.mode, beat_s, self.signs.key, entry.sig, prev,
@@ -189,7 +189,7 @@ class SigningSender:
     def post(self, batch: StreamBatch, key: ApiKey | None = None) -> IntakeReply:
         """Send a batch that was signed; the chain goes on if it is taken."""
         body = encode_batch(batch.head, batch.events)
-        future = self.server.ingest.submit(body, "batch", key or self.key, Arrival())
+        future = self.server.intake.requests.submit(body, "batch", key or self.key, Arrival())
         reply = future.result(timeout=20)
         self.chain = batch.message_hash
         return reply
@@ -201,7 +201,7 @@ class SigningSender:
     def beat(self, last: int, at_us: int, state: int = 0, prev: Hash | None = None) -> ActReceipt:
         """Send a heartbeat."""
         entry = self.signs.beat(last, state, at_us, self.chain if prev is None else prev)
-        return self.server.streams.beat(
+        return self.server.senders.streams.beat(
             self.key,
             Beat(self.tenant, self.name, last, at_us, state, entry.prev, entry.sig),
         )
@@ -209,7 +209,7 @@ class SigningSender:
     def void(self, first: int, last: int, reason: int = 1) -> ActReceipt:
         """Send a void."""
         entry = self.signs.void(first, last, reason, TEST_START_US)
-        return self.server.streams.void(
+        return self.server.senders.streams.void(
             self.key,
             Void(
                 self.tenant, self.name, first, last, TEST_START_US, reason, entry.digest, entry.sig

@@ -26,13 +26,13 @@ def _settings(folder: Path) -> Settings:
 
 def _send(server: Server, first: int, last: int) -> None:
     body = json.dumps([sample_event(n) for n in range(first, last)]).encode()
-    server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    server.intake.requests.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
 
 
 def _grow(folder: Path, first: int, last: int) -> None:
     """Serve, take these events, publish, stop."""
     with open_server(_settings(folder), create=True) as server:
-        server.append.create(ACME)
+        server.writer.create(ACME)
         _send(server, first, last)
 
 

@@ -46,8 +46,10 @@ def _event(number: int) -> dict[str, Any]:
 
 def _send(server: Server, first: int, last: int) -> Any:
     body = json.dumps([_event(n) for n in range(first, last)]).encode()
-    reply = server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
-    while server.publish.run_once().more:
+    reply = server.intake.requests.submit(body, "json", sample_key("acme"), Arrival()).result(
+        timeout=30
+    )
+    while server.publish.rounds.run_once().more:
         pass
     return reply
 
@@ -60,7 +62,7 @@ def _settings(folder: Path) -> Settings:
 def server(tmp_path: Path) -> Iterator[Server]:
     """Sealed segments, hot rows and a quarantined event, some of them about the victim."""
     with open_server(_settings(tmp_path / "v"), create=True, serving=False) as opened:
-        opened.append.create(ACME)
+        opened.writer.create(ACME)
         reply = _send(opened, 1, 220)
         assert reply.accepted == 219, reply.results[4]
         far = _event(16) | {
@@ -70,10 +72,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
         far["stream"] = {"id": "other", "seq": 1}
         body = json.dumps(far).encode()
         key = sample_key("acme")
-        kept = opened.ingest.submit(body, "json", key, Arrival()).result(timeout=30)
+        kept = opened.intake.requests.submit(body, "json", key, Arrival()).result(timeout=30)
         assert kept.quarantined == 1, kept.results
-        opened.seal.run_once()
-        while opened.publish.run_once().more:
+        opened.seal.segments.run_once()
+        while opened.publish.rounds.run_once().more:
             pass
         yield opened
 
@@ -112,10 +114,10 @@ def _left(folder: Path) -> list[str]:
 
 def _about(server: Server) -> list[Record]:
     archive, store = server.adapters.archive, server.adapters.store
-    end = server.store.log(ACME).next_index
+    end = server.adapters.store.log(ACME).next_index
     found = [
-        *archive.records(ACME, LeafIndex(0), server.store.log(ACME).sealed_end),
-        *store.records(ACME, server.store.log(ACME).sealed_end, end),
+        *archive.records(ACME, LeafIndex(0), server.adapters.store.log(ACME).sealed_end),
+        *store.records(ACME, server.adapters.store.log(ACME).sealed_end, end),
     ]
     return [one for one in found if f"/{VICTIM}\n" in one.facets.targets]
 
@@ -126,13 +128,13 @@ def test_no_byte_of_a_persons_data_is_left_and_every_older_proof_holds(
     """Sealed, hot and quarantined; raw, gzipped, and in the rows of Parquet files."""
     folder = Path(server.settings.folder)
     about = _about(server)
-    proofs = [server.show.by_id(ACME, one.event_id).document() for one in about]
+    proofs = [server.search.records.by_id(ACME, one.event_id).document() for one in about]
     assert len(about) > 10
     assert len([where for where in _left(folder) if "rows" in where]) >= 3
     assert any("vitne.db" in where for where in _left(folder))
 
-    done = server.erase.run(_request())
-    while server.publish.run_once().more:
+    done = server.erasure.erase.run(_request())
+    while server.publish.rounds.run_once().more:
         pass
 
     assert _left(folder) == []
@@ -141,7 +143,7 @@ def test_no_byte_of_a_persons_data_is_left_and_every_older_proof_holds(
     for proof in proofs:
         assert record_proof.verify_record(proof).event()["targets"][0]["id"] == VICTIM
     assert server.fsck.run().clean
-    shown = server.show.by_id(ACME, about[0].event_id)
+    shown = server.search.records.by_id(ACME, about[0].event_id)
     told = record_proof.verify_record(shown.document())
     assert told.erased == {"person": done.entries[0], "payload": done.entries[0]}
     assert told.withheld == ()
@@ -158,7 +160,7 @@ def test_no_cache_of_names_or_addresses_outlives_an_erasure(server: Server) -> N
     person_record("203.0.113.7")
     assert all(cache.cache_info().currsize for cache in caches)
 
-    server.erase.run(_request())
+    server.erasure.erase.run(_request())
 
     assert [cache.cache_info().currsize for cache in caches] == [0, 0, 0]
 
@@ -170,7 +172,7 @@ def test_an_answer_before_and_after_counts_the_same_and_the_old_bundle_verifies(
     segments = server.adapters.segments.segments(ACME)
     before = [server.adapters.archive.gaps(ACME, one, sorted(keys)) for one in segments]
 
-    server.erase.run(_request(sections=("core", "person", "payload")))
+    server.erasure.erase.run(_request(sections=("core", "person", "payload")))
 
     after = server.adapters.segments.segments(ACME)
     assert [server.adapters.archive.gaps(ACME, one, sorted(keys)) for one in after] == before
@@ -181,7 +183,7 @@ def test_an_answer_before_and_after_counts_the_same_and_the_old_bundle_verifies(
 
 
 def test_a_retry_of_an_erased_event_brings_nothing_back(server: Server) -> None:
-    server.erase.run(_request(sections=("core", "person", "payload")))
+    server.erasure.erase.run(_request(sections=("core", "person", "payload")))
 
     reply = _send(server, 1, 220)
 
@@ -190,24 +192,26 @@ def test_a_retry_of_an_erased_event_brings_nothing_back(server: Server) -> None:
 
 
 def test_a_hold_beats_an_erasure(server: Server) -> None:
-    hold = server.holds.put(ACME, f"target:customer/{VICTIM}", "litigation", "CASE-1", CALLER)
+    hold = server.erasure.holds.put(
+        ACME, f"target:customer/{VICTIM}", "litigation", "CASE-1", CALLER
+    )
 
-    assert [one.id for one in server.erase.plan(_request()).holds] == [hold.id]
+    assert [one.id for one in server.erasure.erase.plan(_request()).holds] == [hold.id]
     with pytest.raises(HeldError, match="legal hold"):
-        server.erase.run(_request())
+        server.erasure.erase.run(_request())
     assert len(_left(Path(server.settings.folder))) > 2
 
-    server.holds.release(ACME, hold.id, CALLER)
-    server.erase.run(_request())
+    server.erasure.holds.release(ACME, hold.id, CALLER)
+    server.erasure.erase.run(_request())
     assert _left(Path(server.settings.folder)) == []
 
 
 def test_a_hold_on_everything_keeps_quarantined_bytes_too(server: Server) -> None:
-    server.erase.run(_request(mentions=()))
-    server.holds.put(ACME, "", "litigation", "CASE-1", CALLER)
+    server.erasure.erase.run(_request(mentions=()))
+    server.erasure.holds.put(ACME, "", "litigation", "CASE-1", CALLER)
 
     with pytest.raises(HeldError):
-        server.erase.run(_request())
+        server.erasure.erase.run(_request())
 
     assert _left(Path(server.settings.folder)) != []
 
@@ -216,7 +220,7 @@ def test_a_dry_run_changes_nothing(server: Server) -> None:
     folder = Path(server.settings.folder)
     before = {where: data for where, data in _everywhere(folder) if "vitne.db" not in where}
 
-    plan = server.erase.plan(_request())
+    plan = server.erasure.erase.plan(_request())
 
     assert plan.segments == 3
     assert {w: d for w, d in _everywhere(folder) if "vitne.db" not in w} == before
@@ -249,16 +253,16 @@ def test_a_wish_that_names_nobody_is_refused(server: Server) -> None:
         {"mentions": ("abc",)},
     ):
         with pytest.raises(BadInputError):
-            server.erase.run(_request(**changes))
+            server.erasure.erase.run(_request(**changes))
     with pytest.raises(NotFoundError):
-        server.erase.run(_request(where="", events=(sample_event(5000)["id"],)))
+        server.erasure.erase.run(_request(where="", events=(sample_event(5000)["id"],)))
 
 
 def test_one_event_can_be_erased_by_its_id(server: Server) -> None:
     event = sample_event(5)
-    done = server.erase.run(_request(where="", events=(event["id"],), mentions=()))
+    done = server.erasure.erase.run(_request(where="", events=(event["id"],), mentions=()))
 
-    record = server.search.by_id(ACME, from_text(event["id"]))
+    record = server.search.pages.by_id(ACME, from_text(event["id"]))
     assert len(done.plan.records) == 1
     assert record is not None
     assert record.gone
@@ -271,7 +275,7 @@ def test_what_a_restored_older_file_brings_back_is_erased_again(
     folder = Path(server.settings.folder)
     shutil.copytree(folder / "objects" / "segments", tmp_path / "old")
     old = server.adapters.segments.segments(ACME)
-    server.erase.run(_request())
+    server.erasure.erase.run(_request())
     settings = server.settings
     new = server.adapters.segments.segments(ACME)
     server.close()
@@ -293,31 +297,35 @@ def test_what_tells_of_an_erasure_is_not_erased_with_it(server: Server) -> None:
     """It matched the filter too: the log said that the erasure succeeded, and it was refused."""
     request = _request(sections=("core", "payload", "person"), where="-type:zzz", mentions=())
 
-    done = server.erasing.run(request, CALLER)
+    done = server.erasure.logged.run(request, CALLER)
 
     assert len(done.plan.records) == 219
     with pytest.raises(BadInputError, match="keep their core"):
-        server.erasing.run(request, CALLER)
+        server.erasure.logged.run(request, CALLER)
     told = [row for row in _rows(server) if row.facets.type == "audit.log.erased"]
     assert [row.facets.outcome for row in told] == ["succeeded"]
 
 
 def _rows(server: Server) -> list[Record]:
-    end = server.store.log(ACME).next_index
+    end = server.adapters.store.log(ACME).next_index
     return [
         *server.adapters.archive.records(ACME, LeafIndex(0), end),
-        *server.store.records(ACME, LeafIndex(0), end),
+        *server.adapters.store.records(ACME, LeafIndex(0), end),
     ]
 
 
 def test_nobody_erases_that_they_looked(server: Server) -> None:
     """Whoever has an admin key could else read, and have the event of it emptied."""
-    LoggedReads(OwnEvents(server.ingest, "cli")).asked(CALLER, ACME, "who accessed customer/cus_5?")
+    LoggedReads(OwnEvents(server.intake.requests, "cli")).asked(
+        CALLER, ACME, "who accessed customer/cus_5?"
+    )
     own = {"where": "type:audit.log.*", "mentions": ()}
 
     with pytest.raises(BadInputError, match="keep their core"):
-        server.erase.run(_request(sections=("core", "person"), **own))
-    done = server.erase.run(_request(sections=("person", "payload"), **own))
+        server.erasure.erase.run(_request(sections=("core", "person"), **own))
+    done = server.erasure.erase.run(_request(sections=("person", "payload"), **own))
 
     assert len(done.plan.records) == 1
-    assert server.erase.plan(_request(sections=("core",), where="-type:audit.log.*")).records
+    assert server.erasure.erase.plan(
+        _request(sections=("core",), where="-type:audit.log.*")
+    ).records

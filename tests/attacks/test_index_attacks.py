@@ -28,8 +28,8 @@ FULL = 64
 
 def _send(server: Server, first: int, last: int) -> None:
     body = json.dumps([sample_event(n) for n in range(first, last)]).encode()
-    server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
-    while server.publish.run_once().more:
+    server.intake.requests.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    while server.publish.rounds.run_once().more:
         pass
 
 
@@ -42,10 +42,10 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one log of three sealed segments and some hot rows."""
     folder = tmp_path_factory.mktemp("index") / "v"
     with open_server(_settings(folder), create=True, serving=False) as server:
-        server.append.create(ACME)
+        server.writer.create(ACME)
         _send(server, 1, 200)
-        server.seal.run_once()
-        while server.publish.run_once().more:
+        server.seal.segments.run_once()
+        while server.publish.rounds.run_once().more:
             pass
         assert server.fsck.run().clean
     return folder
@@ -181,11 +181,13 @@ def test_a_run_that_hides_an_entry_is_named(
     """Signed and published by the operator all the same: the entries contradict it."""
     with open_server(settings, serving=False) as server:
         _send(server, 300, 380)
-        lying = Lying(server.seal._runner, hide)  # noqa: SLF001 - the operator may do anything
-        lying.entries = server.published(ACME).entries(0, server.store.log(ACME).head_size)  # type: ignore[arg-type]  # indices
-        server.seal._runner = lying  # noqa: SLF001
-        server.seal.seal_now(ACME)
-        while server.publish.run_once().more:
+        lying = Lying(server.seal.segments._runner, hide)  # noqa: SLF001 - the operator may do anything
+        lying.entries = server.publish.files(ACME).entries(
+            0, server.adapters.store.log(ACME).head_size
+        )  # type: ignore[arg-type]  # indices
+        server.seal.segments._runner = lying  # noqa: SLF001
+        server.seal.segments.seal_now(ACME)
+        while server.publish.rounds.run_once().more:
             pass
 
     found = [one for one in damages(settings) if "run_root" in one.what]

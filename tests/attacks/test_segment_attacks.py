@@ -22,13 +22,13 @@ def settings(tmp_path: Path) -> Settings:
     """A folder whose log is sealed up to `END`, and hot above it."""
     made = Settings(folder=str(tmp_path / "v"), free_bytes_min=0)
     server = open_server(made, create=True)
-    server.append.create(ACME)
+    server.writer.create(ACME)
     for first in (1, 61):
         body = json.dumps([sample_event(n) for n in range(first, first + 60)]).encode()
-        server.ingest.submit(body, "json", sample_key("acme"), Arrival())
-        server.append.write(server.append.waiting.take(1))
-    server.publish.run_once()
-    server.seal.seal(SealJob("seal", ACME, LeafIndex(0), END))
+        server.intake.requests.submit(body, "json", sample_key("acme"), Arrival())
+        server.writer.write(server.writer.waiting.take(1))
+    server.publish.rounds.run_once()
+    server.seal.segments.seal(SealJob("seal", ACME, LeafIndex(0), END))
     server.close()
     return made
 

@@ -50,8 +50,8 @@ def server() -> Iterator[Server]:
     )
     with Server(memory_adapters(FixedClock()), settings) as made:
         for log in (ACME, GLOBEX, LogId("vitne")):
-            made.append.create(log)
-        made.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
+            made.writer.create(log)
+        made.senders.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
         yield made
 
 
@@ -64,7 +64,7 @@ def opened(server: Server, name: str = "pod-1", **how: Any) -> SigningSender:
 def post(server: Server, head: BatchHead, events: Sequence[bytes]) -> Any:
     body = encode_batch(head, list(events))
     key_ = sample_key("acme", "globex")
-    return server.ingest.submit(body, "batch", key_, Arrival()).result(20)
+    return server.intake.requests.submit(body, "batch", key_, Arrival()).result(20)
 
 
 def refused_with(error: Any) -> list[str]:
@@ -73,7 +73,7 @@ def refused_with(error: Any) -> list[str]:
 
 def told(server: Server, log: LogId = ACME) -> list[str]:
     """Types of the events that Vitne itself wrote into a log."""
-    records = server.store.records(log, LeafIndex(0), LeafIndex(10_000))
+    records = server.adapters.store.records(log, LeafIndex(0), LeafIndex(10_000))
     return [r.facets.type for r in records if r.facets.type.startswith("system.")]
 
 
@@ -122,7 +122,7 @@ def test_a_beat_does_not_stand_for_another_log_or_stream(
     beat = Beat("acme", "pod-1", 0, TEST_START_US, 0, entry.prev, entry.sig)
 
     with pytest.raises(SenderRefusedError) as refused:
-        server.streams.beat(sender.key, msgspec.structs.replace(beat, **elsewhere))
+        server.senders.streams.beat(sender.key, msgspec.structs.replace(beat, **elsewhere))
 
     assert refused_with(refused) == ["bad_signature"]
 
@@ -144,12 +144,12 @@ def test_an_opening_and_a_void_hold_for_their_own_log_only(server: Server) -> No
     opening, void = sender.signs.open(60), sender.signs.void(1, 1, 1, TEST_START_US)
 
     with pytest.raises(SenderRefusedError) as refused:
-        server.streams.open(
+        server.senders.streams.open(
             sender.key, Opening("globex", "pod-1", "body", 60, sender.signs.key, opening.sig)
         )
     assert refused_with(refused) == ["bad_signature"]
     with pytest.raises(SenderRefusedError) as refused:
-        server.streams.void(
+        server.senders.streams.void(
             sender.key,
             Void("globex", "pod-1", 1, 1, TEST_START_US, 1, void.digest, void.sig),
         )
@@ -174,7 +174,7 @@ def test_a_stolen_api_key_alone_writes_nothing_into_a_signed_stream(server: Serv
         SigningSender(server, "pod-9", signer=THIEF).open()
     assert refused_with(refused) == ["unknown_source_key"]
     unsigned = json.dumps([sender.event(2)]).encode()
-    reply = server.ingest.submit(unsigned, "json", sender.key, Arrival()).result(20)
+    reply = server.intake.requests.submit(unsigned, "json", sender.key, Arrival()).result(20)
     assert [p.code for p in reply.results[0].problems] == ["stream_signed"]
     assert told(server) == ["system.pipeline.signature_refused"] * 2
 
@@ -226,7 +226,7 @@ def test_a_dropped_tail_shows_once_the_next_run_names_its_last_number(server: Se
 
     SigningSender(server, "pod-3").open(prev=sender.signs.stream_id, prev_last=5)
 
-    [before] = [one for one in server.streams.report(ACME) if one.state.name == "pod-1"]
+    [before] = [one for one in server.senders.streams.report(ACME) if one.state.name == "pod-1"]
     assert before.ranges == ((4, 5),)
 
 
@@ -272,10 +272,10 @@ def test_a_void_of_a_number_that_came_is_counted_and_its_digest_stays() -> None:
 
 def test_an_event_held_back_until_after_the_window_is_told_as_late(server: Server) -> None:
     sender = opened(server)
-    clock: Any = server.clock
+    clock: Any = server.adapters.clock
     clock.advance(3_601_000_000)
 
     sender.send(1)
 
-    [report] = server.streams.report(ACME)
+    [report] = server.senders.streams.report(ACME)
     assert (report.state.late, report.state.late_max_us) == (1, 3_601_000_000 - 1)

@@ -26,7 +26,7 @@ VICTIM = 7
 
 def send(server: Server, first: int, last: int) -> None:
     body = json.dumps([sample_event(n) for n in range(first, last)]).encode()
-    server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    server.intake.requests.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
 
 
 def grow(settings: Settings, first: int, last: int) -> None:
@@ -40,7 +40,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one log of 305 published entries."""
     folder = tmp_path_factory.mktemp("attacks") / "v"
     with open_server(Settings(folder=str(folder), free_bytes_min=0), create=True) as server:
-        server.append.create(ACME)
+        server.writer.create(ACME)
         send(server, 1, EVENTS + 1)
     return folder
 
@@ -277,7 +277,7 @@ def test_a_forked_head_of_the_same_size_is_not_published_further(
 
     recovery = server.start()
     send(server, 2_000, 2_001)
-    report = server.publish.run_once()
+    report = server.publish.rounds.run_once()
     server.close()
 
     assert recovery is not None

@@ -48,25 +48,25 @@ def settings(tmp_path: Path) -> Settings:
         folder=str(tmp_path / "v"), free_bytes_min=0, seal_entries=FULL, seal_process=False
     )
     with open_server(made, create=True, serving=False) as server:
-        server.append.create(ACME)
+        server.writer.create(ACME)
         _send(server, 1, 80)
-        server.seal.run_once()
+        server.seal.segments.run_once()
         _send(server, 80, LAST)
-        plan = server.erase.plan(WISH)
+        plan = server.erasure.erase.plan(WISH)
         assert plan.segments > 1
-        assert plan.records[-1] >= server.store.log(ACME).sealed_end
+        assert plan.records[-1] >= server.adapters.store.log(ACME).sealed_end
     return made
 
 
 def _send(server: Server, first: int, last: int) -> None:
     body = json.dumps([_event(n) for n in range(first, last)]).encode()
-    reply = server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(30)
+    reply = server.intake.requests.submit(body, "json", sample_key("acme"), Arrival()).result(30)
     assert reply.accepted == last - first
     _publish(server)
 
 
 def _publish(server: Server) -> None:
-    while server.publish.run_once().more:
+    while server.publish.rounds.run_once().more:
         pass
 
 
@@ -134,20 +134,26 @@ def _check(settings: Settings) -> None:
     assert _left(settings) == []
     with open_server(settings, serving=False) as server:
         assert server.fsck.run().clean
-        plan = server.erase.plan(WISH)
+        plan = server.erasure.erase.plan(WISH)
         assert plan.records == ()
         assert plan.already == 10
         gone = [n for n in range(1, LAST) if _event(n)["targets"][0]["id"] == VICTIM]
         for number in (gone[0], gone[-1]):
             event_id = bytes.fromhex(sample_event(number)["id"].replace("-", ""))
-            told = record_proof.verify_record(server.show.by_id(ACME, event_id).document())
+            told = record_proof.verify_record(
+                server.search.records.by_id(ACME, event_id).document()
+            )
             assert set(told.erased) == {"person", "payload"}
             assert told.event()["targets"][0]["id"] == VICTIM
         segments = server.adapters.segments.segments(ACME)
-        assert sum(one.end - one.start for one in segments) == server.store.log(ACME).sealed_end
+        assert (
+            sum(one.end - one.start for one in segments)
+            == server.adapters.store.log(ACME).sealed_end
+        )
         kept = {key for one in segments for key in (one.key, one.index_key)}
-        server.seal.recover()  # a stop in the midst of sealing leaves files for the next start
-        assert set(server.objects.keys("segments/")) == kept
+        # A stop in the midst of sealing leaves files for the next start.
+        server.seal.segments.recover()
+        assert set(server.adapters.objects.keys("segments/")) == kept
 
 
 @pytest.mark.parametrize(
@@ -177,7 +183,7 @@ def test_killed_between_two_steps_the_next_start_finishes(
         twin = Deadly(getattr(whole, port), method, before=before)
         server = Server(replace(whole, **{port: twin}), settings, serving=False)
         server.start()
-        server.erase.run(WISH)
+        server.erasure.erase.run(WISH)
 
     _killed(work)
 
@@ -195,7 +201,7 @@ def test_killed_at_the_second_segment_the_first_is_not_undone(
         twin = Deadly(getattr(whole, port), method, before=False, call=2)
         server = Server(replace(whole, **{port: twin}), settings, serving=False)
         server.start()
-        server.erase.run(WISH)
+        server.erasure.erase.run(WISH)
 
     _killed(work)
 
@@ -211,7 +217,7 @@ def test_killed_again_while_the_next_start_finishes_the_one_after_it_does(
         twin = Deadly(whole.erasure, "note", before=False)
         server = Server(replace(whole, erasure=twin), settings, serving=False)
         server.start()
-        server.erase.run(WISH)
+        server.erasure.erase.run(WISH)
 
     def again() -> None:
         whole = folder_adapters(settings)
@@ -232,7 +238,7 @@ def test_an_entry_that_is_not_noted_yet_counts_from_the_moment_it_stands(
     def work() -> None:
         server = open_server(settings, serving=False)
         server.start()
-        tell = server.append.control
+        tell = server.writer.control
 
         def deadly(*args: Any) -> Any:
             tell(*args)
@@ -245,9 +251,9 @@ def test_an_entry_that_is_not_noted_yet_counts_from_the_moment_it_stands(
             adapters.segments,
             adapters.erasure,
             deadly,
-            server.seal.exclusive,
+            server.seal.segments.exclusive,
             adapters.clock,
-            server.preparation.forget_personal_values,
+            server.intake.preparation.forget_personal_values,
         ).run(WISH)
 
     _killed(work)

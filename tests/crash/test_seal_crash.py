@@ -35,7 +35,7 @@ def settings(tmp_path: Path) -> Settings:
         folder=str(tmp_path / "v"), free_bytes_min=0, seal_entries=FULL, seal_process=False
     )
     with open_server(made, create=True, serving=False) as server:
-        server.append.create(ACME)
+        server.writer.create(ACME)
         send(server, 1, 40)
         publish(server)
     return made
@@ -43,11 +43,11 @@ def settings(tmp_path: Path) -> Settings:
 
 def send(server: Server, first: int, last: int) -> None:
     body = json.dumps([sample_event(n) for n in range(first, last)]).encode()
-    server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    server.intake.requests.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
 
 
 def publish(server: Server) -> None:
-    while server.publish.run_once().more:
+    while server.publish.rounds.run_once().more:
         pass
 
 
@@ -95,33 +95,35 @@ def check(settings: Settings, sealed_end: int) -> None:
     """After a start: all is sealed, listed once, told of once, and hashes to what is signed."""
     with open_server(settings) as server:
         turn, left = threading.Event(), 2_000
-        while server.store.log(ACME).sealed_end < sealed_end and left:
-            server.sealer.nudge()
+        while server.adapters.store.log(ACME).sealed_end < sealed_end and left:
+            server.seal.loop.nudge()
             turn.wait(0.02)
             left -= 1
         publish(server)
     with open_server(settings, serving=False) as server:
         assert server.fsck.run().clean
-        records = [parse_record(data) for data in server.index_log.records(ACME, 0, 1 << 20)]
+        records = [parse_record(data) for data in server.seal.index_log.records(ACME, 0, 1 << 20)]
         level_0 = [(one.start, one.end) for one in records if one.level == 0]
         ends = [end for _, end in level_0]
         assert [start for start, _ in level_0] == [0, *ends[:-1]]
         assert len({(one.level, one.start, one.end) for one in records}) == len(records)
         assert ends[-1] >= sealed_end
-        end = server.store.log(ACME).head_size
+        end = server.adapters.store.log(ACME).head_size
         told = [
             entry.record
-            for entry in map(decode, server.published(ACME).entries(LeafIndex(0), LeafIndex(end)))
+            for entry in map(
+                decode, server.publish.files(ACME).entries(LeafIndex(0), LeafIndex(end))
+            )
             if isinstance(entry, SegmentEntry)
         ]
         assert told == list(range(len(records)))
         head = server.adapters.heads.head(index_log_id(ACME))
         assert head is not None
         assert head.size == len(records)
-        assert server.index_log.checkpoint(ACME) == head.note
+        assert server.seal.index_log.checkpoint(ACME) == head.note
         segments = server.adapters.segments.segments(ACME)
         kept = {key for one in segments for key in (one.key, one.index_key)}
-        assert set(server.objects.keys("segments/")) == kept
+        assert set(server.adapters.objects.keys("segments/")) == kept
 
 
 @pytest.mark.parametrize("step", ["listed", "index_staged", "index_swapped", "applied", "shown"])
@@ -137,7 +139,7 @@ def test_killed_while_the_index_log_is_published_it_is_finished(
                 die()
 
         server = open_server(settings, step=at)
-        server.seal.run_once()
+        server.seal.segments.run_once()
 
     killed(settings, work)
 
@@ -189,7 +191,7 @@ def test_killed_while_segments_are_put_together_nothing_is_lost(
         folder=settings.folder, free_bytes_min=0, seal_entries=128, seal_process=False, seal_age_s=1
     )
     with open_server(small, serving=False) as server:
-        server.seal.seal_now(ACME)
+        server.seal.segments.seal_now(ACME)
         send(server, 40, 100)
         publish(server)
 
@@ -198,8 +200,8 @@ def test_killed_while_segments_are_put_together_nothing_is_lost(
         call = 2 if method == "append" else 1
         twin = Deadly(getattr(whole, port), method, before=before, call=call)
         server = Server(replace(whole, **{port: twin}), small)
-        server.seal.seal_now(ACME)
-        server.seal.merge(ACME)
+        server.seal.segments.seal_now(ACME)
+        server.seal.segments.merge(ACME)
 
     killed(small, work)
 

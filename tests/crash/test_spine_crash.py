@@ -43,7 +43,7 @@ def settings(tmp_path: Path) -> Settings:
     made = Settings(folder=str(tmp_path / "v"), free_bytes_min=0, publish_interval_ms=10)
     with open_server(made, create=True) as server:
         for log in LOGS:
-            server.append.create(log)
+            server.writer.create(log)
     return made
 
 
@@ -61,7 +61,7 @@ def in_child(work: Callable[[], None]) -> Any:
 
 def submit(server: Server, events: Sequence[dict[str, Any]]) -> Any:
     body = json.dumps(list(events)).encode()
-    return server.ingest.submit(body, "json", sample_key(), Arrival())
+    return server.intake.requests.submit(body, "json", sample_key(), Arrival())
 
 
 def serve_under_load(settings: Settings, round_: int, acknowledged: int) -> None:
@@ -109,14 +109,14 @@ class Witness:
     def check_events(self, server: Server) -> None:
         """Every acknowledged event is there, once, where it was said to be."""
         for (log, event_id), index in self.events.items():
-            seen = server.store.recall(LogId(log), from_text(event_id))
+            seen = server.adapters.store.recall(LogId(log), from_text(event_id))
             assert seen is not None
             assert seen.index == index
 
     def check_heads(self, server: Server) -> None:
         """The tree is consistent with every checkpoint ever seen."""
         for log, notes in self.notes.items():
-            published = Published(server.objects, log)
+            published = Published(server.adapters.objects, log)
             verifier = server.keys.log_signer(server.logs.origin(log)).verifier
             newest, _ = open_checkpoint(published.checkpoint() or "", verifier)
             reader = TileReader(published.get, newest.size, keep=4096)
@@ -180,11 +180,11 @@ def test_killed_at_random_under_load_nothing_acknowledged_is_lost(settings: Sett
 def send_and_publish(settings: Settings, step: Step) -> None:
     """One request, and the round that publishes it."""
     server = open_server(settings, step=step)
-    server.recover.run()
+    server.publish.recovery.run()
     future = submit(server, [sample_event(1)])
-    server.append.write(server.append.waiting.take(1))
+    server.writer.write(server.writer.waiting.take(1))
     assert future.result(timeout=0).accepted == 1
-    server.publish.run_once()
+    server.publish.rounds.run_once()
 
 
 def killed_at(name: str) -> Step:
@@ -198,11 +198,11 @@ def killed_at(name: str) -> Step:
 def check_mended(settings: Settings) -> None:
     """After one start and one round everything is published, nothing is left staged."""
     with open_server(settings) as server:
-        assert server.publish.run_once().halted == {}
+        assert server.publish.rounds.run_once().halted == {}
     with open_server(settings) as server:
         report = server.fsck.run()
         assert (report.damages, report.published, report.events) == ([], report.entries, 1)
-        assert list(server.objects.keys(STAGING)) == []
+        assert list(server.adapters.objects.keys(STAGING)) == []
 
 
 @pytest.mark.parametrize("name", ["staged", "swapped", "applied", "shown", "deleted"])
@@ -273,14 +273,14 @@ def test_killed_around_the_commit_a_retry_stores_the_event_once(
         twin = KillingVault(whole.vault) if broken == "vault" else KillingClock(whole.clock)
         server = Server(replace(whole, **{broken: twin}), settings)
         submit(server, [sample_event(1)])
-        server.append.write(server.append.waiting.take(1))
+        server.writer.write(server.writer.waiting.take(1))
 
     child = in_child(work)
     child.join(60)
     assert child.exitcode == -signal.SIGKILL
 
     with open_server(settings) as server:
-        left = server.store.log(LOGS[0]).next_index
+        left = server.adapters.store.log(LOGS[0]).next_index
         retried = submit(server, [sample_event(1)]).result(timeout=30)
 
     assert left == entries

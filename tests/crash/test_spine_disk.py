@@ -41,7 +41,7 @@ def folder() -> Iterator[Path]:
 def settings(folder: Path) -> Settings:
     made = Settings(folder=str(folder), free_bytes_min=0)
     with open_server(made, create=True) as server:
-        server.append.create(ACME)
+        server.writer.create(ACME)
     return made
 
 
@@ -49,9 +49,9 @@ def send(server: Server, number: int) -> IntakeReply:
     """One event, waited for."""
     events = [sample_event(number) | {"outcome": {"result": "succeeded", "reason": "x" * 500}}]
     body = json.dumps(events).encode()
-    future = server.ingest.submit(body, "json", sample_key("acme"), Arrival())
-    if future.running() and not server.append.is_alive:
-        server.append.write(server.append.waiting.take(1))
+    future = server.intake.requests.submit(body, "json", sample_key("acme"), Arrival())
+    if future.running() and not server.writer.is_alive:
+        server.writer.write(server.writer.waiting.take(1))
     return future.result(timeout=30)
 
 
@@ -91,7 +91,7 @@ def send_until_full(server: Server, first: int) -> tuple[int, StorageError]:
 def test_on_a_full_disk_intake_refuses_and_takes_up_again(settings: Settings) -> None:
     def work() -> None:
         server = open_server(settings)
-        server.append.start()
+        server.writer.start()
         send(server, 1)
         limit_files(256 * 1024)
 
@@ -101,7 +101,7 @@ def test_on_a_full_disk_intake_refuses_and_takes_up_again(settings: Settings) ->
 
         assert error.code == "storage"
         assert [result.status for result in again.results] == ["accepted"]
-        assert server.append.stats.failures == 1
+        assert server.writer.stats.failures == 1
         server.close()
 
     in_child(work)
@@ -114,14 +114,14 @@ def test_on_a_full_disk_intake_refuses_and_takes_up_again(settings: Settings) ->
 def test_on_a_full_disk_a_round_fails_and_is_finished_later(settings: Settings) -> None:
     def work() -> None:
         server = open_server(settings)
-        server.append.start()
+        server.writer.start()
         for number in range(1, 40):
             send(server, number)
         limit_files(1024)
         with pytest.raises(StorageError):
-            server.publish.run_once()
+            server.publish.rounds.run_once()
         limit_files(resource.RLIM_INFINITY)
-        assert [grown.size for grown in server.publish.run_once().grown] == [44]
+        assert [grown.size for grown in server.publish.rounds.run_once().grown] == [44]
         server.close()
 
     in_child(work)
@@ -141,14 +141,14 @@ def test_a_disk_that_fails_after_the_swap_is_made_up_for_by_the_next_round(
 
     def work() -> None:
         server = open_server(settings, step=fail)
-        server.append.start()
+        server.writer.start()
         send(server, 1)
         with pytest.raises(StorageError):
-            server.publish.run_once()
+            server.publish.rounds.run_once()
         limit_files(resource.RLIM_INFINITY)
         send(server, 2)
-        assert [grown.size for grown in server.publish.run_once().grown] == [7]
-        assert server.publish.halted == {}
+        assert [grown.size for grown in server.publish.rounds.run_once().grown] == [7]
+        assert server.publish.rounds.halted == {}
         server.close()
 
     in_child(work)
@@ -206,12 +206,12 @@ def test_when_tiles_cannot_be_written_intake_goes_on_and_the_publisher_says_so(
 ) -> None:
     def work() -> None:
         server = open_server(settings)
-        server.append.start()
+        server.writer.start()
         assert send(server, 1).accepted == 1
         with pytest.raises(StorageError):
-            server.publish.run_once()
+            server.publish.rounds.run_once()
         assert send(server, 2).accepted == 1
-        server.append.close()
+        server.writer.close()
         os._exit(0)
 
     with open_server(settings) as server:
@@ -223,14 +223,14 @@ def test_when_tiles_cannot_be_written_intake_goes_on_and_the_publisher_says_so(
 
 def test_short_of_the_reserve_for_publishing_intake_refuses_and_publishing_goes_on() -> None:
     server = memory_server(Settings(free_bytes_min=1_000_000))
-    server.append.create(ACME)
+    server.writer.create(ACME)
     send(server, 1)
-    objects: Any = server.objects
+    objects: Any = server.adapters.objects
     objects.room_bytes = 0
 
     with pytest.raises(StorageError) as refused:
         send(server, 2)
-    published = server.publish.run_once()
+    published = server.publish.rounds.run_once()
     objects.room_bytes = 1 << 40
 
     assert refused.value.retry_after_s > 1

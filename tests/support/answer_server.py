@@ -68,8 +68,8 @@ class AnswerServer:
             )
         )
         self.server = Server(adapters, settings)
-        self.server.append.start()
-        self.server.append.create(ACME)
+        self.server.writer.start()
+        self.server.writer.create(ACME)
         self.sealing = True
         """Whether a question may have the newest entries sealed."""
         self.trouble = ""
@@ -93,17 +93,17 @@ class AnswerServer:
             self._fact_sources(),
             pause=lambda _s: None,
         )
-        self.reading = LoggedReads(OwnEvents(self.server.ingest, "api"))
+        self.reading = LoggedReads(OwnEvents(self.server.intake.requests, "api"))
 
     def _fact_sources(self) -> FactSources:
-        made, defined = self.server.cosigned, self.by_definition
+        made, defined = self.server.trust.cosigned, self.by_definition
         return FactSources(
             log_note=self._log_note if defined else made.log,
             index_note=(lambda _log: self._index_note or None) if defined else made.index,
-            policies=self._policies if defined else self.server.policies.texts,
+            policies=self._policies if defined else self.server.trust.policies.texts,
             counter=self._counter,
-            senders=self.server.batches.sender_proof,
-            erased=self.server.erase.erased_by,
+            senders=self.server.senders.batches.sender_proof,
+            erased=self.server.erasure.erase.erased_by,
             seal_on_demand=self._seal_on_demand,
             stamps=lambda _log, _note: [],
             trouble=lambda _log: self.trouble,
@@ -113,7 +113,7 @@ class AnswerServer:
         )
 
     def _log_note(self, log: LogId) -> str | None:
-        return Published(self.server.objects, log).checkpoint()
+        return Published(self.server.adapters.objects, log).checkpoint()
 
     def _policies(self, log: LogId) -> tuple[str, str]:
         signers = self.server.keys.log_signer(self.server.logs.origin(log)), self._signer
@@ -123,7 +123,7 @@ class AnswerServer:
     def _counter(self, log: LogId, record: int) -> CoverageCounter | None:
         if self.by_definition:
             return self._counters.get(record)
-        return self.server.index_log.troubles(log, record)
+        return self.server.seal.index_log.troubles(log, record)
 
     def __enter__(self) -> Self:
         """It runs already."""
@@ -136,7 +136,7 @@ class AnswerServer:
         trace: TracebackType | None,
     ) -> None:
         """End its thread, and close its files."""
-        self.server.append.close()
+        self.server.writer.close()
         self.server.close()
 
     @property
@@ -151,7 +151,9 @@ class AnswerServer:
     ) -> IntakeReply:
         """Send events; all must be taken, unless the test says otherwise."""
         body = msgspec.json.encode(list(events))
-        reply = self.server.ingest.submit(body, "json", key or sample_key("acme"), Arrival())
+        reply = self.server.intake.requests.submit(
+            body, "json", key or sample_key("acme"), Arrival()
+        )
         found = reply.result(timeout=30)
         assert not taken or found.accepted == len(events), found
         return found
@@ -175,7 +177,7 @@ class AnswerServer:
         source = "crm/crm-bff"
         key = stream_id(self.origin, source, name)
         entry = StreamEntry(1, key, source, name, "none", "sender", beat_s)
-        self.server.append.control(ACME, [entry])
+        self.server.writer.control(ACME, [entry])
 
     def later(self, hours: float = 1) -> int:
         """Time passes; what it is now."""
@@ -185,20 +187,20 @@ class AnswerServer:
 
     def publish(self) -> None:
         """Sign a checkpoint over everything."""
-        while self.server.publish.run_once().more:
+        while self.server.publish.rounds.run_once().more:
             pass
 
     def seal(self) -> None:
         """Seal what there is, and publish the index of it."""
         self.publish()
-        self.server.seal.seal_now(ACME)
+        self.server.seal.segments.seal_now(ACME)
         if self.by_definition:
             self.publish_index()
 
     def merge(self) -> None:
         """Put all segments together, and publish the index of that."""
         if not self.by_definition:
-            self.server.seal.merge(ACME)  # if there are enough of them
+            self.server.seal.segments.merge(ACME)  # if there are enough of them
             return
         segments = self.server.adapters.segments.segments(ACME)
         if len(segments) > 1:
@@ -216,7 +218,7 @@ class AnswerServer:
 
     def published(self) -> TileReader:
         """The log's tiles."""
-        published = Published(self.server.objects, ACME)
+        published = Published(self.server.adapters.objects, ACME)
         note = published.checkpoint()
         assert note is not None
         return TileReader(published.get, Checkpoint.parse(parse_note(note)[0]).size)
@@ -244,7 +246,7 @@ class AnswerServer:
         hashes = [leaf_hash(record) for record in records]
         assert len(records) < 256, "one tile is enough for a test"
         folder = f"log/{ACME}/index/tile"
-        self.server.objects.replace(
+        self.server.adapters.objects.replace(
             {
                 f"{folder}/0/000.p/{len(records)}": b"".join(hashes),
                 f"{folder}/entries/000.p/{len(records)}": bundle(records),
@@ -294,8 +296,8 @@ class AnswerServer:
 
     def events(self, *types: str) -> list[dict[str, Any]]:
         """The core and payload of every event of some types, in the log's order."""
-        end = self.server.store.log(ACME).next_index
-        store, archive = self.server.store, self.server.adapters.archive
+        end = self.server.adapters.store.log(ACME).next_index
+        store, archive = self.server.adapters.store, self.server.adapters.archive
         first = store.log(ACME).sealed_end
         records = [*archive.records(ACME, 0, first), *store.records(ACME, first, end)]  # type: ignore[arg-type]  # indices
         found = []

@@ -45,17 +45,19 @@ def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor
     """
     settings = server.settings
     meters = Meters()
-    told = LoggedReads(OwnEvents(server.ingest, "api"))
-    access = Access(KeyAuthenticator(server.state, server.clock), server.state, told)
+    told = LoggedReads(OwnEvents(server.intake.requests, "api"))
+    access = Access(
+        KeyAuthenticator(server.adapters.state, server.adapters.clock), server.adapters.state, told
+    )
     quota = Quota(
-        server.clock,
+        server.adapters.clock,
         events_per_s=settings.quota_events_per_s,
         burst_events=settings.quota_burst_events,
     )
     for gauge in (*gauges(server), *_door_gauges(bounds, quota)):
         meters.watch(gauge)
     events = EventsResource(
-        intake=server.ingest,
+        intake=server.intake.requests,
         access=access,
         quota=quota,
         meters=meters,
@@ -64,21 +66,28 @@ def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor
     )
     reads = Reads(reading)
     log = LogResource(
-        server.published, server.cosigned, access, server.state, public=settings.public_log
+        server.publish.files,
+        server.trust.cosigned,
+        access,
+        server.adapters.state,
+        public=settings.public_log,
     )
-    erasure = ErasureResource(server.erasing, server.holds, access)
+    erasure = ErasureResource(server.erasure.logged, server.erasure.holds, access)
     routes = [
         intake_route(events),
-        *finding_routes(SearchResource(server.search, access, told), reads),
+        *finding_routes(SearchResource(server.search.pages, access, told), reads),
         *answer_routes(
-            AnswersResource(server.ask, access, told, server.clock, meters.answered), reads
+            AnswersResource(
+                server.answers.questions, access, told, server.adapters.clock, meters.answered
+            ),
+            reads,
         ),
-        *showing_routes(EventResource(server.show, access, told), reads),
-        *tenant_routes(TenantsResource(access, server.state, _LogKeysOf(server)), reads),
+        *showing_routes(EventResource(server.search.records, access, told), reads),
+        *tenant_routes(TenantsResource(access, server.adapters.state, _LogKeysOf(server)), reads),
         *log_routes(log, reads),
-        *auditor_routes(AuditorsResource(log, server.auditors, server.witnessed), reads),
-        *stream_routes(StreamsResource(server.streams, access, told), reads),
-        *source_key_routes(SourceKeysResource(server.source_keys, access), reads),
+        *auditor_routes(AuditorsResource(log, server.trust.auditors, server.trust.heads), reads),
+        *stream_routes(StreamsResource(server.senders.streams, access, told), reads),
+        *source_key_routes(SourceKeysResource(server.senders.source_keys, access), reads),
         *erasure_routes(erasure, reads),
         *hold_routes(erasure, reads),
         *verifier_routes(),
@@ -112,17 +121,17 @@ def checks(server: Server) -> Sequence[ReadinessCheck]:
 
 
 def _disk(server: Server) -> str:
-    free, least = server.objects.free_bytes(), server.settings.free_bytes_min
+    free, least = server.adapters.objects.free_bytes(), server.settings.free_bytes_min
     if free < least:
         return f"{free} bytes are free, {least} are kept in reserve"
-    server.objects.replace({"staging/ready": b"ready\n"})
+    server.adapters.objects.replace({"staging/ready": b"ready\n"})
     return ""
 
 
 def _writer(server: Server) -> str:
-    if not server.append.is_alive:
+    if not server.writer.is_alive:
         return "the writer has stopped"
-    if server.append.stats.last_error:
+    if server.writer.stats.last_error:
         return "the last commit failed"
     return ""
 
@@ -135,7 +144,7 @@ def _publisher(server: Server) -> str:
 
 
 def _integrity(server: Server) -> str:
-    halted = len(server.publish.halted)
+    halted = len(server.publish.rounds.halted)
     return f"{halted} logs are not published: their stored bytes disagree" if halted else ""
 
 
@@ -144,7 +153,7 @@ def _witnesses(server: Server) -> str:
 
     An auditor's objection does not either: events must be taken all the same.
     """
-    kinds = [incident.kind for incident in server.incidents.all()]
+    kinds = [incident.kind for incident in server.trust.incidents.all()]
     told = []
     if ahead := kinds.count("ahead"):
         told.append(f"a witness has seen more of {ahead} logs than this store holds")
@@ -158,12 +167,12 @@ def publish_lag_s(server: Server) -> float:
 
     Logs that are halted for good are told by the integrity check, and left out here.
     """
-    now_us = server.clock.now_us()
+    now_us = server.adapters.clock.now_us()
     waiting = [
         first.recorded_us
-        for info in server.store.unpublished()
-        if info.log not in server.publish.halted
-        and (first := server.store.record(info.log, LeafIndex(info.head_size))) is not None
+        for info in server.adapters.store.unpublished()
+        if info.log not in server.publish.rounds.halted
+        and (first := server.adapters.store.record(info.log, LeafIndex(info.head_size))) is not None
     ]
     return max(0.0, (now_us - min(waiting)) / _US) if waiting else 0.0
 
@@ -174,19 +183,19 @@ def gauges(server: Server) -> Sequence[Gauge]:
     def counter(of: Callable[[], object], field: str, name: str, text: str) -> Gauge:
         return Gauge(name, text, lambda: float(getattr(of(), field)), is_counter=True)
 
-    writer = partial(counter, lambda: server.append.stats)
-    publisher = partial(counter, lambda: server.publisher.stats)
-    sealer = partial(counter, lambda: server.sealer.stats)
+    writer = partial(counter, lambda: server.writer.stats)
+    publisher = partial(counter, lambda: server.publish.loop.stats)
+    sealer = partial(counter, lambda: server.seal.loop.stats)
     return (
         Gauge(
             "vitne_queue_events",
             "Events waiting for the writer",
-            lambda: server.append.waiting.events,
+            lambda: server.writer.waiting.events,
         ),
         Gauge(
             "vitne_queue_bytes",
             "Bytes waiting for the writer",
-            lambda: server.append.waiting.weight_bytes,
+            lambda: server.writer.waiting.weight_bytes,
         ),
         writer("groups", "vitne_commit_groups", "Durable transactions"),
         writer("failures", "vitne_commit_failures", "Groups that were not stored"),
@@ -205,20 +214,24 @@ def gauges(server: Server) -> Sequence[Gauge]:
             "Longest wait for a checkpoint",
             lambda: publish_lag_s(server),
         ),
-        Gauge("vitne_halted_logs", "Logs whose bytes disagree", lambda: len(server.publish.halted)),
+        Gauge(
+            "vitne_halted_logs",
+            "Logs whose bytes disagree",
+            lambda: len(server.publish.rounds.halted),
+        ),
         *_witness_gauges(server),
-        Gauge("vitne_logs", "Logs", lambda: len(server.store.logs())),
+        Gauge("vitne_logs", "Logs", lambda: len(server.adapters.store.logs())),
         Gauge(
             "vitne_entries",
             "Entries in all logs",
-            lambda: sum(info.next_index for info in server.store.logs()),
+            lambda: sum(info.next_index for info in server.adapters.store.logs()),
         ),
         Gauge(
             "vitne_sealed_entries",
             "Entries in sealed segments",
-            lambda: sum(info.sealed_end for info in server.store.logs()),
+            lambda: sum(info.sealed_end for info in server.adapters.store.logs()),
         ),
-        Gauge("vitne_free_bytes", "Free disk", server.objects.free_bytes),
+        Gauge("vitne_free_bytes", "Free disk", server.adapters.objects.free_bytes),
     )
 
 
@@ -227,23 +240,23 @@ def _witness_gauges(server: Server) -> Sequence[Gauge]:
         Gauge(
             "vitne_witness_incidents",
             "Logs that a witness contradicts",
-            lambda: len(server.incidents.all()),
+            lambda: len(server.trust.incidents.all()),
         ),
         Gauge(
             "vitne_witness_lag_seconds",
             "Longest wait for enough cosignatures",
-            server.witnessed.lag_s,
+            server.trust.heads.lag_s,
         ),
         Gauge(
             "vitne_witness_cosignatures",
             "Cosignatures that witnesses gave",
-            lambda: server.witnessing.cosigned,
+            lambda: server.trust.witnesses.cosigned,
             is_counter=True,
         ),
         Gauge(
             "vitne_witness_failures",
             "Questions to witnesses without a good answer",
-            lambda: sum(asker.failures for _, asker in server.witnessing.places),
+            lambda: sum(asker.failures for _, asker in server.trust.witnesses.places),
             is_counter=True,
         ),
     )

@@ -1,7 +1,8 @@
-"""One adapter for each port."""
+"""One adapter for each port, and what all chapters of a server stand on."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from vitne.adapters.clock import SystemClock, SystemIds
 from vitne.ports import (
@@ -21,7 +22,13 @@ from vitne.ports import (
     Witness,
 )
 from vitne.services.intake.events import Preparer
+from vitne.services.log.keys import LogKeys
+from vitne.services.log.names import Logs
+from vitne.services.log.staged_round import Step
 from vitne.services.seal.worker import OpenPorts
+from vitne.settings import Settings
+
+DATABASE: Final = "vitne.db"
 
 
 @dataclass(frozen=True)
@@ -54,3 +61,16 @@ class Adapters:
     witness_at: Callable[[str], Witness] | None = None
     """A witness at an address; None: none is asked."""
     close: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Common:
+    """What every chapter stands on."""
+
+    adapters: Adapters
+    settings: Settings
+    logs: Logs
+    keys: LogKeys
+    serving: bool
+    step: Step
+    """Called after each step of publishing."""

@@ -31,7 +31,7 @@ from vitne.services.copies.restore import Compared, compare
 from vitne.services.log.keys import LogKeys, index_log_id, index_origin
 from vitne.settings import FILE_NAME, Settings
 from vitne.version import __version__
-from vitne.wiring.services import DATABASE
+from vitne.wiring.adapters import DATABASE
 
 __all__ = ["Backed", "accept_backup", "compare_backup", "make_backup", "refuse_backup"]
 

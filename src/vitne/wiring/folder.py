@@ -32,10 +32,10 @@ from vitne.services.log.staged_round import Step, no_step
 from vitne.services.processes.loop import Loop
 from vitne.services.seal.worker import SealPorts
 from vitne.settings import Settings
-from vitne.wiring.adapters import Adapters
+from vitne.wiring.adapters import DATABASE, Adapters
 from vitne.wiring.backup import refuse_backup
+from vitne.wiring.intake import preparer_of
 from vitne.wiring.server import Server
-from vitne.wiring.services import DATABASE, preparer_of
 
 
 def folder_adapters(

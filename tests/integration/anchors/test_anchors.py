@@ -19,8 +19,8 @@ ACME = LogId("acme")
 
 def _send(server: Server, first: int, last: int) -> None:
     body = json.dumps([sample_event(n) for n in range(first, last)]).encode()
-    server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
-    while server.publish.run_once().more:
+    server.intake.requests.submit(body, "json", sample_key("acme"), Arrival()).result(timeout=30)
+    while server.publish.rounds.run_once().more:
         pass
 
 
@@ -45,69 +45,69 @@ def server(tmp_path: Path, authority: Any) -> Any:
 def test_a_checkpoint_is_stamped_once_and_again_when_it_is_due_and_the_log_has_grown(
     server: Server, authority: Any
 ) -> None:
-    first = server.anchor.run_once()
-    again = server.anchor.run_once()
+    first = server.trust.stamps.run_once()
+    again = server.trust.stamps.run_once()
 
     stamp = first.stamps[0]
     assert (len(first.stamps), len(again.stamps), first.failed) == (1, 0, {})
-    assert stamp.note == server.published(ACME).checkpoint()
-    assert server.anchor.stamps(ACME) == [stamp]
-    assert server.anchor.check(stamp, authority.root.read_bytes()).signer == "CN=Test TSA"
+    assert stamp.note == server.publish.files(ACME).checkpoint()
+    assert server.trust.stamps.stamps(ACME) == [stamp]
+    assert server.trust.stamps.check(stamp, authority.root.read_bytes()).signer == "CN=Test TSA"
     assert len(authority.asked) == 1
 
     _send(server, 4, 6)
-    assert server.anchor.run_once().stamps == []  # the last one is fresh
-    assert server.anchor.stamp_now(ACME).stamps[0].size > stamp.size
+    assert server.trust.stamps.run_once().stamps == []  # the last one is fresh
+    assert server.trust.stamps.stamp_now(ACME).stamps[0].size > stamp.size
 
 
 def test_an_authority_that_is_away_is_told_and_asked_again(server: Server, authority: Any) -> None:
     authority.answers = False
-    failed = server.anchor.run_once()
+    failed = server.trust.stamps.run_once()
     with pytest.raises(UnavailableError, match="503"):
-        server.anchor.stamp_now(ACME)
+        server.trust.stamps.stamp_now(ACME)
 
     authority.answers = True
 
     assert failed.stamps == []
     assert "503" in failed.failed[authority.url]
-    assert len(server.anchor.run_once().stamps) == 1
+    assert len(server.trust.stamps.run_once().stamps) == 1
 
 
 def test_a_replayed_stamp_is_refused(server: Server, authority: Any) -> None:
     """Of another checkpoint, and of the same one but another question."""
-    old = server.anchor.stamp_now(ACME).stamps[0]
+    old = server.trust.stamps.stamp_now(ACME).stamps[0]
     authority.replay = old.token
     with pytest.raises(UnavailableError, match="another question"):
-        server.anchor.stamp_now(ACME)
+        server.trust.stamps.stamp_now(ACME)
 
     _send(server, 4, 6)
     with pytest.raises(UnavailableError, match="other bytes"):
-        server.anchor.stamp_now(ACME)
-    assert server.anchor.stamps(ACME) == [old]
+        server.trust.stamps.stamp_now(ACME)
+    assert server.trust.stamps.stamps(ACME) == [old]
 
 
 def test_a_kept_stamp_over_another_checkpoint_does_not_verify(
     server: Server, authority: Any
 ) -> None:
-    stamp = server.anchor.stamp_now(ACME).stamps[0]
+    stamp = server.trust.stamps.stamp_now(ACME).stamps[0]
     key = stamp.key.rpartition("/")[0] + "/checkpoint"
-    server.objects.replace({key: stamp.note.replace("\n7\n", "\n8\n").encode() + b"x"})
+    server.adapters.objects.replace({key: stamp.note.replace("\n7\n", "\n8\n").encode() + b"x"})
 
-    changed = server.anchor.stamps(ACME)[0]
+    changed = server.trust.stamps.stamps(ACME)[0]
 
     assert changed.note != stamp.note
     with pytest.raises(VerificationError, match="other bytes"):
-        server.anchor.check(changed, authority.root.read_bytes())
+        server.trust.stamps.check(changed, authority.root.read_bytes())
 
 
 def test_without_an_authority_nothing_is_stamped_and_asking_says_why(tmp_path: Path) -> None:
     settings = Settings(folder=str(tmp_path / "v"), free_bytes_min=0)
     with open_server(settings, create=True) as server:
-        server.append.create(ACME)
+        server.writer.create(ACME)
 
-        assert server.anchor.run_once().stamps == []
+        assert server.trust.stamps.run_once().stamps == []
         with pytest.raises(ConfigurationError, match="no time-stamp authority"):
-            server.anchor.stamp_now(ACME)
+            server.trust.stamps.stamp_now(ACME)
 
 
 @pytest.mark.parametrize("urls", ["ftp://a", "tsa.example", "http://a,http://b,c"])
@@ -135,7 +135,7 @@ def test_the_verb_stamps_lists_verifies_and_checks_files(
     assert run(["anchor", "verify", "acme", "--certificates", root, "--folder", folder]) == 0
     assert "1 stamps hold" in capsys.readouterr().out
 
-    found = server.anchor.stamps(ACME)[0]
+    found = server.trust.stamps.stamps(ACME)[0]
     (tmp_path / "a.tsr").write_bytes(found.token)
     (tmp_path / "a.note").write_text(found.note)
     (tmp_path / "b.note").write_text(found.note + "x")

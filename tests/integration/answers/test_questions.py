@@ -87,7 +87,7 @@ def test_an_answer_that_does_not_verify_is_no_answer(story: Any) -> None:
     published = story.published()
     tile, data = published.read(0, 0)
     key = f"log/acme/{tile.path}"
-    story.server.objects.replace({key: bytes(byte ^ 1 for byte in data)})
+    story.server.adapters.objects.replace({key: bytes(byte ^ 1 for byte in data)})
 
     with pytest.raises(IntegrityError):
         story.ask("what_did", actor="usr_1")

@@ -15,8 +15,8 @@ DAY_US = 86_400_000_000
 @pytest.fixture
 def signing_server(server: Any) -> Any:
     """A server with a source key."""
-    server.server.append.create(LogId("vitne"))
-    server.server.source_keys.add(source_signer().vkey, Caller(id="uid:0", method="shell"))
+    server.server.writer.create(LogId("vitne"))
+    server.server.senders.source_keys.add(source_signer().vkey, Caller(id="uid:0", method="shell"))
     return server
 
 

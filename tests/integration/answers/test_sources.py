@@ -28,14 +28,14 @@ def summed(answer_server: ModuleType) -> Iterator[Any]:
 
 
 def _names(server: Any) -> list[str]:
-    return sorted(server.server.objects.keys(SUMMARIES))
+    return sorted(server.server.adapters.objects.keys(SUMMARIES))
 
 
 def _whole(server: Any) -> SourceSummary:
     """The summary of all records, by definition."""
-    info = server.server.store.log("acme")
+    info = server.server.adapters.store.log("acme")
     sealed = server.server.adapters.archive.records("acme", LeafIndex(0), info.sealed_end)
-    hot = server.server.store.records("acme", info.sealed_end, info.next_index)
+    hot = server.server.adapters.store.records("acme", info.sealed_end, info.next_index)
     return summarize(0, [*sealed, *hot])
 
 
@@ -46,7 +46,7 @@ def test_every_segment_is_summed_up_once(summed: Any) -> None:
 
 
 def test_segments_and_hot_rows_together_say_what_all_records_say(summed: Any) -> None:
-    end = summed.server.store.log("acme").next_index
+    end = summed.server.adapters.store.log("acme").next_index
 
     parts = summed.sources.over("acme", end)
 
@@ -57,10 +57,10 @@ def test_segments_and_hot_rows_together_say_what_all_records_say(summed: Any) ->
 
 
 def test_what_is_asked_again_counts_what_came_meanwhile(summed: Any) -> None:
-    end = summed.server.store.log("acme").next_index
+    end = summed.server.adapters.store.log("acme").next_index
     summed.sources.spoken("acme", summed.sources.over("acme", end))
     summed.send([summed.event(13, target="order/o_1")])
-    end = summed.server.store.log("acme").next_index
+    end = summed.server.adapters.store.log("acme").next_index
 
     parts = summed.sources.over("acme", end)
 
@@ -72,7 +72,7 @@ def test_a_summary_that_is_lost_or_damaged_is_made_again(
     summed: Any, answer_server: ModuleType, damage: bytes | None
 ) -> None:
     summed.sources.run_once()
-    name, objects = _names(summed)[0], summed.server.objects
+    name, objects = _names(summed)[0], summed.server.adapters.objects
     good = objects.get(name)
     if damage is None:
         objects.delete([name])
@@ -102,7 +102,7 @@ def test_summaries_of_merged_segments_give_way_to_one(summed: Any) -> None:
 def test_a_summary_holds_no_personal_data(summed: Any) -> None:
     summed.sources.run_once()
 
-    data = b"".join(summed.server.objects.get(name) for name in _names(summed))
+    data = b"".join(summed.server.adapters.objects.get(name) for name in _names(summed))
 
     assert b"crm/crm-bff" in data
     for word in (b"cus_", b"usr_", b"Kari", "Åse".encode()):

@@ -278,7 +278,7 @@ def test_an_erased_section_is_told_with_its_entry(story: Any, section: Section) 
     request = ErasureRequest(
         ACME, (section,), "gdpr-17", "REQ-1", events=(str(first.core()["id"]),)
     )
-    story.server.erase.run(request)
+    story.server.erasure.erase.run(request)
     story.later()
 
     found = story.ask("who_accessed", target=CUSTOMER)

@@ -95,8 +95,8 @@ class Served:
     def events(self, log: str = "acme") -> list[tuple[Record, dict[str, Any], dict[str, Any]]]:
         """Every event of a log: its record, its core section and its payload."""
         with open_server(Settings(folder=str(self.folder)), serving=False) as server:
-            end = server.store.log(LogId(log)).next_index
-            records = server.store.records(LogId(log), LeafIndex(0), end)
+            end = server.adapters.store.log(LogId(log)).next_index
+            records = server.adapters.store.records(LogId(log), LeafIndex(0), end)
         return [
             (one, _object(one.parts.core), _object(one.parts.payload))
             for one in records

@@ -163,8 +163,10 @@ def test_a_stop_under_load_loses_nothing_that_was_acknowledged(
 
     acknowledged = [one for sender in senders for one in sender.acknowledged]
     with open_server(Settings(folder=str(served.folder)), serving=False) as server:
-        found = [server.store.recall(LogId("acme"), from_text(one)) for one in acknowledged]
-        info = server.store.log(LogId("acme"))
+        found = [
+            server.adapters.store.recall(LogId("acme"), from_text(one)) for one in acknowledged
+        ]
+        info = server.adapters.store.log(LogId("acme"))
     assert status == 0
     assert len(acknowledged) >= 160
     assert None not in found

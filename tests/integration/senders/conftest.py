@@ -40,8 +40,8 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     )
     with Server(adapters, settings) as made:
         for log in (ACME, GLOBEX, LogId("vitne")):
-            made.append.create(log)
-        made.source_keys.add(source_signer().vkey, CALLER)
+            made.writer.create(log)
+        made.senders.source_keys.add(source_signer().vkey, CALLER)
         yield made
 
 

@@ -19,12 +19,12 @@ SECOND_US = 1_000_000
 
 
 def report(server: Server, name: str = "pod-1") -> Any:
-    return next(one for one in server.streams.report(ACME) if one.state.name == name)
+    return next(one for one in server.senders.streams.report(ACME) if one.state.name == name)
 
 
 def coverage(server: Server) -> Any:
     counter = CoverageCounter()
-    for entry in server.store.entries(ACME, LeafIndex(0), LeafIndex(10_000)):
+    for entry in server.adapters.store.entries(ACME, LeafIndex(0), LeafIndex(10_000)):
         counter.add(entry)
     return counter.coverage()
 
@@ -131,7 +131,7 @@ def test_a_stream_cannot_follow_itself_or_that_of_another_source(
 ) -> None:
     sender = new_sender(server)
     pos = Signer("pos/till", b"\x09" * 32)
-    server.source_keys.add(pos.vkey, CALLER)
+    server.senders.source_keys.add(pos.vkey, CALLER)
     key = sample_key("acme", application="pos", service="till")
     other = new_sender(server, "till-1", signer=pos, key=key)
     other.open()
@@ -157,13 +157,13 @@ def test_the_same_opening_again_is_answered_as_before_and_another_is_refused(
 def test_silence_shows_after_three_beats(server: Server, new_sender: Any) -> None:
     sender = new_sender(server)
     sender.open(beat_s=60)
-    opened_us = server.clock.now_us()
+    opened_us = server.adapters.clock.now_us()
 
-    server.clock.advance(181 * SECOND_US)
+    server.adapters.clock.advance(181 * SECOND_US)
 
     assert report(server).status == "silent"
     assert report(server).silent_us == opened_us
-    sender.beat(0, server.clock.now_us())
+    sender.beat(0, server.adapters.clock.now_us())
     assert report(server).status == "open"
 
 
@@ -173,15 +173,15 @@ def test_the_log_gives_up_a_stream_that_is_silent_for_long(server: Server, new_s
     sender.send(1)
     quiet = new_sender(server, "unbeaten")
     quiet.open(beat_s=0)
-    server.clock.advance(3_600 * SECOND_US)
-    assert server.streams.abandon_silent(after_s=7_200) == 0
+    server.adapters.clock.advance(3_600 * SECOND_US)
+    assert server.senders.streams.abandon_silent(after_s=7_200) == 0
 
-    server.clock.advance(3_601 * SECOND_US)
+    server.adapters.clock.advance(3_601 * SECOND_US)
 
-    assert server.streams.abandon_silent(after_s=7_200) == 1
-    assert server.streams.abandon_silent(after_s=7_200) == 0
+    assert server.senders.streams.abandon_silent(after_s=7_200) == 1
+    assert server.senders.streams.abandon_silent(after_s=7_200) == 0
     assert (report(server).status, report(server, "unbeaten").status) == ("abandoned", "open")
-    beat = decode(server.store.entries(ACME, LeafIndex(0), LeafIndex(99))[-1])
+    beat = decode(server.adapters.store.entries(ACME, LeafIndex(0), LeafIndex(99))[-1])
     assert isinstance(beat, BeatEntry)
     assert (beat.state, beat.sig, beat.last) == (2, bytes(64), 1)
     assert coverage(server).abandoned == 1
@@ -197,20 +197,22 @@ def test_a_retired_key_signs_nothing_any_more_and_each_log_says_so(
     sender.send(1)
     other = new_sender(server, tenant="globex")
 
-    server.source_keys.retire(sender.signer.vkey, CALLER)
+    server.senders.source_keys.retire(sender.signer.vkey, CALLER)
 
     for act in (lambda: sender.send(2), new_sender(server, "pod-2").open, other.open):
         with pytest.raises(SenderRefusedError) as refused:
             act()
         assert codes(refused) == ["retired_source_key"]
-    found = [decode(one) for one in server.store.entries(ACME, LeafIndex(0), LeafIndex(99))]
+    found = [
+        decode(one) for one in server.adapters.store.entries(ACME, LeafIndex(0), LeafIndex(99))
+    ]
     keys = [(one.role, one.state) for one in found if isinstance(one, SigningKeyEntry)]
     assert keys[-2:] == [("source", "add"), ("source", "retire")]
 
 
 def test_the_keys_of_sources_are_checked_when_they_are_registered(server: Server) -> None:
     with pytest.raises(ConflictError):
-        server.source_keys.add(Signer("crm/crm-bff", b"\x07" * 32).vkey, CALLER)
+        server.senders.source_keys.add(Signer("crm/crm-bff", b"\x07" * 32).vkey, CALLER)
     for vkey in (
         "nonsense",
         Signer("crm", b"\x08" * 32).vkey,
@@ -218,7 +220,7 @@ def test_the_keys_of_sources_are_checked_when_they_are_registered(server: Server
         "crm/crm-bff+4d1a4b2d+AQEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",  # small order
     ):
         with pytest.raises(BadInputError):
-            server.source_keys.add(vkey, CALLER)
+            server.senders.source_keys.add(vkey, CALLER)
 
 
 def test_events_that_come_long_after_they_happened_are_counted(
@@ -228,7 +230,7 @@ def test_events_that_come_long_after_they_happened_are_counted(
     sender.open()
     sender.send(1)
 
-    server.clock.advance(7_200 * SECOND_US)
+    server.adapters.clock.advance(7_200 * SECOND_US)
     sender.send(2, 3)
 
     state = report(server).state

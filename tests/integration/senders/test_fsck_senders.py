@@ -36,7 +36,7 @@ def records(server: Server, new_sender: Any) -> list[Record]:
     sender.send(4, 5)
     sender.void(6, 7)
     sender.beat(7, TEST_START_US, state=1)
-    return server.store.records(ACME, LeafIndex(0), LeafIndex(100))
+    return server.adapters.store.records(ACME, LeafIndex(0), LeafIndex(100))
 
 
 def faults(server: Server, records: Sequence[Record]) -> list[str]:

@@ -35,19 +35,19 @@ def test_sealed_and_erased_events_are_proved_to_be_the_senders_too(
     adapters = folder_adapters(settings, create=True, clock=FixedClock(), ids=SeededIds())
     with Server(adapters, settings) as server:
         for log in (ACME, LogId("vitne")):
-            server.append.create(log)
-        server.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
+            server.writer.create(log)
+        server.senders.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
         sender = new_sender(server)
         sender.open()
         reply = sender.send(*range(1, 51))
-        while server.publish.run_once().more:
+        while server.publish.rounds.run_once().more:
             pass
-        server.seal.run_once()
+        server.seal.segments.run_once()
         index = LeafIndex(reply.results[3].index or 0)
-        assert server.store.record(ACME, index) is None
+        assert server.adapters.store.record(ACME, index) is None
 
         sealed, hot = (
-            server.batches.sender_proof(ACME, LeafIndex(reply.results[at].index or 0))
+            server.senders.batches.sender_proof(ACME, LeafIndex(reply.results[at].index or 0))
             for at in (3, 49)
         )
 
@@ -55,7 +55,9 @@ def test_sealed_and_erased_events_are_proved_to_be_the_senders_too(
         assert hot is not None
         assert sealed.batch == hot.batch == (reply.results[49].index or 0) + 1
         ids = tuple(reply.results[at].id for at in (3, 10, 48))
-        server.erase.run(ErasureRequest(ACME, ("core", "person"), "gdpr-17", "CASE-1", events=ids))
+        server.erasure.erase.run(
+            ErasureRequest(ACME, ("core", "person"), "gdpr-17", "CASE-1", events=ids)
+        )
         fresh = Batches(adapters.store, adapters.archive)  # remembers no leaves
         assert fresh.sender_proof(ACME, index) == sealed
 
@@ -74,17 +76,19 @@ def test_a_large_batch_is_judged_alike_in_a_process_of_its_own(
     adapters = folder_adapters(settings, create=True, clock=clock)
     with Server(adapters, settings) as server:
         for log in (ACME, LogId("vitne")):
-            server.append.create(log)
-        server.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
+            server.writer.create(log)
+        server.senders.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
         sender = new_sender(server)
         sender.open()
-        while not server.preparation.ready_pids():
-            server.ingest.submit(b"[" + b" " * 20_000 + b"{}]", "json", sender.key, Arrival())
+        while not server.intake.preparation.ready_pids():
+            server.intake.requests.submit(
+                b"[" + b" " * 20_000 + b"{}]", "json", sender.key, Arrival()
+            )
         batch = sender.sign([sender.event(number) for number in range(1, 101)])
         forged = [*batch.events[:-1], batch.events[-1].replace(b"usr_2", b"usr_3")]
 
         with pytest.raises(SenderRefusedError) as refused:
-            server.ingest.submit(
+            server.intake.requests.submit(
                 encode_batch(batch.head, forged), "batch", sender.key, Arrival()
             ).result(60)
 

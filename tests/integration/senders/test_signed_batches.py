@@ -31,7 +31,9 @@ ACME = LogId("acme")
 
 
 def entries(server: Server) -> list[Any]:
-    return [decode(one) for one in server.store.entries(ACME, LeafIndex(0), LeafIndex(1000))]
+    return [
+        decode(one) for one in server.adapters.store.entries(ACME, LeafIndex(0), LeafIndex(1000))
+    ]
 
 
 def codes(error: Any) -> list[str]:
@@ -68,7 +70,7 @@ def test_a_batch_is_followed_by_its_entry_and_one_receipt_promises_both(
     [note] = reply.receipts
     receipt = Receipt.parse(parse_note(note)[0])
     assert (receipt.first, receipt.count) == (first, 4)
-    raw = server.store.entries(ACME, LeafIndex(first), LeafIndex(first + 4))
+    raw = server.adapters.store.entries(ACME, LeafIndex(first), LeafIndex(first + 4))
     assert receipt.root == root([leaf_hash(one) for one in raw])
 
 
@@ -77,7 +79,7 @@ def test_the_log_says_who_signed_an_event(server: Server, new_sender: Any) -> No
     sender.open()
     index = sender.send(1).results[0].index
 
-    record = server.store.record(ACME, LeafIndex(index or 0))
+    record = server.adapters.store.record(ACME, LeafIndex(index or 0))
 
     assert record is not None
     said = json.loads(record.parts.core_record or b"{}")
@@ -91,12 +93,12 @@ def test_every_event_of_a_batch_is_proved_to_be_the_senders(
     sender = new_sender(server, full=mode == "full")
     sender.open()
     reply = sender.send(*range(1, 8))
-    server.publish.run_once()
+    server.publish.rounds.run_once()
 
     for result in reply.results:
         index = LeafIndex(result.index or 0)
-        found = server.batches.sender_proof(ACME, index)
-        record = server.store.record(ACME, index)
+        found = server.senders.batches.sender_proof(ACME, index)
+        record = server.adapters.store.record(ACME, index)
         assert found is not None
         assert record is not None
         entry, batch = decode(record.entry), entries(server)[found.batch]
@@ -114,7 +116,7 @@ def test_the_same_batch_again_gets_the_same_receipt_and_stores_nothing(
     batch = sender.sign([sender.event(number) for number in (1, 2)])
     first = sender.post(batch)
     sender.send(3)
-    size = server.store.log(ACME).next_index
+    size = server.adapters.store.log(ACME).next_index
 
     again = sender.post(batch)
 
@@ -122,7 +124,7 @@ def test_the_same_batch_again_gets_the_same_receipt_and_stores_nothing(
     assert [(r.status, r.index) for r in again.results] == [
         ("duplicate", r.index) for r in first.results
     ]
-    assert server.store.log(ACME).next_index == size
+    assert server.adapters.store.log(ACME).next_index == size
 
 
 def test_a_late_batch_fills_a_gap_and_nothing_is_missing_any_more(
@@ -131,11 +133,11 @@ def test_a_late_batch_fills_a_gap_and_nothing_is_missing_any_more(
     sender = new_sender(server)
     sender.open()
     sender.send(4, 5)
-    assert server.streams.report(ACME)[0].ranges == ((1, 3),)
+    assert server.senders.streams.report(ACME)[0].ranges == ((1, 3),)
 
     sender.send(1, 2, 3)
 
-    assert server.streams.report(ACME)[0].missing == 0
+    assert server.senders.streams.report(ACME)[0].missing == 0
 
 
 @pytest.mark.parametrize("numbers", [(2, 3), (1, 2), (2,), (1, 2, 3, 4)])
@@ -145,7 +147,7 @@ def test_a_batch_with_a_number_that_was_used_is_refused_whole(
     sender = new_sender(server)
     sender.open()
     sender.send(2, 3) if numbers != (2,) else sender.send(1, 2)
-    size = server.store.log(ACME).next_index
+    size = server.adapters.store.log(ACME).next_index
     other = [
         sender.event(number) | {"id": f"01981f3e-7c1a-7d34-9b0e-{number:012d}"}
         for number in numbers
@@ -156,7 +158,7 @@ def test_a_batch_with_a_number_that_was_used_is_refused_whole(
 
     assert codes(refused) == ["seq_repeat"]
     assert refused.value.stand.last == 3 - (numbers == (2,))
-    assert server.store.log(ACME).next_index == size
+    assert server.adapters.store.log(ACME).next_index == size
 
 
 def test_a_batch_with_the_id_of_another_event_is_refused_whole(
@@ -184,7 +186,7 @@ def test_events_that_are_not_complete_are_refused_with_their_places(
     broken = encode_batch(batch.head, [batch.events[0], json.dumps(bad).encode()])
 
     with pytest.raises(SenderRefusedError) as refused:
-        server.ingest.submit(broken, "batch", sender.key, Arrival()).result(20)
+        server.intake.requests.submit(broken, "batch", sender.key, Arrival()).result(20)
 
     assert {problem.path for problem in refused.value.problems} == {
         "$[1].observed.layer", "$[1].observed.role", "$[1].observed.seen"
@@ -211,14 +213,14 @@ def test_what_must_be_removed_is_refused_and_its_number_accounted_for(
     event = json.dumps(sender.event(1) | {member: value}, ensure_ascii=False).encode()
 
     with pytest.raises(SenderRefusedError) as refused:
-        server.ingest.submit(
+        server.intake.requests.submit(
             encode_batch(batch.head, [event]), "batch", sender.key, Arrival()
         ).result(20)
 
     assert code in codes(refused)
     [void] = [one for one in entries(server) if isinstance(one, VoidEntry)]
     assert (void.first, void.last, void.reason) == (1, 1, 128)
-    assert server.streams.report(ACME)[0].state.voided == 1
+    assert server.senders.streams.report(ACME)[0].state.voided == 1
 
 
 def test_a_quarantined_event_keeps_its_bytes_and_the_others_can_go_on(
@@ -231,15 +233,15 @@ def test_a_quarantined_event_keeps_its_bytes_and_the_others_can_go_on(
     bodies = [batch.events[0], json.dumps(ahead).encode(), batch.events[2]]
 
     with pytest.raises(SenderRefusedError) as refused:
-        server.ingest.submit(
+        server.intake.requests.submit(
             encode_batch(batch.head, bodies), "batch", sender.key, Arrival()
         ).result(20)
     sender.send(1)
     sender.send(3)
 
     assert codes(refused) == ["quarantined"]
-    assert [aside.reason for aside in server.store.asides(ACME)] == ["clock_ahead"]
-    report = server.streams.report(ACME)[0]
+    assert [aside.reason for aside in server.adapters.store.asides(ACME)] == ["clock_ahead"]
+    report = server.senders.streams.report(ACME)[0]
     assert (report.state.last_seq, report.missing, report.state.voided) == (3, 0, 1)
 
 
@@ -255,10 +257,14 @@ def test_events_that_change_on_the_way_are_refused_and_told(
 
     for _ in range(2):
         with pytest.raises(SenderRefusedError) as refused:
-            server.ingest.submit(forged, "batch", sender.key, Arrival()).result(20)
+            server.intake.requests.submit(forged, "batch", sender.key, Arrival()).result(20)
         assert codes(refused) == ["wrong_root"]
 
-    told = [one for one in server.store.records(ACME, LeafIndex(0), LeafIndex(99)) if one.event_id]
+    told = [
+        one
+        for one in server.adapters.store.records(ACME, LeafIndex(0), LeafIndex(99))
+        if one.event_id
+    ]
     assert [record.facets.type for record in told] == ["system.pipeline.signature_refused"]
     assert sender.post(batch).accepted == 2  # the true one goes on
 
@@ -273,7 +279,7 @@ def test_a_record_key_that_changes_on_the_way_is_refused(server: Server, new_sen
     )
 
     with pytest.raises(SenderRefusedError) as refused:
-        server.ingest.submit(
+        server.intake.requests.submit(
             encode_batch(head, batch.events), "batch", sender.key, Arrival()
         ).result(20)
 
@@ -286,10 +292,10 @@ def test_unsigned_events_cannot_stand_in_a_signed_stream(server: Server, new_sen
     sender.send(1)
     body = json.dumps([sender.event(2), {"nonsense": 1, "stream": {"id": "pod-1", "seq": 3}}])
 
-    reply = server.ingest.submit(body.encode(), "json", sender.key, Arrival()).result(20)
+    reply = server.intake.requests.submit(body.encode(), "json", sender.key, Arrival()).result(20)
 
     assert [p.code for p in reply.results[0].problems] == ["stream_signed"]
-    report = server.streams.report(ACME)[0]
+    report = server.senders.streams.report(ACME)[0]
     assert (report.state.last_seq, report.state.voided) == (1, 0)  # no number is used up
 
 
@@ -298,7 +304,7 @@ def test_a_stream_that_was_sent_unsigned_cannot_be_opened_as_signed(
 ) -> None:
     body = json.dumps([sample_event(1)]).encode()
     sender = new_sender(server)
-    server.ingest.submit(body, "json", sender.key, Arrival()).result(20)
+    server.intake.requests.submit(body, "json", sender.key, Arrival()).result(20)
 
     with pytest.raises(SenderRefusedError) as refused:
         sender.open()
@@ -338,6 +344,6 @@ def test_what_is_no_batch_is_refused_as_unreadable(
     batch = sender.sign([sender.event(1)])
 
     with pytest.raises(UnreadableBodyError):
-        server.ingest.submit(
+        server.intake.requests.submit(
             spoil(encode_batch(batch.head, batch.events)), "batch", sender.key, Arrival()
         )

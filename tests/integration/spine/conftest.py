@@ -26,8 +26,8 @@ class Spine:
         self.adapters = adapters
         self.clock = adapters.clock
         self.server = Server(adapters, settings)
-        self.server.append.create(ACME)
-        self.server.append.create(LogId("globex"))
+        self.server.writer.create(ACME)
+        self.server.writer.create(LogId("globex"))
 
     def put(
         self,
@@ -39,13 +39,13 @@ class Spine:
     ) -> "Future[IntakeReply]":
         """Hand a request to the writer, which does not look at it yet."""
         body = events if isinstance(events, bytes) else json.dumps(list(events)).encode()
-        return self.server.ingest.submit(body, form, key or sample_key("acme"), arrival)
+        return self.server.intake.requests.submit(body, form, key or sample_key("acme"), arrival)
 
     def write(self) -> None:
         """The writer takes everything that waits, in one transaction."""
-        waiting = self.server.append.waiting
+        waiting = self.server.writer.waiting
         if waiting.events:
-            self.server.append.write(waiting.take(1_000_000))
+            self.server.writer.write(waiting.take(1_000_000))
 
     def send(self, events: Sequence[dict[str, Any]] | bytes, **how: Any) -> IntakeReply:
         """One request, written at once."""
@@ -55,7 +55,7 @@ class Spine:
 
     def publish(self) -> None:
         """Rounds until nothing is left."""
-        while self.server.publish.run_once().more:
+        while self.server.publish.rounds.run_once().more:
             pass
 
     def entries(self, log: LogId = ACME) -> list[bytes]:

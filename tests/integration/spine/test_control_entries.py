@@ -10,17 +10,18 @@ ACME = LogId("acme")
 
 def test_control_entries_follow_each_other_and_bear_the_writers_time() -> None:
     with memory_server(clock=FixedClock()) as server:
-        server.append.create(ACME)
-        before = server.store.log(ACME).next_index
+        server.writer.create(ACME)
+        before = server.adapters.store.log(ACME).next_index
         config = ConfigEntry(0, "publish", {"max_delay_s": 30})
         void = VoidEntry(0, 0, b"s" * 16, 3, 3, VOID_DROPPED, Hash(bytes(32)))
 
-        indices = server.append.control(ACME, [config, void])
+        indices = server.writer.control(ACME, [config, void])
 
         entries = [
-            decode(entry) for entry in server.store.entries(ACME, indices[0], indices[1] + 1)
+            decode(entry)
+            for entry in server.adapters.store.entries(ACME, indices[0], indices[1] + 1)
         ]
-        now_us = server.clock.now_us()
+        now_us = server.adapters.clock.now_us()
         assert list(indices) == [before, before + 1]
         assert [entry.recorded_us for entry in entries] == [now_us, now_us]
         assert isinstance(entries[1], VoidEntry)

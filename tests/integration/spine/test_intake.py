@@ -36,7 +36,7 @@ def test_a_log_begins_with_its_keys(spine: Any) -> None:
 def test_creating_a_log_twice_changes_nothing(spine: Any) -> None:
     before = spine.entries()
 
-    spine.server.append.create(ACME)
+    spine.server.writer.create(ACME)
 
     assert spine.entries() == before
 
@@ -230,7 +230,7 @@ def test_a_body_that_is_no_json_stores_nothing(spine: Any) -> None:
     with pytest.raises(UnreadableBodyError):
         spine.put(b"\xff", key=sample_key("acme"))
 
-    assert not spine.server.append.waiting.events
+    assert not spine.server.writer.waiting.events
 
 
 def test_a_key_that_may_not_write_is_refused(spine: Any) -> None:
@@ -255,20 +255,20 @@ def test_an_import_keeps_the_original(spine: Any) -> None:
 
 def test_when_too_much_waits_a_request_is_refused_whole() -> None:
     server = memory_server(Settings(queue_events_max=5))
-    server.append.create(ACME)
+    server.writer.create(ACME)
     key = sample_key("acme")
 
     def body(*numbers: int) -> bytes:
         return json.dumps([sample_event(number) for number in numbers]).encode()
 
-    first = server.ingest.submit(body(1, 2, 3), "json", key, Arrival())
+    first = server.intake.requests.submit(body(1, 2, 3), "json", key, Arrival())
     with pytest.raises(OverloadedError) as refusal:
-        server.ingest.submit(body(4, 5, 6), "json", key, Arrival())
-    server.append.write(server.append.waiting.take(99))
+        server.intake.requests.submit(body(4, 5, 6), "json", key, Arrival())
+    server.writer.write(server.writer.waiting.take(99))
 
     assert refusal.value.retry_after_s >= 1
     assert first.result(timeout=0).accepted == 3
-    assert server.store.log(ACME).next_index == 4 + 1 + 3
+    assert server.adapters.store.log(ACME).next_index == 4 + 1 + 3
 
 
 def test_the_time_never_goes_back_and_the_clamp_is_counted(spine: Any) -> None:
@@ -279,7 +279,7 @@ def test_the_time_never_goes_back_and_the_clamp_is_counted(spine: Any) -> None:
 
     events = [e for e in map(decode, spine.entries()) if isinstance(e, EventEntry)]
     assert events[0].recorded_us == events[1].recorded_us
-    stats = spine.server.append.stats
+    stats = spine.server.writer.stats
     assert (stats.clamps, stats.clamp_alarms, stats.clamp_max_us) == (1, 1, 2_000_000)
 
 

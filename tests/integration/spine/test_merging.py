@@ -20,9 +20,9 @@ ACME = LogId("acme")
 def send(server: Server, first: int, last: int) -> None:
     """Take these events, and publish them."""
     body = json.dumps([sample_event(number) for number in range(first, last)]).encode()
-    server.ingest.submit(body, "json", sample_key("acme"), Arrival())
-    server.append.write(server.append.waiting.take(1_000))
-    while server.publish.run_once().more:
+    server.intake.requests.submit(body, "json", sample_key("acme"), Arrival())
+    server.writer.write(server.writer.waiting.take(1_000))
+    while server.publish.rounds.run_once().more:
         pass
 
 
@@ -33,22 +33,22 @@ def test_a_merged_run_waits_for_the_head_that_readers_prove_by(tmp_path: Path) -
     policy.write_text(f"witness auditor {auditor.vkey}\nquorum auditor\n")
     settings = Settings(folder=str(tmp_path / "v"), free_bytes_min=0, index_policy=str(policy))
     server = open_server(settings, create=True, serving=False)
-    server.append.create(ACME)
+    server.writer.create(ACME)
     for first, last in ((1, 5), (5, 17)):
         send(server, first, last)
-        server.seal.seal_now(ACME)
+        server.seal.segments.seal_now(ACME)
     before = server.adapters.segments.segments(ACME)
 
-    assert server.seal.merge(ACME) is None
-    assert server.seal.settle(ACME) == []
+    assert server.seal.segments.merge(ACME) is None
+    assert server.seal.segments.settle(ACME) == []
     assert server.adapters.segments.segments(ACME) == before
 
-    head = server.index_log.checkpoint(ACME)
+    head = server.seal.index_log.checkpoint(ACME)
     assert head is not None
     text, _ = parse_note(head)
     cosigned = head + auditor.sign(text, 1_800_000_000)
-    server.objects.replace({"log/acme/index/checkpoint.cosigned": cosigned.encode()})
-    (merged,) = server.seal.settle(ACME)
+    server.adapters.objects.replace({"log/acme/index/checkpoint.cosigned": cosigned.encode()})
+    (merged,) = server.seal.segments.settle(ACME)
     assert (merged.start, merged.end, merged.level) == (0, before[-1].end, 1)
     assert server.adapters.segments.segments(ACME) == [merged]
     assert server.fsck.run().clean
@@ -59,7 +59,7 @@ def test_nothing_is_erased_or_merged_while_a_question_has_a_log_sealed(spine: An
     """A question's sealing held no lock: rows read before an erasure came back as a segment."""
     spine.send([sample_event(number) for number in range(1, 5)])
     spine.publish()
-    seal, free = spine.server.seal, list[bool]()
+    seal, free = spine.server.seal.segments, list[bool]()
 
     class Looking:
         """Tells whether another thread could begin while a job runs."""

@@ -42,25 +42,27 @@ class OneRun:
 
 def send(server: Server, events: Sequence[dict[str, Any]]) -> None:
     """One request, one transaction."""
-    server.ingest.submit(json.dumps(events).encode(), "json", sample_key("acme"), Arrival())
-    server.append.write(server.append.waiting.take(1))
+    server.intake.requests.submit(
+        json.dumps(events).encode(), "json", sample_key("acme"), Arrival()
+    )
+    server.writer.write(server.writer.waiting.take(1))
 
 
 def built(cuts: Sequence[int], published: set[int]) -> Server:
     """A log of `EVENTS` events, cut into requests there, published after some of them."""
     server = memory_server(Settings(free_bytes_min=0), ids=OneRun())
-    server.append.create(ACME)
+    server.writer.create(ACME)
     edges = [0, *sorted(set(cuts)), EVENTS]
     for at, (first, last) in enumerate(pairwise(edges)):
         send(server, [sample_event(n + 1) for n in range(first, last)])
         if at in published:
-            server.publish.run_once()
-    server.publish.run_once()
+            server.publish.rounds.run_once()
+    server.publish.rounds.run_once()
     return server
 
 
 def checkpoint(server: Server) -> Checkpoint:
-    note = Published(server.objects, ACME).checkpoint()
+    note = Published(server.adapters.objects, ACME).checkpoint()
     assert note is not None
     return Checkpoint.parse(parse_note(note)[0])
 
@@ -85,7 +87,7 @@ def test_the_published_tree_is_that_of_the_entries(spine: Any) -> None:
         spine.publish()
 
     entries = spine.entries()
-    published = Published(spine.server.objects, ACME)
+    published = Published(spine.server.adapters.objects, ACME)
     reader = TileReader(published.get, len(entries))
     signer = spine.server.keys.log_signer(spine.server.logs.origin(ACME))
     head, _ = open_checkpoint(published.checkpoint(), signer.verifier)
@@ -100,12 +102,12 @@ def test_every_size_ever_published_is_served(spine: Any) -> None:
         spine.publish()
         sizes.append(len(spine.entries()))
 
-    published, entries = Published(spine.server.objects, ACME), spine.entries()
+    published, entries = Published(spine.server.adapters.objects, ACME), spine.entries()
     for size in sizes:
         leaves = [leaf_hash(entry) for entry in entries[:size]]
         assert published.tile(TileId(0, 0, size)) == b"".join(leaves)
         assert published.tile(TileId(ENTRIES, 0, size)) == bundle(entries[:size])
-    kept = [key for key in spine.server.objects.keys("log/acme/") if ".p/" in key]
+    kept = [key for key in spine.server.adapters.objects.keys("log/acme/") if ".p/" in key]
     assert len(kept) == 2
 
 
@@ -114,21 +116,21 @@ def test_a_full_tile_takes_the_place_of_its_partial_ones(spine: Any) -> None:
         spine.send([sample_event(first + n) for n in range(1, 201)])
         spine.publish()
 
-    published = Published(spine.server.objects, ACME)
+    published = Published(spine.server.adapters.objects, ACME)
     full = published.tile(TileId(0, 0))
     assert full is not None
     assert published.tile(TileId(0, 0, 77)) == full[: 77 * 32]
     assert published.packed(TileId(ENTRIES, 0)) is not None
-    assert not list(spine.server.objects.keys("log/acme/tile/0/000.p/"))
+    assert not list(spine.server.adapters.objects.keys("log/acme/tile/0/000.p/"))
 
 
 def test_one_round_publishes_every_log_and_leaves_no_staged_file(spine: Any) -> None:
-    report = spine.server.publish.run_once()
+    report = spine.server.publish.rounds.run_once()
 
     assert [grown.log for grown in report.grown] == ["acme", "globex"]
-    assert list(spine.server.objects.keys(STAGING)) == []
-    assert list(spine.server.objects.keys(ROSTER)) == [f"{ROSTER}acme", f"{ROSTER}globex"]
-    assert spine.server.publish.run_once().grown == ()
+    assert list(spine.server.adapters.objects.keys(STAGING)) == []
+    assert list(spine.server.adapters.objects.keys(ROSTER)) == [f"{ROSTER}acme", f"{ROSTER}globex"]
+    assert spine.server.publish.rounds.run_once().grown == ()
 
 
 def test_of_two_publishers_one_swap_fails_and_the_log_is_not_forked(spine: Any) -> None:
@@ -152,16 +154,16 @@ def test_of_two_publishers_one_swap_fails_and_the_log_is_not_forked(spine: Any) 
 
     assert sorted(report.conflict for report in reports) == [False, True]
     assert spine.server.fsck.run().clean
-    assert spine.server.recover.run().halted == {}
+    assert spine.server.publish.recovery.run().halted == {}
 
 
 def test_a_log_whose_tiles_disagree_stops_and_the_others_go_on(spine: Any) -> None:
     spine.publish()
-    spine.server.objects.replace({"log/acme/tile/0/000.p/4": bytes(128)})
+    spine.server.adapters.objects.replace({"log/acme/tile/0/000.p/4": bytes(128)})
     spine.send([sample_event(1)])
     spine.send([sample_event(1, tenant="globex")], key=sample_key())
 
-    report = spine.server.publish.run_once()
+    report = spine.server.publish.rounds.run_once()
 
     assert [grown.log for grown in report.grown] == ["globex"]
     assert list(report.halted) == ["acme"]
@@ -175,7 +177,7 @@ def test_the_rounds_of_busy_logs_leave_none_behind(spine: Any) -> None:
     )
     logs = [LogId(f"t{n}") for n in range(4)]
     for log in logs:
-        spine.server.append.create(log)
+        spine.server.writer.create(log)
 
     rounds = 0
     while publish.run_once().more:
@@ -188,10 +190,10 @@ def test_the_rounds_of_busy_logs_leave_none_behind(spine: Any) -> None:
 
 def test_a_missing_row_below_the_next_checkpoint_stops_the_log(settings: Settings) -> None:
     server = memory_server(settings)
-    server.append.create(ACME)
+    server.writer.create(ACME)
     server.adapters.store.drop(ACME, 1)  # type: ignore[arg-type]  # an index
 
-    report = server.publish.run_once()
+    report = server.publish.rounds.run_once()
 
     assert "expected the 4 rows" in report.halted[ACME]
 
@@ -199,45 +201,45 @@ def test_a_missing_row_below_the_next_checkpoint_stops_the_log(settings: Setting
 @pytest.mark.parametrize("folder", [STAGING, "log/acme/"])
 def test_start_up_leaves_a_clean_folder_as_it_is(spine: Any, folder: str) -> None:
     spine.publish()
-    before = list(spine.server.objects.keys(folder))
+    before = list(spine.server.adapters.objects.keys(folder))
 
-    recovery = spine.server.recover.run()
+    recovery = spine.server.publish.recovery.run()
 
     assert (recovery.applied, recovery.deleted, recovery.rewritten) == ([], [], [])
-    assert list(spine.server.objects.keys(folder)) == before
+    assert list(spine.server.adapters.objects.keys(folder)) == before
 
 
 def test_a_staged_file_that_is_damaged_stays_and_stops_nobody(spine: Any) -> None:
     spine.publish()
-    spine.server.objects.replace({f"{STAGING}9-aa": b"vitne-stage/v1\n" + bytes(50)})
+    spine.server.adapters.objects.replace({f"{STAGING}9-aa": b"vitne-stage/v1\n" + bytes(50)})
 
-    recovery = spine.server.recover.run()
+    recovery = spine.server.publish.recovery.run()
 
     assert (recovery.damaged, recovery.halted) == ([f"{STAGING}9-aa"], {})
-    assert list(spine.server.objects.keys(STAGING)) == [f"{STAGING}9-aa"]
+    assert list(spine.server.adapters.objects.keys(STAGING)) == [f"{STAGING}9-aa"]
 
 
 def test_a_checkpoint_whose_staged_file_is_lost_is_written_from_the_head(spine: Any) -> None:
     spine.publish()
-    old = spine.server.objects.get("log/acme/checkpoint")
+    old = spine.server.adapters.objects.get("log/acme/checkpoint")
     spine.send([sample_event(1)])
     spine.publish()
-    spine.server.objects.replace({"log/acme/checkpoint": old})
+    spine.server.adapters.objects.replace({"log/acme/checkpoint": old})
 
-    recovery = spine.server.recover.run()
+    recovery = spine.server.publish.recovery.run()
 
     assert recovery.rewritten == ["acme"]
     assert checkpoint(spine.server).size == len(spine.entries())
 
 
 def test_a_full_tile_that_exists_with_other_bytes_stops_its_log_alone(spine: Any) -> None:
-    spine.server.objects.put({"log/acme/tile/0/000": bytes(8192)})
+    spine.server.adapters.objects.put({"log/acme/tile/0/000": bytes(8192)})
     spine.send([sample_event(n) for n in range(1, 301)])
 
-    report = spine.server.publish.run_once()
+    report = spine.server.publish.rounds.run_once()
 
     assert "object_conflict" in report.halted[ACME]
     assert "globex" not in report.halted
-    assert Published(spine.server.objects, LogId("globex")).checkpoint()
-    assert Published(spine.server.objects, ACME).checkpoint() is None
-    assert len(list(spine.server.objects.keys(STAGING))) == 1
+    assert Published(spine.server.adapters.objects, LogId("globex")).checkpoint()
+    assert Published(spine.server.adapters.objects, ACME).checkpoint() is None
+    assert len(list(spine.server.adapters.objects.keys(STAGING))) == 1

@@ -52,10 +52,10 @@ def fill(spine: Any, first: int, last: int) -> None:
 
 
 def all_pages(spine: Any, text: str, limit: int = 3) -> list[Page]:
-    pages = [spine.server.search.run(SearchRequest(ACME, text, limit))]
+    pages = [spine.server.search.pages.run(SearchRequest(ACME, text, limit))]
     while pages[-1].next:
         pages.append(
-            spine.server.search.run(SearchRequest(ACME, text, limit, cursor=pages[-1].next))
+            spine.server.search.pages.run(SearchRequest(ACME, text, limit, cursor=pages[-1].next))
         )
     return pages
 
@@ -77,15 +77,15 @@ def is_hot(spine: Any) -> bool:
 
 def test_a_full_range_leaves_the_hot_rows_once_it_is_published(spine: Any) -> None:
     spine.send([sample_event(number) for number in range(1, 30)])
-    assert spine.server.seal.run_once().sealed == []
+    assert spine.server.seal.segments.run_once().sealed == []
 
     spine.publish()
-    sealed = spine.server.seal.run_once().sealed
+    sealed = spine.server.seal.segments.run_once().sealed
 
     assert [(s.start, s.end) for _, s in sealed] == [(0, FULL), (FULL, 2 * FULL)]
     assert spine.adapters.store.first_index(ACME) == 2 * FULL
     assert spine.adapters.store.log(ACME).sealed_end == 2 * FULL
-    assert spine.server.seal.run_once().sealed == []
+    assert spine.server.seal.segments.run_once().sealed == []
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_search_finds_the_same_before_and_after_sealing(spine: Any, text: str)
     fill(spine, 1, 40)
     before = all_pages(spine, text)
 
-    assert spine.server.seal.run_once().sealed
+    assert spine.server.seal.segments.run_once().sealed
     after = all_pages(spine, text)
 
     assert [page.rows for page in after] == [page.rows for page in before]
@@ -114,30 +114,30 @@ def test_records_of_every_kind_come_back_from_the_archive(spine: Any) -> None:
     store, archive = spine.adapters.store, spine.adapters.archive
     hot = store.records(ACME, LeafIndex(0), LeafIndex(2 * FULL))
 
-    spine.server.seal.run_once()
+    spine.server.seal.segments.run_once()
 
     assert archive.records(ACME, LeafIndex(0), LeafIndex(2 * FULL)) == hot
     assert store.records(ACME, LeafIndex(0), LeafIndex(2 * FULL)) == []
     assert any(not record.event_id for record in hot)
     for record in hot:
-        found = spine.server.search.by_id(ACME, record.event_id) if record.event_id else None
+        found = spine.server.search.pages.by_id(ACME, record.event_id) if record.event_id else None
         assert found is None or found.index == record.index
 
 
 def test_a_part_is_sealed_when_it_is_old_and_holds_an_event(spine: Any) -> None:
     spine.publish()
     spine.clock.advance((AGE_S + 1) * SECOND_US)
-    assert spine.server.seal.run_once().sealed == []
+    assert spine.server.seal.segments.run_once().sealed == []
 
     fill(spine, 1, 3)
     end = spine.adapters.store.log(ACME).next_index
-    first = spine.server.seal.run_once().sealed
+    first = spine.server.seal.segments.run_once().sealed
     assert [(s.start, s.end) for _, s in first] == [(0, end)]
 
     fill(spine, 3, 4)
-    assert spine.server.seal.run_once().sealed == []
+    assert spine.server.seal.segments.run_once().sealed == []
     spine.clock.advance((AGE_S + 1) * SECOND_US)
-    assert len(spine.server.seal.run_once().sealed) == 1
+    assert len(spine.server.seal.segments.run_once().sealed) == 1
     assert not is_hot(spine)
 
 
@@ -145,7 +145,7 @@ def test_small_segments_are_put_together(spine: Any) -> None:
     for day in range(12):
         fill(spine, day + 1, day + 2)
         spine.clock.advance((AGE_S + 1) * SECOND_US)
-        spine.server.seal.run_once()
+        spine.server.seal.segments.run_once()
 
     listed = spine.adapters.segments.segments(ACME)
     assert len(listed) <= 4
@@ -166,7 +166,7 @@ def test_what_a_crash_left_is_dropped_at_the_next_start(spine: Any) -> None:
     catalog.add(ACME, archive.write(ACME, records[:FULL]))
     archive.write(ACME, records[FULL : FULL + 3])
 
-    gone = spine.server.seal.recover()
+    gone = spine.server.seal.segments.recover()
 
     assert gone >= FULL
     assert spine.adapters.store.first_index(ACME) == FULL
@@ -179,17 +179,17 @@ def test_a_log_that_cannot_be_sealed_is_held_off_and_the_others_go_on(spine: Any
     fill(spine, 1, 20)
     spine.send([sample_event(n, tenant="globex") for n in range(1, 20)], key=_everyone())
     spine.publish()
-    broken = _Breaking(spine.server.seal._runner, ACME)  # noqa: SLF001 - a fault is put in its way
-    spine.server.seal._runner = broken  # noqa: SLF001 - likewise
+    broken = _Breaking(spine.server.seal.segments._runner, ACME)  # noqa: SLF001 - a fault is put in its way
+    spine.server.seal.segments._runner = broken  # noqa: SLF001 - likewise
 
-    report = spine.server.seal.run_once()
+    report = spine.server.seal.segments.run_once()
     assert set(report.failed) == {ACME}
     assert [log for log, _ in report.sealed] == ["globex"]
-    assert spine.server.seal.run_once().failed == {}
+    assert spine.server.seal.segments.run_once().failed == {}
 
     spine.clock.advance((11) * SECOND_US)
     broken.broken = False
-    assert [log for log, _ in spine.server.seal.run_once().sealed] == [ACME]
+    assert [log for log, _ in spine.server.seal.segments.run_once().sealed] == [ACME]
 
 
 class _Breaking:
@@ -223,13 +223,13 @@ def test_a_page_tells_how_far_it_saw_and_what_no_checkpoint_covers(spine: Any) -
     spine.send([sample_event(5)])
     spine.clock.advance((3) * SECOND_US)
 
-    page = spine.server.search.run(SearchRequest(ACME, "", 2))
+    page = spine.server.search.pages.run(SearchRequest(ACME, "", 2))
 
     info = spine.adapters.store.log(ACME)
     assert (page.high_water, page.published) == (info.next_index, info.head_size)
     assert page.lag_ms == 3_000
     spine.publish()
-    assert spine.server.search.run(SearchRequest(ACME, "", 2)).lag_ms == 0
+    assert spine.server.search.pages.run(SearchRequest(ACME, "", 2)).lag_ms == 0
 
 
 @example_settings(max_examples=25)
@@ -275,33 +275,35 @@ class _Own:
         self.clock = FixedClock()
         adapters = folder_adapters(settings, create=True, clock=self.clock, ids=SeededIds())
         self.server = Server(adapters, settings)
-        self.server.append.create(ACME)
+        self.server.writer.create(ACME)
         self.sent = 0
         self.do: dict[str, Callable[[], Any]] = {
             "send": lambda: self.send(3),
             "publish": self.publish,
-            "seal": self.server.seal.run_once,
-            "merge": lambda: self.server.seal.seal_now(ACME) and self.server.seal.merge(ACME),
+            "seal": self.server.seal.segments.run_once,
+            "merge": lambda: (
+                self.server.seal.segments.seal_now(ACME) and self.server.seal.segments.merge(ACME)
+            ),
         }
 
     def send(self, count: int) -> None:
         events = [sample_event(self.sent + n + 1) for n in range(count)]
         body = msgspec.json.encode(events)
-        self.server.ingest.submit(body, "json", sample_key("acme"), Arrival())
-        self.server.append.write(self.server.append.waiting.take(1_000))
+        self.server.intake.requests.submit(body, "json", sample_key("acme"), Arrival())
+        self.server.writer.write(self.server.writer.waiting.take(1_000))
         self.sent += count
 
     def publish(self) -> None:
-        while self.server.publish.run_once().more:
+        while self.server.publish.rounds.run_once().more:
             pass
 
     def page(self, text: str, cursor: str, limit: int) -> Page:
-        return self.server.search.run(SearchRequest(ACME, text, limit, cursor=cursor))
+        return self.server.search.pages.run(SearchRequest(ACME, text, limit, cursor=cursor))
 
 
 def test_a_cursor_of_another_search_is_refused(spine: Any) -> None:
     fill(spine, 1, 9)
-    run = spine.server.search.run
+    run = spine.server.search.pages.run
     cursor = run(SearchRequest(ACME, "since:7d", 2)).next
 
     for request in (
@@ -319,10 +321,10 @@ def test_a_cursor_of_another_search_is_refused(spine: Any) -> None:
 
 def test_a_relative_time_means_the_same_on_every_page(spine: Any) -> None:
     fill(spine, 1, 9)
-    first = spine.server.search.run(SearchRequest(ACME, "since:1h", 3))
+    first = spine.server.search.pages.run(SearchRequest(ACME, "since:1h", 3))
     spine.clock.advance((7_200) * SECOND_US)
 
-    second = spine.server.search.run(SearchRequest(ACME, "since:1h", 3, cursor=first.next))
+    second = spine.server.search.pages.run(SearchRequest(ACME, "since:1h", 3, cursor=first.next))
 
     assert numbers([first, second]) == [8, 7, 6, 5, 4, 3]
 
@@ -332,10 +334,10 @@ def test_facets_and_bars_count_hot_and_sealed_events_together(spine: Any) -> Non
     request = SearchRequest(
         ACME, "type:crm.*", 1, facets=("actor", "target", "outcome"), buckets=10, count="exact"
     )
-    before = spine.server.search.run(request)
+    before = spine.server.search.pages.run(request)
 
-    spine.server.seal.run_once()
-    after = spine.server.search.run(request)
+    spine.server.seal.segments.run_once()
+    after = spine.server.search.pages.run(request)
 
     assert after.facets == before.facets
     assert after.facets["actor"].values == {

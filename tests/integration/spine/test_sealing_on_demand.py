@@ -22,8 +22,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_a_question_has_a_log_sealed_at_most_once_a_minute(spine: Any) -> None:
-    sealer, segments = spine.server.sealer, spine.adapters.segments
-    spine.server.append.create(LogId("beta"))
+    sealer, segments = spine.server.seal.loop, spine.adapters.segments
+    spine.server.writer.create(LogId("beta"))
     spine.send([sample_event(number) for number in range(1, 4)])
     spine.publish()
     sealer.start()

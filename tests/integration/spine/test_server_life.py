@@ -3,6 +3,7 @@
 import multiprocessing
 import threading
 from itertools import count
+from operator import attrgetter
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -19,7 +20,7 @@ from vitne.testing import sample_key
 from vitne.wiring import Server, folder_adapters, open_server
 
 ACME = LogId("acme")
-PARTS = ("preparation", "append", "sealer", "publisher", "adapters")
+PARTS = ("intake.preparation", "writer", "seal.loop", "publish.loop", "adapters")
 _start = threading.Thread.start
 
 
@@ -60,21 +61,21 @@ def _alive() -> list[str]:
 
 def _busy(server: Server) -> None:
     """Events through every part, so that both kinds of processes run."""
-    server.append.create(ACME)
+    server.writer.create(ACME)
     body = msgspec.json.encode(
         [{"type": "crm.customer.viewed", "actor": {"id": f"usr_{at}"}} for at in range(300)]
     )
-    server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(60)
+    server.intake.requests.submit(body, "json", sample_key("acme"), Arrival()).result(60)
     for _ in range(1200):
-        if server.sealer.stats.segments:
+        if server.seal.loop.stats.segments:
             return
         sleep(0.05)
-    pytest.fail(f"nothing was sealed in a minute: {server.sealer.stats}")
+    pytest.fail(f"nothing was sealed in a minute: {server.seal.loop.stats}")
 
 
 def _opens_again(settings: Settings) -> bool:
     with open_server(settings) as server:  # the folder's lock is free
-        return server.append.is_alive
+        return server.writer.is_alive
 
 
 @pytest.mark.parametrize("thread", ["vitne-writer", "vitne-publisher", "vitne-sealer"])
@@ -106,7 +107,7 @@ def test_a_server_that_refuses_to_begin_lets_go_of_its_folder(
     def refuse() -> Any:
         raise RollbackError("the database is older")
 
-    monkeypatch.setattr(server.recover, "run", refuse)
+    monkeypatch.setattr(server.publish.recovery, "run", refuse)
     with pytest.raises(RollbackError), server:
         pass
 
@@ -122,7 +123,7 @@ def test_a_part_that_fails_to_close_holds_up_no_other(
     server = open_server(settings, create=True)
     server.start()
     _busy(server)
-    real = getattr(server, part)
+    real = attrgetter(part)(server)
     close = real.close
 
     def break_after() -> None:
@@ -145,12 +146,12 @@ def test_parts_that_fail_before_they_close_hold_up_no_other(
     server = open_server(_settings(tmp_path), create=True)
     server.start()
     _busy(server)
-    close = server.sealer.close
+    close = server.seal.loop.close
 
     def fail() -> None:
         raise Broken
 
-    monkeypatch.setattr(server.sealer, "close", fail)
+    monkeypatch.setattr(server.seal.loop, "close", fail)
     with pytest.raises(Broken):
         server.close()
 

@@ -21,13 +21,13 @@ REQUESTS = 25
 
 def submit(server: Server, stream: str, *numbers: int) -> Any:
     body = json.dumps([sample_event(n, stream=stream) for n in numbers]).encode()
-    return server.ingest.submit(body, "json", sample_key("acme"), Arrival())
+    return server.intake.requests.submit(body, "json", sample_key("acme"), Arrival())
 
 
 @pytest.fixture
 def server(settings: Settings) -> Server:
     made = open_server(settings, create=True)
-    made.append.create(ACME)
+    made.writer.create(ACME)
     made.start()
     return made
 
@@ -55,16 +55,16 @@ def test_concurrent_senders_and_their_retries_store_each_event_once(
     with open_server(settings) as again:
         report = again.fsck.run()
         assert (report.damages, report.events, report.published) == ([], events, report.entries)
-        assert all(not state.missing for state in again.store.streams(ACME))
+        assert all(not state.missing for state in again.adapters.store.streams(ACME))
 
 
 def test_a_group_shares_one_transaction(server: Server) -> None:
-    gate = server.store.append()
+    gate = server.adapters.store.append()
     with gate:  # the writer waits for its turn
         waiting = [submit(server, f"pod-{n}", 1) for n in range(SENDERS)]
     for one in waiting:
         assert one.result(timeout=30).accepted == 1
-    groups = server.append.stats.groups
+    groups = server.writer.stats.groups
     server.close()
 
     assert groups <= 2
@@ -81,7 +81,7 @@ def test_what_was_taken_before_closing_is_written_published_and_answered(
     with pytest.raises(UnavailableError):
         submit(server, "pod-1", 50)
     with open_server(settings) as again:
-        info = again.store.log(ACME)
+        info = again.adapters.store.log(ACME)
         assert info.head_size == info.next_index == 4 + 1 + 49
 
 
@@ -94,11 +94,11 @@ def test_the_publisher_thread_publishes_by_itself(settings: Settings) -> None:
             published.set()
 
     with open_server(quick, create=True, step=watch) as server:
-        server.append.create(ACME)
+        server.writer.create(ACME)
         assert published.wait(30)
-        server.publisher.nudge()
+        server.publish.loop.nudge()
 
-    assert server.publisher.stats.failures == 0
+    assert server.publish.loop.stats.failures == 0
 
 
 def test_a_tool_can_append_beside_a_server(server: Server, settings: Settings) -> None:

@@ -67,9 +67,9 @@ class Watched:
             witness_at=HttpWitness,
         )  # fmt: skip
         self.server = self.open()
-        self.server.append.start()
+        self.server.writer.start()
         for log in ("vitne", "acme"):
-            self.server.append.create(LogId(log))
+            self.server.writer.create(LogId(log))
         origin = self.server.logs.origin(ACME)
         keys_ = self.server.keys
         self.vkeys = [keys_.log_signer(origin).vkey, keys_.index_signer(origin).vkey]
@@ -84,12 +84,12 @@ class Watched:
         for number in range(first, first + count):
             body = json.dumps([sample_event(number)]).encode()
             key = sample_key("acme")
-            self.server.ingest.submit(body, "json", key, Arrival()).result(timeout=30)
+            self.server.intake.requests.submit(body, "json", key, Arrival()).result(timeout=30)
 
     def publish(self) -> int:
         """Sign what may be signed; the size of the log's head."""
-        report = self.server.publish.run_once()
-        self.server.witnessing.moved([one.log for one in report.grown])
+        report = self.server.publish.rounds.run_once()
+        self.server.trust.witnesses.moved([one.log for one in report.grown])
         return self.size()
 
     def size(self) -> int:
@@ -99,7 +99,7 @@ class Watched:
 
     def cosigned(self) -> int:
         """Size of the newest head that met the quorum; 0 without one."""
-        note = self.server.cosigned.log(ACME)
+        note = self.server.trust.cosigned.log(ACME)
         return int(note.split("\n")[1]) if note else 0
 
     def until(self, true: Callable[[], Any]) -> None:
@@ -110,9 +110,9 @@ class Watched:
 
     def close(self) -> None:
         """Stop."""
-        self.server.witnessing.close()
-        self.server.append.close()
-        self.server.preparation.close()
+        self.server.trust.witnesses.close()
+        self.server.writer.close()
+        self.server.intake.preparation.close()
 
     index_tree = index_log_id(ACME)
 

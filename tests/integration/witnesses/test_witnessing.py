@@ -21,7 +21,7 @@ def honest(watch: Any, doors: Any, desk: Any, **more: Any) -> tuple[Any, Any, An
     door = doors(witness)
     watched = watch([door], [witness.signers])
     witness.follow(*watched.vkeys)
-    watched.server.witnessing.start(())
+    watched.server.trust.witnesses.start(())
     return watched, witness, door
 
 
@@ -48,8 +48,8 @@ def test_both_keys_of_a_witness_count_each_for_itself(watch: Any, doors: Any, de
     watched.until(lambda: watched.cosigned() == size)
 
     keys = [signer.verifier for signer in witness.signers]
-    log = watched.server.policies.signer(ACME).verifier
-    opened = open_note(watched.server.cosigned.log(ACME), [log, *keys])
+    log = watched.server.trust.policies.signer(ACME).verifier
+    opened = open_note(watched.server.trust.cosigned.log(ACME), [log, *keys])
     kinds = [one.verifier.kind for one in opened.verified]
     assert sorted(kinds) == [1, COSIGNATURE, MLDSA_COSIGNATURE]
 
@@ -61,12 +61,12 @@ def test_one_of_two_keys_of_a_witness_is_not_both(watch: Any, doors: Any, desk: 
     watched = watch([door], [witness.signers])
     witness.signers = witness.signers[:1]
     witness.follow(*watched.vkeys)
-    watched.server.witnessing.start(())
+    watched.server.trust.witnesses.start(())
     watched.send()
     watched.publish()
-    watched.until(lambda: watched.server.witnessing.cosigned)
+    watched.until(lambda: watched.server.trust.witnesses.cosigned)
 
-    assert watched.server.cosigned.log(ACME) is None
+    assert watched.server.trust.cosigned.log(ACME) is None
     assert watched.adapters.objects.get("log/acme/checkpoint.cosigned") is None
 
 
@@ -76,17 +76,17 @@ def test_what_it_forgot_the_witness_tells_it(watch: Any, doors: Any, desk: Any) 
     watched.send(1)
     size = watched.publish()
     watched.until(lambda: watched.cosigned() == size)
-    watched.server.witnessing.close()
+    watched.server.trust.witnesses.close()
     watched.adapters.objects.delete(["log/acme/checkpoint.cosigned"])
     door.asked.clear()
 
     watched.server = watched.open()
-    watched.server.append.start()
-    watched.server.witnessing.start([ACME])
+    watched.server.writer.start()
+    watched.server.trust.witnesses.start([ACME])
     watched.until(lambda: watched.cosigned() == size)
 
     assert [body.split(b"\n", 1)[0] for body in door.asked] == [b"old 0", b"old %d" % size]
-    assert watched.server.incidents.all() == []
+    assert watched.server.trust.incidents.all() == []
 
 
 def test_a_witness_that_never_answers_holds_nobody_up(watch: Any, doors: Any, desk: Any) -> None:
@@ -100,7 +100,7 @@ def test_a_witness_that_never_answers_holds_nobody_up(watch: Any, doors: Any, de
     stuck = Signer("slow.example", bytes(32), COSIGNATURE)
     watched = watch([doors(slow), doors(good)], [[stuck], good.signers], "any")
     good.follow(*watched.vkeys)
-    watched.server.witnessing.start(())
+    watched.server.trust.witnesses.start(())
     for number in range(3):
         watched.send(10 * number + 1)
         size = watched.publish()
@@ -135,16 +135,16 @@ def test_whatever_a_witness_says_beside_a_contradiction_stops_nothing(
 ) -> None:
     door = doors(lambda _path, _body: HOSTILE[name])
     watched = watch([door], [[Signer("w.example", bytes(32), COSIGNATURE)]])
-    watched.server.witnessing.start(())
+    watched.server.trust.witnesses.start(())
     watched.send(1)
     first = watched.publish()
-    watched.until(lambda: sum(one.failures for _, one in watched.server.witnessing.places))
+    watched.until(lambda: sum(one.failures for _, one in watched.server.trust.witnesses.places))
     watched.send(10)
 
     assert watched.publish() == first + 3
-    assert watched.server.cosigned.log(ACME) is None
-    assert watched.server.cosigned.incident(ACME) == ""
-    assert watched.server.publish.halted == {}
+    assert watched.server.trust.cosigned.log(ACME) is None
+    assert watched.server.trust.cosigned.incident(ACME) == ""
+    assert watched.server.publish.rounds.halted == {}
 
 
 def test_a_cosignature_of_an_older_head_is_not_taken_for_the_newer_one(
@@ -164,14 +164,14 @@ def test_a_cosignature_of_an_older_head_is_not_taken_for_the_newer_one(
     watched.until(lambda: watched.cosigned() == first)
     watched.send(10)
     watched.publish()
-    watched.until(lambda: sum(one.failures for _, one in watched.server.witnessing.places))
+    watched.until(lambda: sum(one.failures for _, one in watched.server.trust.witnesses.places))
 
     assert watched.cosigned() == first
 
 
 def contradicted(watched: Any) -> None:
-    watched.until(lambda: watched.server.cosigned.incident(ACME))
-    watched.until(lambda: ACME in watched.server.publish.halted)
+    watched.until(lambda: watched.server.trust.cosigned.incident(ACME))
+    watched.until(lambda: ACME in watched.server.publish.rounds.halted)
 
 
 def test_a_witness_that_is_ahead_stops_the_log_and_somebody_is_told(
@@ -188,17 +188,20 @@ def test_a_witness_that_is_ahead_stops_the_log_and_somebody_is_told(
     watched.send(20)
 
     assert watched.publish() == size + 3
-    told = watched.server.store.records(LogId("vitne"), 0, 100)
+    told = watched.server.adapters.store.records(LogId("vitne"), 0, 100)
     watched.until(
         lambda: (
             "system.pipeline.witness_refused"
-            in [one.facets.type for one in watched.server.store.records(LogId("vitne"), 0, 100)]
+            in [
+                one.facets.type
+                for one in watched.server.adapters.store.records(LogId("vitne"), 0, 100)
+            ]
         )
     )
     assert told is not None
-    (incident,) = watched.server.incidents.all()
+    (incident,) = watched.server.trust.incidents.all()
     assert (incident.kind, incident.their_size, incident.note) == ("ahead", 1000, "")
-    assert "has cosigned size 1000" in watched.server.cosigned.incident(ACME)
+    assert "has cosigned size 1000" in watched.server.trust.cosigned.incident(ACME)
 
 
 def test_a_refused_proof_is_a_fork_and_what_the_witness_shows_proves_it(
@@ -209,7 +212,7 @@ def test_a_refused_proof_is_a_fork_and_what_the_witness_shows_proves_it(
     other, elsewhere = desk("w.example"), watch([door], [witness.signers])
     other.follow(*watched.vkeys)
     door.answer = other
-    elsewhere.server.witnessing.start(())
+    elsewhere.server.trust.witnesses.start(())
     elsewhere.send(100)  # the keys in memory are the same ones, the entries are not
     size = elsewhere.publish()
     elsewhere.until(lambda: elsewhere.cosigned() == size)
@@ -218,9 +221,9 @@ def test_a_refused_proof_is_a_fork_and_what_the_witness_shows_proves_it(
     watched.publish()
     contradicted(watched)
 
-    (incident,) = watched.server.incidents.all()
+    (incident,) = watched.server.trust.incidents.all()
     assert incident.kind == "fork"
-    log = watched.server.policies.signer(ACME).verifier
+    log = watched.server.trust.policies.signer(ACME).verifier
     shown = open_note(incident.note, [log, Verifier(witness.signers[0].vkey)])
     assert shown.text.startswith(f"{watched.server.logs.origin(ACME)}\n{size}\n")
 
@@ -235,9 +238,9 @@ def test_a_witness_that_refuses_a_proof_and_shows_our_own_head_is_only_confused(
     door.answer = lambda path, body: (422, b"no\n") if body else witness(path, body)
     watched.send(10)
     watched.publish()
-    watched.until(lambda: sum(one.failures for _, one in watched.server.witnessing.places))
+    watched.until(lambda: sum(one.failures for _, one in watched.server.trust.witnesses.places))
 
-    assert watched.server.incidents.all() == []
+    assert watched.server.trust.incidents.all() == []
 
 
 def test_an_incident_outlives_a_restart_and_ends_when_the_witness_agrees(
@@ -254,18 +257,18 @@ def test_an_incident_outlives_a_restart_and_ends_when_the_witness_agrees(
     watched.close()
 
     again = watched.server = watched.open()
-    again.append.start()
-    again.witnessing.resume()
-    assert "has cosigned size 1000" in again.publish.halted[ACME]
+    again.writer.start()
+    again.trust.witnesses.resume()
+    assert "has cosigned size 1000" in again.publish.rounds.halted[ACME]
     door.answer = witness
-    again.witnessing.start([ACME])
-    watched.until(lambda: not again.cosigned.incident(ACME))
+    again.trust.witnesses.start([ACME])
+    watched.until(lambda: not again.trust.cosigned.incident(ACME))
     watched.close()
 
     last = watched.server = watched.open()
-    last.append.start()
-    last.witnessing.resume()
-    assert last.publish.halted == {}
+    last.writer.start()
+    last.trust.witnesses.resume()
+    assert last.publish.rounds.halted == {}
 
 
 def test_nothing_is_signed_after_a_start_before_a_witness_was_asked(
@@ -287,8 +290,8 @@ def test_nothing_is_signed_after_a_start_before_a_witness_was_asked(
 
     door.answer = later
     watched.server = watched.open()
-    watched.server.append.start()
-    watched.server.witnessing.start(())
+    watched.server.writer.start()
+    watched.server.trust.witnesses.start(())
     watched.send(10)
 
     assert watched.publish() == size
@@ -311,15 +314,15 @@ def test_a_cosignature_that_is_brought_is_checked(
     watched, witness, _ = honest(watch, doors, desk)
     watched.send(1)
     watched.publish()
-    watched.server.witnessing.close()
+    watched.server.trust.witnesses.close()
     head = watched.adapters.heads.head(ACME)
     text = head.note.partition("\n\n")[0] + "\n"
     line = witness.signers[0].sign(text, 5)
 
     with pytest.raises(Exception, match=r"."):
-        watched.server.witnessed.take(ACME, BRING[name](head.note, line))
+        watched.server.trust.heads.take(ACME, BRING[name](head.note, line))
 
-    assert len(watched.server.witnessed.take(ACME, head.note + line)) == 1
+    assert len(watched.server.trust.heads.take(ACME, head.note + line)) == 1
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def _drive(
     waiting: deque[Future[IntakeReply]] = deque()
     started = time.perf_counter()
     for body in bodies:
-        waiting.append(server.ingest.submit(body, "json", _KEY, Arrival()))
+        waiting.append(server.intake.requests.submit(body, "json", _KEY, Arrival()))
         if len(waiting) >= in_flight:
             _taken(waiting.popleft())
             done()
@@ -140,8 +140,8 @@ def _taken(waiting: "Future[IntakeReply]") -> None:
 def _published(server: Server) -> float:
     """Seconds until everything that is stored is under a signed checkpoint."""
     started = time.perf_counter()
-    while server.store.unpublished():
-        server.publisher.nudge()
+    while server.adapters.store.unpublished():
+        server.publish.loop.nudge()
         time.sleep(0.002)
     return time.perf_counter() - started
 
@@ -150,7 +150,7 @@ def _proofs(server: Server, events: int) -> list[Figure]:
     shown_ms, verified_ms = [], []
     for number in range(0, events, max(1, events // _SHOWN)):
         started = time.perf_counter()
-        document = server.show.by_id(_LOG, from_text(_id(number))).document()
+        document = server.search.records.by_id(_LOG, from_text(_id(number))).document()
         between = time.perf_counter()
         record_proof.verify_record(document)
         shown_ms.append((between - started) * 1e3)
@@ -174,7 +174,7 @@ def _searches(server: Server) -> list[Figure]:
         took_ms = []
         for turn in range(_SEARCHES):
             started = time.perf_counter()
-            server.search.run(SearchRequest(log=_LOG, text=text(turn)))
+            server.search.pages.run(SearchRequest(log=_LOG, text=text(turn)))
             took_ms.append((time.perf_counter() - started) * 1e3)
         found.append(Figure(f"search by {kind}", statistics.median(took_ms), "ms", "first page"))
     return found

@@ -33,7 +33,9 @@ def fsck(
     server = open_server(settings_of(server_folder), serving=False)
     try:
         rebuilt = _rebuild(server, tenant) if rebuild else []
-        logs = [server.store.log(LogId(tenant))] if tenant else server.store.logs()
+        logs = (
+            [server.adapters.store.log(LogId(tenant))] if tenant else server.adapters.store.logs()
+        )
         with out.progress("hashing", sum(info.next_index for info in logs)) as advance:
             report = server.fsck.run(LogId(tenant) if tenant else None, _Follow(advance))
     finally:
@@ -48,7 +50,7 @@ def fsck(
 
 def _rebuild(server: Server, tenant: str) -> list[str]:
     """Object keys of the index files that were made anew."""
-    logs = [LogId(tenant)] if tenant else [info.log for info in server.store.logs()]
+    logs = [LogId(tenant)] if tenant else [info.log for info in server.adapters.store.logs()]
     return [
         segment.index_key
         for log in logs

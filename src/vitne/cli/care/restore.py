@@ -89,7 +89,7 @@ def _tell(settings: Settings, compared: Compared) -> None:
     with open_server(settings, serving=False) as server:
         if not server.logs.exists(OPERATOR):
             return
-        server.own.write(
+        server.intake.own_events.write(
             OPERATOR,
             ("audit.backup.restored", "audit"),
             shell_user(),

@@ -35,8 +35,8 @@ def stamp_now(
     """Have the newest checkpoint of a log stamped, whatever the age of its last stamp."""
     out = Output(json)
     with opened_server(server_folder) as server:
-        done = server.anchor.stamp_now(_log(server, tenant))
-        rows = [_row(one, server.anchor.tell(one)) for one in done.stamps]
+        done = server.trust.stamps.stamp_now(_log(server, tenant))
+        rows = [_row(one, server.trust.stamps.tell(one)) for one in done.stamps]
     lines = [plain(f"No stamp: {why} [{name}]", "bold red") for name, why in done.failed.items()]
     out.result({"stamps": rows, "failed": done.failed}, _listed(rows), *lines)
 
@@ -48,8 +48,8 @@ def list_stamps(
     """List the stamps of a log, on their own word: nothing is verified."""
     out = Output(json)
     with opened_server(server_folder) as server:
-        found = server.anchor.stamps(_log(server, tenant))
-        rows = [_row(one, server.anchor.tell(one)) for one in found]
+        found = server.trust.stamps.stamps(_log(server, tenant))
+        rows = [_row(one, server.trust.stamps.tell(one)) for one in found]
     out.result({"stamps": rows}, _listed(rows))
 
 
@@ -67,7 +67,7 @@ def verify_stamps(
     out = Output(json)
     trusted = _read(certificates)
     with opened_server(server_folder) as server:
-        found = server.anchor.stamps(_log(server, tenant))
+        found = server.trust.stamps.stamps(_log(server, tenant))
         rows = [_verified(server, one, trusted, signer) for one in found]
     bad = sum(1 for row in rows if row["error"])
     end = (
@@ -128,7 +128,7 @@ def _row(stamp: KeptStamp, found: Stamped) -> dict[str, Any]:
 
 def _verified(server: Server, stamp: KeptStamp, trusted: bytes, signer: str) -> dict[str, Any]:
     try:
-        return _row(stamp, server.anchor.check(stamp, trusted, signer))
+        return _row(stamp, server.trust.stamps.check(stamp, trusted, signer))
     except VitneError as error:
         return {"size": stamp.size, "key": stamp.key, "error": f"{error.code}: {error.message}"}
 

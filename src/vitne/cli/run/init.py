@@ -60,7 +60,7 @@ def init(
     _write_settings(folder, settings)
     with open_server(settings, create=True) as server:
         key_id, token = _fill(server, tenant, name)
-        origins = [str(server.logs.origin(info.id)) for info in server.state.tenants()]
+        origins = [str(server.logs.origin(info.id)) for info in server.adapters.state.tenants()]
     url = f"http://{settings.host}:{settings.port}"
     profile = {"url": url, "key": token} | ({"tenant": tenant} if tenant else {})
     _write_private(folder / PROFILE, _as_toml(profile))
@@ -87,7 +87,7 @@ def _fill(server: Server, tenant: str, name: str) -> tuple[str, str]:
     """The operator's log, the first tenant's, and the first key; the key's id and token."""
     caller = shell_user()
     for log, called in ((OPERATOR, "Operator"), (LogId(tenant), name or tenant)):
-        if log and server.state.tenant(log) is None:
+        if log and server.adapters.state.tenant(log) is None:
             server.onboard.add_tenant(log, called, caller)
     request = KeyRequest(
         name="init",

@@ -65,7 +65,7 @@ def _serve(settings: Settings) -> None:
 
         run(application, settings, listener, bounds, ready)
         tell_systemd("STOPPING=1")
-    LOG.info("stopped", extra={"accepted": server.append.stats.accepted})
+    LOG.info("stopped", extra={"accepted": server.writer.stats.accepted})
 
 
 def _allow_files() -> None:

@@ -53,7 +53,7 @@ def add_source_key(
     """Register a source's public key. Each log names it before the first stream signed with it."""
     out = Output(json)
     with opened_server(server_folder) as server:
-        key = server.source_keys.add(vkey, shell_user())
+        key = server.senders.source_keys.add(vkey, shell_user())
     out.result(_machine(key), plain(f"Registered the key of {key.source}."))
 
 
@@ -64,7 +64,7 @@ def retire_source_key(
     """Retire a key: nothing that it signs is taken from now on; what it signed stays proved."""
     out = Output(json)
     with opened_server(server_folder) as server:
-        key = server.source_keys.retire(vkey, shell_user())
+        key = server.senders.source_keys.retire(vkey, shell_user())
     out.result(_machine(key), plain(f"Retired the key of {key.source}."))
 
 
@@ -73,7 +73,7 @@ def list_source_keys(*, server_folder: ServerFolder | None = None, json: Json = 
     """List all of them, retired ones included, by source."""
     out = Output(json)
     with opened_server(server_folder) as server:
-        found = [_machine(key) for key in server.source_keys.all()]
+        found = [_machine(key) for key in server.senders.source_keys.all()]
     rows = [
         (one["source"], one["vkey"], minute(one["retired_at"]), minute(one["added_at"]))
         for one in found
@@ -96,7 +96,7 @@ def index_secret(
     """
     out = Output(json)
     with opened_server(server_folder) as server:
-        key, epoch = server.source_keys.export_index_secret(LogId(tenant), shell_user())
+        key, epoch = server.senders.source_keys.export_index_secret(LogId(tenant), shell_user())
     write_secret(file, index_secret_text(key))
     out.result(
         {"tenant": tenant, "epoch": epoch, "file": str(file)},

@@ -45,7 +45,7 @@ def list_tenants(*, server_folder: ServerFolder | None = None, json: Json = Fals
                 "id": one.id,
                 "name": one.name,
                 "created_at": format_utc(one.created_us),
-                "entries": server.store.log(one.id).next_index,
+                "entries": server.adapters.store.log(one.id).next_index,
                 "origin": str(server.logs.origin(one.id)),
             }
             for one in server.onboard.tenants()

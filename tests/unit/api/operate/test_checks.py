@@ -29,21 +29,21 @@ def test_the_lag_is_the_age_of_the_oldest_entry_that_no_checkpoint_covers(
     server: Server, clock: FixedClock
 ) -> None:
     """A stuck publisher is seen however busy the log is."""
-    server.append.create(ACME)
+    server.writer.create(ACME)
     clock.advance(90_000_000)
-    server.append.create(LogId("globex"))
+    server.writer.create(LogId("globex"))
 
     assert publish_lag_s(server) == 90.0
     assert "waited 90 s" in probe(checks(server)).checks["publisher"]
 
-    server.publish.run_once()
+    server.publish.rounds.run_once()
     assert publish_lag_s(server) == 0.0
     assert probe(checks(server)).status == "ready"
 
 
 def test_a_halted_log_is_told_without_its_name(server: Server) -> None:
-    server.append.create(ACME)
-    server.publish.halt(ACME, "its bytes disagree")
+    server.writer.create(ACME)
+    server.publish.rounds.halt(ACME, "its bytes disagree")
 
     found = probe(checks(server))
 
@@ -53,7 +53,7 @@ def test_a_halted_log_is_told_without_its_name(server: Server) -> None:
 
 
 def test_a_writer_that_has_stopped_is_told(server: Server) -> None:
-    server.append.close()
+    server.writer.close()
 
     assert probe(checks(server)).checks["writer"] == "the writer has stopped"
 

@@ -27,8 +27,8 @@ def server() -> Iterator[Server]:
 
 
 def _events(server: Server, log: str) -> list[dict[str, Any]]:
-    end = server.store.log(LogId(log)).next_index
-    records = server.store.records(LogId(log), LeafIndex(0), end)
+    end = server.adapters.store.log(LogId(log)).next_index
+    records = server.adapters.store.records(LogId(log), LeafIndex(0), end)
     return [msgspec.json.decode(one.parts.core or b"") for one in records if one.event_id]
 
 
@@ -65,7 +65,7 @@ def test_a_key_is_kept_as_a_hash_and_its_token_never_shows_by_accident(server: S
     secret = token.reveal().split("_", 2)[2]
     assert repr(token) == "***"
     assert f"{token}" == "***"
-    assert secret not in repr(server.state.keys())
+    assert secret not in repr(server.adapters.state.keys())
     assert token.reveal().startswith(f"vk_{key.id}_")
     assert len(secret) == 43
 
@@ -97,16 +97,16 @@ def test_a_key_is_told_in_the_log_of_each_of_its_tenants(server: Server) -> None
 def test_a_key_that_makes_no_sense_is_neither_made_nor_told(
     server: Server, wanted: KeyRequest, kind: type[Exception]
 ) -> None:
-    before = len(_events(server, "acme")), len(server.state.keys())
+    before = len(_events(server, "acme")), len(server.adapters.state.keys())
 
     with pytest.raises(kind):
         server.onboard.add_key(wanted, CALLER)
 
-    assert (len(_events(server, "acme")), len(server.state.keys())) == before
+    assert (len(_events(server, "acme")), len(server.adapters.state.keys())) == before
 
 
 def test_a_token_opens_as_its_key_and_any_other_as_none(server: Server) -> None:
-    doorkeeper = KeyAuthenticator(server.state, server.clock)
+    doorkeeper = KeyAuthenticator(server.adapters.state, server.adapters.clock)
     key, token = server.onboard.add_key(_reader(), CALLER)
     shown = token.reveal()
 
@@ -128,7 +128,7 @@ def test_a_revoked_key_is_refused_within_two_seconds_and_the_revocation_is_told(
     clock = FixedClock()
     with memory_server(clock=clock) as server:
         server.onboard.add_tenant(OPERATOR, "Operator", CALLER)
-        doorkeeper = KeyAuthenticator(server.state, clock)
+        doorkeeper = KeyAuthenticator(server.adapters.state, clock)
         key, token = server.onboard.add_key(_reader(tenants=()), CALLER)
         doorkeeper.authenticate(token.reveal())
 
@@ -146,7 +146,7 @@ def test_a_key_that_is_none_cannot_be_revoked(server: Server) -> None:
 
 
 def test_a_doorkeeper_remembers_no_more_than_its_bound(server: Server) -> None:
-    doorkeeper = KeyAuthenticator(server.state, server.clock)
+    doorkeeper = KeyAuthenticator(server.adapters.state, server.adapters.clock)
     letters = "abcdefghijklmnopqrstuvwxyz234567"
 
     for number in range(3000):
@@ -170,5 +170,5 @@ def test_a_key_reads_the_tenants_it_is_for_if_it_may_read(
 ) -> None:
     key = ApiKey("k", "k", b"", roles, tenants, None)
 
-    assert [one.id for one in readable(key, server.state.tenants())] == expected
+    assert [one.id for one in readable(key, server.adapters.state.tenants())] == expected
     assert key.covers(ACME) == (not tenants or "acme" in tenants)

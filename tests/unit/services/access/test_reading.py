@@ -27,8 +27,8 @@ def server() -> Iterator[Server]:
 
 
 def _last(server: Server, log: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    end = server.store.log(LogId(log)).next_index
-    (record,) = server.store.records(LogId(log), LeafIndex(end - 1), end)
+    end = server.adapters.store.log(LogId(log)).next_index
+    (record,) = server.adapters.store.records(LogId(log), LeafIndex(end - 1), end)
     parts = record.parts
     return (
         msgspec.json.decode(parts.core or b""),
@@ -38,7 +38,7 @@ def _last(server: Server, log: str) -> tuple[dict[str, Any], dict[str, Any], dic
 
 
 def test_a_search_is_told_with_its_text_apart_from_what_is_never_erased(server: Server) -> None:
-    reading = LoggedReads(OwnEvents(server.ingest, "api"))
+    reading = LoggedReads(OwnEvents(server.intake.requests, "api"))
 
     reading.searched(
         READER, LogId("acme"), '"Kari Nordmann"', shown=["e1", "e2"], total=17, page_size=2
@@ -56,7 +56,7 @@ def test_a_search_is_told_with_its_text_apart_from_what_is_never_erased(server: 
 def test_a_long_text_and_a_long_page_are_cut_and_say_so(server: Server) -> None:
     ids = [f"e{number}" for number in range(1000)]
 
-    LoggedReads(OwnEvents(server.ingest, "api")).searched(
+    LoggedReads(OwnEvents(server.intake.requests, "api")).searched(
         READER, LogId("acme"), "a" * 5000, shown=ids, total=5000, page_size=1000
     )
 
@@ -67,7 +67,7 @@ def test_a_long_text_and_a_long_page_are_cut_and_say_so(server: Server) -> None:
 
 
 def test_a_refused_read_is_the_operator_s_affair_and_repeats_no_odd_name(server: Server) -> None:
-    reading = LoggedReads(OwnEvents(server.ingest, "api"))
+    reading = LoggedReads(OwnEvents(server.intake.requests, "api"))
 
     reading.refused(READER, "globex", "tenant_not_allowed")
     named = _last(server, OPERATOR)[0]

@@ -49,28 +49,28 @@ def clock() -> FixedClock:
 def server(clock: FixedClock) -> Iterator[Server]:
     """A log with ten events of each of three classes, all sealed, and no thread but the writer."""
     made = memory_server(Settings(folder="memory", seal_entries=64, retention="access-24m"), clock)
-    made.append.start()
-    made.append.create(ACME)
+    made.writer.start()
+    made.writer.create(ACME)
     _send(made, *ACCESS, *LOGIN, *RIGHTS)
-    made.seal.seal_now(ACME)
+    made.seal.segments.seal_now(ACME)
     yield made
-    made.append.close()
+    made.writer.close()
 
 
 def _send(server: Server, *numbers: int) -> None:
     body = json.dumps([_event(n) for n in numbers]).encode()
-    reply = server.ingest.submit(body, "json", sample_key("acme"), Arrival()).result(60)
+    reply = server.intake.requests.submit(body, "json", sample_key("acme"), Arrival()).result(60)
     assert reply.accepted == len(numbers), [one.problems for one in reply.results if one.problems]
     _publish(server)
 
 
 def _publish(server: Server) -> None:
-    while server.publish.run_once().more:
+    while server.publish.rounds.run_once().more:
         pass
 
 
 def _record(server: Server, number: int) -> Record:
-    return server.show.by_id(ACME, from_text(sample_event(number)["id"])).record
+    return server.search.records.by_id(ACME, from_text(sample_event(number)["id"])).record
 
 
 def _gone(server: Server) -> set[int]:
@@ -79,14 +79,16 @@ def _gone(server: Server) -> set[int]:
 
 
 def _proof(server: Server, number: int) -> bytes:
-    document: bytes = server.show.by_id(ACME, from_text(sample_event(number)["id"])).document()
+    document: bytes = server.search.records.by_id(
+        ACME, from_text(sample_event(number)["id"])
+    ).document()
     return document
 
 
 def _prunes(server: Server) -> list[PruneEntry]:
-    end = server.store.log(ACME).next_index
-    start = server.store.log(ACME).sealed_end
-    found = [decode(data) for data in server.store.entries(ACME, start, end)]
+    end = server.adapters.store.log(ACME).next_index
+    start = server.adapters.store.log(ACME).sealed_end
+    found = [decode(data) for data in server.adapters.store.entries(ACME, start, end)]
     return [one for one in found if isinstance(one, PruneEntry)]
 
 
@@ -110,20 +112,20 @@ def test_of_a_class_goes_what_is_older_than_its_days_and_nothing_else(
 ) -> None:
     clock.advance(days * DAY_US)
 
-    planned = server.retain.plan(ACME, parse_rules(rules))
+    planned = server.erasure.retain.plan(ACME, parse_rules(rules))
     assert _gone(server) == set()
-    done = server.retain.run(ACME, parse_rules(rules))
+    done = server.erasure.retain.run(ACME, parse_rules(rules))
 
     assert _gone(server) == set(gone)
     assert done == planned
     assert sum(len(one.records) for one in done) == len(gone)
-    assert server.retain.run(ACME, parse_rules(rules)) == []
+    assert server.erasure.retain.run(ACME, parse_rules(rules)) == []
 
 
 def test_a_prune_entry_says_what_went_under_which_rule(server: Server, clock: FixedClock) -> None:
     clock.advance(732 * DAY_US)
 
-    (done,) = server.retain.run(ACME, {"access-24m": 731})
+    (done,) = server.erasure.retain.run(ACME, {"access-24m": 731})
 
     (entry,) = _prunes(server)
     assert (entry.what, entry.rule) == ("records", "retention/access-24m/731d")
@@ -135,7 +137,7 @@ def test_proofs_of_before_and_of_what_is_kept_verify(server: Server, clock: Fixe
     before = {n: _proof(server, n) for n in (1, 11, 21)}
     clock.advance(732 * DAY_US)
 
-    server.retain.run(ACME, {"access-24m": 731})
+    server.erasure.retain.run(ACME, {"access-24m": 731})
     _publish(server)
 
     for number, proof in before.items():
@@ -151,26 +153,26 @@ def test_proofs_of_before_and_of_what_is_kept_verify(server: Server, clock: Fixe
 def test_what_a_hold_covers_is_kept_until_it_is_released(server: Server, clock: FixedClock) -> None:
     target = _event(3)["targets"][0]
     where = f"target:{target['type']}/{target['id']}"
-    hold = server.holds.put(ACME, where, "litigation", "CASE-1", CALLER)
+    hold = server.erasure.holds.put(ACME, where, "litigation", "CASE-1", CALLER)
     clock.advance(732 * DAY_US)
 
-    (done,) = server.retain.run(ACME, {"access-24m": 731})
+    (done,) = server.erasure.retain.run(ACME, {"access-24m": 731})
 
     assert done.held >= 1
     assert 3 not in _gone(server)
     assert len(_gone(server)) == len(ACCESS) - done.held
-    server.holds.release(ACME, hold.id, CALLER)
-    server.retain.run(ACME, {"access-24m": 731})
+    server.erasure.holds.release(ACME, hold.id, CALLER)
+    server.erasure.retain.run(ACME, {"access-24m": 731})
     assert _gone(server) == set(ACCESS)
 
 
 def test_a_hold_on_everything_stops_expiry_and_no_entry_is_written(
     server: Server, clock: FixedClock
 ) -> None:
-    server.holds.put(ACME, "", "audit", "", CALLER)
+    server.erasure.holds.put(ACME, "", "audit", "", CALLER)
     clock.advance(10_000 * DAY_US)
 
-    assert server.retain.run(ACME, dict(CLASSES)) == []
+    assert server.erasure.retain.run(ACME, dict(CLASSES)) == []
     assert _gone(server) == set()
     assert _prunes(server) == []
 
@@ -179,7 +181,7 @@ def test_what_is_not_sealed_yet_does_not_expire(server: Server, clock: FixedCloc
     _send(server, 31)
     clock.advance(732 * DAY_US)
 
-    server.retain.run(ACME, {"access-24m": 731})
+    server.erasure.retain.run(ACME, {"access-24m": 731})
 
     assert len(erased_sections(_record(server, 31))) == 0
 
@@ -190,10 +192,10 @@ def test_a_segment_with_a_younger_record_waits_as_a_whole(
     _send(server, 31)
     clock.advance(10 * DAY_US)
     _send(server, 32)
-    server.seal.seal_now(ACME)
+    server.seal.segments.seal_now(ACME)
     clock.advance(725 * DAY_US)
 
-    server.retain.run(ACME, {"access-24m": 731})
+    server.erasure.retain.run(ACME, {"access-24m": 731})
 
     assert _gone(server) == set(ACCESS)
     assert len(erased_sections(_record(server, 31))) == 0
@@ -204,13 +206,16 @@ def test_the_setting_expires_in_every_log_and_each_tells_it(
 ) -> None:
     clock.advance(732 * DAY_US)
 
-    assert server.expire() == len(ACCESS)
-    assert server.expire() == 0
+    assert server.erasure.expire() == len(ACCESS)
+    assert server.erasure.expire() == 0
 
-    end, start = server.store.log(ACME).next_index, server.store.log(ACME).sealed_end
+    end, start = (
+        server.adapters.store.log(ACME).next_index,
+        server.adapters.store.log(ACME).sealed_end,
+    )
     told = [
         one
-        for one in server.store.records(ACME, start, end)
+        for one in server.adapters.store.records(ACME, start, end)
         if one.facets.type == "audit.log.expired"
     ]
     assert [one.facets.actor for one in told] == ["vitne/retention"]

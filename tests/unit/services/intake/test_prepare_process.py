@@ -50,8 +50,8 @@ def many(count: int) -> bytes:
 def pid_of(server: Server) -> int:
     """Of a process that is ready: requests go to it."""
     for _ in range(600):
-        server.preparation.prepare(job(many(300)))
-        if pid := server.preparation.ready_pids():
+        server.intake.preparation.prepare(job(many(300)))
+        if pid := server.intake.preparation.ready_pids():
             return pid[0]
         sleep(0.05)
     pytest.fail("no preparing process was ready in half a minute")
@@ -60,7 +60,7 @@ def pid_of(server: Server) -> int:
 def test_a_large_request_comes_back_as_it_would_be_prepared_here(server: Server) -> None:
     body = many(300) + b" " * LARGE_BYTES
     pid_of(server)
-    request = server.preparation.prepare(job(body))
+    request = server.intake.preparation.prepare(job(body))
 
     assert [len(batch.events) for batch in request.batches] == [300]
     assert [event.facets.actor for event in request.batches[0].events] == [
@@ -71,18 +71,18 @@ def test_a_large_request_comes_back_as_it_would_be_prepared_here(server: Server)
 
 def test_what_a_process_prepared_is_stored_as_ever(server: Server) -> None:
     pid_of(server)
-    reply = server.ingest.submit(many(400), "json", KEY, Arrival()).result(60)
+    reply = server.intake.requests.submit(many(400), "json", KEY, Arrival()).result(60)
 
     assert reply.accepted == 400
-    end = server.store.log(LogId("acme")).next_index
-    found = server.store.scan(LogId("acme"), None, LeafIndex(0), end, 500)
+    end = server.adapters.store.log(LogId("acme")).next_index
+    found = server.adapters.store.scan(LogId("acme"), None, LeafIndex(0), end, 500)
     assert len(found) == 400
 
 
 def test_faults_of_single_events_come_back_in_their_places(server: Server) -> None:
     pid_of(server)
     body = many(300)[:-1] + b',{"type":"x"},{"type":"crm.a.viewed","actor":{"id":5}}]'
-    reply = server.ingest.submit(body, "json", KEY, Arrival()).result(60)
+    reply = server.intake.requests.submit(body, "json", KEY, Arrival()).result(60)
 
     assert (reply.accepted, reply.rejected) == (300, 2)
     assert [result.status for result in reply.results[-2:]] == ["rejected", "rejected"]
@@ -97,7 +97,7 @@ def test_a_body_that_cannot_be_read_is_the_same_error_as_here(
 ) -> None:
     pid_of(server)
     with pytest.raises(error):
-        server.preparation.prepare(job(body))
+        server.intake.preparation.prepare(job(body))
 
 
 def test_a_request_is_prepared_here_when_its_process_is_killed(server: Server) -> None:
@@ -105,15 +105,15 @@ def test_a_request_is_prepared_here_when_its_process_is_killed(server: Server) -
     for _ in range(3):
         before = pid_of(server)
         os.kill(before, signal.SIGKILL)
-        request = server.preparation.prepare(job(body))
+        request = server.intake.preparation.prepare(job(body))
         assert sum(len(batch.events) for batch in request.batches) == 300
 
 
 def test_a_killed_process_is_replaced(server: Server) -> None:
     before = pid_of(server)
     os.kill(before, signal.SIGKILL)
-    while before in server.preparation.ready_pids():
-        server.preparation.prepare(job(many(300)))
+    while before in server.intake.preparation.ready_pids():
+        server.intake.preparation.prepare(job(many(300)))
 
     assert pid_of(server) != before
 
@@ -127,14 +127,14 @@ def test_no_request_gets_the_answer_to_another_while_processes_are_killed(server
         body = msgspec.json.encode(
             [{"type": "crm.customer.viewed", "actor": {"id": name}, "target": f"order/{at}"}] * 300
         )
-        events = server.preparation.prepare(job(body)).batches[0].events
+        events = server.intake.preparation.prepare(job(body)).batches[0].events
         return len(events) == 300 and {event.facets.actor for event in events} == {name}
 
     with ThreadPoolExecutor(4) as pool:
         answers = []
         for _ in range(4):
             answers += [pool.submit(ask, at) for at in range(len(answers), len(answers) + 12)]
-            for pid in server.preparation.ready_pids():
+            for pid in server.intake.preparation.ready_pids():
                 os.kill(pid, signal.SIGKILL)
             pid_of(server)
         assert all(answer.result(60) for answer in answers)
@@ -143,8 +143,8 @@ def test_no_request_gets_the_answer_to_another_while_processes_are_killed(server
 def test_a_pool_that_was_told_to_forget_answers_on(server: Server) -> None:
     before = pid_of(server)
 
-    server.preparation.forget_personal_values()
-    request = server.preparation.prepare(job(many(300)))
+    server.intake.preparation.forget_personal_values()
+    request = server.intake.preparation.prepare(job(many(300)))
 
     assert [len(batch.events) for batch in request.batches] == [300]
-    assert server.preparation.ready_pids() == [before]
+    assert server.intake.preparation.ready_pids() == [before]

@@ -33,13 +33,15 @@ def server() -> Iterator[Server]:
 
 def _send(server: Server, tenant: str, *events: dict[str, Any]) -> None:
     body = json.dumps(events).encode()
-    server.ingest.submit(body, "json", sample_key(tenant), Arrival()).result(60)
+    server.intake.requests.submit(body, "json", sample_key(tenant), Arrival()).result(60)
 
 
 def _told(server: Server, log: LogId) -> list[dict[str, Any]]:
     """The events of that type in a log: core and payload together."""
     found = []
-    for record in server.store.records(log, LeafIndex(0), server.store.log(log).next_index):
+    for record in server.adapters.store.records(
+        log, LeafIndex(0), server.adapters.store.log(log).next_index
+    ):
         if record.facets.type == STATS_TYPE:
             core = msgspec.json.decode(record.parts.core or b"{}")
             found.append(core | msgspec.json.decode(record.parts.payload or b"{}"))
@@ -50,8 +52,8 @@ def test_what_was_not_taken_is_told_once_in_its_own_log(server: Server) -> None:
     _send(server, "acme", POLLED, POLLED, BAD, sample_event(1))
     _send(server, "beta", sample_event(1, tenant="beta"))
 
-    logs = server.stats.run_once()
-    again = server.stats.run_once()
+    logs = server.intake.counts.run_once()
+    again = server.intake.counts.run_once()
 
     assert (logs, again) == (1, 0)
     (told,) = _told(server, ACME)
@@ -71,9 +73,9 @@ def test_what_was_not_taken_is_told_once_in_its_own_log(server: Server) -> None:
 
 def test_the_next_event_tells_only_what_came_since(server: Server) -> None:
     _send(server, "acme", POLLED, BAD)
-    server.stats.run_once()
+    server.intake.counts.run_once()
     _send(server, "acme", POLLED, POLLED, POLLED)
-    server.stats.run_once()
+    server.intake.counts.run_once()
 
     assert [one["/extra"]["dropped"] for one in _told(server, ACME)] == [1, 3]
     assert [one["/extra"]["rejected"] for one in _told(server, ACME)] == [1, 0]
@@ -93,17 +95,19 @@ class _CutOff(OwnEvents):
 
 def test_a_crash_between_event_and_mark_tells_nothing_twice(server: Server) -> None:
     """What comes in between is told by the next event."""
-    own = OwnEvents(server.ingest, "api")
-    dying = CountReporter(server.store, _CutOff(own), server.clock, server.adapters.ids)
+    own = OwnEvents(server.intake.requests, "api")
+    dying = CountReporter(
+        server.adapters.store, _CutOff(own), server.adapters.clock, server.adapters.ids
+    )
     _send(server, "acme", POLLED, POLLED)
     with pytest.raises(StorageError):
         dying.run_once()
     _send(server, "acme", POLLED)
 
-    server.stats.run_once()
+    server.intake.counts.run_once()
 
     assert [one["/extra"]["dropped"] for one in _told(server, ACME)] == [2, 1]
-    assert server.store.unreported_counts() == {}
+    assert server.adapters.store.unreported_counts() == {}
 
 
 class _Deaf(OwnEvents):
@@ -118,13 +122,15 @@ class _Deaf(OwnEvents):
 
 
 def test_what_could_not_be_told_is_told_the_next_time(server: Server) -> None:
-    failing = CountReporter(server.store, _Deaf(), server.clock, server.adapters.ids)
+    failing = CountReporter(
+        server.adapters.store, _Deaf(), server.adapters.clock, server.adapters.ids
+    )
     _send(server, "acme", POLLED, POLLED)
     for _ in range(2):
         with pytest.raises(StorageError):
             failing.run_once()
 
-    server.stats.run_once()
+    server.intake.counts.run_once()
 
     assert [one["/extra"]["dropped"] for one in _told(server, ACME)] == [2]
 
@@ -132,7 +138,7 @@ def test_what_could_not_be_told_is_told_the_next_time(server: Server) -> None:
 def test_a_clean_stop_tells_what_is_left_and_a_start_tells_nothing_again(tmp_path: Any) -> None:
     settings = Settings(folder=str(tmp_path / "server"), free_bytes_min=0, seal_process=False)
     with open_server(settings, create=True) as server:
-        server.append.create(ACME)
+        server.writer.create(ACME)
         _send(server, "acme", POLLED)
     with open_server(settings) as server:
         _send(server, "acme", BAD)
@@ -149,12 +155,12 @@ def test_what_a_crash_left_untold_is_told_after_the_next_start(server: Server) -
     """By the publisher's thread, between two rounds; an hour later again."""
     _send(server, "acme", POLLED)
 
-    server.publisher.start()
+    server.publish.loop.start()
     for _ in range(1200):
-        if not server.store.unreported_counts():
+        if not server.adapters.store.unreported_counts():
             break
         sleep(0.05)
-    server.publisher.close()
+    server.publish.loop.close()
 
     assert [one["/extra"]["dropped"] for one in _told(server, ACME)] == [1]
 

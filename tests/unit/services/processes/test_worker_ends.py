@@ -32,7 +32,7 @@ def test_a_working_process_ends_in_silence_and_tells_the_server_what_it_must_kno
     folder = tmp_path / "server"
     settings = Settings(folder=str(folder), free_bytes_min=0)
     with open_server(settings, create=True, serving=False) as server:
-        server.append.create(LogId("acme"))
+        server.writer.create(LogId("acme"))
 
     done = subprocess.run(  # noqa: S603  # our own program, our own words
         [sys.executable, str(CHILD), kind, how, str(folder)],

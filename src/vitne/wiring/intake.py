@@ -1,0 +1,78 @@
+"""The writer, and the chapter that prepares requests for it."""
+
+from vitne.ports import Clock, IdSource
+from vitne.services.access.audit_events import OwnEvents
+from vitne.services.intake.dedupe_window import Find, Forget
+from vitne.services.intake.events import Preparer
+from vitne.services.intake.intake import Ingest
+from vitne.services.intake.refusal_counts import CountReporter
+from vitne.services.intake.system_events import SystemEvents
+from vitne.services.intake.workers import PrepareHere, PreparePool, processes_for
+from vitne.services.log.keys import LogKeys
+from vitne.services.log.names import Logs
+from vitne.services.publish.loop import Chore
+from vitne.services.writer.writer import Writer, WriterLimits
+from vitne.settings import Settings
+from vitne.wiring.adapters import Common
+
+__all__ = ["Intake", "preparer_of", "writer_of"]
+
+_SECOND_US = 1_000_000
+_DAY_US = 86_400 * _SECOND_US
+_FORGET_INTERVAL_S = 10
+
+
+def preparer_of(
+    settings: Settings, logs: Logs, keys: LogKeys, sealed: Find, clock: Clock, ids: IdSource
+) -> Preparer:
+    """What prepares requests."""
+    return Preparer(
+        logs=logs,
+        keys=keys,
+        clock=clock,
+        ids=ids,
+        sealed=sealed,
+        dedupe_us=settings.dedupe_days * _DAY_US,
+    )
+
+
+def writer_of(common: Common, preparer: Preparer) -> Writer:
+    """The writer."""
+    adapters, settings, events = common.adapters, common.settings, SystemEvents(preparer)
+    return Writer(
+        store=adapters.store,
+        objects=adapters.objects,
+        keys=common.keys,
+        clock=adapters.clock,
+        logs=common.logs,
+        conflict=events.id_conflict,
+        incident=events.incident,
+        limits=WriterLimits(
+            queue_events=settings.queue_events_max,
+            queue_bytes=settings.queue_bytes_max,
+            commit_events=settings.commit_events_max,
+            free_bytes=settings.free_bytes_min,
+            late_us=settings.late_s * _SECOND_US,
+        ),
+    )
+
+
+class Intake:
+    """Requests are prepared, in processes beside where that is worth it, and wait for the writer.
+
+    `forget` and `counts` are chores: old event ids leave the window of retries, and what was
+    refused is counted in events.
+    """
+
+    def __init__(self, common: Common, preparer: Preparer, writer: Writer) -> None:
+        adapters, settings = common.adapters, common.settings
+        processes = processes_for(settings.prepare_processes) if common.serving else 0
+        self.preparation = PreparePool(PrepareHere(preparer), adapters.preparing, processes)
+        self.requests = Ingest(self.preparation, writer)
+        self.own_events = OwnEvents(self.requests, "api" if common.serving else "cli")
+        self.counts = CountReporter(adapters.store, self.own_events, adapters.clock, adapters.ids)
+        self.forget = Forget(adapters.store, adapters.clock, settings.dedupe_days * _DAY_US)
+        self.chores = (
+            Chore(_FORGET_INTERVAL_S, self.forget.run_once),
+            Chore(settings.stats_interval_s, self.counts.run_once),
+        )

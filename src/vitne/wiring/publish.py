@@ -1,0 +1,47 @@
+"""The chapter that publishes: rounds, the loop that runs them, and what finishes a crashed one."""
+
+from collections.abc import Sequence
+
+from vitne.core.values.types import LogId
+from vitne.services.log.published_files import Published
+from vitne.services.publish.loop import Chore, Publisher
+from vitne.services.publish.recover import Recover
+from vitne.services.publish.round import Publish
+from vitne.wiring.adapters import Common
+from vitne.wiring.trust import Trust
+
+__all__ = ["Publishing"]
+
+
+class Publishing:
+    """Signs the trees of all logs; between two rounds it does small chores of other chapters."""
+
+    def __init__(self, common: Common, trust: Trust, chores: Sequence[Chore]) -> None:
+        adapters = common.adapters
+        self._objects = adapters.objects
+        self.rounds = Publish(
+            adapters.store,
+            adapters.heads,
+            adapters.objects,
+            common.keys,
+            common.step,
+            cleared=trust.witnesses.may_publish,
+        )
+        self.loop = Publisher(
+            self.rounds,
+            common.settings.publish_interval_ms / 1000,
+            chores,
+            grown=trust.witnesses.moved,
+        )
+        self.recovery = Recover(
+            adapters.store,
+            adapters.heads,
+            adapters.objects,
+            common.keys,
+            adapters.index_log,
+            common.step,
+        )
+
+    def files(self, log: LogId) -> Published:
+        """What a log has published."""
+        return Published(self._objects, log)

@@ -1,0 +1,63 @@
+"""The chapter that seals: segments, their index log, and the loop that makes them."""
+
+from vitne.services.seal.due import SealLimits
+from vitne.services.seal.index_log import IndexLog
+from vitne.services.seal.loop import Sealer
+from vitne.services.seal.segments import Seal
+from vitne.services.seal.worker import SealHere, SealPorts, SealProcess, SealRunner
+from vitne.services.writer.writer import Writer
+from vitne.wiring.adapters import Common
+from vitne.wiring.trust import Trust
+
+__all__ = ["Sealing"]
+
+_SECOND_US = 1_000_000
+
+
+class Sealing:
+    """Old rows become segments. Readers prove by cosigned heads, so merged runs wait for those."""
+
+    def __init__(
+        self, common: Common, writer: Writer, trust: Trust, runner: SealRunner | None = None
+    ) -> None:
+        adapters, settings = common.adapters, common.settings
+        runner = runner or _runner(common)
+        self.index_log = IndexLog(
+            adapters.index_log,
+            adapters.heads,
+            adapters.objects,
+            common.keys,
+            common.logs,
+            common.step,
+            cleared=trust.witnesses.may_publish,
+            moved=trust.witnesses.moved,
+        )
+        self.segments = Seal(
+            store=adapters.store,
+            catalog=adapters.segments,
+            archive=adapters.archive,
+            objects=adapters.objects,
+            runner=runner,
+            clock=adapters.clock,
+            index_log=self.index_log,
+            listed=adapters.index_log,
+            tell=writer.control,
+            covered=trust.cosigned.covers,
+            limits=SealLimits(settings.seal_entries, settings.seal_age_s * _SECOND_US),
+        )
+        self.loop = Sealer(self.segments, runner, settings.seal_check_ms / 1000)
+
+
+def _runner(common: Common) -> SealRunner:
+    """Where the heavy part of sealing runs."""
+    adapters = common.adapters
+    if adapters.sealing is not None:
+        return SealProcess(adapters.sealing)
+    ports = SealPorts(
+        hot=adapters.store,
+        archive=adapters.archive,
+        objects=adapters.objects,
+        index_log=adapters.index_log,
+        origin=common.logs.origin,
+    )
+    return SealHere(ports)
