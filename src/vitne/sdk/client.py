@@ -282,7 +282,8 @@ class Client:
 
     def _renew(self) -> None:
         """In a forked child: begin anew with the first event, and leave the parent's run alone."""
-        run, self._run, self._run_lock = self._run, None, threading.Lock()
+        run, self._run = self._run, None
+        self._run_lock = threading.Lock()  # guards: as the one before, which a thread may hold
         self._preparer = EventPreparer(self.options)
         if run is not None:
             run.abandon()

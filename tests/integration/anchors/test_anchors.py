@@ -37,7 +37,7 @@ def _settings(folder: Path, authority: Any) -> Settings:
 def server(tmp_path: Path, authority: Any) -> Any:
     """A server that writes and publishes when told, over a folder with one log."""
     with open_server(_settings(tmp_path, authority), create=True, serving=False) as found:
-        found.append.create(ACME)
+        found.writer.create(ACME)
         _send(found, 1, 4)
         yield found
 

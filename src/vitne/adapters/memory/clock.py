@@ -33,7 +33,7 @@ class SeededIds:
     def __init__(self, seed: str = "vitne") -> None:
         self._seed = seed
         self._drawn = 0
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards: _drawn
 
     def random_bytes(self, count: int) -> bytes:
         """See the port; foreseeable, so never for production."""

@@ -15,7 +15,7 @@ class MemoryObjects:
 
     def __init__(self, room_bytes: int = 1 << 40) -> None:
         self._objects: dict[str, bytes] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards: the dict of objects
         self.room_bytes = room_bytes
 
     def put(self, objects: Mapping[str, bytes]) -> None:

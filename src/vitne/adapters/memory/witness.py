@@ -15,14 +15,14 @@ class MemoryWitness:
     """The store, and the one transaction that may be open at a time."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()  # guards: what is stored
         self._seen: dict[Origin, Seen] = {}
         self._forks: list[KeptFork] = []
 
     @contextmanager
     def writing(self) -> Iterator["MemoryWitness"]:
         """See the port."""
-        with self._turn:
+        with self._lock:
             before = dict(self._seen), list(self._forks)
             try:
                 yield self

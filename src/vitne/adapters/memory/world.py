@@ -103,7 +103,7 @@ class World:
         self.tenants: dict[LogId, Tenant] = {}
         self.keys: dict[str, ApiKey] = {}
         self.source_keys: dict[bytes, SourceKey] = {}
-        self.lock = threading.Lock()
+        self.lock = threading.Lock()  # guards: everything here
         self._owner = 0
 
     def state(self, log: LogId) -> LogState:

@@ -46,8 +46,8 @@ class FolderObjects:
         self._where = str(root)
         self._tree = Tree(root)
         self._scratch = Scratch(root)
-        self._moving = threading.Lock()
-        """Held while names change, so that a look at what is there and a rename are one step."""
+        self._names_lock = threading.Lock()  # guards: names of objects
+        """Held while they change, so that a look at what is there and a rename are one step."""
 
     @classmethod
     def open(cls, root: Path) -> Self:
@@ -87,7 +87,7 @@ class FolderObjects:
             names = self._scratch.write([_stored(key, body) for key, body in objects.items()])
             stack.callback(self._scratch.discard, names)
             folders: dict[Parts, int] = {}
-            with self._moving:
+            with self._names_lock:
                 for (key, body), name in zip(objects.items(), names, strict=True):
                     *parts, last = file_name(key).split("/")
                     folder = self._hold(tuple(parts), folders, stack)
@@ -172,7 +172,7 @@ class FolderObjects:
         for key in keys:
             *parts, name = file_name(checked(key)).split("/")
             emptied.setdefault(tuple(parts), []).append(name)
-        with os_errors(self._where), self._moving:
+        with os_errors(self._where), self._names_lock:
             for folder_parts, names in emptied.items():
                 self._unlink(folder_parts, names)
 

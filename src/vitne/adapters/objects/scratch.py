@@ -26,13 +26,13 @@ class Scratch:
 
     def __init__(self, root: Path) -> None:
         self._all = root / TEMPORARY
-        self._guard = threading.Lock()
+        self._folder_lock = threading.Lock()  # guards: _folder, until it is made
         self._folder: tuple[Path, int] | None = None
         self._numbers = count()
 
     def descriptor(self) -> int:
         """Of the folder; made, and the leavings of dead writers removed, at the first call."""
-        with self._guard:
+        with self._folder_lock:
             if self._folder is None:
                 self._folder = _settle(self._all)
             return self._folder[1]
@@ -59,7 +59,7 @@ class Scratch:
 
     def close(self) -> None:
         """Remove the folder; a later write makes a new one."""
-        with self._guard:
+        with self._folder_lock:
             if self._folder is not None:
                 path, descriptor = self._folder
                 shutil.rmtree(path, ignore_errors=True)

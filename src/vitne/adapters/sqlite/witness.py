@@ -45,7 +45,7 @@ class SqliteWitness:
     def __init__(self, connection: sqlite3.Connection, where: str) -> None:
         self._connection = connection
         self._where = where
-        self._turn = threading.Lock()
+        self._connection_lock = threading.Lock()  # guards: _connection
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -73,7 +73,7 @@ class SqliteWitness:
     @contextmanager
     def writing(self) -> Iterator["SqliteWitness._Transaction"]:
         """See the port."""
-        with self._turn, storage_errors(self._where):
+        with self._connection_lock, storage_errors(self._where):
             # Another process on the same file waits here, and then sees what this one stored.
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -87,12 +87,12 @@ class SqliteWitness:
 
     def seen(self, origin: Origin) -> Seen | None:
         """See the port."""
-        with self._turn, storage_errors(self._where):
+        with self._connection_lock, storage_errors(self._where):
             return _seen(self._connection, origin)
 
     def forks(self) -> list[KeptFork]:
         """See the port."""
-        with self._turn, storage_errors(self._where):
+        with self._connection_lock, storage_errors(self._where):
             rows = self._connection.execute(_FORKS).fetchall()
         return [
             KeptFork(
@@ -105,7 +105,7 @@ class SqliteWitness:
 
     def close(self) -> None:
         """Close after the running transaction."""
-        with self._turn, storage_errors(self._where):
+        with self._connection_lock, storage_errors(self._where):
             self._connection.close()
 
     class _Transaction:

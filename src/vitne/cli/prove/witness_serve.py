@@ -112,7 +112,7 @@ def _serve(config: WitnessConfig) -> None:
     witness = open_witness(Path(config.database), signers, logs)
     listener = listen(config.host, config.port)
     port = listener.getsockname()[1]
-    with ThreadPoolExecutor(_WORKERS, "vitne-witness") as workers, listener:
+    with ThreadPoolExecutor(_WORKERS, "vitne-serve-witness") as workers, listener:
 
         def ready() -> None:
             told = {"host": config.host, "port": port, "logs": len(witness.desk.origins)}

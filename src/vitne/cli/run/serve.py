@@ -54,7 +54,7 @@ def _serve(settings: Settings) -> None:
     bounds = bounds_of(settings)
     listener = listen(settings.host, settings.port)
     port = listener.getsockname()[1]
-    preparing = ThreadPoolExecutor(_PREPARING, "vitne-prepare")
+    preparing = ThreadPoolExecutor(_PREPARING, "vitne-unpack")
     reading = ThreadPoolExecutor(_READING, "vitne-read")
     with listener, open_server(settings) as server, preparing, reading:
         application = build(server, bounds, preparing, reading)

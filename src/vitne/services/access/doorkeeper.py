@@ -26,7 +26,7 @@ class KeyAuthenticator:
         self._state = state
         self._clock = clock
         self._known: dict[str, tuple[ApiKey | None, int]] = {}
-        self._lock = Lock()
+        self._lock = Lock()  # guards: _known
 
     def authenticate(self, token: str) -> ApiKey:
         """The key that this token belongs to.

@@ -81,7 +81,7 @@ class KeyEntryFinder:
     def __init__(self, stores: LogStores) -> None:
         self._stores = stores
         self._known: dict[LogId, KeyEntries] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards: _known, while it is filled
 
     def of(self, log: LogId, tiles: TileReader) -> KeyEntries:
         """All that stand below the size of `tiles`, which are those of the log.

@@ -46,7 +46,7 @@ class SourceSummaries:
         self._seen: dict[LogId, LeafIndex] = {}
         """Per log up to where its segments have summaries."""
         self._rounds = 0
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards: _known, _joined, _seen
 
     def run_once(self) -> int:
         """Sum up segments that lack a summary, and remove those of segments that are gone.

@@ -36,7 +36,7 @@ class CountReporter:
         self._own = own
         self._clock = clock
         self._ids = ids
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards: one report at a time
 
     def run_once(self) -> int:
         """Report what has grown since it was last reported; in how many logs.

@@ -36,13 +36,13 @@ class LogKeys:
         self._receipt: dict[Origin, Signer] = {}
         self._index_log: dict[Origin, Signer] = {}
         self._index: dict[tuple[LogId, int], bytes] = {}
-        self._making = Lock()
+        self._lock = Lock()  # guards: the four dicts of keys
 
     def log_signer(self, origin: Origin) -> Signer:
         """The key that signs a log's checkpoints; its name is the origin."""
         found = self._log.get(origin)
         if found is None:
-            with self._making:
+            with self._lock:
                 found = Signer(origin, self._vault.seed(origin, "log"))
                 self._log[origin] = found
         return found
@@ -51,7 +51,7 @@ class LogKeys:
         """The key that signs a log's receipts."""
         found = self._receipt.get(origin)
         if found is None:
-            with self._making:
+            with self._lock:
                 found = Signer(receipt_name(origin), self._vault.seed(origin, "receipt"))
                 self._receipt[origin] = found
         return found
@@ -60,7 +60,7 @@ class LogKeys:
         """The key that signs the checkpoints of a log's index log, named `<origin>/index`."""
         found = self._index_log.get(origin)
         if found is None:
-            with self._making:
+            with self._lock:
                 seed = self._vault.seed(origin, "index-log")
                 found = Signer(index_origin(origin), seed)
                 self._index_log[origin] = found
@@ -92,7 +92,7 @@ class LogKeys:
         """K of an epoch, made durably if it is the first time that it is asked for."""
         found = self._index.get((log, epoch))
         if found is None:
-            with self._making:
+            with self._lock:
                 found = self._vault.create_index_secret(log, epoch)
                 self._index[log, epoch] = found
         return found

@@ -36,7 +36,7 @@ class Loop:
         self._task = task
         self._pause = pause
         self._wait_s = _CLOSE_WAIT_S if leave else None
-        self._wake = threading.Event()  # guards: nothing; set when a round is due before its time
+        self._wake = threading.Event()  # set when a round is due before its pause is over
         self.stopping = False
         self._thread = threading.Thread(target=self._run, name=f"vitne-{name}", daemon=leave)
 

@@ -74,7 +74,7 @@ class Publish:
         self._halted: dict[LogId, str] = {}
         self._pending: Stage | None = None
         self._turn = 0
-        self._one_round = Lock()
+        self._round_lock = Lock()  # guards: one round at a time: _pending, _turn
 
     @property
     def halted(self) -> dict[LogId, str]:
@@ -88,7 +88,7 @@ class Publish:
             StorageError: the disk is full, read-only or failing. Nothing is lost: a round that
                 was swapped already is finished first by the next call.
         """
-        with self._one_round:
+        with self._round_lock:
             started = time.perf_counter()
             if self._pending is not None:
                 self._finish(self._pending)

@@ -45,7 +45,7 @@ class IndexLog:
         self._step = step
         self._pending: dict[LogId, Stage] = {}
         self._halted: dict[LogId, str] = {}
-        self._one_round = Lock()
+        self._round_lock = Lock()  # guards: one round at a time: _pending
 
     @property
     def halted(self) -> dict[LogId, str]:
@@ -71,7 +71,7 @@ class IndexLog:
             StorageError: the disk is full or failing; the next call goes on where this one ended.
             UnavailableError: witnesses must be asked first; try again in a second.
         """
-        with self._one_round:
+        with self._round_lock:
             if log in self._halted:
                 raise IntegrityError(self._halted[log], where=log_key(index_log_id(log), ""))
             pending = self._pending.get(log)

@@ -111,13 +111,13 @@ class Seal:
         self._held: dict[LogId, _Hold] = {}
         self._first_open: dict[LogId, int] = {}
         """Per log a position below which every run is settled."""
-        self._one_at_a_time = RLock()
+        self._segments_lock = RLock()  # guards: which segments there are
         self._calm: set[LogId] = set()
         """Logs of which nothing that is listed waits."""
 
     def recover(self) -> int:
         """Drop hot rows that are sealed, and files that no catalog lists; how many went."""
-        with self._one_at_a_time:
+        with self._segments_lock:
             return self._recover()
 
     def _recover(self) -> int:
@@ -136,11 +136,11 @@ class Seal:
 
     def exclusive(self) -> RLock:
         """Held while something is sealed or merged; whoever holds it sees segments that stay."""
-        return self._one_at_a_time
+        return self._segments_lock
 
     def run_once(self) -> SealReport:
         """Seal every range that is due, and merge where that left too many small segments."""
-        with self._one_at_a_time:
+        with self._segments_lock:
             return self._run_once()
 
     def _run_once(self) -> SealReport:
@@ -166,7 +166,7 @@ class Seal:
 
     def seal_now(self, log: LogId) -> Segment | None:
         """Seal what is published of a log, whatever its size and age; None if that is nothing."""
-        with self._one_at_a_time:
+        with self._segments_lock:
             self.settle(log)
             span = aged_range(self._shown(log), self._limits)
             return None if span is None else self.seal(SealJob("seal", log, *span))

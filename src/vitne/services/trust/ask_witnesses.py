@@ -13,6 +13,7 @@ asked about it, or none answered for a while.
 import logging
 import time
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -93,6 +94,9 @@ class Witnessing:
         self._clock = clock
         self._halt = halt
         self._record_event = record_event
+        # Between the threads of the witnesses and the publisher, the sets and dicts below change by
+        # single steps, which need no lock: at worst a witness is asked once more.
+        self._count_lock = Lock()  # guards: cosigned
         self.cosigned = 0
         """Cosignatures that witnesses gave."""
         self._last: dict[tuple[str, LogId], int] = {}
@@ -233,7 +237,8 @@ class Witnessing:
             if self._incidents.clear(tree, name):
                 _LOG.warning("%s cosigns %s again: restart to publish it", name, tree)
             self._heads.gather(tree, target.note, target.head, found)
-            self.cosigned += 1
+            with self._count_lock:
+                self.cosigned += 1
             return "done" if self._heads.is_newest(tree, target) else "again"
         if status == _UNPROCESSABLE and old:
             return self._contradicted(place, tree, "fork", old)

@@ -73,7 +73,7 @@ class WitnessIncidents:
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
-        self._lock = Lock()
+        self._lock = Lock()  # guards: _found and its objects
         self._found: dict[str, WitnessIncident] = {}
         """By their objects' keys."""
 

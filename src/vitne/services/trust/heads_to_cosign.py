@@ -36,7 +36,7 @@ class WitnessedHeads:
         self._policies = policies
         self._heads = heads
         self._objects = objects
-        self._lock = Lock()
+        self._lock = Lock()  # guards: _targets, _gathered
         self._targets: dict[LogId, CosignTarget] = {}
         self._gathered: dict[LogId, CosignatureSet] = {}
         self._waiting_s: dict[LogId, float] = {}

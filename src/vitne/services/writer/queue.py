@@ -39,7 +39,7 @@ class RequestQueue(Generic[T]):
         self._bytes = 0
         self._closed = False
         self._rate_per_s = 1000.0
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = threading.Condition(threading.Lock())  # guards: all of the queue
 
     @property
     def events(self) -> int:

@@ -20,9 +20,9 @@ def clock() -> FixedClock:
 def server(clock: FixedClock) -> Iterator[Server]:
     """A server that writes, and publishes only when it is told to."""
     made = memory_server(clock=clock)
-    made.append.start()
+    made.writer.start()
     yield made
-    made.append.close()
+    made.writer.close()
 
 
 def test_the_lag_is_the_age_of_the_oldest_entry_that_no_checkpoint_covers(

@@ -21,8 +21,8 @@ READER = Caller(id="usr_9", party="tenant", tenant="acme", key_id="abc", peer_ip
 @pytest.fixture
 def server() -> Iterator[Server]:
     with memory_server() as made:
-        made.append.create(OPERATOR)
-        made.append.create(LogId("acme"))
+        made.writer.create(OPERATOR)
+        made.writer.create(LogId("acme"))
         yield made
 
 

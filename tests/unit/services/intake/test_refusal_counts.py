@@ -24,11 +24,11 @@ BAD = {"type": "crm.customer.viewed", "actor": {"id": 7}}
 def server() -> Iterator[Server]:
     """With its writer only: the publisher would tell the counts by itself."""
     made = memory_server()
-    made.append.start()
-    made.append.create(ACME)
-    made.append.create(BETA)
+    made.writer.start()
+    made.writer.create(ACME)
+    made.writer.create(BETA)
     yield made
-    made.append.close()
+    made.writer.close()
 
 
 def _send(server: Server, tenant: str, *events: dict[str, Any]) -> None:

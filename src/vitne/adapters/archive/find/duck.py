@@ -40,7 +40,7 @@ class Duck:
             "enable_external_access": False,
             "lock_configuration": True,
         }
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards: _connection, until it is made or closed
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:

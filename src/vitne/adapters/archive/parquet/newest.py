@@ -17,7 +17,7 @@ class Newest(Generic[Key, Item]):
     def __init__(self, most: int) -> None:
         self._most = most
         self._items: OrderedDict[Key, Item] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards: _items
 
     def get(self, key: Key, make: Callable[[], Item]) -> Item:
         """The item of a key, made if it is not there."""
