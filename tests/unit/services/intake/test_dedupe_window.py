@@ -25,7 +25,7 @@ def server_with_one_event(clock: FixedClock) -> Server:
 
 def test_an_id_is_kept_while_its_row_is_hot() -> None:
     clock = FixedClock()
-    store = server_with_one_event(clock).store
+    store = server_with_one_event(clock).adapters.store
     clock.advance(30 * DAY_US)
 
     gone = Forget(store, clock, 7 * DAY_US).run_once()
