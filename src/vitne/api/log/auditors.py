@@ -40,7 +40,7 @@ class AuditorsResource:
         tree = index_log_id(self._log.named(head, peer_ip, tenant))
         with _brought():
             keys = self._auditors.cosign(tree, note.decode("utf-8", "replace"))
-        return CosignaturesReply(len(keys), self._witnessed.cosignatures(tree).size)
+        return CosignaturesReply(len(keys), self._witnessed.quorum_size(tree))
 
     def object(self, head: RequestHead, peer_ip: str, tenant: str, note: bytes) -> ObjectionReply:
         """Keep an objection."""

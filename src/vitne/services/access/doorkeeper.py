@@ -48,7 +48,8 @@ class KeyAuthenticator:
 
     def _find(self, key_id: str) -> ApiKey | None:
         now_us = self._clock.now_us()
-        found = self._known.get(key_id)
+        with self._lock:
+            found = self._known.get(key_id)
         # The clock may step back: an age below zero is as stale as one above the limit.
         if found is not None and 0 <= now_us - found[1] < _FRESH_US:
             return found[0]

@@ -81,7 +81,8 @@ class KeyEntryFinder:
     def __init__(self, stores: LogStores) -> None:
         self._stores = stores
         self._known: dict[LogId, KeyEntries] = {}
-        self._lock = threading.Lock()  # guards: _known, while it is filled
+        # It is held while entries are read: two answers would read the same ones.
+        self._lock = threading.Lock()  # guards: _known
 
     def of(self, log: LogId, tiles: TileReader) -> KeyEntries:
         """All that stand below the size of `tiles`, which are those of the log.

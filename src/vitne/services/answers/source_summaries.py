@@ -43,10 +43,10 @@ class SourceSummaries:
         self._objects = stores.objects
         self._known: OrderedDict[_Key, SourceSummary] = OrderedDict()
         self._joined: dict[LogId, tuple[tuple[tuple[int, int], ...], SourceSummary]] = {}
+        self._lock = threading.Lock()  # guards: _known, _joined
         self._seen: dict[LogId, LeafIndex] = {}
-        """Per log up to where its segments have summaries."""
+        """Per log up to where its segments have summaries; of the thread of `run_once` alone."""
         self._rounds = 0
-        self._lock = threading.Lock()  # guards: _known, _joined, _seen
 
     def run_once(self) -> int:
         """Sum up segments that lack a summary, and remove those of segments that are gone.

@@ -11,9 +11,9 @@ asked about it, or none answered for a while.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
-from threading import Lock
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -94,9 +94,7 @@ class Witnessing:
         self._clock = clock
         self._halt = halt
         self._record_event = record_event
-        # Between the threads of the witnesses and the publisher, the sets and dicts below change by
-        # single steps, which need no lock: at worst a witness is asked once more.
-        self._count_lock = Lock()  # guards: cosigned
+        self._lock = threading.Lock()  # guards: cosigned, _last, _asked, _cleared, _gates
         self.cosigned = 0
         """Cosignatures that witnesses gave."""
         self._last: dict[tuple[str, LogId], int] = {}
@@ -136,11 +134,12 @@ class Witnessing:
 
     def look(self, logs: Sequence[LogId]) -> None:
         """Ask about every tree whose newest head is not cosigned."""
+        names = [place.witness.name for place, _ in self._askers]
         for at, log in enumerate(logs):
             for tree in (log, index_log_id(log)):
                 size = self._heads.size(tree) if self._places(tree) else None
                 if size is not None and (
-                    size > self._heads.cosignatures(tree).size or not self._was_asked(tree)
+                    size > self._heads.quorum_size(tree) or not self._was_asked(tree, names)
                 ):
                     self._want(tree, at * _SPACING_S)
 
@@ -153,21 +152,29 @@ class Witnessing:
 
     def may_publish(self, tree: LogId) -> bool:
         """Whether a new head may be signed: false while the first witness is being asked."""
-        if tree in self._cleared or not self._askers:
-            return True
+        with self._lock:
+            if tree in self._cleared or not self._askers:
+                return True
+            since_s = self._gates.get(tree)
         if not self._places(tree) or self._heads.size(tree) is None:
-            self._cleared.add(tree)
+            self._clear(tree)
             return True
-        since_s = self._gates.get(tree)
+        now_s = time.monotonic()
         if since_s is None:
-            self._gates[tree] = time.monotonic()
+            with self._lock:
+                self._gates[tree] = now_s
             self._want(tree)
             return False
-        if time.monotonic() < since_s + _GATE_S:
+        if now_s < since_s + _GATE_S:
             return False
         _LOG.warning("no witness has answered about %s: it is published all the same", tree)
-        self._cleared.add(tree)
+        self._clear(tree)
         return True
+
+    def _clear(self, tree: LogId) -> None:
+        """Let a tree be published: a witness was asked, or there is nothing to ask."""
+        with self._lock:
+            self._cleared.add(tree)
 
     def close(self) -> None:
         """Stop asking."""
@@ -190,7 +197,7 @@ class Witnessing:
         target = self._heads.target(tree)
         if target is None:
             return "done"
-        if self._has_signed(place, tree, target) and (name, tree) in self._asked:
+        if self._has_signed(place, tree, target) and self._was_asked(tree, [name]):
             if self._heads.is_newest(tree, target):
                 return "done"
             if not all(
@@ -216,7 +223,7 @@ class Witnessing:
         raise UnavailableError("it states another size each time", where=name)
 
     def _has_signed(self, place: WitnessEndpoint, tree: LogId, target: CosignTarget) -> bool:
-        return self._heads.cosignatures(tree).has(target.text, place.vkeys)
+        return self._heads.has_signed(tree, target, place.vkeys)
 
     def _settle(
         self,
@@ -231,13 +238,14 @@ class Witnessing:
         name = place.witness.name
         if status == _OK:
             found = _cosignatures(place, target, body)
-            self._last[name, tree] = target.head.size
-            self._asked.add((name, tree))
-            self._cleared.add(tree)
+            with self._lock:
+                self._last[name, tree] = target.head.size
+                self._asked.add((name, tree))
+                self._cleared.add(tree)
             if self._incidents.clear(tree, name):
                 _LOG.warning("%s cosigns %s again: restart to publish it", name, tree)
             self._heads.gather(tree, target.note, target.head, found)
-            with self._count_lock:
+            with self._lock:
                 self.cosigned += 1
             return "done" if self._heads.is_newest(tree, target) else "again"
         if status == _UNPROCESSABLE and old:
@@ -245,7 +253,7 @@ class Witnessing:
         if status in {_BUSY, 408} or status >= _FAULT:
             raise UnavailableError(f"it answered {status}", where=name)
         # It does not know the log, or its key: for a person to mend, and no word against the log.
-        self._cleared.add(tree)
+        self._clear(tree)
         said = body[:200].decode("utf-8", "replace").strip()
         raise VerificationError(f"it answered {status}: {said}", where=name)
 
@@ -275,7 +283,8 @@ class Witnessing:
             self._clock.now_us(),
             shown[1] if shown and not self._is_ours(tree, shown[0]) else "",
         )
-        self._asked.add((name, tree))
+        with self._lock:
+            self._asked.add((name, tree))
         if self._incidents.add(incident):
             self._stop(incident)
             self._record_event(incident)
@@ -303,11 +312,13 @@ class Witnessing:
 
     def _known_size(self, place: WitnessEndpoint, tree: LogId) -> int:
         """What it cosigned last, as far as we know; it says so itself if that is wrong."""
-        known = self._last.get((place.witness.name, tree))
+        with self._lock:
+            known = self._last.get((place.witness.name, tree))
         return self._heads.kept_size(tree, place.vkeys) if known is None else known
 
-    def _was_asked(self, tree: LogId) -> bool:
-        return any((place.witness.name, tree) in self._asked for place, _ in self._askers)
+    def _was_asked(self, tree: LogId, names: Sequence[str]) -> bool:
+        with self._lock:
+            return any((name, tree) in self._asked for name in names)
 
     def _places(self, tree: LogId) -> bool:
         return any(place.serves(tree) for place, _ in self._askers)

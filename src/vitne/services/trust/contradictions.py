@@ -73,7 +73,7 @@ class WitnessIncidents:
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
-        self._lock = Lock()  # guards: _found and its objects
+        self._lock = Lock()  # guards: _found, and the objects that it lists
         self._found: dict[str, WitnessIncident] = {}
         """By their objects' keys."""
 
@@ -87,8 +87,10 @@ class WitnessIncidents:
                 found = msgspec.json.decode(data, type=WitnessIncident)
             except msgspec.DecodeError as error:
                 raise IntegrityError(f"an incident is damaged: {error}", where=key) from None
-            self._found[_key(found)] = found
-        return list(self._found.values())
+            with self._lock:
+                self._found[_key(found)] = found
+        with self._lock:
+            return list(self._found.values())
 
     def add(self, incident: WitnessIncident) -> bool:
         """Keep one, durably; False if that is no news.
@@ -136,17 +138,20 @@ class WitnessIncidents:
         return False
 
     def _put(self, key: str, incident: WitnessIncident) -> None:
+        """Keep one; the lock is held."""
         self._objects.replace({key: msgspec.json.encode(incident)})
         self._found[key] = incident
 
     def over_us(self, tree: LogId, auditor: str) -> int:
         """Objections of an auditor from before this are over; 0: none ever ended."""
-        found = self._found.get(_objection_key(tree, auditor))
+        with self._lock:
+            found = self._found.get(_objection_key(tree, auditor))
         return found.over_us if found else 0
 
     def drop(self, incident: WitnessIncident) -> None:
         """Act as if it were not there: its witness is asked no more. The object stays."""
-        self._found.pop(_key(incident), None)
+        with self._lock:
+            self._found.pop(_key(incident), None)
 
     def reason(self, log: LogId) -> str:
         """What witnesses hold against a log or its index log; `""`: nothing."""
@@ -163,7 +168,8 @@ class WitnessIncidents:
 
     def all(self) -> Sequence[WitnessIncident]:
         """Those that are open."""
-        return [one for one in list(self._found.values()) if not one.over_us]
+        with self._lock:
+            return [one for one in self._found.values() if not one.over_us]
 
 
 def _key(incident: WitnessIncident) -> str:

@@ -21,6 +21,7 @@ class CosignedHeads:
         self._objects = objects
         self._policies = policies
         self._incidents = incidents
+        # Without a lock: two threads that check the same note come to the same.
         self._good: dict[LogId, bytes] = {}
 
     def log(self, log: LogId) -> str | None:

@@ -36,19 +36,22 @@ class WitnessedHeads:
         self._policies = policies
         self._heads = heads
         self._objects = objects
-        self._lock = Lock()  # guards: _targets, _gathered
+        # Held while a cosigned head is stored: an older one must not be stored after a newer.
+        self._lock = Lock()  # guards: _targets, _gathered and what is in it, _waiting_s
         self._targets: dict[LogId, CosignTarget] = {}
         self._gathered: dict[LogId, CosignatureSet] = {}
         self._waiting_s: dict[LogId, float] = {}
 
     def waits(self, tree: LogId) -> None:
         """A tree has a new head."""
-        self._waiting_s.setdefault(tree, time.monotonic())
+        with self._lock:
+            self._waiting_s.setdefault(tree, time.monotonic())
 
     def lag_s(self) -> float:
         """For how long the tree that waits longest has had a head without quorum."""
-        waiting = list(self._waiting_s.values())
-        return time.monotonic() - min(waiting) if waiting else 0.0
+        with self._lock:
+            since_s = min(self._waiting_s.values(), default=None)
+        return 0.0 if since_s is None else time.monotonic() - since_s
 
     def size(self, tree: LogId) -> int | None:
         """Of the newest signed head; None without one."""
@@ -62,7 +65,7 @@ class WitnessedHeads:
             tree: whose.
             renew: take the newest head, whatever the old one still lacks.
         """
-        cosignatures = self.cosignatures(tree)
+        cosignatures = self._cosignatures(tree)
         with self._lock:
             target, now_s = self._targets.get(tree), time.monotonic()
             head = self._heads.head(tree)
@@ -91,23 +94,39 @@ class WitnessedHeads:
             return None
         return self.reader(tree, newest).root(size) if size else EMPTY_ROOT
 
-    def cosignatures(self, tree: LogId) -> CosignatureSet:
-        """What came for the heads of a tree; at first what an earlier run kept."""
-        found = self._gathered.get(tree)
-        if found is None:
-            found = CosignatureSet()
-            self._read_kept(tree, found)
-            found = self._gathered.setdefault(tree, found)
-        return found
+    def quorum_size(self, tree: LogId) -> int:
+        """Size of the newest head that met the quorum; 0 without one."""
+        cosignatures = self._cosignatures(tree)
+        with self._lock:
+            return cosignatures.size
+
+    def has_signed(self, tree: LogId, target: CosignTarget, vkeys: Iterable[str]) -> bool:
+        """Whether one of these keys has cosigned a head."""
+        cosignatures = self._cosignatures(tree)
+        with self._lock:
+            return cosignatures.has(target.text, vkeys)
 
     def kept_size(self, tree: LogId, vkeys: Iterable[str]) -> int:
         """Size of the newest head that met the quorum, if one of these keys cosigned it; else 0."""
-        cosignatures = self.cosignatures(tree)
-        return cosignatures.size if cosignatures.has_at(cosignatures.size, vkeys) else 0
+        cosignatures = self._cosignatures(tree)
+        with self._lock:
+            signed = cosignatures.has_at(cosignatures.size, vkeys)
+            return cosignatures.size if signed else 0
+
+    def _cosignatures(self, tree: LogId) -> CosignatureSet:
+        """What came for the heads of a tree; at first what an earlier run kept."""
+        with self._lock:
+            found = self._gathered.get(tree)
+        if found is None:
+            found = CosignatureSet()
+            self._read_kept(tree, found)
+            with self._lock:
+                found = self._gathered.setdefault(tree, found)
+        return found
 
     def gather(self, tree: LogId, note: str, head: Checkpoint, found: Sequence[Verified]) -> None:
         """Add cosignatures of a head; once it has enough, keep it durably."""
-        policy, cosignatures = self._policies.policy(tree), self.cosignatures(tree)
+        policy, cosignatures = self._policies.policy(tree), self._cosignatures(tree)
         with self._lock:
             if not cosignatures.add(note, head, found):
                 return
@@ -125,16 +144,16 @@ class WitnessedHeads:
 
         Nobody, if that head met the quorum, or if no quorum is asked for.
         """
-        cosignatures, newest = self.cosignatures(tree), self.size(tree) or 0
-        if not self._policies.base(tree).asks or cosignatures.size >= newest:
-            return newest, ()
+        cosignatures, newest = self._cosignatures(tree), self.size(tree) or 0
         policy = self._policies.policy(tree)
         with self._lock:
+            if not self._policies.base(tree).asks or cosignatures.size >= newest:
+                return newest, ()
             return newest, cosignatures.lacking(policy)
 
     def newest_s(self, tree: LogId, vkey: str) -> int:
         """When a key cosigned a tree last, as far as is known; 0: never."""
-        cosignatures = self.cosignatures(tree)
+        cosignatures = self._cosignatures(tree)
         with self._lock:
             return cosignatures.newest_s(vkey)
 

@@ -85,6 +85,7 @@ class Anchor:
         self._logs = logs
         self._clock = clock
         self._interval_us = interval_s * _US
+        # Without a lock: at worst an authority is asked twice.
         self._tried_us: dict[tuple[LogId, str], int] = {}
 
     def run_once(self) -> Anchored:
