@@ -169,7 +169,7 @@ def map_line(text: str, fallback_id: str) -> Mapped:
 
     Args:
         text: the line, exactly as it stood in the file.
-        fallback_id: stands for the line's own id, if it has no `externalId`.
+        fallback_id: used as the line's own id, if it has no `externalId`.
     """
     line = parse_line(text)
     if line is None:

@@ -1,6 +1,6 @@
 """Cutting a file into its records, each with its exact text; nothing is interpreted yet.
 
-A record that cannot be cut out is an `Original` all the same: whoever maps it reports it. So the
+A record that cannot be cut out is still an `Original`, which the mapping reports. So the
 number of records in is the number of records accounted for.
 """
 

@@ -40,7 +40,7 @@ Path = str | list[str]
 
 
 class IdRule(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a record's own id stands."""
+    """Which field is a record's own id."""
 
     from_: Path = msgspec.field(name="from")
 
@@ -94,7 +94,7 @@ class RecordMapping:
         Args:
             record: the parsed record.
             raw: its text, exactly as it stood in the file.
-            fallback_id: stands for the record's own id, if the mapping names none.
+            fallback_id: used as the record's own id, if the mapping names none.
         """
         if not isinstance(record, Mapping):
             kind = "null" if record is None else type(record).__name__

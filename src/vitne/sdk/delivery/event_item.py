@@ -1,4 +1,4 @@
-"""An event on its way: its bytes, and what the sender must know of them."""
+"""An event in the queue or the spool: its bytes, and what the sender needs beside them."""
 
 from concurrent.futures import Future
 from typing import Literal

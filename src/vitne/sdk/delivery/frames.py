@@ -1,4 +1,4 @@
-r"""The bytes of a spool segment: a magic, then frames that tell if they are whole.
+r"""The bytes of a spool segment: a magic, then frames with checksums.
 
     segment = "vitspl1\n" frame*, or "vitspk1\n" frame* where senders sign
     frame   = u32 length || u32 CRC-32 of the rest || u64 ordinal || body[length]

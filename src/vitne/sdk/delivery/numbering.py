@@ -15,7 +15,7 @@ class NumberedStream(Struct):
     tenant: str
     name: str = ""
     head: bytes = b""
-    """What stands before its numbers in events."""
+    """The bytes before the number in its events."""
     last_seq: int = 0
     lost: int = 0
     """Numbers given to events that were then lost."""

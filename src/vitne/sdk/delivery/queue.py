@@ -18,14 +18,13 @@ class EventQueue:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.lock = threading.Lock()
-        # guards: all of this object but `options`, and the numbers of the run's streams
+        self.lock = threading.Lock()  # guards: all below, and the numbers of the run's streams
         self.sender_work = threading.Condition(self.lock)
         """Wakes the sender."""
         self.spooler_work = threading.Condition(self.lock)
         """Wakes the spooler."""
         self.settled = threading.Condition(self.lock)
-        """Wakes whoever waits in `flush`."""
+        """Wakes the threads that wait in `flush`."""
         self.stats = Stats()
         self.mark = Watermark()
         self.stopping = False
@@ -108,7 +107,7 @@ class EventQueue:
                 item.waiter, item.due_at = parked.waiter, parked.due_at
 
     def release_parked(self) -> None:
-        """Tell those who have waited long enough for an answer that the event is on disk."""
+        """Return `spooled` to callers that have waited long enough for the server's answer."""
         now = time.monotonic()
         for ordinal, item in list(self._parked.items()):
             if item.waiter is None or item.waiter.done():
@@ -153,18 +152,18 @@ class EventQueue:
                     yield item
 
     def note_spooled(self, items: Sequence[EventItem]) -> None:
-        """Count events as on disk, and tell those who wait for them."""
+        """Count events as on disk, and release the callers that wait for them."""
         self.stats.spooled += len(items)
         resolve_waiters(items, "spooled")
 
     def settle(self, ordinals: Iterable[int]) -> None:
-        """Note events as answered or lost, and wake whoever waits for them."""
+        """Note events as answered or lost, and wake the threads that wait for them."""
         self.mark.settle(ordinals)
         self.settled.notify_all()
 
 
 def resolve_waiters(items: Iterable[EventItem], kept: KeptState) -> None:
-    """Tell those who wait for these events that they are durable. Hold the lock."""
+    """Release the callers that wait for these events: they are durable. Hold the lock."""
     for item in items:
         if item.waiter is not None and not item.waiter.done():
             item.waiter.set_result(kept)

@@ -48,7 +48,7 @@ class ReceiptStore:
         self._told: set[str] = set()
 
     def on_answer(self, items: Sequence[EventItem], reply: BatchReply) -> None:
-        """Keep the receipts of a reply, and tell once per fault what was rejected."""
+        """Keep the receipts of a reply, and log each fault of rejected events once."""
         now_us = time.time_ns() // 1000
         by_receipt: dict[int, dict[str, int]] = {}
         for item, result in zip(items, reply.results, strict=True):

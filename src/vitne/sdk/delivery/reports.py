@@ -1,7 +1,7 @@
 """A sender's report of its own stream: `system.stream.stats`, with what was lost.
 
 Sent when numbers were lost, so that the gap has an explanation from its side, and as the last
-event of every stream (`stream.end`), so that a clean stop can be told from a death.
+event of every stream (`stream.end`), so that a clean stop differs from a crash.
 """
 
 from vitne.core.event.schema import SCHEMA

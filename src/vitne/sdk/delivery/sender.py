@@ -213,7 +213,7 @@ class Sender:
     def _settle(
         self, items: Sequence[EventItem], results: Sequence[EventResult], batch: CurrentBatch
     ) -> None:
-        """Count the answers and tell who waits. Hold the lock."""
+        """Count the answers and release the callers that wait. Hold the lock."""
         stats = self._queue.stats
         for item, result in zip(items, results, strict=True):
             setattr(stats, result.status, getattr(stats, result.status) + 1)

@@ -4,7 +4,7 @@
                                                        /00000001.seg …
 A folder whose lock is free belongs to a process that is gone; the next one adopts and sends it.
 A segment is deleted once every event in it was answered. What was answered just before a crash is
-sent again, and the log tells it as a duplicate by its id.
+sent again, and the log reports it as a duplicate, by its id.
 """
 
 import fcntl
@@ -234,7 +234,7 @@ class Spool:
         self._offset = self._peeked = len(MAGIC)
 
     def close(self) -> None:
-        """Force to disk what waits and let the folder go; an empty folder is removed."""
+        """Force to disk what waits and release the folder; an empty folder is removed."""
         with self._lock:
             if not self._open:
                 return

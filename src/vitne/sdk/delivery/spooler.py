@@ -87,7 +87,7 @@ class Spooler:
         queue.spooler_sleeps = False
 
     def _copy(self, items: list[EventItem]) -> None:
-        """Spool events whose request takes too long; the log will tell the copy as a duplicate."""
+        """Spool events whose request takes too long; the log reports the copy as a duplicate."""
         assert self._spool is not None  # noqa: S101 - `_plan` returns nothing without a spool
         kept = self._spool.append(items, sync=True)
         with self._queue.lock:

@@ -73,7 +73,7 @@ class ServerAnswer(Struct, frozen=True):
 
     @property
     def stream_prev(self) -> str:
-        """With `stream_conflict`: what the stream stands on."""
+        """With `stream_conflict`: hash of the last message of the stream that the log has."""
         stream = self.document.get("stream")
         return str(stream.get("prev", "")) if isinstance(stream, dict) else ""
 
@@ -108,7 +108,7 @@ class Transport(Protocol):
         """
 
     def close(self) -> None:
-        """Let the connection go; a request that is under way fails."""
+        """Close the connection; a request that is under way fails."""
 
 
 class HttpTransport(Transport):
@@ -184,7 +184,7 @@ class HttpTransport(Transport):
         return NoAnswer(f"HTTP {answer.status}", answer.retry_after_s, answer.faulty)
 
     def close(self) -> None:
-        """Let the connection go; a request that is under way fails."""
+        """Close the connection; a request that is under way fails."""
         self._http.close()
 
 

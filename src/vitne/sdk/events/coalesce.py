@@ -2,7 +2,7 @@
 
 The first view is sent at once. When its window closes, one more event says how often it was
 repeated and when last (`repeat`), as a part of the first one's action (event-schema §4 #5). Off
-unless a type is named: without a catalog nobody has said that its repeats carry no meaning.
+unless a type is named: without a catalog it is unknown whether its repeats have a meaning.
 """
 
 import threading

@@ -59,7 +59,7 @@ class _Random:
         self._lock = threading.Lock()  # guards: `_at`, `_pool`
 
     def take(self) -> bytes:
-        """`RANDOM_BYTES` bytes that nobody got before."""
+        """`RANDOM_BYTES` bytes that were not used before."""
         with self._lock:
             if self._at >= len(self._pool):
                 self._pool, self._at = os.urandom(RANDOM_BYTES * 256), 0

@@ -96,7 +96,7 @@ def index_secret_text(key: bytes) -> str:
 
 
 def _read_secret(path: Path) -> str:
-    """The one line of a file that nobody else may read."""
+    """The one line of a file that only its owner can read."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

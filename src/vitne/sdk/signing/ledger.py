@@ -227,7 +227,7 @@ class Ledger:
     # ------------------------------------------------------------ the end
 
     def close(self, *, remove: bool = False) -> None:
-        """Let it go, and perhaps forget it."""
+        """Write it to disk and close it; with `remove`, delete the file first."""
         if remove and self.path is not None:
             self.path.unlink(missing_ok=True)
         with suppress(OSError):
@@ -235,7 +235,7 @@ class Ledger:
         self.abandon()
 
     def abandon(self) -> None:
-        """Let it go unchanged; in a forked child it is the parent's."""
+        """Close it unchanged: in a forked child it is the parent's."""
         if isinstance(self._data, mmap.mmap):
             self._data.close()
             self._data = bytearray(FILE_BYTES)

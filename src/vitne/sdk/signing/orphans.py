@@ -78,7 +78,7 @@ class Orphans:
         self._forget_if_done(ledger)
 
     def unfinished(self) -> Iterator[Ledger]:
-        """Those whose events are all sent, and of which the log does not know yet that they end.
+        """Those whose events are all sent, but whose end was not reported to the log yet.
 
         Also those that were never opened: their numbers were given out, and are lost.
         """
@@ -91,7 +91,7 @@ class Orphans:
                 self._forget(ledger)
 
     def finished(self, ledger: Ledger) -> None:
-        """The log knows that it is over."""
+        """The log has recorded the end of the stream."""
         self._forget_if_done(ledger)
         # Of the streams of a tenant, the newest is kept for the next one to name.
         for other in list(self._by_stream.values()):
@@ -113,13 +113,13 @@ class Orphans:
         ledger.close(remove=True)
 
     def close(self) -> None:
-        """Let all of them go; the next run takes over what is not done."""
+        """Close all of them; the next run takes over what is not done."""
         for ledger in self._by_stream.values():
             ledger.close()
         self._by_stream.clear()
 
     def abandon(self) -> None:
-        """Let them go in a forked child."""
+        """Close them unchanged, in a forked child."""
         for ledger in self._by_stream.values():
             ledger.abandon()
         self._by_stream.clear()

@@ -169,7 +169,7 @@ class SignedStreams:
         return ledger.is_open and not state.pending_last and state.acked >= ledger.issued
 
     def _end(self, ledger: Ledger) -> bool:
-        """Send the closing beat of an own stream, and let it go; whether the log took it."""
+        """Send the closing beat of an own stream, and drop it; whether the log accepted it."""
         closed = self._attempt(self._void_and_close, ledger)
         del self._own[ledger.about.ref]
         ledger.close()  # the file stays for the next run to name, or to finish
@@ -228,7 +228,7 @@ class SignedStreams:
         self._orphans.close()
 
     def abandon(self) -> None:
-        """Let everything go in a forked child."""
+        """Close everything unchanged, in a forked child."""
         for own in self._own.values():
             own.ledger.abandon()
         self._orphans.abandon()

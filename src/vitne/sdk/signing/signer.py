@@ -134,7 +134,7 @@ class StreamSigner:
         return replace(entry, sig=self._sign(void_message(self.origin, entry)))
 
     def _view(self, one: SignableEvent, context: IntakeContext) -> bytes:
-        """The sender's view of an event, whose leaf hash stands in the batch's tree."""
+        """The sender's view of an event, whose leaf hash is in the batch's tree."""
         event = validate(one.body, context)
         if not isinstance(event, ValidEvent) or event.filled:
             raise EventRefusedError("the event is not complete, so it cannot be signed")

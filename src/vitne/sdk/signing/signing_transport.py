@@ -200,7 +200,7 @@ class SigningTransport(Transport):
         self.streams.finish(until, self._http.hurry, clean=clean)
 
     def close(self) -> None:
-        """Let the connection go; a request that is under way fails."""
+        """Close the connection; a request that is under way fails."""
         self._http.close()
 
 

@@ -24,7 +24,7 @@ AsgiApp = Callable[[Scope, Callable[..., Any], Callable[..., Any]], Awaitable[No
 
 
 def request_fields(headers: Mapping[str, str], peer: str, trusted_proxies: int) -> EventFields:
-    """What a request tells: trace, address and user agent.
+    """Trace, address and user agent of a request.
 
     Args:
         headers: by lower-case name.
