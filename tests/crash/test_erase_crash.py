@@ -251,7 +251,7 @@ def test_an_entry_that_is_not_noted_yet_counts_from_the_moment_it_stands(
             adapters.segments,
             adapters.erasure,
             deadly,
-            server.seal.segments.exclusive,
+            server.seal.segments.segments_lock,
             adapters.clock,
             server.intake.preparation.forget_personal_values,
         ).run(WISH)

@@ -24,7 +24,7 @@ from vitne.core.values.ids import from_text
 from vitne.core.values.types import LogId, Origin
 from vitne.ports import Clock, KeyVault
 from vitne.services.log.published_files import Published
-from vitne.services.log.staged_round import STAGING, Step
+from vitne.services.log.staged_round import STAGING, StepHook
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
@@ -177,7 +177,7 @@ def test_killed_at_random_under_load_nothing_acknowledged_is_lost(settings: Sett
 # ---------------------------------------------------------------- at every step
 
 
-def send_and_publish(settings: Settings, step: Step) -> None:
+def send_and_publish(settings: Settings, step: StepHook) -> None:
     """One request, and the round that publishes it."""
     server = open_server(settings, step=step)
     server.publish.recovery.run()
@@ -187,7 +187,7 @@ def send_and_publish(settings: Settings, step: Step) -> None:
     server.publish.rounds.run_once()
 
 
-def killed_at(name: str) -> Step:
+def killed_at(name: str) -> StepHook:
     def step(done: str) -> None:
         if done == name:
             die()

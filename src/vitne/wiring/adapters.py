@@ -24,7 +24,7 @@ from vitne.ports import (
 from vitne.services.intake.events import Preparer
 from vitne.services.log.keys import LogKeys
 from vitne.services.log.names import Logs
-from vitne.services.log.staged_round import Step
+from vitne.services.log.staged_round import StepHook
 from vitne.services.seal.worker import OpenPorts
 from vitne.settings import Settings
 
@@ -72,5 +72,5 @@ class Common:
     logs: Logs
     keys: LogKeys
     serving: bool
-    step: Step
+    step: StepHook
     """Called after each step of publishing."""

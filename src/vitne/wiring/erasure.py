@@ -32,7 +32,7 @@ class Erasure:
             adapters.segments,
             adapters.erasure,
             writer.control,
-            seal.segments.exclusive,
+            seal.segments.segments_lock,
             adapters.clock,
             intake.preparation.forget_personal_values,
         )

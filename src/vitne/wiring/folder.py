@@ -28,7 +28,7 @@ from vitne.services.intake.events import Preparer
 from vitne.services.log.keys import LogKeys
 from vitne.services.log.names import Logs
 from vitne.services.log.published_files import Published
-from vitne.services.log.staged_round import Step, no_step
+from vitne.services.log.staged_round import StepHook, no_step
 from vitne.services.processes.loop import Loop
 from vitne.services.seal.worker import SealPorts
 from vitne.settings import Settings
@@ -216,7 +216,7 @@ def open_sealing(settings: Settings) -> SealPorts:
 
 
 def open_server(
-    settings: Settings, *, serving: bool = True, create: bool = False, step: Step = no_step
+    settings: Settings, *, serving: bool = True, create: bool = False, step: StepHook = no_step
 ) -> Server:
     """A server over a folder, not started yet.
 

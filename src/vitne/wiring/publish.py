@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from vitne.core.values.types import LogId
 from vitne.services.log.published_files import Published
-from vitne.services.publish.loop import Chore, Publisher
+from vitne.services.publish.loop import Chore, PublishLoop
 from vitne.services.publish.recover import Recover
-from vitne.services.publish.round import Publish
+from vitne.services.publish.round import PublishRounds
 from vitne.wiring.adapters import Common
 from vitne.wiring.trust import Trust
 
@@ -19,7 +19,7 @@ class Publishing:
     def __init__(self, common: Common, trust: Trust, chores: Sequence[Chore]) -> None:
         adapters = common.adapters
         self._objects = adapters.objects
-        self.rounds = Publish(
+        self.rounds = PublishRounds(
             adapters.store,
             adapters.heads,
             adapters.objects,
@@ -27,7 +27,7 @@ class Publishing:
             common.step,
             cleared=trust.witnesses.may_publish,
         )
-        self.loop = Publisher(
+        self.loop = PublishLoop(
             self.rounds,
             common.settings.publish_interval_ms / 1000,
             chores,

@@ -2,8 +2,8 @@
 
 from vitne.services.seal.due import SealLimits
 from vitne.services.seal.index_log import IndexLog
-from vitne.services.seal.loop import Sealer
-from vitne.services.seal.segments import Seal
+from vitne.services.seal.loop import SealLoop
+from vitne.services.seal.segments import SegmentSealer
 from vitne.services.seal.worker import SealHere, SealPorts, SealProcess, SealRunner
 from vitne.services.writer.writer import Writer
 from vitne.wiring.adapters import Common
@@ -32,7 +32,7 @@ class Sealing:
             cleared=trust.witnesses.may_publish,
             moved=trust.witnesses.moved,
         )
-        self.segments = Seal(
+        self.segments = SegmentSealer(
             store=adapters.store,
             catalog=adapters.segments,
             archive=adapters.archive,
@@ -45,7 +45,7 @@ class Sealing:
             covered=trust.cosigned.covers,
             limits=SealLimits(settings.seal_entries, settings.seal_age_s * _SECOND_US),
         )
-        self.loop = Sealer(self.segments, runner, settings.seal_check_ms / 1000)
+        self.loop = SealLoop(self.segments, runner, settings.seal_check_ms / 1000)
 
 
 def _runner(common: Common) -> SealRunner:

@@ -10,7 +10,7 @@ from vitne.services.check.fsck import Fsck
 from vitne.services.check.log import Stores
 from vitne.services.log.keys import INDEX_SUFFIX, LogKeys
 from vitne.services.log.names import Logs
-from vitne.services.log.staged_round import Step, no_step
+from vitne.services.log.staged_round import StepHook, no_step
 from vitne.services.publish.recover import Recovery
 from vitne.settings import Settings
 from vitne.wiring.adapters import DATABASE, Adapters, Common
@@ -35,7 +35,12 @@ class Server:
     """
 
     def __init__(
-        self, adapters: Adapters, settings: Settings, *, serving: bool = True, step: Step = no_step
+        self,
+        adapters: Adapters,
+        settings: Settings,
+        *,
+        serving: bool = True,
+        step: StepHook = no_step,
     ) -> None:
         self.adapters = adapters
         self.settings = settings

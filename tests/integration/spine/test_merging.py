@@ -69,7 +69,7 @@ def test_nothing_is_erased_or_merged_while_a_question_has_a_log_sealed(spine: An
 
         def run(self, job: SealJob) -> Any:
             """The job, once it is known."""
-            lock = seal.exclusive()
+            lock = seal.segments_lock()
             other = threading.Thread(target=lambda: free.append(lock.acquire(blocking=False)))
             other.start()
             other.join()

@@ -17,8 +17,8 @@ from vitne.core.tree.tile import ENTRIES, TileId, bundle
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.types import LogId
 from vitne.services.log.published_files import Published
-from vitne.services.log.staged_round import ROSTER, STAGING
-from vitne.services.publish.round import Publish
+from vitne.services.log.staged_round import KNOWN_LOGS, STAGING
+from vitne.services.publish.round import PublishRounds
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import memory_server, sample_event, sample_key
@@ -76,9 +76,9 @@ def test_any_sequence_of_batches_gives_the_tree_of_one_batch(
 
     assert many.adapters.store.entries(ACME, 0, 99) == one.adapters.store.entries(ACME, 0, 99)
     assert checkpoint(many) == checkpoint(one)
-    assert sorted(many.objects.keys("log/")) == sorted(one.objects.keys("log/"))
-    for key in one.objects.keys("log/"):
-        assert many.objects.get(key) == one.objects.get(key)
+    assert sorted(many.adapters.objects.keys("log/")) == sorted(one.adapters.objects.keys("log/"))
+    for key in one.adapters.objects.keys("log/"):
+        assert many.adapters.objects.get(key) == one.adapters.objects.get(key)
 
 
 def test_the_published_tree_is_that_of_the_entries(spine: Any) -> None:
@@ -129,7 +129,10 @@ def test_one_round_publishes_every_log_and_leaves_no_staged_file(spine: Any) -> 
 
     assert [grown.log for grown in report.grown] == ["acme", "globex"]
     assert list(spine.server.adapters.objects.keys(STAGING)) == []
-    assert list(spine.server.adapters.objects.keys(ROSTER)) == [f"{ROSTER}acme", f"{ROSTER}globex"]
+    assert list(spine.server.adapters.objects.keys(KNOWN_LOGS)) == [
+        f"{KNOWN_LOGS}acme",
+        f"{KNOWN_LOGS}globex",
+    ]
     assert spine.server.publish.rounds.run_once().grown == ()
 
 
@@ -144,7 +147,7 @@ def test_of_two_publishers_one_swap_fails_and_the_log_is_not_forked(spine: Any) 
 
     def publish() -> None:
         stores = (adapters.store, adapters.heads, adapters.objects)
-        reports.append(Publish(*stores, spine.server.keys, wait_for_the_other).run_once())
+        reports.append(PublishRounds(*stores, spine.server.keys, wait_for_the_other).run_once())
 
     threads = [threading.Thread(target=publish) for _ in range(2)]
     for thread in threads:
@@ -172,7 +175,7 @@ def test_a_log_whose_tiles_disagree_stops_and_the_others_go_on(spine: Any) -> No
 
 def test_the_rounds_of_busy_logs_leave_none_behind(spine: Any) -> None:
     adapters = spine.adapters
-    publish = Publish(
+    publish = PublishRounds(
         adapters.store, adapters.heads, adapters.objects, spine.server.keys, max_entries=2
     )
     logs = [LogId(f"t{n}") for n in range(4)]

@@ -1,6 +1,6 @@
 """An object store over a folder: what it says is stored survives a kill and a power cut.
 
-Each batch is written as transparency-log §4.2 P6 asks: all bytes go to temporary files, each is
+Each batch is written so: all bytes go to temporary files, each is
 fsynced, then all are renamed, then every folder that changed is fsynced once, its descriptor held
 open from before the rename (Linux reports a failed write only to descriptors that were open).
 A crash before a rename leaves temporary files, which the next writer removes; one after it leaves

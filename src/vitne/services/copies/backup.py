@@ -23,7 +23,7 @@ from vitne.errors import DecodeError, IntegrityError, NotFoundError
 from vitne.ports import Head, ObjectStore, Segment
 from vitne.services.log.grown_tree import right_edge
 from vitne.services.log.published_files import Published, log_key
-from vitne.services.log.staged_round import ROSTER
+from vitne.services.log.staged_round import KNOWN_LOGS
 
 __all__ = ["MANIFEST", "CopyCount", "Manifest", "PublishedTree", "copy_objects", "read_manifest"]
 
@@ -121,7 +121,7 @@ def _all(
             yield log_key(tree.log, tile.path), data
         yield from _cosigned(source, tree.log, tree.head)
         if "/" not in tree.log:
-            yield ROSTER + tree.log, f"{tree.origin}\n".encode()
+            yield KNOWN_LOGS + tree.log, f"{tree.origin}\n".encode()
     for segment in segments:
         for key in filter(None, (segment.key, segment.index_key)):
             yield key, _read(source, key)

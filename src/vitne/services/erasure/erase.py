@@ -97,7 +97,7 @@ class Erase:
     Args:
         store, archive, catalog, erasures: where everything lies.
         tell: appends the erase entries.
-        exclusive: held while segments are rewritten: nothing is sealed or merged meanwhile.
+        segments_lock: held while segments are rewritten: nothing is sealed or merged meanwhile.
         clock: for holds.
         forget: has other processes empty their caches of personal values.
     """
@@ -109,7 +109,7 @@ class Erase:
         catalog: SegmentCatalog,
         erasures: ErasureStore,
         tell: Tell,
-        exclusive: Callable[[], AbstractContextManager[object]],
+        segments_lock: Callable[[], AbstractContextManager[object]],
         clock: Clock,
         forget: Callable[[], None],
     ) -> None:
@@ -118,7 +118,7 @@ class Erase:
         self._catalog = catalog
         self._erasures = erasures
         self._tell = tell
-        self._exclusive = exclusive
+        self._segments_lock = segments_lock
         self._clock = clock
         self._forget = forget
 
@@ -213,7 +213,7 @@ class Erase:
         wanted: dict[LeafIndex, set[Section]] = {}
         for index, section in pending:
             wanted.setdefault(index, set()).add(section)
-        with self._exclusive():
+        with self._segments_lock():
             self._erase_hot(log, wanted)
             for segment in self._segments_of(log, tuple(wanted)):
                 self._rewrite(log, segment, wanted)

@@ -20,7 +20,7 @@ def grown_tree(
     head: Head | None,
     leaves: Sequence[bytes],
 ) -> StagedLog:
-    """P2 and P3 of one tree: what signing these leaves after its head will write.
+    """What is written once these leaves are signed after the head of a tree.
 
     Args:
         objects: where it is published.
@@ -48,7 +48,7 @@ def grown_tree(
 
 
 def right_edge(objects: ObjectStore, log: LogId, head: Head | None) -> Edge:
-    """P2: the right edge as the published tiles tell it, checked against the head.
+    """The right edge as the published tiles give it, checked against the head.
 
     Raises:
         NotFoundError: a tile is missing.

@@ -17,10 +17,10 @@ from vitne.ports import Head, ObjectStore
 from vitne.services.log.published_files import log_key
 
 STAGING = "staging/"
-ROSTER = "roster/"
+KNOWN_LOGS = "roster/"
 """One object per log that ever published: a store that does not know them all went back."""
 
-Step = Callable[[str], None]
+StepHook = Callable[[str], None]
 """Called with the name of each step once it is done; tests stop the process there."""
 
 _MAGIC = b"vitne-stage/v1\n"
@@ -76,8 +76,10 @@ def decode_stage(data: bytes, where: str = "") -> Stage:
         raise DecodeError(f"a staged file is damaged: {error}", where=where) from error
 
 
-def apply_stage(objects: ObjectStore, parts: Sequence[StagedLog], step: Step) -> dict[LogId, str]:
-    """P6 to P8 without the last: write tiles, then checkpoints, then delete narrower partials.
+def apply_stage(
+    objects: ObjectStore, parts: Sequence[StagedLog], step: StepHook
+) -> dict[LogId, str]:
+    """Write tiles, then checkpoints, then delete narrower partials.
 
     Applying the same round again changes nothing.
 

@@ -10,12 +10,12 @@ from msgspec import Struct
 from vitne.core.values.types import LogId
 from vitne.errors import VitneError
 from vitne.services.processes.loop import Loop
-from vitne.services.publish.round import Publish
+from vitne.services.publish.round import PublishRounds
 
 _LOG = logging.getLogger("vitne.publish")
 
 
-class PublisherStats(Struct, frozen=True):
+class PublishStats(Struct, frozen=True):
     """How publishing goes, since the start."""
 
     rounds: int
@@ -38,8 +38,8 @@ class Chore(Struct, frozen=True):
     run: Callable[[], object]
 
 
-class Publisher:
-    """Runs `Publish.run_once` every `interval_s`, at once again while more is waiting.
+class PublishLoop:
+    """Runs `PublishRounds.run_once` every `interval_s`, at once again while more is waiting.
 
     Args:
         publish: whose rounds it runs.
@@ -50,7 +50,7 @@ class Publisher:
 
     def __init__(
         self,
-        publish: Publish,
+        publish: PublishRounds,
         interval_s: float = 1.0,
         chores: Sequence[Chore] = (),
         grown: Callable[[Sequence[LogId]], None] = lambda _logs: None,
@@ -62,7 +62,7 @@ class Publisher:
         self._due_s = [0.0] * len(self._chores)
         self._more = False
         self._loop = Loop("publisher", self._run, self._pause_s)
-        self._stats = PublisherStats(0, 0, 0, 0, "", 0.0, {})
+        self._stats = PublishStats(0, 0, 0, 0, "", 0.0, {})
 
     def start(self) -> None:
         """Begin to publish at the interval."""
@@ -85,7 +85,7 @@ class Publisher:
             _LOG.warning("entries are left unpublished: %s: %s", error.code, error)
 
     @property
-    def stats(self) -> PublisherStats:
+    def stats(self) -> PublishStats:
         """Counters since the start."""
         return self._stats
 
@@ -122,7 +122,7 @@ class Publisher:
             self._grown([one.log for one in report.grown])
         for log in sorted(report.halted.keys() - old.halted.keys()):
             _LOG.error("log %s is not published any more: %s", log, report.halted[log])
-        self._stats = PublisherStats(
+        self._stats = PublishStats(
             rounds=old.rounds + bool(report.grown),
             entries=old.entries + sum(one.size - one.old_size for one in report.grown),
             conflicts=old.conflicts + report.conflict,

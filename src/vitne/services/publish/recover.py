@@ -22,11 +22,11 @@ from vitne.services.log.grown_tree import right_edge
 from vitne.services.log.keys import LogKeys, index_log_id, index_origin
 from vitne.services.log.published_files import Published, log_key
 from vitne.services.log.staged_round import (
-    ROSTER,
+    KNOWN_LOGS,
     STAGING,
     Stage,
     StagedLog,
-    Step,
+    StepHook,
     apply_stage,
     decode_stage,
     no_step,
@@ -65,7 +65,7 @@ class Recover:
         objects: ObjectStore,
         keys: LogKeys,
         index_log: IndexLogStore,
-        step: Step = no_step,
+        step: StepHook = no_step,
     ) -> None:
         self._index_log = index_log
         self._store = store
@@ -113,8 +113,8 @@ class Recover:
         )
 
     def _check_roster(self, known: set[LogId]) -> None:
-        for key in self._objects.keys(ROSTER):
-            log = LogId(key.removeprefix(ROSTER))
+        for key in self._objects.keys(KNOWN_LOGS):
+            log = LogId(key.removeprefix(KNOWN_LOGS))
             if log not in known:
                 raise RollbackError(
                     "a log that was published is not in the database", where=log, hint=_RESTORED

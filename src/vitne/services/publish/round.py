@@ -16,10 +16,10 @@ from vitne.ports import CheckpointStore, Head, LogInfo, ObjectStore, RecordStore
 from vitne.services.log.grown_tree import grown_tree
 from vitne.services.log.keys import LogKeys
 from vitne.services.log.staged_round import (
-    ROSTER,
+    KNOWN_LOGS,
     Stage,
     StagedLog,
-    Step,
+    StepHook,
     apply_stage,
     encode_stage,
     no_step,
@@ -29,7 +29,7 @@ MAX_ENTRIES = 65_536
 """Of one log in one round, and of all logs together twice as many: bounds memory and stall."""
 
 
-class Growth(Struct, frozen=True):
+class GrownLog(Struct, frozen=True):
     """How one log grew in a round."""
 
     log: LogId
@@ -40,7 +40,7 @@ class Growth(Struct, frozen=True):
 class PublishReport(Struct, frozen=True):
     """What a round did."""
 
-    grown: Sequence[Growth]
+    grown: Sequence[GrownLog]
     halted: dict[LogId, str]
     """Logs that are not published, each with the reason: their stored bytes disagree."""
     more: bool
@@ -51,7 +51,7 @@ class PublishReport(Struct, frozen=True):
     took_s: float = 0.0
 
 
-class Publish:
+class PublishRounds:
     """The publisher of one process. One round at a time; a second caller waits."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
@@ -60,7 +60,7 @@ class Publish:
         heads: CheckpointStore,
         objects: ObjectStore,
         keys: LogKeys,
-        step: Step = no_step,
+        step: StepHook = no_step,
         max_entries: int = MAX_ENTRIES,
         cleared: Callable[[LogId], bool] = lambda _log: True,
     ) -> None:
@@ -101,7 +101,7 @@ class Publish:
                 return PublishReport((), self.halted, True, conflict=True)
             self._finish(stage)
             grown = [
-                Growth(part.log, part.old_size, part.head.size)
+                GrownLog(part.log, part.old_size, part.head.size)
                 for part in parts
                 if part.log not in self._halted
             ]
@@ -113,7 +113,7 @@ class Publish:
         self._halted.setdefault(log, reason)
 
     def _compute(self) -> tuple[list[StagedLog], list[Head | None], bool]:
-        """P1 to P3 for every log whose turn it is: its part, its head so far, and if more waits."""
+        """What each log adds to the round, its head so far, and whether more is left."""
         waiting = [
             info
             for info in self._store.unpublished()
@@ -156,11 +156,11 @@ class Publish:
             )
         part = grown_tree(self._objects, self._keys, (info.log, info.origin), head, entries)
         if head is None:
-            part.fixed[ROSTER + info.log] = f"{info.origin}\n".encode()
+            part.fixed[KNOWN_LOGS + info.log] = f"{info.origin}\n".encode()
         return part
 
     def _swap(self, stage: Stage, staged: bytes, olds: Sequence[Head | None]) -> bool:
-        """P4 and P5; False if the swap was lost to another publisher."""
+        """Stage the round and swap the heads; False if another publisher was faster."""
         self._objects.replace({stage.key: staged})
         self._step("staged")
         swaps = [Swap(part.log, old, part.head) for part, old in zip(stage.logs, olds, strict=True)]
@@ -175,7 +175,7 @@ class Publish:
         return True
 
     def _finish(self, stage: Stage) -> None:
-        """P6 to P8. Done again from the start if it fails in between: the bytes are equal."""
+        """Write the round. If it fails it is done again from the start: the bytes are equal."""
         refused = apply_stage(self._objects, stage.logs, self._step)
         for log, reason in refused.items():
             self.halt(log, reason)

@@ -16,7 +16,7 @@ from vitne.services.log.grown_tree import grown_tree
 from vitne.services.log.keys import LogKeys, index_log_id, index_origin
 from vitne.services.log.names import Logs
 from vitne.services.log.published_files import Published, log_key
-from vitne.services.log.staged_round import Stage, Step, apply_stage, encode_stage, no_step
+from vitne.services.log.staged_round import Stage, StepHook, apply_stage, encode_stage, no_step
 
 __all__ = ["IndexLog", "index_log_id", "index_origin"]
 
@@ -31,7 +31,7 @@ class IndexLog:
         objects: ObjectStore,
         keys: LogKeys,
         logs: Logs,
-        step: Step = no_step,
+        step: StepHook = no_step,
         cleared: Callable[[LogId], bool] = lambda _tree: True,
         moved: Callable[[Sequence[LogId]], None] = lambda _trees: None,
     ) -> None:
@@ -101,7 +101,7 @@ class IndexLog:
         return None if run is None else CoverageCounter.decode(run.troubles)
 
     def _round(self, log: LogId, head: Head | None, size: int) -> None:
-        """P1 to P8 of transparency-log §4.2 for this one tree."""
+        """One round of publishing for this one tree: staged, swapped, written."""
         tree, origin = index_log_id(log), index_origin(self._logs.origin(log))
         old = head.size if head else 0
         records = self._store.records(log, old, size)

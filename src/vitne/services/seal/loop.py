@@ -11,7 +11,7 @@ from msgspec import Struct
 from vitne.core.values.types import LogId
 from vitne.errors import VitneError
 from vitne.services.processes.loop import Loop
-from vitne.services.seal.segments import Seal
+from vitne.services.seal.segments import SegmentSealer
 from vitne.services.seal.worker import SealRunner
 
 _LOG = logging.getLogger("vitne.seal")
@@ -19,7 +19,7 @@ _ROUNDS_BEFORE_REST = 15
 _DEMAND_PAUSE_S = 60.0
 
 
-class SealerStats(Struct, frozen=True):
+class SealStats(Struct, frozen=True):
     """How sealing goes, since the start."""
 
     segments: int = 0
@@ -39,10 +39,10 @@ class _Demand:
         self.sealed = False
 
 
-class Sealer:
-    """Runs `Seal.run_once` every `interval_s`."""
+class SealLoop:
+    """Runs `SegmentSealer.run_once` every `interval_s`."""
 
-    def __init__(self, seal: Seal, runner: SealRunner, interval_s: float = 2.0) -> None:
+    def __init__(self, seal: SegmentSealer, runner: SealRunner, interval_s: float = 2.0) -> None:
         self._seal = seal
         self._runner = runner
         self._recovered = False
@@ -51,7 +51,7 @@ class Sealer:
         self._demands: deque[_Demand] = deque()
         self._last_s: dict[LogId, float] = {}
         self._loop = Loop("sealer", self._run, lambda: 0.0 if self._demands else interval_s)
-        self.stats = SealerStats()
+        self.stats = SealStats()
 
     def start(self) -> None:
         """Begin, with what a crash left."""
@@ -129,7 +129,7 @@ class Sealer:
         self._idle = 0 if report.sealed else self._idle + 1
         if self._idle == _ROUNDS_BEFORE_REST:
             self._runner.rest()
-        self.stats = SealerStats(
+        self.stats = SealStats(
             segments=old.segments + len(report.sealed),
             entries=old.entries + sum(s.end - s.start for _, s in report.sealed),
             merged=old.merged + len(report.merged),

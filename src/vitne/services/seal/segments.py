@@ -1,16 +1,16 @@
 """Seal: published hot rows become segments, and small segments become fewer.
 
-For one range (transparency-log §4.3): a job writes the segment's files, reads them back and
-describes the run (S1 to S3, elsewhere: see `seal_worker`); the index log lists the run and is
-published (S4); the log itself says so in an entry (S5); the catalog lists the segment (S6); the hot
-rows go (S7). A range is listed once for ever, so the first thing to do is to finish what is listed.
+For one range: a job writes the segment's files, reads them back and describes the run (`worker`);
+the index log lists the run and is published; an entry of the log itself records that; the catalog
+lists the segment; the hot rows go. A range is listed only once, so what is listed is finished
+first.
 
 | killed after | left behind | repaired by |
 |---|---|---|
-| S3 | files that nobody names | removed at start; the next job may take another range |
-| S4 | a record whose tree is not signed, or without its entry | published, the entry written |
-| S5 | a listed run that the catalog does not know | its files are checked, or made again, equal |
-| S6 | hot rows that nobody reads any more | dropped |
+| the job | files that nobody names | removed at start; the next job may take another range |
+| listing | a record whose tree is not signed, or without its entry | published, the entry written |
+| the entry | a run that the catalog does not know | its files are checked, or made again, equal |
+| the catalog | hot rows that nobody reads any more | dropped |
 
 A merge is the same with files of lower runs in the place of rows. Readers go over to it once a
 checkpoint that they can prove by covers its record (`covered`); until then the lower runs stay.
@@ -65,7 +65,7 @@ class _Hold(Struct):
     next_us: int = _HOLD_OFF_US
 
 
-class Seal:
+class SegmentSealer:
     """Seals what is due. For one thread.
 
     Args:
@@ -134,7 +134,7 @@ class Seal:
         self._objects.delete(orphans)
         return gone + len(orphans)
 
-    def exclusive(self) -> RLock:
+    def segments_lock(self) -> RLock:
         """Held while something is sealed or merged; whoever holds it sees segments that stay."""
         return self._segments_lock
 
@@ -217,7 +217,7 @@ class Seal:
     # ---------------------------------------------------------------- the steps
 
     def _list(self, log: LogId, sealed: Sealed) -> Segment:
-        """S4 and S5: the run gets its position, its record is published and told of."""
+        """The run gets its position; its record is published, and an entry of the log names it."""
         self._calm.discard(log)
         segment = replace(sealed.run.segment, record=self._listed.size(log))
         run = replace(sealed.run, segment=segment)
@@ -231,7 +231,7 @@ class Seal:
         return segment
 
     def _tell_of(self, log: LogId) -> None:
-        """S5: a segment entry for every record that has none yet; a crash may have hidden one."""
+        """A segment entry for every record that has none yet; a crash may have hidden one."""
         told, size = self._listed.told(log), self._listed.size(log)
         if told == size:
             return
@@ -261,7 +261,7 @@ class Seal:
         return found
 
     def _take(self, log: LogId, segment: Segment) -> None:
-        """S6 and S7: readers find the records in the segment; the rows go."""
+        """Readers find the records in the segment from now on; the rows go."""
         self._catalog.add(log, segment)
         self._archive.refresh(log)
         self._store.drop(log, segment.end)

@@ -120,7 +120,7 @@ class StoredRange(Sequence[Record]):
 
 
 def run_job(job: SealJob, ports: SealPorts) -> Sealed:
-    """Read the records, write the segment, describe the run (S1 to S3).
+    """Read the records, write the segment, describe the run.
 
     The entries that are described come from the published tiles, not from the rows.
 

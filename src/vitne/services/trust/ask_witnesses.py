@@ -1,4 +1,4 @@
-"""Have the heads of all logs and index logs cosigned by witnesses (transparency-log §4.2, P9).
+"""Have the heads of all logs and index logs cosigned by witnesses.
 
 Witnesses are asked about one head of a tree at a time, so that their signatures meet: a newer head
 takes its place when enough have cosigned it, or after ten seconds. The newest head that met the

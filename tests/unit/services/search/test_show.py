@@ -16,7 +16,7 @@ from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import tlog_proof
 from vitne.evidence.record import verify as record_proof
 from vitne.services.log.keys import LogKeys
-from vitne.services.publish.round import Publish
+from vitne.services.publish.round import PublishRounds
 from vitne.services.search.show import Show
 
 LOG = LogId("acme")
@@ -33,7 +33,7 @@ class World:
         self.records = small_log.records
         self.origin = small_log.signer.name
         self.stores.records.create_log(LOG, self.origin, 1)
-        self.publisher = Publish(
+        self.publisher = PublishRounds(
             self.stores.records, self.stores.checkpoints, self.objects, self.keys
         )
 
