@@ -7,7 +7,7 @@ from vitne.services.intake.events import Preparer
 from vitne.services.intake.intake import Ingest
 from vitne.services.intake.refusal_counts import CountReporter
 from vitne.services.intake.system_events import SystemEvents
-from vitne.services.intake.workers import PrepareHere, PreparePool, processes_for
+from vitne.services.intake.workers import PreparePool, processes_for
 from vitne.services.log.keys import LogKeys
 from vitne.services.log.names import Logs
 from vitne.services.publish.loop import Chore
@@ -67,7 +67,7 @@ class Intake:
     def __init__(self, common: Common, preparer: Preparer, writer: Writer) -> None:
         adapters, settings = common.adapters, common.settings
         processes = processes_for(settings.prepare_processes) if common.serving else 0
-        self.preparation = PreparePool(PrepareHere(preparer), adapters.preparing, processes)
+        self.preparation = PreparePool(preparer, adapters.preparing, processes)
         self.requests = Ingest(self.preparation, writer)
         self.own_events = OwnEvents(self.requests, "api" if common.serving else "cli")
         self.counts = CountReporter(adapters.store, self.own_events, adapters.clock, adapters.ids)

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from vitne.actions.worth import not_worthy, retention_class
-from vitne.core.entry.assemble import Assembler
+from vitne.core.entry.assemble import Assembler, Prepared
 from vitne.core.entry.commit import KEY_BYTES
 from vitne.core.entry.entry import VOID_QUARANTINED, VOID_REJECTED
 from vitne.core.entry.keys import KeyCache, stream_id
@@ -169,20 +169,8 @@ class Preparer:
             request.person_record,
             record_key,
         )
-        prepared = PreparedEvent(
-            position,
-            to_text(event.event_id),
-            event.event_id,
-            event.digest,
-            self.stream(log, event.source_id, event.stream_name, _keeper(request.key)),
-            event.stream_seq,
-            assembled.entry,
-            record_key,
-            assembled.parts,
-            event.facets,
-            item.event,
-            event.warnings,
-        )
+        stream = self.stream(log, event.source_id, event.stream_name, _numbered_for(request.key))
+        prepared = prepared_event(position, event, stream, assembled, record_key, item.event)
         events = request.events.get(log)
         if events is None:
             events = request.events[log] = []
@@ -256,7 +244,9 @@ class Preparer:
             event_id,
             VOID_QUARANTINED,
             sha256(item.event).digest(),
-            self.stream(log, request.source.source_id, found.stream_name, _keeper(request.key)),
+            self.stream(
+                log, request.source.source_id, found.stream_name, _numbered_for(request.key)
+            ),
             found.stream_seq,
             found.reason,
             item.event,
@@ -272,17 +262,32 @@ class Preparer:
             self._assemblers[log] = found
         return found
 
-    def _make_stream(self, log: LogId, source_id: str, name: str, keeper: str) -> StreamRef:
+    def _make_stream(self, log: LogId, source_id: str, name: str, numbered_for: str) -> StreamRef:
         """The sender's stream, or the one that the log keeps for a key."""
-        given = name or SERVER_STREAM + keeper
+        given = name or SERVER_STREAM + numbered_for
         return StreamRef(
             stream_id(self.logs.origin(log), source_id, given), source_id, given, bool(name)
         )
 
 
-def _keeper(key: ApiKey) -> str:
-    """For whom the server keeps a stream: a key, or a door of Vitne itself."""
+def _numbered_for(key: ApiKey) -> str:
+    """For whom the server numbers a stream: a key, or a part of Vitne itself."""
     return key.id or key.name
+
+
+def prepared_event(
+    position: int,
+    event: ValidEvent,
+    stream: StreamRef,
+    assembled: Prepared,
+    record_key: bytes,
+    sent: bytes,
+) -> PreparedEvent:
+    """An event that is ready for the writer."""
+    return PreparedEvent(
+        position, to_text(event.event_id), event.event_id, event.digest, stream, event.stream_seq,
+        assembled.entry, record_key, assembled.parts, event.facets, sent, event.warnings,
+    )  # fmt: skip
 
 
 def _as_rejected(event: ValidEvent, fault: Problem) -> Rejected:

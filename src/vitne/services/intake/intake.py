@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 from vitne.errors import NotAllowedError
 from vitne.ports import ApiKey
-from vitne.services.intake.workers import Job, Preparation
+from vitne.services.intake.workers import Job, PreparePool
 from vitne.services.writer.reply import Arrival, Form
 from vitne.services.writer.writer import Writer
 from vitne.wire.events import IntakeReply
@@ -20,7 +20,7 @@ __all__ = ["Form", "Ingest"]
 class Ingest:
     """The way in. Any thread may call."""
 
-    def __init__(self, preparation: Preparation, append: Writer) -> None:
+    def __init__(self, preparation: PreparePool, append: Writer) -> None:
         self._preparation = preparation
         self._append = append
 
@@ -33,7 +33,7 @@ class Ingest:
             body: unpacked bytes.
             form: one event or an array, one event a line, or import lines with their originals.
             key: who sends; its registration bounds what the events may claim.
-            arrival: what the door knows of the request.
+            arrival: what is known of the request beside its body and key.
 
         Returns:
             Done once everything the reply says is durable. It may end in `UnavailableError`

@@ -29,7 +29,7 @@ from vitne.core.values.ids import to_text
 from vitne.core.values.types import LogId, Origin
 from vitne.errors import DecodeError, TenantNotAllowedError, VerificationError
 from vitne.ports import ApiKey, Seen
-from vitne.services.intake.events import Preparer, core_record, person_record
+from vitne.services.intake.events import Preparer, core_record, person_record, prepared_event
 from vitne.services.intake.system_events import SystemEvents
 from vitne.services.log.keys import FIRST_EPOCH
 from vitne.services.writer.control_entries import untimed
@@ -165,20 +165,8 @@ class BatchPreparer:
             assembled = assembler.prepare(event, core, b"", beside, record_key)
             view = view_of(assembled.entry, event_root(event, record_key), head.mode)
             leaves.append(leaf_hash(view))
-            prepared = PreparedEvent(
-                position,
-                to_text(event.event_id),
-                event.event_id,
-                event.digest,
-                work.signed.stream,
-                event.stream_seq,
-                assembled.entry,
-                record_key,
-                assembled.parts,
-                event.facets,
-                items[position],
-                event.warnings,
-            )
+            stream, sent = work.signed.stream, items[position]
+            prepared = prepared_event(position, event, stream, assembled, record_key, sent)
             prepared_events.append(prepared)
             if self._preparer.may_be_forgotten(event.event_id, now_us):
                 seen = self._preparer.sealed_before(work.log, prepared)

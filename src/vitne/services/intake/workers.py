@@ -1,16 +1,16 @@
 """Preparing large requests in processes of their own.
 
 Preparation is most of the work on an event, and pure Python: in one process it shares the one
-interpreter lock with the writer and the door. A process gets the bytes of a request and gives
-back what is to be placed, so that the serving process only decodes that and writes it. What it
-holds is derived from the folder; it may be killed at any moment, and its requests are prepared
+interpreter lock with the writer and the HTTP server. A process gets the bytes of a request and
+gives back what is to be placed, so that the serving process only decodes that and writes it. What
+it works with is read from the folder; it may be killed at any moment, and its requests are prepared
 again, here.
 """
 
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -64,40 +64,22 @@ class EncodedRequest(Struct, frozen=True, array_like=True):
     """What the request is answered with, once that is placed."""
 
 
-class Preparation(Protocol):
-    """From the bytes of a request to what the writer is given."""
-
-    def prepare(self, job: Job) -> PendingRequest:
-        """Prepare one request. Raises `BadInputError` if the body is none of the form."""
-
-
-class PrepareHere(Preparation):
-    """Prepares in the caller's thread."""
-
-    def __init__(self, preparer: Preparer) -> None:
-        self._preparer = preparer
-
-    def prepare(self, job: Job) -> PendingRequest:
-        """See the protocol."""
-        return prepared(self._preparer, job)
-
-
-class PreparePool(Preparation):
+class PreparePool:
     """Prepares large requests in processes, small ones here.
 
     A process starts with the first large request; until it is ready, and after it died until its
     successor is, requests are prepared here.
 
     Args:
-        here: for small requests, and for what a process left undone.
+        preparer: for small requests, and for what a process left undone.
         open_preparer: makes the preparer in a process, and can be pickled; None: no processes.
         processes: how many; 0 prepares everything here.
     """
 
     def __init__(
-        self, here: PrepareHere, open_preparer: OpenPreparer | None, processes: int
+        self, preparer: Preparer, open_preparer: OpenPreparer | None, processes: int
     ) -> None:
-        self._here = here
+        self._preparer = preparer
         self._workers: list[WorkerProcess] = []
         if open_preparer is not None:
             open_answer = partial(open_request_preparer, open_preparer)
@@ -106,11 +88,9 @@ class PreparePool(Preparation):
             ]
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(EncodedRequest).decode
-        self._closed = False
 
     def close(self) -> None:
         """End the processes; what they have under way is prepared here."""
-        self._closed = True
         for worker in self._workers:
             worker.close()
 
@@ -124,16 +104,16 @@ class PreparePool(Preparation):
         return [worker.pid for worker in self._workers if worker.is_ready and worker.pid]
 
     def prepare(self, job: Job) -> PendingRequest:
-        """See the protocol."""
-        if len(job.body) < LARGE_BYTES or not self._workers or self._closed:
-            return self._here.prepare(job)
+        """Prepare one request. Raises `BadInputError` if the body is none of the form."""
+        if len(job.body) < LARGE_BYTES or not self._workers:
+            return prepared(self._preparer, job)
         worker = min(self._workers, key=lambda one: one.waiting)
         # The secret's hash is of no use there.
         request = self._encode(replace(job, key=replace(job.key, secret_sha256=b"")))
         try:
             done = self._decode(worker.ask(request, only_if_ready=True))
         except WorkerEndedError:
-            return self._here.prepare(job)
+            return prepared(self._preparer, job)
         counts = {log: dict(found) for log, found in done.counts}
         refusal = None if done.refusal is None else done.refusal.error()
         return PendingRequest(done.batches, counts, done.results, len(job.body), refusal)

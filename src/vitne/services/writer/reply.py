@@ -9,7 +9,7 @@ Form = Literal["json", "ndjson", "import", "batch"]
 
 
 class Arrival(Struct, frozen=True):
-    """What the door knows of a request, beside its body and its key."""
+    """What is known of a request beside its body and its key."""
 
     peer_ip: str = ""
     """Address of the connection; `""` when the request did not come over a network."""
