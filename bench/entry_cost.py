@@ -10,7 +10,7 @@ from bench.scenarios import Figures
 from vitne.core.entry.assemble import Assembler
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import IntakeContext, validate
+from vitne.core.event.validate import IntakeContext, validate_event
 from vitne.core.values.types import Origin
 from vitne.services.intake.events import core_record
 
@@ -35,7 +35,7 @@ def measure(events: list[dict[str, Any]]) -> Figures:
     validated, assembled = [], []
     for _ in range(_ROUNDS):
         started = time.process_time()
-        found = [validate(one, context, at) for at, one in enumerate(raw)]
+        found = [validate_event(one, context, at) for at, one in enumerate(raw)]
         validated.append(time.process_time() - started)
         good = [one for one in found if isinstance(one, ValidEvent)]
         if len(good) != len(raw):

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from bench.scenarios import Figures
-from vitne.adapters.archive.index.build import Values, build, run_of
+from vitne.adapters.archive.index.build import Values, build_index, run_of
 from vitne.adapters.archive.index.lookup import Lookup
 from vitne.core.entry.assemble import Assembler
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import IntakeContext, validate
+from vitne.core.event.validate import IntakeContext, validate_event
 from vitne.core.index.gap import gap_leaves, run_root
 from vitne.core.tree.multiproof import multiproof
 from vitne.core.values.types import Origin
@@ -30,12 +30,12 @@ def measure(events: list[dict[str, Any]]) -> Figures:
     entries, ids = _entries(events)
     count = len(entries)
     whole, hashed, plain = [], [], []
-    index = build(0, entries, ids, Values(frozenset(), frozenset()))
+    index = build_index(0, entries, ids, Values(frozenset(), frozenset()))
     gc.collect()
     gc.disable()  # as the process that seals does
     for _ in range(_ROUNDS):
         started = time.process_time()
-        build(0, entries, ids, Values(frozenset(), frozenset()))
+        build_index(0, entries, ids, Values(frozenset(), frozenset()))
         whole.append(time.process_time() - started)
         started = time.process_time()
         run_of(0, entries)
@@ -83,7 +83,7 @@ def _entries(events: list[dict[str, Any]]) -> tuple[list[bytes], list[bytes]]:
     stamp = context.now_us.to_bytes(8, "big")
     entries, ids = [], []
     for at, event in enumerate(events[:SEGMENT]):
-        found = validate(msgspec.json.encode(event), context, at)
+        found = validate_event(msgspec.json.encode(event), context, at)
         if not isinstance(found, ValidEvent):
             raise SystemExit("bench: a simulated event is not valid")
         made = assembler.prepare(found, beside, b"", b"", secrets.token_bytes(16)).entry

@@ -13,8 +13,8 @@ import pytest
 
 from vitne.core.entry import keys
 from vitne.core.index.gap import GapLeaf
-from vitne.core.tree.merkle import leaf_hash, root
-from vitne.core.tree.note import sign
+from vitne.core.tree.merkle import leaf_hash, merkle_root
+from vitne.core.tree.note import sign_note
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
 from vitne.evidence.bundle.build import LimitFacts
@@ -42,7 +42,7 @@ def rule_of(data: bytes, *policies: Any) -> str:
 
 def resealed(log: Any, value: dict[str, Any]) -> bytes:
     value.pop("seal", None)
-    value["seal"] = sign(seal_text(value["origin"], encode_trusted(value)), [log.receipt])
+    value["seal"] = sign_note(seal_text(value["origin"], encode_trusted(value)), [log.receipt])
     return encode_trusted(value)
 
 
@@ -67,7 +67,7 @@ def drop_posting(key: bytes, index: int) -> Callable[[Any], None]:
     def change(run: Any) -> None:
         at = run.find(key)
         left = [one for one in run.postings[at] if one != index]
-        made = root([leaf_hash(one.to_bytes(8, "big")) for one in left])
+        made = merkle_root([leaf_hash(one.to_bytes(8, "big")) for one in left])
         leaf = replaced(
             run.leaves[at], count=len(left), first=left[0], last=left[-1], postings_root=made
         )

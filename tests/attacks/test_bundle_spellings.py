@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vitne.core.entry import keys
-from vitne.core.tree.note import sign
+from vitne.core.tree.note import sign_note
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
 from vitne.evidence.bundle.rules_attached import seal_text
@@ -89,7 +89,7 @@ def test_a_checkpoint_with_other_line_ends_is_none(log: Any) -> None:
     value["log"]["checkpoint"] = value["log"]["checkpoint"].replace("\n", "\r\n")
 
     del value["seal"]
-    value["seal"] = sign(seal_text(value["origin"], encode_trusted(value)), [log.receipt])
+    value["seal"] = sign_note(seal_text(value["origin"], encode_trusted(value)), [log.receipt])
 
     assert rule_of(encode_trusted(value)) == "log_checkpoint"
 

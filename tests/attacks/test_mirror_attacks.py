@@ -15,8 +15,8 @@ from vitne.cli.base.app import run
 from vitne.core.entry import entry as entries
 from vitne.core.entry.control import ConfigEntry, SigningKeyEntry
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.grow import Edge, grow
-from vitne.core.tree.note import Signer, sign
+from vitne.core.tree.grow import Edge, grow_tree
+from vitne.core.tree.note import Signer, sign_note
 from vitne.core.tree.tile import TileId
 from vitne.core.values.types import Origin, TreeSize
 from vitne.wiring.mirror import open_mirror
@@ -30,14 +30,14 @@ def _entries(count: int, word: str = "a") -> list[bytes]:
     """A log of so many entries, its key first; `word` makes another history."""
     key = SigningKeyEntry(1, "log", ORIGIN, SIGNER.vkey, "add")
     more = [ConfigEntry(n + 2, f"{word}{n}", {"number": n}) for n in range(count - 1)]
-    return [entries.encode(one) for one in (key, *more)]
+    return [entries.encode_entry(one) for one in (key, *more)]
 
 
 def _log(log: list[bytes], signer: Signer = SIGNER) -> dict[str, bytes]:
     """Everything that a log serves."""
-    grown = grow(EMPTY, log)
+    grown = grow_tree(EMPTY, log)
     head = Checkpoint(ORIGIN, TreeSize(len(log)), grown.root)
-    return {**grown.objects, "checkpoint": sign(head.text(), [signer]).encode()}
+    return {**grown.objects, "checkpoint": sign_note(head.text(), [signer]).encode()}
 
 
 class Liar:
@@ -249,7 +249,7 @@ def test_a_policy_of_the_owners_is_asked_for_its_quorum(
 
     alone = run(words)
     text = liar.files["checkpoint"].decode().partition("\n\n")[0] + "\n"
-    liar.files["checkpoint.cosigned"] = sign(text, [SIGNER, witness], 1_764_000_000).encode()
+    liar.files["checkpoint.cosigned"] = sign_note(text, [SIGNER, witness], 1_764_000_000).encode()
     cosigned = run(words)
 
     assert (alone, cosigned) == (1, 0)

@@ -15,9 +15,9 @@ from vitne.adapters.clock import SystemClock
 from vitne.core.entry import keys as key_rules
 from vitne.core.index.gap import GapLeaf, Run, build_run
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.grow import Edge, grow
-from vitne.core.tree.merkle import leaf_hash, root
-from vitne.core.tree.note import Signer, Verifier, open_note, sign
+from vitne.core.tree.grow import Edge, grow_tree
+from vitne.core.tree.merkle import leaf_hash, merkle_root
+from vitne.core.tree.note import Signer, Verifier, open_note, sign_note
 from vitne.core.tree.objection import Objection
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
@@ -99,15 +99,17 @@ class Audited:
         entries = TileReader(self.get, TreeSize(log_size)).entries(start, end)
         leaves = [one.encode() for one in without_one_posting(build_run(start, entries))]
         lines = records[-1].split(b"\n")
-        made = base64.b64encode(root([leaf_hash(leaf) for leaf in leaves]))
+        made = base64.b64encode(merkle_root([leaf_hash(leaf) for leaf in leaves]))
         assert len(lines[4].split(b" ")) == 2
         lines[4] = b"%d %s" % (len(leaves), made)
         records[-1] = b"\n".join(lines)
         tree = Checkpoint(
-            Origin(self.signer.name), TreeSize(size), root([leaf_hash(one) for one in records])
+            Origin(self.signer.name),
+            TreeSize(size),
+            merkle_root([leaf_hash(one) for one in records]),
         )
-        files = {f"index/{path}": data for path, data in grow(Edge(), records).objects.items()}
-        return files | {"index/checkpoint": sign(tree.text(), [self.signer]).encode()}
+        files = {f"index/{path}": data for path, data in grow_tree(Edge(), records).objects.items()}
+        return files | {"index/checkpoint": sign_note(tree.text(), [self.signer]).encode()}
 
 
 def without_one_posting(run: Run) -> list[GapLeaf]:
@@ -122,7 +124,7 @@ def without_one_posting(run: Run) -> list[GapLeaf]:
         run.leaves[at],
         count=len(left),
         first=left[0],
-        postings_root=root([leaf_hash(one.to_bytes(8, "big")) for one in left]),
+        postings_root=merkle_root([leaf_hash(one.to_bytes(8, "big")) for one in left]),
     )
     return [*run.leaves[:at], false, *run.leaves[at + 1 :]]
 

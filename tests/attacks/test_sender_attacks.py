@@ -9,15 +9,15 @@ import pytest
 
 from vitne.core.entry.assemble import Assembler, event_root
 from vitne.core.entry.batch import BatchHead, encode_batch
-from vitne.core.entry.entry import VOID_REJECTED, EventEntry, StreamEntry, VoidEntry, encode
+from vitne.core.entry.entry import VOID_REJECTED, EventEntry, StreamEntry, VoidEntry, encode_entry
 from vitne.core.entry.keys import EVENT_TYPE, key, secret, stream_id
 from vitne.core.entry.sender import batch_message, view_of
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.intake import IntakeContext
-from vitne.core.event.validate import validate
+from vitne.core.event.validate import validate_event
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.gap import build_run
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import Signer
 from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.errors import SenderRefusedError, StreamConflictError
@@ -196,7 +196,7 @@ def test_an_event_filed_under_another_actor_is_refused_in_mode_full(server: Serv
     context = IntakeContext(
         TEST_START_US, sender.key.source, bytes, lambda _t, _p: "", default_tenant="acme"
     )  # type: ignore[arg-type]  # the sample key has a source
-    valid = validate(json.dumps(event).encode(), context)
+    valid = validate_event(json.dumps(event).encode(), context)
     assert isinstance(valid, ValidEvent)
     innocent = msgspec.structs.replace(valid, actor=("https://id.vendor.example", "usr_99"))
     origin = server.logs.origin(ACME)
@@ -205,7 +205,7 @@ def test_an_event_filed_under_another_actor_is_refused_in_mode_full(server: Serv
     )
     leaf = leaf_hash(view_of(filed.entry, event_root(valid, b"\x01" * 16), "full"))
     honest = sender.sign([event])
-    head = msgspec.structs.replace(honest.head, root=root([leaf]))
+    head = msgspec.structs.replace(honest.head, root=merkle_root([leaf]))
     message = batch_message(origin, head.entry(sender.signs.stream_id))
     forged = msgspec.structs.replace(head, sig=sender.signer.sign_message(message))
 
@@ -236,10 +236,10 @@ def _entries(numbers: Sequence[int], voids: Sequence[int] = ()) -> list[bytes]:
     tag = key(EVENT_TYPE, secret(bytes(32), EVENT_TYPE, "a.b.c"))
     opening = StreamEntry(1, stream, "crm/bff", "pod-1", "none", "sender", 0)
     return [
-        encode(opening),
-        *(encode(EventEntry(1, 1, stream, n, 1, (tag,), Hash(bytes(32)))) for n in numbers),
+        encode_entry(opening),
+        *(encode_entry(EventEntry(1, 1, stream, n, 1, (tag,), Hash(bytes(32)))) for n in numbers),
         *(
-            encode(VoidEntry(1, 1, stream, n, n, VOID_REJECTED, Hash(bytes([n] * 32))))
+            encode_entry(VoidEntry(1, 1, stream, n, n, VOID_REJECTED, Hash(bytes([n] * 32))))
             for n in voids
         ),
     ]

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.merkle import consistency_proof, leaf_hash, root
-from vitne.core.tree.note import Signer, Verifier, open_note, sign
+from vitne.core.tree.merkle import consistency_proof, leaf_hash, merkle_root
+from vitne.core.tree.note import Signer, Verifier, open_note, sign_note
 from vitne.core.tree.signature import ED25519
 from vitne.core.tree.witness import encode_request, log_path
 from vitne.core.values.types import Origin, TreeSize
@@ -45,8 +45,8 @@ def leaves(count: int, view: str = "a", shared: int = 0) -> list[bytes]:
 
 def head(hashes: list[bytes], by: Signer = LOG, origin: Origin = ORIGIN) -> str:
     """A signed head."""
-    text = Checkpoint(origin, TreeSize(len(hashes)), root(hashes)).text()
-    return sign(text, [by])
+    text = Checkpoint(origin, TreeSize(len(hashes)), merkle_root(hashes)).text()
+    return sign_note(text, [by])
 
 
 def request(old: int, hashes: list[bytes]) -> bytes:
@@ -107,7 +107,7 @@ def test_of_two_requests_at_once_one_is_cosigned_and_one_gets_a_conflict(witness
 def test_a_forged_cosignature_line_does_not_poison_witness_state(witness: Any) -> None:
     """What others append to a head is neither kept nor shown, and stops nothing."""
     forger = Signer(witness.name, b"f" * 32, 4)
-    text = Checkpoint(ORIGIN, TreeSize(3), root(leaves(3))).text()
+    text = Checkpoint(ORIGIN, TreeSize(3), merkle_root(leaves(3))).text()
     forged = head(leaves(3)) + forger.sign(text, 4_000_000_000)
 
     first = witness.post(encode_request(0, [], forged))
@@ -133,13 +133,13 @@ def test_a_cosignature_of_another_log_is_worth_nothing(witness: Any) -> None:
     """The message names the log: replayed under a head of another one it does not hold."""
     other = Signer("log.example/log/beta", b"b" * 32, ED25519)
     line = witness.post(request(0, leaves(5))).text
-    text = Checkpoint(Origin(other.name), TreeSize(5), root(leaves(5))).text()
+    text = Checkpoint(Origin(other.name), TreeSize(5), merkle_root(leaves(5))).text()
     key = Verifier(witness.vkey)
 
     opened = open_note(f"{head(leaves(5))}{line}", [key, LOG.verifier])
     assert len(opened.verified) == 2
     with pytest.raises(Exception, match="does not hold"):
-        open_note(sign(text, [other]) + line, [key, other.verifier])
+        open_note(sign_note(text, [other]) + line, [key, other.verifier])
 
 
 BROKEN: dict[str, tuple[Callable[[bytes], bytes], int]] = {

@@ -10,7 +10,7 @@ from vitne.core.index import gap
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.index_record import parse_record
 from vitne.core.tree.merkle import consistency_proof, leaf_hash
-from vitne.core.tree.note import sign
+from vitne.core.tree.note import sign_note
 from vitne.core.values.types import Section
 from vitne.evidence.bundle.build import (
     BundleFacts,
@@ -189,7 +189,7 @@ class BundleLog(GrowingLog):
 
     def sign_seal(self, text: str) -> str:
         """A note under the receipt key."""
-        return sign(text, [self.receipt])
+        return sign_note(text, [self.receipt])
 
     def bundle(self, *args: Any, **more: Any) -> bytes:
         """The sealed bytes of `ask`."""

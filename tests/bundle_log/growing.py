@@ -16,14 +16,14 @@ from vitne.core.entry.control import (
     StreamEntry,
 )
 from vitne.core.entry.entry import BatchEntry, BeatEntry, EventEntry, VoidEntry
-from vitne.core.entry.keyring import erase
+from vitne.core.entry.keyring import erase_sections
 from vitne.core.index import gap
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.index_record import describe_run
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges
-from vitne.core.tree.note import Signer, sign
+from vitne.core.tree.note import Signer, sign_note
 from vitne.core.tree.signature import COSIGNATURE, sign_ed25519
 from vitne.core.values import canonical
 from vitne.core.values.record import Parts, Record
@@ -81,7 +81,10 @@ class Stream:
 
 def path_of(leaves: Sequence[bytes], wanted: Sequence[int]) -> list[Hash]:
     """A multiproof by its definition."""
-    return [root(leaves[low:high]) for low, high in multiproof_ranges(len(leaves), sorted(wanted))]
+    return [
+        merkle_root(leaves[low:high])
+        for low, high in multiproof_ranges(len(leaves), sorted(wanted))
+    ]
 
 
 class GrowingLog:
@@ -119,7 +122,7 @@ class GrowingLog:
 
     def add(self, entry: entries.Entry) -> int:
         """Append an entry as it is."""
-        return self.add_bytes(entries.encode(entry))
+        return self.add_bytes(entries.encode_entry(entry))
 
     def add_bytes(self, data: bytes) -> int:
         """Append bytes."""
@@ -235,7 +238,7 @@ class GrowingLog:
         now_us = self.tick()
         bare = BatchEntry(
             now_us, now_us, keys.stream_id(self.origin, SOURCE, stream), found.first, found.number,
-            Hash(found.prev), root(found.views), bytes(64),
+            Hash(found.prev), merkle_root(found.views), bytes(64),
         )  # fmt: skip
         message = sender.batch_message(self.origin, bare)
         values = {name: getattr(bare, name) for name in bare.__struct_fields__}
@@ -263,7 +266,7 @@ class GrowingLog:
         """Erase sections of a record."""
         items = tuple((LeafIndex(index), name) for name in SECTIONS if name in sections)
         found = self.add(EraseEntry(self.tick(), items, "gdpr-17", "REQ-12"))
-        self.records[index] = erase(self.records[index], sections)
+        self.records[index] = erase_sections(self.records[index], sections)
         self.erased |= {(index, name): found for name in sections}
         return found
 
@@ -285,7 +288,7 @@ class GrowingLog:
             self.origin,
             low,
             self.entries[low:end],
-            log_root=root(self.leaves[:end]),
+            log_root=merkle_root(self.leaves[:end]),
             run=(len(leaves), gap.run_root(leaves)),
             coverage=counter.coverage(),
             level=level,
@@ -319,14 +322,14 @@ class GrowingLog:
     def heads(self, size: int, quorum_s: int | None = None) -> tuple[str, str]:
         """Cosigned checkpoints of both logs."""
         time_s = self.now_us // 1_000_000 + 5 if quorum_s is None else quorum_s
-        log = Checkpoint(self.origin, TreeSize(size), root(self.leaves[:size]))
+        log = Checkpoint(self.origin, TreeSize(size), merkle_root(self.leaves[:size]))
         made = [leaf_hash(data) for _, _, data, _ in self.runs]
-        index = Checkpoint(Origin(f"{self.origin}/index"), TreeSize(len(made)), root(made))
+        index = Checkpoint(Origin(f"{self.origin}/index"), TreeSize(len(made)), merkle_root(made))
         witnesses = [self.w1, self.w2] if self.witnessed else []
         auditor = [self.auditor] if self.witnessed else []
         return (
-            sign(log.text(), [self.log, *witnesses], time_s),
-            sign(index.text(), [self.index, *witnesses, *auditor], time_s),
+            sign_note(log.text(), [self.log, *witnesses], time_s),
+            sign_note(index.text(), [self.index, *witnesses, *auditor], time_s),
         )
 
 

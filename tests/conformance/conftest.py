@@ -22,7 +22,7 @@ from vitne.adapters.memory.store import MemoryStores
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.entry.control import ConfigEntry
-from vitne.core.entry.entry import EventEntry, encode
+from vitne.core.entry.entry import EventEntry, encode_entry
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.types import Hash, LeafIndex, LogId, Origin
 from vitne.ports import (
@@ -262,7 +262,7 @@ def event(
     return Record(
         index=LeafIndex(index),
         recorded_us=1_000_000 + index,
-        entry=encode(entry),
+        entry=encode_entry(entry),
         event_id=event_id(index + 1, version, id_ms),
         keyring=index.to_bytes(16, "big"),
         parts=Parts(core=msgspec.json.encode(core), core_record=b'{"status":"accepted"}'),
@@ -280,7 +280,7 @@ def control(index: int) -> Record:
     """A record of a control entry."""
     at_us = 1_000_000 + index
     entry = ConfigEntry(recorded_us=at_us, what="reason", value={"index": index})
-    return Record(LeafIndex(index), at_us, encode(entry))
+    return Record(LeafIndex(index), at_us, encode_entry(entry))
 
 
 def digest_of(record: Record) -> bytes:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from vitne.core.filter.fields import Reading, field
+from vitne.core.filter.fields import SearchedRecord, find_field
 from vitne.core.index.gap import GapLeaf, keys_of
-from vitne.core.index.source_summary import summarize
+from vitne.core.index.source_summary import summarize_sources
 from vitne.core.tree.merkle import leaf_hash
 from vitne.core.tree.multiproof import multiproof_root
 from vitne.core.values.types import LeafIndex, LogId
@@ -132,7 +132,7 @@ def test_a_summary_is_that_of_the_segments_records(sealing: Any, rows: list[Any]
 
     found = sealing.archive.summary(ACME, LeafIndex(5), LeafIndex(12))
 
-    assert found == summarize(5, rows[5:])
+    assert found == summarize_sources(5, rows[5:])
     assert sealing.archive.summary(ACME, LeafIndex(0), LeafIndex(12)) is None
 
 
@@ -140,13 +140,13 @@ def test_the_issuers_of_an_actor_are_those_under_which_events_are(
     sealing: Any, rows: list[Any]
 ) -> None:
     sealing.seal(rows)
-    issuer, first = field("issuer"), rows[1]
+    issuer, first = find_field("issuer"), rows[1]
     actor = first.facets.actor
 
     found = sealing.archive.issuers_of(ACME, actor)
 
     same = [row for row in rows if row.facets.actor == actor]
-    expected = {name for row in same for name in Reading(row).values(issuer) or ("",)}
+    expected = {name for row in same for name in SearchedRecord(row).values(issuer) or ("",)}
     assert found in (expected, None)  # None: an archive without index secrets cannot say
     assert sealing.archive.issuers_of(ACME, "nobody") in (frozenset(), None)
 
@@ -157,9 +157,9 @@ def test_issuers_are_those_of_all_segments(sealing: Any, rows: list[Any]) -> Non
 
     found = sealing.archive.issuers(ACME)
 
-    issuer = field("issuer")
+    issuer = find_field("issuer")
     events = [row for row in rows if row.event_id]
-    assert found == {name for row in events for name in Reading(row).values(issuer) or ("",)}
+    assert found == {name for row in events for name in SearchedRecord(row).values(issuer) or ("",)}
 
 
 # ---------------------------------------------------------------- gap leaves

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.entry.keyring import erase
+from vitne.core.entry.keyring import erase_sections
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId, Section
 from vitne.errors import ConflictError, NotFoundError
@@ -95,7 +95,7 @@ def test_what_is_noted_settled_and_held_is_durable(store: ErasureStore, other: A
 
 
 def _without(record: Record) -> Record:
-    return erase(record, ["core", "payload", "person"])
+    return erase_sections(record, ["core", "payload", "person"])
 
 
 def test_overwritten_rows_lose_their_sections_and_keep_their_entries(

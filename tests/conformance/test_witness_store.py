@@ -7,7 +7,7 @@ import pytest
 
 from vitne.adapters.memory.witness import MemoryWitness
 from vitne.adapters.sqlite.witness import SqliteWitness
-from vitne.core.tree.witness import Fork, Seen
+from vitne.core.tree.witness import CosignedHead, Fork
 from vitne.core.values.types import Hash, Origin
 from vitne.errors import ConfigurationError, StorageError
 from vitne.ports import KeptFork, WitnessStore
@@ -26,8 +26,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WitnessSto
     opened.close()
 
 
-def seen(size: int) -> Seen:
-    return Seen(size, Hash(bytes([size]) * 32), f"note {size}\n", size * 10)
+def seen(size: int) -> CosignedHead:
+    return CosignedHead(size, Hash(bytes([size]) * 32), f"note {size}\n", size * 10)
 
 
 def fork(origin: Origin, number: int, *, certain: bool = True) -> KeptFork:
@@ -83,7 +83,9 @@ def test_one_transaction_at_a_time(store: WitnessStore, threads: Callable[..., N
         for _ in range(20):
             with store.writing() as transaction:
                 before = transaction.seen(A)
-                transaction.put(A, Seen((before.size if before else 0) + 1, Hash(bytes(32)), "", 0))
+                transaction.put(
+                    A, CosignedHead((before.size if before else 0) + 1, Hash(bytes(32)), "", 0)
+                )
 
     threads(grow, grow, grow)
 
@@ -99,7 +101,9 @@ def test_two_processes_take_turns_on_one_file(tmp_path: Path, threads: Callable[
         for _ in range(10):
             with stores[which].writing() as transaction:
                 before = transaction.seen(A)
-                transaction.put(A, Seen((before.size if before else 0) + 1, Hash(bytes(32)), "", 0))
+                transaction.put(
+                    A, CosignedHead((before.size if before else 0) + 1, Hash(bytes(32)), "", 0)
+                )
 
     threads(lambda: grow(0), lambda: grow(1))
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from vitne.core.entry.control import SegmentEntry
-from vitne.core.entry.entry import decode
+from vitne.core.entry.entry import decode_entry
 from vitne.core.index.index_record import parse_record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.services.seal.index_log import index_log_id
@@ -112,7 +112,7 @@ def check(settings: Settings, sealed_end: int) -> None:
         told = [
             entry.record
             for entry in map(
-                decode, server.publish.files(ACME).entries(LeafIndex(0), LeafIndex(end))
+                decode_entry, server.publish.files(ACME).entries(LeafIndex(0), LeafIndex(end))
             )
             if isinstance(entry, SegmentEntry)
         ]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from vitne.core.tree.note import Signer, sign
+from vitne.core.tree.note import Signer, sign_note
 from vitne.core.tree.signature import MLDSA_COSIGNATURE
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
@@ -188,7 +188,7 @@ def asked(log: Any, dice: random.Random) -> bytes:
 
 def resealed(log: Any, value: dict[str, Any]) -> bytes:
     bare = encode_trusted(value)
-    value["seal"] = sign(seal_text(value["origin"], bare), [log.receipt])
+    value["seal"] = sign_note(seal_text(value["origin"], bare), [log.receipt])
     return encode_trusted(value)
 
 
@@ -205,7 +205,7 @@ def changed(log: Any, dice: random.Random, data: bytes, other: bytes) -> bytes:
         change_one(dice, value, donor)
     if dice.random() < 0.8:
         text = spelled(value)
-        value["seal"] = sign(seal_text("vitne.test/log/acme", text.encode()), [log.receipt])
+        value["seal"] = sign_note(seal_text("vitne.test/log/acme", text.encode()), [log.receipt])
     elif seal is not None:
         value["seal"] = seal
     return spelled(value).encode("utf-8", "surrogatepass")

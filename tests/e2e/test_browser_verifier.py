@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.tree.note import sign
+from vitne.core.tree.note import sign_note
 from vitne.core.values.canonical import encode_trusted
 from vitne.evidence.bundle.build import build_bundle
 from vitne.evidence.bundle.rules_attached import seal_text
@@ -101,7 +101,7 @@ def test_a_broken_rule_is_named_and_nothing_else_is_said(page: Any, log: Any, go
 
 def sealed(log: Any, value: dict[str, Any]) -> str:
     value.pop("seal", None)
-    return sign(seal_text(value["origin"], encode_trusted(value)), [log.receipt])
+    return sign_note(seal_text(value["origin"], encode_trusted(value)), [log.receipt])
 
 
 def test_policies_of_ones_own_are_trusted_instead_of_those_in_the_file(

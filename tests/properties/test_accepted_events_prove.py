@@ -6,15 +6,15 @@ from typing import Any
 from hypothesis import given, settings, target
 from hypothesis import strategies as st
 
-from vitne.core.entry.assemble import Assembler, stamp
+from vitne.core.entry.assemble import Assembler, stamp_entry
 from vitne.core.event.body import raw_part
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.intake import IntakeContext
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import validate
+from vitne.core.event.validate import validate_event
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.merkle import leaf_hash, root
-from vitne.core.tree.note import Signer, sign
+from vitne.core.tree.merkle import leaf_hash, merkle_root
+from vitne.core.tree.note import Signer, sign_note
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, Origin, TreeSize
 from vitne.evidence.policy import policy_of_keys
@@ -91,7 +91,7 @@ def _record(event: ValidEvent, raw: str) -> Record:
     prepared = ASSEMBLER.prepare(
         event, b'{"status":"accepted"}', raw_part(raw), b'{"peer_ip":"203.0.113.9"}', b"k" * 16
     )
-    entry = stamp(prepared.entry, NOW_US, 1)
+    entry = stamp_entry(prepared.entry, NOW_US, 1)
     return Record(LeafIndex(0), NOW_US, entry, event.event_id, b"k" * 16, prepared.parts)
 
 
@@ -99,21 +99,21 @@ def test_a_plain_event_is_accepted() -> None:
     """Else the property below would hold of nothing."""
     event = b'{"type":"crm.customer.viewed","actor":{"id":"usr_7"},"target":"customer/c_1"}'
 
-    assert isinstance(validate(event, CONTEXT), ValidEvent)
+    assert isinstance(validate_event(event, CONTEXT), ValidEvent)
 
 
 @settings(max_examples=400)
 @given(event=_EVENTS, raw=st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
 def test_whatever_intake_accepts_proves_and_verifies(event: dict[str, Any], raw: str) -> None:
     """With odd text, new fields, and an original of any characters."""
-    found = validate(json.dumps(event).encode("utf-8", "surrogatepass"), CONTEXT)
+    found = validate_event(json.dumps(event).encode("utf-8", "surrogatepass"), CONTEXT)
     target(float(isinstance(found, ValidEvent)))
     if not isinstance(found, ValidEvent):
         return
     record = _record(found, raw)
-    text = Checkpoint(ORIGIN, TreeSize(1), root([leaf_hash(record.entry)])).text()
+    text = Checkpoint(ORIGIN, TreeSize(1), merkle_root([leaf_hash(record.entry)])).text()
 
-    document = record_proof.build_document(record, sign(text, [SIGNER]), [], [SIGNER.vkey])
+    document = record_proof.build_document(record, sign_note(text, [SIGNER]), [], [SIGNER.vkey])
     verified = record_proof.verify_record(document, policy_of_keys([SIGNER.vkey]))
 
     assert verified.parts == record.parts

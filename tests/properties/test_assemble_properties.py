@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from vitne.core.entry import commit, keys
 from vitne.core.entry import entry as entries
-from vitne.core.entry.assemble import Assembler, assemble_plainly, stamp
+from vitne.core.entry.assemble import Assembler, assemble_plainly, stamp_entry
 from vitne.core.entry.entry import EventEntry
 from vitne.core.entry.keys import Hmac, KeyCache
 from vitne.core.event.event import ValidEvent
@@ -67,8 +67,8 @@ def test_the_fast_entry_is_the_plain_one(
     plain = assemble_plainly(ORIGIN, index_secret, epoch, event, parts, record_key)
     number = event.stream_seq or 7
 
-    stamped = stamp(prepared.entry, recorded_us, None if event.stream_seq else number)
-    decoded = entries.decode(stamped)
+    stamped = stamp_entry(prepared.entry, recorded_us, None if event.stream_seq else number)
+    decoded = entries.decode_entry(stamped)
 
     assert decoded == EventEntry(
         recorded_us,

@@ -12,7 +12,7 @@ from vitne.core.entry.entry import (
     BeatEntry,
     EventEntry,
     VoidEntry,
-    encode,
+    encode_entry,
 )
 from vitne.core.entry.keys import EVENT_TYPE, key
 from vitne.core.index.coverage import CoverageCounter, Timed
@@ -24,11 +24,11 @@ EVENT_KEY = key(EVENT_TYPE, bytes(32))
 
 
 def _event(at_us: int, number: int) -> bytes:
-    return encode(EventEntry(at_us, at_us, STREAM, number, 1, (EVENT_KEY,), NONE))
+    return encode_entry(EventEntry(at_us, at_us, STREAM, number, 1, (EVENT_KEY,), NONE))
 
 
 def _void(at_us: int, first: int, last: int, reason: int) -> bytes:
-    return encode(VoidEntry(at_us, at_us, STREAM, first, last, reason, NONE, bytes([1]) * 64))
+    return encode_entry(VoidEntry(at_us, at_us, STREAM, first, last, reason, NONE, bytes([1]) * 64))
 
 
 STEPS = st.lists(
@@ -109,7 +109,7 @@ def test_numbers_in_any_order_keep_the_time_of_the_ends_of_their_ranges(numbers:
 def test_a_stream_that_was_given_up_may_hide_events_since_it_was_last_heard() -> None:
     counter = CoverageCounter()
     counter.add(_event(1000, 1))
-    counter.add(encode(BeatEntry(5000, 5000, STREAM, 1, BEAT_ABANDONED, NONE, NO_SIGNATURE)))
+    counter.add(encode_entry(BeatEntry(5000, 5000, STREAM, 1, BEAT_ABANDONED, NONE, NO_SIGNATURE)))
     counter.add(_event(9000, 1))
 
     (trouble,) = counter.streams[STREAM].troubles(9000)
@@ -120,7 +120,7 @@ def test_a_stream_that_was_given_up_may_hide_events_since_it_was_last_heard() ->
 def test_numbers_lost_at_the_end_of_a_stream_lie_before_its_closing_beat() -> None:
     counter = CoverageCounter()
     counter.add(_event(1000, 1))
-    counter.add(encode(BeatEntry(5000, 4000, STREAM, 3, BEAT_CLOSED, NONE, bytes([1]) * 64)))
+    counter.add(encode_entry(BeatEntry(5000, 4000, STREAM, 3, BEAT_CLOSED, NONE, bytes([1]) * 64)))
 
     (trouble,) = counter.streams[STREAM].troubles(90_000)
 

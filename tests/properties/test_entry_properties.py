@@ -127,38 +127,38 @@ ENTRIES: st.SearchStrategy[Entry] = st.one_of(
 
 @given(ENTRIES)
 def test_an_entry_of_any_type_decodes_to_what_was_encoded(entry: Entry) -> None:
-    data = entries.encode(entry)
+    data = entries.encode_entry(entry)
 
-    assert entries.decode(data) == entry
+    assert entries.decode_entry(data) == entry
 
 
 @given(ENTRIES, st.data())
 def test_a_changed_entry_is_refused_or_says_exactly_what_its_bytes_say(
     entry: Entry, data: st.DataObject
 ) -> None:
-    changed = bytearray(entries.encode(entry))
+    changed = bytearray(entries.encode_entry(entry))
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(changed) - 1))
         changed[at] ^= data.draw(st.integers(1, 255))
 
     try:
-        decoded = entries.decode(bytes(changed))
+        decoded = entries.decode_entry(bytes(changed))
     except DecodeError:
         return
-    assert entries.encode(decoded) == bytes(changed)
+    assert entries.encode_entry(decoded) == bytes(changed)
 
 
 @given(ENTRIES, st.binary(max_size=3), st.integers(0, 60))
 def test_an_entry_with_bytes_too_many_or_too_few_is_refused(
     entry: Entry, more: bytes, fewer: int
 ) -> None:
-    data = entries.encode(entry)
+    data = entries.encode_entry(entry)
 
     for changed in (data + more, data[: len(data) - fewer], more + data):
         if changed == data:
             continue
         try:
-            entries.decode(changed)
+            entries.decode_entry(changed)
         except DecodeError:
             continue
         raise AssertionError(b64encode(changed))
@@ -182,6 +182,6 @@ def test_bytes_of_a_stranger_raise_nothing_but_decode_errors(
 
     for data in (junk, b"vit1" + junk, header + tail, zeros + tail, header + junk):
         try:
-            entries.decode(data)
+            entries.decode_entry(data)
         except DecodeError:
             continue

@@ -16,7 +16,7 @@ from vitne.adapters.archive.archive import ParquetArchive
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.engine.where import add_functions, row_condition
 from vitne.core.entry import entry, keys
-from vitne.core.filter.fields import FIELDS, Reading, core_values, text_field, texts_at
+from vitne.core.filter.fields import FIELDS, SearchedRecord, core_values, text_field, texts_at
 from vitne.core.filter.matches import (
     And,
     Between,
@@ -28,9 +28,9 @@ from vitne.core.filter.matches import (
     Text,
     format_filter,
     matches,
-    parse,
+    parse_filter,
     pattern_of,
-    simplify,
+    simplify_filter,
 )
 from vitne.core.values.ids import to_text
 from vitne.core.values.record import Facets, Parts, Record
@@ -206,7 +206,7 @@ def _entry(record: Record) -> bytes:
     """The entry of a record, with its lookup keys, and no true commitment."""
     times = (record.recorded_us, record.facets.occurred_us)
     if not record.event_id:
-        return entry.encode(
+        return entry.encode_entry(
             entry.VoidEntry(
                 record.recorded_us, record.recorded_us, b"s" * 16, 1, 1, 128, Hash(bytes(32))
             )
@@ -224,7 +224,7 @@ def _entry(record: Record) -> bytes:
     if action is not None:
         found.add(keys.key(keys.ACTION, keys.secret(K, keys.ACTION, action)))
     event = entry.EventEntry(*times, b"s" * 16, 1, 1, tuple(sorted(found)), Hash(bytes(32)))
-    return entry.encode(event)
+    return entry.encode_entry(event)
 
 
 class OneLog:
@@ -299,16 +299,16 @@ def test_the_archive_finds_the_sealed_rows_that_the_reference_finds(
 
 def _counted(log: Sequence[Record], name: str) -> dict[str, int]:
     of = text_field(name)
-    return dict(Counter(text for record in log for text in set(Reading(record).values(of))))
+    return dict(Counter(text for record in log for text in set(SearchedRecord(record).values(of))))
 
 
 @given(FILTERS)
 def test_the_text_of_a_filter_parses_to_the_same_filter(where: Filter) -> None:
     checked = _without_unknown_choices(where)
 
-    again = parse(format_filter(checked))
+    again = parse_filter(format_filter(checked))
 
-    assert again == simplify(checked)
+    assert again == simplify_filter(checked)
     assert format_filter(again) == format_filter(checked)
 
 
@@ -332,7 +332,7 @@ def _without_unknown_choices(where: Filter) -> Filter:
 
 @given(LOGS, FILTERS)
 def test_a_simplified_filter_finds_the_same(log: Sequence[Record], where: Filter) -> None:
-    plain = simplify(where)
+    plain = simplify_filter(where)
 
     assert [matches(r, plain) for r in log] == [matches(r, where) for r in log]
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitne.core.entry.commit import body_root, parts_of, section_leaves
-from vitne.core.entry.keyring import erase, erased_sections, leaves_of, read_keyring
+from vitne.core.entry.keyring import erase_sections, erased_sections, leaves_of, read_keyring
 from vitne.core.values.record import Parts, Record
 from vitne.core.values.types import SECTIONS, LeafIndex, Section
 from vitne.errors import DecodeError
@@ -29,7 +29,7 @@ def test_an_erasure_keeps_every_commitment(
     """Twice in a row, too, and whatever was erased before."""
     expected = section_leaves(record.keyring, record.parts)
 
-    erased = erase(erase(record, first), second)
+    erased = erase_sections(erase_sections(record, first), second)
 
     assert leaves_of(record) == leaves_of(erased) == expected
     assert body_root(leaves_of(erased)) == body_root(expected)
@@ -38,7 +38,7 @@ def test_an_erasure_keeps_every_commitment(
 
 @given(records, sections.filter(bool))
 def test_an_erasure_leaves_neither_text_nor_salt(record: Record, gone: list[Section]) -> None:
-    erased = erase(record, gone)
+    erased = erase_sections(record, gone)
     ring = read_keyring(record)
 
     for section in gone:

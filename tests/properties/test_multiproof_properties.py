@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core.tree.merkle import inclusion_proof, root
+from vitne.core.tree.merkle import inclusion_proof, merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges, multiproof_root
 from vitne.errors import VerificationError
 
@@ -20,7 +20,7 @@ def wanted_of_a_tree(draw: st.DrawFn) -> tuple[int, list[int]]:
 
 
 def _path(size: int, wanted: list[int]) -> list[bytes]:
-    return [root(LEAVES[start:end]) for start, end in multiproof_ranges(size, wanted)]
+    return [merkle_root(LEAVES[start:end]) for start, end in multiproof_ranges(size, wanted)]
 
 
 @given(wanted_of_a_tree())
@@ -28,7 +28,9 @@ def test_a_multiproof_leads_to_the_root_of_the_whole_tree(tree: tuple[int, list[
     size, wanted = tree
     path = _path(size, wanted)
 
-    assert multiproof_root(size, [(at, LEAVES[at]) for at in wanted], path) == root(LEAVES[:size])
+    assert multiproof_root(size, [(at, LEAVES[at]) for at in wanted], path) == merkle_root(
+        LEAVES[:size]
+    )
 
 
 @given(st.integers(1, len(LEAVES)), st.data())
@@ -52,7 +54,7 @@ def test_another_leaf_hash_or_path_leads_elsewhere(
     else:
         path[at - len(known)] = bytes(32)
 
-    assert multiproof_root(size, known, path) != root(LEAVES[:size])
+    assert multiproof_root(size, known, path) != merkle_root(LEAVES[:size])
 
 
 @given(wanted_of_a_tree().filter(lambda tree: bool(tree[0])))

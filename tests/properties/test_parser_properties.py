@@ -11,10 +11,17 @@ from hypothesis import strategies as st
 from vitne.core.entry.receipt import Receipt, open_receipt
 from vitne.core.index import coverage, gap, index_record
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.grow import Edge, grow
+from vitne.core.tree.grow import Edge, grow_tree
 from vitne.core.tree.merkle import EMPTY_ROOT
-from vitne.core.tree.note import Signer, open_checkpoint, open_note, parse_note, parse_vkey, sign
-from vitne.core.tree.tile import parse_bundle, parse_path, truncate
+from vitne.core.tree.note import (
+    Signer,
+    open_checkpoint,
+    open_note,
+    parse_note,
+    parse_vkey,
+    sign_note,
+)
+from vitne.core.tree.tile import parse_bundle, parse_path, truncate_tile
 from vitne.core.values import strict
 from vitne.core.values.types import Hash, LeafIndex, Origin, TreeSize
 from vitne.errors import DecodeError, VerificationError
@@ -23,9 +30,9 @@ LOG = Signer("vitne.local/log/acme", bytes(32))
 RECEIPTS = Signer("vitne.local/log/acme/receipt", bytes(32))
 HEAD = Checkpoint(Origin(LOG.name), TreeSize(7), Hash(bytes(32)))
 RECEIPT = Receipt(Origin(LOG.name), LeafIndex(3), 4, EMPTY_ROOT, 1_764_000_000_000_000)
-NOTE = sign(HEAD.text(), [LOG])
+NOTE = sign_note(HEAD.text(), [LOG])
 SIGNED_RECEIPT = RECEIPT.sign(RECEIPTS)
-GROWN = grow(Edge(), [b"one", b"two", b"three"])
+GROWN = grow_tree(Edge(), [b"one", b"two", b"three"])
 GAP_LEAF = gap.gap_leaves(0, [])[0]
 
 TEXT = st.text(st.characters(exclude_categories=[]), max_size=80)
@@ -51,8 +58,8 @@ BYTE_PARSERS: list[Callable[[bytes], Any]] = [
     coverage.CoverageCounter.decode,
     lambda data: coverage.CoverageCounter().add(data),
     lambda data: parse_bundle(data, 3),
-    lambda data: truncate(parse_path("tile/entries/000.p/3"), data, 2),
-    lambda data: truncate(parse_path("tile/0/000.p/3"), data, 2),
+    lambda data: truncate_tile(parse_path("tile/entries/000.p/3"), data, 2),
+    lambda data: truncate_tile(parse_path("tile/0/000.p/3"), data, 2),
 ]
 
 

@@ -15,9 +15,9 @@ from vitne.core.entry.entry import (
     EventEntry,
     StreamEntry,
     VoidEntry,
-    decode,
+    decode_entry,
+    encode_entry,
 )
-from vitne.core.entry.entry import encode as encode_entry
 from vitne.core.entry.keys import EVENT_TYPE, key, secret, stream_id
 from vitne.core.values.record import Facets, Parts
 from vitne.core.values.types import Hash, LeafIndex, LogId
@@ -169,7 +169,7 @@ def test_records_follow_on_with_one_time_and_a_stream_opens_before_its_first_num
     numbers: list[tuple[bytes, int]] = []
 
     for index, record in enumerate(plan.records, START):
-        entry = decode(record.entry)
+        entry = decode_entry(record.entry)
         assert (record.index, record.recorded_us, entry.recorded_us) == (index, NOW_US, NOW_US)
         match entry:
             case StreamEntry():

@@ -3,10 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitne.adapters.archive.index.build import Values, build, run_of
+from vitne.adapters.archive.index.build import Values, build_index, run_of
 from vitne.adapters.archive.index.lookup import Lookup
 from vitne.core.entry.control import ConfigEntry, SegmentEntry
-from vitne.core.entry.entry import BeatEntry, EventEntry, VoidEntry, encode
+from vitne.core.entry.entry import BeatEntry, EventEntry, VoidEntry, encode_entry
 from vitne.core.index.gap import build_run, keys_of
 from vitne.core.tree.merkle import leaf_hash
 from vitne.core.tree.multiproof import multiproof, multiproof_root
@@ -24,24 +24,24 @@ def events(draw: st.DrawFn) -> bytes:
     if actors > 1 or sum(key[0] == 3 for key in found) != actors * targets:
         found = {key for key in found if key[0] in (2, 6)}
     keys = tuple(sorted(found | {b"\x05" + draw(ids)}))
-    return encode(
+    return encode_entry(
         EventEntry(5, 4, draw(ids), draw(st.integers(1, 9)), 1, keys, Hash(draw(ids) * 2))
     )
 
 
 def _beat(stream: bytes, last: int) -> bytes:
-    return encode(BeatEntry(5, 4, stream, last, 0, Hash(bytes(32)), bytes(64)))
+    return encode_entry(BeatEntry(5, 4, stream, last, 0, Hash(bytes(32)), bytes(64)))
 
 
 def _void(stream: bytes, number: int) -> bytes:
-    return encode(VoidEntry(5, 5, stream, number, number, 128, Hash(bytes(32))))
+    return encode_entry(VoidEntry(5, 5, stream, number, number, 128, Hash(bytes(32))))
 
 
 controls = st.one_of(
     st.builds(_beat, ids, st.integers(0, 9)),
     st.builds(_void, ids, st.integers(1, 9)),
-    st.just(encode(ConfigEntry(5, "publish", {"max_delay_s": 1}))),
-    st.builds(lambda n: encode(SegmentEntry(5, n, Hash(bytes(32)))), st.integers(0, 3)),
+    st.just(encode_entry(ConfigEntry(5, "publish", {"max_delay_s": 1}))),
+    st.builds(lambda n: encode_entry(SegmentEntry(5, n, Hash(bytes(32)))), st.integers(0, 3)),
 )
 logs = st.lists(st.one_of(events(), events(), controls), min_size=1, max_size=120)
 any_key = st.builds(lambda kind, value: bytes((kind,)) + value, st.integers(1, 8), ids)
@@ -56,7 +56,7 @@ def test_the_index_is_that_of_the_definition(
     run = build_run(start, entries)
     ids_of = [bytes(16) for _ in entries]
 
-    index = build(start, entries, ids_of, Values(frozenset(), frozenset()))
+    index = build_index(start, entries, ids_of, Values(frozenset(), frozenset()))
     lookup = Lookup(index.data)
 
     assert (index.gap_count, index.run_root) == (len(run.leaves), run.root())
@@ -73,7 +73,7 @@ def test_the_index_is_that_of_the_definition(
 
 @given(logs)
 def test_a_lookup_finds_exactly_the_entries_that_hold_a_key(entries: list[bytes]) -> None:
-    index = build(7, entries, [b""] * len(entries), Values(frozenset(), frozenset()))
+    index = build_index(7, entries, [b""] * len(entries), Values(frozenset(), frozenset()))
     lookup = Lookup(index.data)
 
     for key in {key for entry in entries for key in keys_of(entry)}:

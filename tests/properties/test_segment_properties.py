@@ -14,7 +14,7 @@ from vitne.core.index import gap
 from vitne.core.index.coverage import CoverageCounter, Ranges
 from vitne.core.index.gap import FIRST_KEY, LAST_KEY, GapLeaf
 from vitne.core.index.index_record import Coverage, IndexRecord, parse_record
-from vitne.core.tree.merkle import leaf_hash, root, verify_inclusion
+from vitne.core.tree.merkle import leaf_hash, merkle_root, verify_inclusion
 from vitne.core.values.strict import MAX_INT
 from vitne.core.values.types import Hash, LeafIndex, Origin
 from vitne.errors import DecodeError
@@ -90,7 +90,7 @@ def log_of(steps: list[Step]) -> list[Entry]:
 @given(STEPS, st.integers(0, 1000))
 def test_gap_leaves_say_of_every_key_what_a_scan_says(steps: list[Step], start: int) -> None:
     log = log_of(steps)
-    data = [entries.encode(entry) for entry in log]
+    data = [entries.encode_entry(entry) for entry in log]
     held: dict[bytes, list[tuple[int, int]]] = defaultdict(list)
     for index, entry in enumerate(log, start):
         if isinstance(entry, EventEntry):
@@ -100,7 +100,7 @@ def test_gap_leaves_say_of_every_key_what_a_scan_says(steps: list[Step], start: 
             continue
         number = getattr(entry, "last", 0)
         held[b"\x07" + entry.stream_id].append((index, number))  # type: ignore[union-attr]
-        held[b"\x08" + entries.encode(entry)[4:5] + bytes(15)].append((index, 0))
+        held[b"\x08" + entries.encode_entry(entry)[4:5] + bytes(15)].append((index, 0))
 
     run = gap.build_run(start, data)
 
@@ -114,7 +114,7 @@ def test_gap_leaves_say_of_every_key_what_a_scan_says(steps: list[Step], start: 
         expected = (min(numbers), max(numbers), len(set(numbers))) if with_numbers else (0, 0, 0)
         assert (leaf.seq_min, leaf.seq_max, leaf.seq_distinct) == expected
         postings_leaves = [leaf_hash(index.to_bytes(8, "big")) for index in indices]
-        assert leaf.postings_root == root(postings_leaves)
+        assert leaf.postings_root == merkle_root(postings_leaves)
     assert gap.gap_leaves(start, data) == [leaf.encode() for leaf in run.leaves]
     assert gap.run_root(gap.gap_leaves(start, data)) == run.root()
     assert [GapLeaf.decode(leaf.encode()) for leaf in run.leaves] == run.leaves
@@ -122,7 +122,7 @@ def test_gap_leaves_say_of_every_key_what_a_scan_says(steps: list[Step], start: 
 
 @given(STEPS, st.binary(min_size=17, max_size=17))
 def test_exactly_one_leaf_answers_for_any_key(steps: list[Step], asked: bytes) -> None:
-    run = gap.build_run(0, [entries.encode(entry) for entry in log_of(steps)])
+    run = gap.build_run(0, [entries.encode_entry(entry) for entry in log_of(steps)])
     if not FIRST_KEY < asked < LAST_KEY:
         with pytest.raises(DecodeError):
             run.find(asked)
@@ -136,7 +136,7 @@ def test_exactly_one_leaf_answers_for_any_key(steps: list[Step], asked: bytes) -
 
 def test_a_gap_leaf_is_proved_against_the_run_root() -> None:
     data = [
-        entries.encode(entry_of(Step("event", STREAMS[0], (1, number), 0, 0), 1))
+        entries.encode_entry(entry_of(Step("event", STREAMS[0], (1, number), 0, 0), 1))
         for number in (1, 2, 3)
     ]
     leaves = [leaf_hash(leaf) for leaf in gap.gap_leaves(7, data)]
@@ -211,7 +211,7 @@ def test_stream_counts_are_those_of_the_definition_and_survive_storing(
     counter = CoverageCounter()
 
     for index, entry in enumerate(log, start=1):
-        counter.add(entries.encode(entry))
+        counter.add(entries.encode_entry(entry))
         if index == stored_after:
             counter = CoverageCounter.decode(counter.encode())
         assert counter.coverage() == counted(log[:index])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from vitne.core.entry import commit
 from vitne.core.entry.assemble import Assembler, event_root
 from vitne.core.entry.batch import BatchHead, encode_batch, split_batch
-from vitne.core.entry.entry import EventEntry, decode
+from vitne.core.entry.entry import EventEntry, decode_entry
 from vitne.core.entry.sender import SignedMode, sender_view, view_of
 from vitne.core.event.event import ValidEvent
 from vitne.core.values.record import Facets, Parts
@@ -58,7 +58,7 @@ def test_the_view_of_an_entrys_bytes_is_that_of_the_definition(
         record_key, Parts(event.core, event.payload, event.person, record_part)
     )
     stamped = made.entry[:10] + (1).to_bytes(8, "big") + made.entry[18:]
-    entry = decode(stamped)
+    entry = decode_entry(stamped)
     assert isinstance(entry, EventEntry)
 
     signed = event_root(event, record_key)

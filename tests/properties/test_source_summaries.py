@@ -8,8 +8,14 @@ from hypothesis import strategies as st
 
 from vitne.adapters.archive.parquet.encode import to_table
 from vitne.adapters.archive.parquet.summary import COLUMNS, summary_of
-from vitne.core.entry.entry import VOID_DROPPED, VOID_QUARANTINED, VOID_REJECTED, VoidEntry, encode
-from vitne.core.index.source_summary import GRADES, SourceSummary, join, summarize
+from vitne.core.entry.entry import (
+    VOID_DROPPED,
+    VOID_QUARANTINED,
+    VOID_REJECTED,
+    VoidEntry,
+    encode_entry,
+)
+from vitne.core.index.source_summary import GRADES, SourceSummary, join_summaries, summarize_sources
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.types import Hash, LeafIndex
 
@@ -37,7 +43,7 @@ def _record(index: int, made: Any) -> Record:
     if isinstance(made, int):
         stream = bytes([1 + index % 2]) * 16
         void = VoidEntry(at_us, at_us, stream, 1, 1, made, Hash(bytes(32)))
-        return Record(LeafIndex(index), at_us, encode(void))
+        return Record(LeafIndex(index), at_us, encode_entry(void))
     core: dict[str, Any] = {"actor": {"id": f"u{made['note']}"}, "source": {"application": "crm"}}
     if made["attribution"] is not None:
         core["actor"]["attribution"] = made["attribution"]
@@ -62,15 +68,15 @@ def test_the_columns_sum_up_to_what_the_records_do(made: list[Any]) -> None:
         [record.entry for record in records if not record.event_id],
     )
 
-    assert found == summarize(7, records)
+    assert found == summarize_sources(7, records)
 
 
 @given(st.lists(EVENTS | VOIDS, min_size=1, max_size=30), st.integers(0, 30))
 def test_two_halves_join_to_the_whole(made: list[Any], at: int) -> None:
     records = [_record(n, one) for n, one in enumerate(made)]
-    whole = summarize(0, records)
+    whole = summarize_sources(0, records)
 
-    halves = [summarize(0, records[:at]), summarize(at, records[at:])]
+    halves = [summarize_sources(0, records[:at]), summarize_sources(at, records[at:])]
 
-    assert join(halves) == (whole.spoken, whole.kept)
+    assert join_summaries(halves) == (whole.spoken, whole.kept)
     assert SourceSummary.decode(whole.encode()) == whole

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitne.core.tree import merkle
-from vitne.core.tree.grow import Edge, grow, partial_tiles, read_edge
+from vitne.core.tree.grow import Edge, grow_tree, partial_tiles, read_edge
 from vitne.core.tree.merkle import EMPTY_ROOT, Frontier, leaf_hash, node_hash
 from vitne.core.tree.multiproof import multiproof_ranges, multiproof_root
-from vitne.core.tree.tile import ENTRIES, TileId, parse_path, truncate
+from vitne.core.tree.tile import ENTRIES, TileId, parse_path, truncate_tile
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.types import Hash
 from vitne.errors import BadInputError, DecodeError, VerificationError
@@ -67,7 +67,7 @@ def test_roots_and_proofs_are_those_of_the_definition(size: int, data: st.DataOb
     leaves = leaves_of(size)
     index = data.draw(st.integers(0, size - 1))
 
-    assert merkle.root(leaves) == mth(leaves)
+    assert merkle.merkle_root(leaves) == mth(leaves)
     assert merkle.inclusion_proof(leaves, index) == path(index, leaves)
     assert merkle.consistency_proof(leaves, index + 1) == proof(index + 1, leaves)
 
@@ -75,7 +75,7 @@ def test_roots_and_proofs_are_those_of_the_definition(size: int, data: st.DataOb
 @given(st.integers(1, 70))
 def test_every_leaf_of_a_tree_is_proved(size: int) -> None:
     leaves = leaves_of(size)
-    root = merkle.root(leaves)
+    root = merkle.merkle_root(leaves)
 
     for index, leaf in enumerate(leaves):
         merkle.verify_inclusion(leaf, index, size, merkle.inclusion_proof(leaves, index), root)
@@ -84,12 +84,12 @@ def test_every_leaf_of_a_tree_is_proved(size: int) -> None:
 @given(st.integers(1, 40))
 def test_any_two_sizes_are_proved_consistent(size: int) -> None:
     leaves = leaves_of(size)
-    root = merkle.root(leaves)
+    root = merkle.merkle_root(leaves)
 
     for old in range(1, size + 1):
         found = merkle.consistency_proof(leaves, old)
-        merkle.verify_consistency(old, size, merkle.root(leaves[:old]), root, found)
-        merkle.verify_growth(old, size, merkle.root(leaves[:old]), root, found)
+        merkle.verify_consistency(old, size, merkle.merkle_root(leaves[:old]), root, found)
+        merkle.verify_growth(old, size, merkle.merkle_root(leaves[:old]), root, found)
     merkle.verify_growth(0, size, EMPTY_ROOT, root, [])
 
 
@@ -102,7 +102,7 @@ def test_no_flipped_bit_of_an_inclusion_proof_verifies(size: int, data: st.DataO
     leaves = leaves_of(size)
     index = data.draw(st.integers(0, size - 1))
     found = merkle.inclusion_proof(leaves, index)
-    values = [leaves[index], merkle.root(leaves), *found]
+    values = [leaves[index], merkle.merkle_root(leaves), *found]
     which, bit = data.draw(st.integers(0, len(values) - 1)), data.draw(st.integers(0, 255))
     values[which] = flip(values[which], bit)
 
@@ -123,7 +123,7 @@ def test_a_leaf_is_proved_at_no_other_index(size: int, data: st.DataObject) -> N
             other,
             size,
             merkle.inclusion_proof(leaves, index),
-            merkle.root(leaves),
+            merkle.merkle_root(leaves),
         )
 
 
@@ -132,7 +132,7 @@ def test_no_flipped_bit_of_a_consistency_proof_verifies(size: int, data: st.Data
     leaves = leaves_of(size)
     old = data.draw(st.integers(1, size))
     found = merkle.consistency_proof(leaves, old)
-    values = [merkle.root(leaves[:old]), merkle.root(leaves), *found]
+    values = [merkle.merkle_root(leaves[:old]), merkle.merkle_root(leaves), *found]
     which, bit = data.draw(st.integers(0, len(values) - 1)), data.draw(st.integers(0, 255))
     values[which] = flip(values[which], bit)
 
@@ -152,7 +152,7 @@ def test_a_proof_that_is_too_long_or_too_short_fails(
         return
 
     with pytest.raises(VerificationError):
-        merkle.verify_inclusion(leaves[index], index, size, changed, merkle.root(leaves))
+        merkle.verify_inclusion(leaves[index], index, size, changed, merkle.merkle_root(leaves))
 
 
 # ---------------------------------------------------------------- growing
@@ -164,7 +164,7 @@ def test_a_frontier_knows_the_root_at_every_size_and_survives_storing(steps: lis
 
     for step in steps:
         frontier.extend(leaves[frontier.size : frontier.size + step])
-        assert frontier.root() == merkle.root(leaves[: frontier.size])
+        assert frontier.root() == merkle.merkle_root(leaves[: frontier.size])
         frontier = Frontier(frontier.size, frontier.edge)
 
 
@@ -177,7 +177,7 @@ def test_however_entries_are_cut_into_batches_the_same_tree_and_tiles_result(
 
     for batch in batches:
         before = edge
-        grown = grow(edge, entries[at : at + batch])
+        grown = grow_tree(edge, entries[at : at + batch])
         at, edge = at + batch, grown.edge
         assert set(grown.superseded) <= {tile.path for tile in partial_tiles(before.size)}
         for name in grown.superseded:
@@ -187,12 +187,12 @@ def test_however_entries_are_cut_into_batches_the_same_tree_and_tiles_result(
                 for other, data in grown.objects.items()
                 if other.partition(".p/")[0] == name.partition(".p/")[0]
             )
-            assert truncate(tile, wider, tile.width) == stored.pop(name)
+            assert truncate_tile(tile, wider, tile.width) == stored.pop(name)
         stored.update(grown.objects)
-        assert grown.root == edge.root() == merkle.root([leaf_hash(e) for e in entries[:at]])
+        assert grown.root == edge.root() == merkle.merkle_root([leaf_hash(e) for e in entries[:at]])
         assert read_edge(stored.get, at) == edge
 
-    assert stored == grow(Edge(), entries).objects
+    assert stored == grow_tree(Edge(), entries).objects
 
 
 @given(st.integers(2, 40))
@@ -201,10 +201,10 @@ def test_a_node_does_not_pass_for_a_leaf(size: int) -> None:
     leaves = leaves_of(size)
     split = 1 << (size - 1).bit_length() - 1
 
-    spelled = merkle.root(leaves[:split]) + merkle.root(leaves[split:])
+    spelled = merkle.merkle_root(leaves[:split]) + merkle.merkle_root(leaves[split:])
 
-    assert leaf_hash(spelled) != merkle.root(leaves)
-    assert leaf_hash(b"\x01" + spelled) != merkle.root(leaves)
+    assert leaf_hash(spelled) != merkle.merkle_root(leaves)
+    assert leaf_hash(b"\x01" + spelled) != merkle.merkle_root(leaves)
 
 
 def hash_tiles(size: int) -> set[TileId]:
@@ -220,7 +220,7 @@ def hash_tiles(size: int) -> set[TileId]:
 @given(st.integers(0, 1200), st.integers(0, 600))
 def test_the_hash_tiles_that_are_written_are_those_that_changed(old: int, more: int) -> None:
     entries = entries_of(old + more)
-    grown = grow(grow(Edge(), entries[:old]).edge, entries[old:])
+    grown = grow_tree(grow_tree(Edge(), entries[:old]).edge, entries[old:])
 
     written = {tile for tile in map(parse_path, grown.objects) if tile.level != ENTRIES}
 
@@ -230,11 +230,11 @@ def test_the_hash_tiles_that_are_written_are_those_that_changed(old: int, more: 
 @given(SIZES, st.data())
 def test_tiles_prove_every_smaller_size_as_the_leaves_do(size: int, data: st.DataObject) -> None:
     entries, leaves = entries_of(size), leaves_of(size)
-    reader = TileReader(grow(Edge(), entries).objects.get, size, keep=2)
+    reader = TileReader(grow_tree(Edge(), entries).objects.get, size, keep=2)
     smaller = data.draw(st.integers(1, size))
     index = data.draw(st.integers(0, smaller - 1))
 
-    assert reader.root(smaller) == merkle.root(leaves[:smaller])
+    assert reader.root(smaller) == merkle.merkle_root(leaves[:smaller])
     assert reader.inclusion_proof(index, smaller) == path(index, leaves[:smaller])
     assert reader.consistency_proof(index, smaller) == merkle.consistency_proof(
         leaves[:smaller], index
@@ -248,7 +248,7 @@ def test_scattered_entries_and_their_proof_are_read_once_and_together(
     size: int, data: st.DataObject
 ) -> None:
     """Whatever is asked for one by one is only what the tree has under another name."""
-    entries, objects = entries_of(size), grow(Edge(), entries_of(size)).objects
+    entries, objects = entries_of(size), grow_tree(Edge(), entries_of(size)).objects
     wanted = sorted(data.draw(st.sets(st.integers(0, size - 1), min_size=1, max_size=20)))
     asked: list[str] = []
 
@@ -263,7 +263,7 @@ def test_scattered_entries_and_their_proof_are_read_once_and_together(
     assert found == {at: entries[at] for at in wanted}
     assert list(found) == wanted
     leaves = [(at, leaf_hash(entries[at])) for at in wanted]
-    assert multiproof_root(size, leaves, hashes) == merkle.root(leaves_of(size))
+    assert multiproof_root(size, leaves, hashes) == merkle.merkle_root(leaves_of(size))
     assert len(asked) == len(set(asked))
 
 
@@ -271,7 +271,7 @@ def test_scattered_entries_and_their_proof_are_read_once_and_together(
 def test_a_proof_needs_no_more_tiles_in_memory_than_a_reader_may_keep(
     size: int, data: st.DataObject, keep: int
 ) -> None:
-    objects = grow(Edge(), entries_of(size)).objects
+    objects = grow_tree(Edge(), entries_of(size)).objects
     wanted = sorted(data.draw(st.sets(st.integers(0, size - 1), max_size=20)))
     held: list[int] = []
 
@@ -286,13 +286,13 @@ def test_a_proof_needs_no_more_tiles_in_memory_than_a_reader_may_keep(
     hashes = reader.roots(multiproof_ranges(size, wanted))
 
     leaves = [(at, leaf_hash(entry)) for at, entry in found.items()]
-    assert multiproof_root(size, leaves, hashes) == merkle.root(leaves_of(size))
+    assert multiproof_root(size, leaves, hashes) == merkle.merkle_root(leaves_of(size))
     assert max(held, default=0) <= keep
 
 
 @pytest.mark.parametrize("index", [-1, 300, 400, 511, 512])
 def test_an_entry_beyond_the_tree_is_not_read_though_a_fuller_bundle_is_there(index: int) -> None:
-    objects = grow(Edge(), entries_of(512)).objects
+    objects = grow_tree(Edge(), entries_of(512)).objects
     reader = TileReader(objects.get, 300)
 
     assert reader.entries_at([299]) == {299: b"entry 299"}
@@ -306,7 +306,7 @@ def test_a_broken_hash_has_no_root(size: int) -> None:
     with pytest.raises(DecodeError):
         merkle.root_of(bytes(size))
     with pytest.raises(DecodeError):
-        merkle.root([b"x" * 20, b"y" * 21])
+        merkle.merkle_root([b"x" * 20, b"y" * 21])
 
 
 def _never(path: str) -> bytes | None:
@@ -317,13 +317,13 @@ def test_a_tree_of_three_levels_is_grown_and_read_as_by_definition() -> None:
     """65,536 entries fill a tile of level 1; 70,000 reach level 2."""
     entries = entries_of(70_000)
     leaves = [leaf_hash(entry) for entry in entries]
-    first = grow(Edge(), entries[:65_535], leaves[:65_535])
-    grown = grow(first.edge, entries[65_535:], leaves[65_535:])
+    first = grow_tree(Edge(), entries[:65_535], leaves[:65_535])
+    grown = grow_tree(first.edge, entries[65_535:], leaves[65_535:])
     reader = TileReader((first.objects | grown.objects).get, 70_000)
-    root = merkle.root(leaves)
+    root = merkle.merkle_root(leaves)
 
     assert grown.root == reader.root() == root
-    assert reader.root(65_536) == reader.node(16, 0) == merkle.root(leaves[:65_536])
+    assert reader.root(65_536) == reader.node(16, 0) == merkle.merkle_root(leaves[:65_536])
     for index in (0, 255, 65_535, 65_536, 69_999):
         merkle.verify_inclusion(leaves[index], index, 70_000, reader.inclusion_proof(index), root)
     merkle.verify_consistency(65_535, 70_000, first.root, root, reader.consistency_proof(65_535))

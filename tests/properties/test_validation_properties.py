@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from vitne.core.event.check import check_form
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.intake import IntakeContext, Quarantined, Rejected
-from vitne.core.event.quick import quick
+from vitne.core.event.quick import validate_quickly
 from vitne.core.event.schema import PAYLOAD, PERSON, Event
 from vitne.core.event.sections import encode_event, join_sections, split_sections
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import validate, validate_plainly
+from vitne.core.event.validate import validate_event, validate_plainly
 from vitne.core.values import canonical
 from vitne.errors import DecodeError
 
@@ -168,12 +168,12 @@ def _move(place: Any, steps: list[str], pointer: str, section: dict[str, Any]) -
 @example(b"[" * 5000)
 @example(b'{"type":' + b"9" * 5000 + b"}")
 def test_validation_never_raises_on_bytes(item: bytes) -> None:
-    assert isinstance(validate(item, CONTEXT), Rejected)
+    assert isinstance(validate_event(item, CONTEXT), Rejected)
 
 
 @given(looks_like_an_event)
 def test_validation_never_raises_on_anything_like_an_event(event: dict[str, Any]) -> None:
-    found = validate(msgspec.json.encode(event), CONTEXT)
+    found = validate_event(msgspec.json.encode(event), CONTEXT)
 
     if isinstance(found, Rejected):
         assert 0 < len(found.problems) <= 50
@@ -187,21 +187,21 @@ def test_validation_never_raises_when_one_byte_is_changed(
     item = bytearray(msgspec.json.encode(event))
     item[data.draw(st.integers(0, len(item) - 1))] = data.draw(st.integers(0, 255))
 
-    found = validate(bytes(item), CONTEXT)
+    found = validate_event(bytes(item), CONTEXT)
 
     assert isinstance(found, ValidEvent | Rejected | Quarantined)
 
 
 @given(complete_events)
 def test_a_complete_event_passes(event: dict[str, Any]) -> None:
-    assert isinstance(validate(msgspec.json.encode(event), CONTEXT), ValidEvent)
+    assert isinstance(validate_event(msgspec.json.encode(event), CONTEXT), ValidEvent)
 
 
 @given(complete_events | looks_like_an_event)
 def test_the_quick_way_says_what_the_plain_way_says(event: dict[str, Any]) -> None:
     item = msgspec.json.encode(event)
 
-    fast = quick(item, CONTEXT)
+    fast = validate_quickly(item, CONTEXT)
 
     assert fast is None or fast == validate_plainly(item, CONTEXT)
 
@@ -220,7 +220,10 @@ def test_all_ways_agree_on_what_is_declared(event: dict[str, Any], types: list[s
 
     plain = validate_plainly(item, context)
 
-    fast, slow = quick(item, context), validate(b'{"phase":null,' + item[1:], context)
+    fast, slow = (
+        validate_quickly(item, context),
+        validate_event(b'{"phase":null,' + item[1:], context),
+    )
     assert fast is None or fast == plain
     assert slow == plain
     declared = not types or any(
@@ -237,7 +240,7 @@ def test_the_quick_way_is_not_fooled_by_what_vanishes(event: dict[str, Any], nam
     for noise in (b'"%b":null,', b'"%b":{},', b'"%b":[],', b'"actor":{"id":"other"},'):
         padded = b"{" + (noise % name.encode() if b"%" in noise else noise) + item[1:]
 
-        fast = quick(padded, CONTEXT)
+        fast = validate_quickly(padded, CONTEXT)
 
         assert fast is None or fast == validate_plainly(padded, CONTEXT)
 
@@ -252,7 +255,7 @@ def test_the_slow_way_says_what_the_plain_way_says(event: dict[str, Any]) -> Non
     assert checked.problems == []
     assert msgspec.convert(checked.value, Event) == msgspec.json.decode(item, type=Event)
     spaced = msgspec.json.format(b'{"phase":null,' + item[1:])  # sends it the slow way
-    assert validate(spaced, CONTEXT) == validate_plainly(item, CONTEXT)
+    assert validate_event(spaced, CONTEXT) == validate_plainly(item, CONTEXT)
 
 
 @given(looks_like_an_event)

@@ -19,7 +19,7 @@ from vitne.core.event.event import ValidEvent
 from vitne.core.event.intake import IntakeContext
 from vitne.core.event.sections import join_sections
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import validate
+from vitne.core.event.validate import validate_event
 from vitne.core.values.ids import uuid8_for_original
 from vitne.core.values.times import parse_utc
 from vitne.formats.importing import Format, ImportOptions, mapped_records
@@ -51,7 +51,7 @@ class Imported:
             self.mapped: list[Mapped] = list(mapped_records(lines, options))
         self.valid: list[ValidEvent] = []
         for mapped in self.mapped:
-            found = validate(msgspec.json.encode(mapped.event), CONTEXT)
+            found = validate_event(msgspec.json.encode(mapped.event), CONTEXT)
             assert isinstance(found, ValidEvent), (found, mapped)
             self.valid.append(found)
 

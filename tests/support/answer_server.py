@@ -20,10 +20,10 @@ from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.gap import Run, build_run, gap_leaves, run_root
 from vitne.core.index.index_record import describe_run
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges
-from vitne.core.tree.note import Signer, parse_note, sign
-from vitne.core.tree.tile import bundle
+from vitne.core.tree.note import Signer, parse_note, sign_note
+from vitne.core.tree.tile import encode_bundle
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId, Origin
@@ -249,11 +249,11 @@ class AnswerServer:
         self.server.adapters.objects.replace(
             {
                 f"{folder}/0/000.p/{len(records)}": b"".join(hashes),
-                f"{folder}/entries/000.p/{len(records)}": bundle(records),
+                f"{folder}/entries/000.p/{len(records)}": encode_bundle(records),
             }
         )
-        head = Checkpoint(Origin(self._signer.name), len(records), root(hashes))  # type: ignore[arg-type]  # a size
-        self._index_note = sign(head.text(), [self._signer])
+        head = Checkpoint(Origin(self._signer.name), len(records), merkle_root(hashes))  # type: ignore[arg-type]  # a size
+        self._index_note = sign_note(head.text(), [self._signer])
 
     # ------------------------------------------------------------ the index, as answers see it
 
@@ -274,7 +274,7 @@ class AnswerServer:
         ranges = multiproof_ranges(len(leaves), positions)
         return GapAnswer(
             [(at, leaves[at]) for at in positions],
-            [root(hashes[low:high]) for low, high in ranges],
+            [merkle_root(hashes[low:high]) for low, high in ranges],
             {at: run.postings[at] for at in positions if run.leaves[at].key in keys},
         )
 

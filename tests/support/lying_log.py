@@ -12,8 +12,8 @@ from typing import Any
 
 from vitne.cli.base.app import run
 from vitne.core.entry import keys
-from vitne.core.tree.grow import Edge, grow
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.grow import Edge, grow_tree
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 
 CULPRIT = ("https://id.example", "usr_1")
 
@@ -37,7 +37,7 @@ class Mirror:
             ("", self.log.entries, notes[0]),
             ("index/", records, notes[1]),
         ):
-            found = grow(Edge(), leaves).objects
+            found = grow_tree(Edge(), leaves).objects
             for path, data in found.items():
                 self._write(f"{prefix}{path}", data)
             self._write(f"{prefix}checkpoint", note.encode())
@@ -82,7 +82,7 @@ def drop_posting(key: bytes, which: int) -> Callable[[Any], None]:
         at = run_.find(key)
         left = list(run_.postings[at])
         del left[which]
-        made = root([leaf_hash(one.to_bytes(8, "big")) for one in left])
+        made = merkle_root([leaf_hash(one.to_bytes(8, "big")) for one in left])
         run_.leaves[at] = replaced(
             run_.leaves[at], count=len(left), first=left[0], last=left[-1], postings_root=made
         )

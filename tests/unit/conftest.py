@@ -9,8 +9,8 @@ from vitne.core.entry import entry as entries
 from vitne.core.entry.entry import EventEntry
 from vitne.core.entry.keys import EVENT_TYPE, key, secret, stream_id
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.merkle import inclusion_proof, leaf_hash, root
-from vitne.core.tree.note import Signer, sign
+from vitne.core.tree.merkle import inclusion_proof, leaf_hash, merkle_root
+from vitne.core.tree.note import Signer, sign_note
 from vitne.core.values.ids import to_text, uuid7
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.times import format_utc
@@ -29,9 +29,9 @@ class SmallLog:
         self.signer = Signer(ORIGIN, bytes(range(32)))
         self.records = [_record(index) for index in range(size)]
         self.leaves = [leaf_hash(record.entry) for record in self.records]
-        head = Checkpoint(ORIGIN, TreeSize(size), root(self.leaves))
+        head = Checkpoint(ORIGIN, TreeSize(size), merkle_root(self.leaves))
         self.text = head.text()
-        self.note = sign(self.text, [self.signer])
+        self.note = sign_note(self.text, [self.signer])
 
     def prove(
         self, index: int, withhold: Sequence[Section] = (), note: str = "", key: str = ""
@@ -78,7 +78,7 @@ def _record(index: int) -> Record:
         body_root=commit.body_root(leaves),
         flags=commit.record_flags(leaves),
     )
-    entry = entries.encode(made)
+    entry = entries.encode_entry(made)
     return Record(LeafIndex(index), at_us + 7, entry, event_id, keyring, parts, Facets())
 
 

@@ -87,12 +87,12 @@ def test_hashes_and_roots_are_those_of_the_published_tree(basic: dict[str, Any])
 
     nodes = {
         f"level{level}": [
-            merkle.root(leaves[start : start + (1 << level)]).hex()
+            merkle.merkle_root(leaves[start : start + (1 << level)]).hex()
             for start in range(0, 8, 1 << level)
         ]
         for level in range(4)
     }
-    roots = [merkle.root(leaves[:size]).hex() for size in range(9)]
+    roots = [merkle.merkle_root(leaves[:size]).hex() for size in range(9)]
 
     assert nodes == {name: basic[name] for name in nodes}
     assert roots == basic["roots_by_size"]
@@ -127,7 +127,7 @@ def test_all_subtrees_of_130_leaves_give_the_published_digests(basic: dict[str, 
             if not is_subtree(start, end):
                 continue
             part = leaves[start:end]
-            hashes.update(f"[{start}, {end}) {merkle.root(part).hex()}\n".encode())
+            hashes.update(f"[{start}, {end}) {merkle.merkle_root(part).hex()}\n".encode())
             for index in range(len(part)):
                 path = "".join(f" {value.hex()}" for value in merkle.inclusion_proof(part, index))
                 paths.update(f"{start + index} [{start}, {end}){path}\n".encode())

@@ -9,7 +9,7 @@ import pytest
 
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import verify_growth
-from vitne.core.tree.note import Signer, Verifier, Vkey, open_note, parse_note, sign
+from vitne.core.tree.note import Signer, Verifier, Vkey, open_note, parse_note, sign_note
 from vitne.core.tree.signature import ED25519
 from vitne.core.values.strict import decode_hash, parse_int
 from vitne.errors import DecodeError, VerificationError, VitneError
@@ -44,7 +44,7 @@ def test_the_published_seed_signs_the_published_line(published: dict[str, Any]) 
     text, _ = parse_note(case["note"])
 
     assert signer.vkey == case["vkey"]
-    assert case["note"].startswith(sign(text, [signer]))
+    assert case["note"].startswith(sign_note(text, [signer]))
 
 
 # ---------------------------------------------------------------- add-checkpoint bodies

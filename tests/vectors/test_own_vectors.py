@@ -13,7 +13,7 @@ from vitne.core.entry import commit, keys, sender
 from vitne.core.entry import entry as entries
 from vitne.core.entry.control import IndexSecretEntry, StreamEntry
 from vitne.core.entry.entry import BatchEntry, BeatEntry, EventEntry, VoidEntry
-from vitne.core.entry.keyring import erase, leaves_of
+from vitne.core.entry.keyring import erase_sections, leaves_of
 from vitne.core.entry.receipt import open_receipt
 from vitne.core.index import gap
 from vitne.core.index.coverage import CoverageCounter
@@ -24,7 +24,7 @@ from vitne.core.tree.merkle import (
     consistency_proof,
     inclusion_proof,
     leaf_hash,
-    root,
+    merkle_root,
     verify_consistency,
     verify_inclusion,
 )
@@ -95,9 +95,9 @@ def test_the_maker_imports_nothing_of_the_product() -> None:
 
 
 def test_entries_of_every_type_decode_and_encode_to_their_own_bytes(log: list[bytes]) -> None:
-    decoded = [entries.decode(data) for data in log]
+    decoded = [entries.decode_entry(data) for data in log]
 
-    assert [entries.encode(entry) for entry in decoded] == log
+    assert [entries.encode_entry(entry) for entry in decoded] == log
     assert {data[4] for data in log} == set(range(1, 11))
 
 
@@ -106,11 +106,11 @@ def test_leaf_hashes_and_the_root_of_every_size(log: list[bytes]) -> None:
     leaves = [leaf_hash(data) for data in log]
 
     assert [leaf.hex() for leaf in leaves] == [found["leaf"] for found in file["entries"]]
-    assert [root(leaves[:size]).hex() for size in range(len(leaves) + 1)] == file["roots"]
+    assert [merkle_root(leaves[:size]).hex() for size in range(len(leaves) + 1)] == file["roots"]
 
 
 def test_bytes_that_are_no_entry_are_refused() -> None:
-    assert refused(entries.decode, published("entries.json")["bad"], "entry") == []
+    assert refused(entries.decode_entry, published("entries.json")["bad"], "entry") == []
 
 
 def test_sections_of_every_event(log: list[bytes]) -> None:
@@ -122,7 +122,7 @@ def test_sections_of_every_event(log: list[bytes]) -> None:
             assert (salt.hex(), leaf.hex()) == (part["salt"], part["leaf"])
 
         leaves = leaves_of(record)
-        entry = entries.decode(record.entry)
+        entry = entries.decode_entry(record.entry)
 
         assert isinstance(entry, EventEntry)
         assert commit.body_root(leaves).hex() == event["body_root"] == entry.body_root.hex()
@@ -137,7 +137,7 @@ def test_an_erased_record_keeps_its_leaves(log: list[bytes]) -> None:
     for event in published("sections.json")["events"]:
         record = _record(event, log)
 
-        left = erase(record, ["person", "payload"])
+        left = erase_sections(record, ["person", "payload"])
 
         assert leaves_of(left) == leaves_of(record)
         assert (left.parts.person, left.parts.payload) == (None, None)
@@ -192,7 +192,7 @@ def _secrets(key: bytes, kind: int, parts: list[str]) -> list[Hash]:
 def test_what_senders_sign(log: list[bytes]) -> None:
     file = published("sending.json")
     for signed in file["signed"]:
-        entry = entries.decode(log[signed["index"]])
+        entry = entries.decode_entry(log[signed["index"]])
         assert isinstance(entry, BatchEntry | BeatEntry | VoidEntry | StreamEntry)
         if signed["signed"]:
             public_key = parse_vkey(signed["key"]).public_key
@@ -216,7 +216,7 @@ def test_sender_views_lead_to_the_roots_of_their_batches(log: list[bytes]) -> No
     roots = {e["index"]: e["sender_root"] for e in published("sections.json")["events"]}
     batches: dict[int, list[bytes]] = {}
     for view in published("sending.json")["views"]:
-        entry = entries.decode(log[view["index"]])
+        entry = entries.decode_entry(log[view["index"]])
         assert isinstance(entry, EventEntry)
         made = sender.sender_view(entry, bytes.fromhex(roots[view["index"]]), view["mode"])
         assert made.hex() == view["view"]
@@ -225,9 +225,9 @@ def test_sender_views_lead_to_the_roots_of_their_batches(log: list[bytes]) -> No
 
     assert len(batches) >= 4
     for index, leaves in batches.items():
-        batch = entries.decode(log[index])
+        batch = entries.decode_entry(log[index])
         assert isinstance(batch, BatchEntry)
-        assert root(leaves) == batch.root
+        assert merkle_root(leaves) == batch.root
 
 
 # ---------------------------------------------------------------- index, proofs
@@ -243,7 +243,7 @@ def test_runs_of_both_levels_and_their_records(log: list[bytes]) -> None:
             Origin(file["origin"]),
             start,
             log[start:end],
-            log_root=Hash(root(leaves[:end])),
+            log_root=Hash(merkle_root(leaves[:end])),
             run=(len(found), gap.run_root(found)),
             coverage=_counted(log[:end]).coverage(),
             level=run["level"],
@@ -255,7 +255,7 @@ def test_runs_of_both_levels_and_their_records(log: list[bytes]) -> None:
         assert parse_record(run["record"].encode()) == record
     records = [leaf_hash(run["record"].encode()) for run in file["runs"]]
     assert {run["level"] for run in file["runs"]} == {0, 1}
-    assert root(records).hex() == file["index_root"]
+    assert merkle_root(records).hex() == file["index_root"]
 
 
 def _counted(log: list[bytes]) -> CoverageCounter:
@@ -279,12 +279,12 @@ def test_inclusion_consistency_and_multiproofs() -> None:
         size, index = case["size"], case["index"]
         path = [bytes.fromhex(one) for one in case["path"]]
         assert inclusion_proof(leaves[:size], index) == path
-        verify_inclusion(leaves[index], index, size, path, root(leaves[:size]))
+        verify_inclusion(leaves[index], index, size, path, merkle_root(leaves[:size]))
     for case in file["consistency"]:
         old, new = case["old"], case["new"]
         path = [bytes.fromhex(one) for one in case["path"]]
         assert consistency_proof(leaves[:new], old) == path
-        verify_consistency(old, new, root(leaves[:old]), root(leaves[:new]), path)
+        verify_consistency(old, new, merkle_root(leaves[:old]), merkle_root(leaves[:new]), path)
     for case in file["multiproof"]:
         wanted = [(i, leaves[i]) for i in case["wanted"]]
         path = [bytes.fromhex(one) for one in case["path"]]
@@ -301,7 +301,7 @@ def test_receipts_and_what_is_none(log: list[bytes]) -> None:
         receipt = open_receipt(case["note"], verifier)
         first, count = case["first"], case["count"]
         assert (receipt.first, receipt.count) == (first, count)
-        assert receipt.root == root([leaf_hash(data) for data in log[first : first + count]])
+        assert receipt.root == merkle_root([leaf_hash(data) for data in log[first : first + count]])
 
     assert refused(lambda note: open_receipt(note, verifier), file["bad"], "note") == []
 
@@ -359,7 +359,7 @@ def test_policies_and_their_quorum_times() -> None:
 
 
 def test_an_epoch_lists_its_kinds(log: list[bytes]) -> None:
-    epochs = [e for e in map(entries.decode, log) if isinstance(e, IndexSecretEntry)]
+    epochs = [e for e in map(entries.decode_entry, log) if isinstance(e, IndexSecretEntry)]
 
     assert [(entry.epoch, entry.kinds) for entry in epochs] == [
         (1, (1, 2, 3, 5, 6)),

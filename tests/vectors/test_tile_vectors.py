@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.tree.grow import Edge, Growth, grow, partial_tiles, read_edge
+from vitne.core.tree.grow import Edge, TreeGrowth, grow_tree, partial_tiles, read_edge
 from vitne.core.tree.merkle import EMPTY_ROOT, verify_consistency, verify_inclusion
 from vitne.core.tree.note import Verifier, open_checkpoint
 from vitne.core.tree.tile import ENTRIES, TileId, parse_bundle, parse_path, tile_at
@@ -41,7 +41,7 @@ def test_paths_are_the_published_ones_without_their_height(tables: dict[str, Any
 
 def test_a_tree_of_70000_has_the_tiles_that_c2sp_lists(tables: dict[str, Any]) -> None:
     partial = {tile.level: tile.width for tile in partial_tiles(70_000)}
-    written = map(parse_path, grow(Edge(), [b""] * 70_000).objects)
+    written = map(parse_path, grow_tree(Edge(), [b""] * 70_000).objects)
     full = Counter(tile.level for tile in written if tile.width == 256 and tile.level != ENTRIES)
     expected = tables["c2sp_size_70000"]
 
@@ -56,7 +56,7 @@ def test_a_tree_of_70000_has_the_tiles_that_c2sp_lists(tables: dict[str, Any]) -
 
 
 def test_a_tree_of_256_has_a_full_tile_and_one_hash_above_it() -> None:
-    written = set(map(parse_path, grow(Edge(), [b""] * 256).objects))
+    written = set(map(parse_path, grow_tree(Edge(), [b""] * 256).objects))
 
     assert written == {TileId(ENTRIES, 0), TileId(0, 0), TileId(1, 0, 1)}
     assert partial_tiles(256) == [TileId(1, 0, 1)]
@@ -91,7 +91,7 @@ def test_entry_by_entry_the_tree_of_tessera_grows_byte_for_byte(
     assert edge.root() == expected[0] == EMPTY_ROOT
 
     for size, entry in enumerate(entries, start=1):
-        grown = grow(edge, [entry])
+        grown = grow_tree(edge, [entry])
         edge = grown.edge
         assert set(grown.objects) == {f"tile/entries/000.p/{size}", f"tile/0/000.p/{size}"}
         for path, data in grown.objects.items():
@@ -123,6 +123,6 @@ def test_a_tile_is_as_wide_as_its_size_makes_it() -> None:
 
 
 def test_growing_by_nothing_writes_nothing() -> None:
-    edge = grow(Edge(), [b"a", b"b"]).edge
+    edge = grow_tree(Edge(), [b"a", b"b"]).edge
 
-    assert grow(edge, []) == Growth({}, [], edge, edge.root())
+    assert grow_tree(edge, []) == TreeGrowth({}, [], edge, edge.root())

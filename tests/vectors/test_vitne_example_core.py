@@ -8,7 +8,7 @@ import pytest
 
 from vitne.core.entry import commit, keys, sender
 from vitne.core.entry import entry as entries
-from vitne.core.entry.assemble import Assembler, assemble_plainly, stamp
+from vitne.core.entry.assemble import Assembler, assemble_plainly, stamp_entry
 from vitne.core.entry.control import SigningKeyEntry, StreamEntry, verify_stream
 from vitne.core.entry.entry import BatchEntry, BeatEntry, EventEntry, VoidEntry
 from vitne.core.entry.receipt import open_receipt
@@ -16,8 +16,8 @@ from vitne.core.event.event import ValidEvent
 from vitne.core.index import gap
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.index_record import describe_run, parse_record
-from vitne.core.tree.merkle import leaf_hash, root
-from vitne.core.tree.note import Signer, Verifier, open_checkpoint, parse_vkey, sign
+from vitne.core.tree.merkle import leaf_hash, merkle_root
+from vitne.core.tree.note import Signer, Verifier, open_checkpoint, parse_vkey, sign_note
 from vitne.core.tree.signature import COSIGNATURE, ED25519
 from vitne.core.values.record import Facets, Parts
 from vitne.core.values.types import Hash, Origin
@@ -46,7 +46,7 @@ def parts(example: dict[str, Any]) -> Parts:
 @pytest.fixture(scope="module")
 def event(example: dict[str, Any], parts: Parts, log: list[bytes]) -> ValidEvent:
     core = json.loads(parts.core or b"")
-    entry = entries.decode(log[example["event"]["index"]])
+    entry = entries.decode_entry(log[example["event"]["index"]])
     assert isinstance(entry, EventEntry)
     return ValidEvent(
         event_id=bytes(16),
@@ -73,9 +73,9 @@ def event(example: dict[str, Any], parts: Parts, log: list[bytes]) -> ValidEvent
 
 
 def test_every_entry_decodes_and_encodes_to_its_own_bytes(log: list[bytes]) -> None:
-    decoded = [entries.decode(entry) for entry in log]
+    decoded = [entries.decode_entry(entry) for entry in log]
 
-    assert [entries.encode(entry) for entry in decoded] == log
+    assert [entries.encode_entry(entry) for entry in decoded] == log
     assert {data[4] for data in log} == {1, 2, 3, 4, 5, 6, 7, 8, 9}
 
 
@@ -85,11 +85,11 @@ def test_the_leaf_hashes_and_the_root_are_the_published_ones(
     leaves = [leaf_hash(entry) for entry in log]
 
     assert [leaf.hex() for leaf in leaves] == example["leaf_hashes"]
-    assert root(leaves).hex() == example["root"]
+    assert merkle_root(leaves).hex() == example["root"]
 
 
 def test_streams_have_the_published_ids(example: dict[str, Any], log: list[bytes]) -> None:
-    streams = [entry for entry in map(entries.decode, log) if isinstance(entry, StreamEntry)]
+    streams = [entry for entry in map(entries.decode_entry, log) if isinstance(entry, StreamEntry)]
 
     for stream, expected in zip(streams, example["streams"], strict=True):
         assert (stream.source, stream.name, stream.mode, stream.stream_id.hex()) == (
@@ -134,7 +134,7 @@ def test_both_assemblers_make_the_published_entry(
     example: dict[str, Any], event: ValidEvent, parts: Parts
 ) -> None:
     published = example["event"]
-    expected = entries.decode(bytes.fromhex(published["entry"]))
+    expected = entries.decode_entry(bytes.fromhex(published["entry"]))
     origin, index_secret = Origin(example["origin"]), bytes.fromhex(example["index_key"])
     record_key = bytes.fromhex(published["record_key"])
 
@@ -148,7 +148,7 @@ def test_both_assemblers_make_the_published_entry(
     plain = assemble_plainly(origin, index_secret, 1, event, parts, record_key)
 
     assert isinstance(expected, EventEntry)
-    assert stamp(fast.entry, expected.recorded_us, None).hex() == published["entry"]
+    assert stamp_entry(fast.entry, expected.recorded_us, None).hex() == published["entry"]
     assert [key.hex() for key in plain.keys] == published["keys"]
     assert (plain.body_root, plain.keys) == (expected.body_root, expected.keys)
     assert leaf_hash(bytes.fromhex(published["entry"])).hex() == published["leaf_hash"]
@@ -159,7 +159,7 @@ def test_both_assemblers_make_the_published_entry(
 
 def test_sender_views_of_both_modes(example: dict[str, Any], log: list[bytes]) -> None:
     published = example["event"]
-    entry = entries.decode(log[published["index"]])
+    entry = entries.decode_entry(log[published["index"]])
     assert isinstance(entry, EventEntry)
 
     full = sender.sender_view(entry, bytes.fromhex(published["sender_root"]), "full")
@@ -177,9 +177,9 @@ def test_sender_views_of_both_modes(example: dict[str, Any], log: list[bytes]) -
 
 def test_the_messages_that_senders_sign(example: dict[str, Any], log: list[bytes]) -> None:
     origin = example["origin"]
-    batch = entries.decode(log[example["batch"]["index"]])
-    beat = entries.decode(log[example["beat"]["index"]])
-    void = entries.decode(log[example["void"]["index"]])
+    batch = entries.decode_entry(log[example["batch"]["index"]])
+    beat = entries.decode_entry(log[example["beat"]["index"]])
+    void = entries.decode_entry(log[example["void"]["index"]])
     assert isinstance(batch, BatchEntry)
     assert isinstance(beat, BeatEntry)
     assert isinstance(void, VoidEntry)
@@ -196,7 +196,7 @@ def test_every_sender_signature_of_the_log_holds(example: dict[str, Any], log: l
     public_key = parse_vkey(example["vkeys"]["source"]).public_key
     signed = [
         entry
-        for entry in map(entries.decode, log)
+        for entry in map(entries.decode_entry, log)
         if isinstance(entry, BatchEntry | BeatEntry | VoidEntry)
         or (isinstance(entry, StreamEntry) and entry.mode != "none")
     ]
@@ -210,10 +210,10 @@ def test_every_sender_signature_of_the_log_holds(example: dict[str, Any], log: l
 def test_a_batch_covers_the_sender_views_of_its_events(
     example: dict[str, Any], log: list[bytes]
 ) -> None:
-    batch = entries.decode(log[example["batch"]["index"]])
+    batch = entries.decode_entry(log[example["batch"]["index"]])
 
     assert isinstance(batch, BatchEntry)
-    assert root([bytes.fromhex(example["event"]["sender_leaf_full"])]) == batch.root
+    assert merkle_root([bytes.fromhex(example["event"]["sender_leaf_full"])]) == batch.root
 
 
 # ---------------------------------------------------------------- notes
@@ -221,7 +221,7 @@ def test_a_batch_covers_the_sender_views_of_its_events(
 
 def test_seeds_give_the_published_keys(example: dict[str, Any], log: list[bytes]) -> None:
     listed = {
-        entry.vkey for entry in map(entries.decode, log) if isinstance(entry, SigningKeyEntry)
+        entry.vkey for entry in map(entries.decode_entry, log) if isinstance(entry, SigningKeyEntry)
     }
 
     for role, vkey in example["vkeys"].items():
@@ -265,7 +265,7 @@ def test_the_receipt_opens_and_is_made_again(example: dict[str, Any]) -> None:
 
     assert (receipt.first, receipt.count) == (published["first"], published["count"])
     assert (receipt.count, receipt.root.hex()) == (1, example["event"]["leaf_hash"])
-    assert receipt.sign(signer) == sign(receipt.text(), [signer]) == published["note"]
+    assert receipt.sign(signer) == sign_note(receipt.text(), [signer]) == published["note"]
 
 
 # ---------------------------------------------------------------- segments
@@ -286,7 +286,7 @@ def test_gap_leaves_run_roots_and_records_of_both_segments(
             Origin(example["origin"]),
             start,
             log[start:end],
-            log_root=Hash(root(leaves[:end])),
+            log_root=Hash(merkle_root(leaves[:end])),
             run=(len(found), gap.run_root(found)),
             coverage=counter.coverage(),
         )
@@ -309,7 +309,7 @@ def test_the_merged_run_is_built_from_the_same_entries(
 
 def test_the_index_log_holds_the_records(example: dict[str, Any], log: list[bytes]) -> None:
     leaves = [leaf_hash(segment["record"].encode()) for segment in example["segments"]]
-    listed = [entry.leaf for entry in map(entries.decode, log) if hasattr(entry, "leaf")]
+    listed = [entry.leaf for entry in map(entries.decode_entry, log) if hasattr(entry, "leaf")]
 
-    assert root(leaves).hex() == example["index_root"]
+    assert merkle_root(leaves).hex() == example["index_root"]
     assert listed == leaves

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from vitne.core.event.event import Problem
 from vitne.core.event.schema import Category, Result
-from vitne.core.filter.values import moment
+from vitne.core.filter.values import parse_moment
 from vitne.core.values.text import is_clean
 from vitne.core.values.times import MAX_TIME_US
 from vitne.core.values.types import Section
@@ -285,7 +285,7 @@ def _moment(reader: _Reader, name: str, absent_us: int) -> int:
     if not value:
         return absent_us
     try:
-        found = moment(value, reader.now_us)
+        found = parse_moment(value, reader.now_us)
     except BadInputError:
         reader.fault("bad_format", name, "a day, a moment or an age: 2026-11-24, 7d", value)
         return absent_us

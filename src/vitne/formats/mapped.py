@@ -52,7 +52,7 @@ def snake_case(value: str) -> str:
 
     Letters that ASCII lacks lose their marks; `""` if nothing is left.
     """
-    plain = text.fold(value) if not value.isascii() else value
+    plain = text.fold_text(value) if not value.isascii() else value
     return "_".join(_WORD.findall(plain.translate(_NORDIC))).lower()
 
 
@@ -67,7 +67,7 @@ def type_part(value: str) -> str:
 
 def clip_text(value: str, most: int) -> str:
     """Text of at most so many characters; what was cut shows as `…`."""
-    clean = text.clean(value)
+    clean = text.clean_text(value)
     return clean if len(clean) <= most else clean[: most - 1] + ELLIPSIS
 
 

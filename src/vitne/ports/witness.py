@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from vitne.core.tree.witness import Fork, Seen
+from vitne.core.tree.witness import CosignedHead, Fork
 from vitne.core.values.types import Origin
 
 
@@ -49,10 +49,10 @@ class KeptFork(Struct, frozen=True):
 class WitnessTransaction(Protocol):
     """Reads and writes that happen together, durably, or not at all."""
 
-    def seen(self, origin: Origin) -> Seen | None:
+    def seen(self, origin: Origin) -> CosignedHead | None:
         """The head of a log that was cosigned last; None if none was."""
 
-    def put(self, origin: Origin, seen: Seen) -> None:
+    def put(self, origin: Origin, seen: CosignedHead) -> None:
         """Remember a head as cosigned."""
 
     def keep(self, fork: KeptFork) -> None:
@@ -72,7 +72,7 @@ class WitnessStore(Protocol):
             StorageError: it could not be stored; nothing of it is.
         """
 
-    def seen(self, origin: Origin) -> Seen | None:
+    def seen(self, origin: Origin) -> CosignedHead | None:
         """As in a transaction."""
 
     def forks(self) -> list[KeptFork]:

@@ -5,14 +5,14 @@ from random import Random
 from msgspec import Struct
 
 from vitne.core.values.times import format_utc
-from vitne.simulator.kinds import BACKSTOPS, KINDS, Event, Kind
+from vitne.simulator.kinds import BACKSTOPS, KINDS, Event, EventKind
 from vitne.simulator.rota import SECOND_US, midnight_us
 from vitne.simulator.world import (
     CUSTOMERS_PER_STORE,
     ORDERS_A_DAY,
     ORDERS_BEFORE,
+    Company,
     Person,
-    Tenant,
     World,
     customer_id,
     customer_name,
@@ -99,7 +99,7 @@ class Day:
     def _row(
         self,
         at_us: int,
-        kind: Kind,
+        kind: EventKind,
         who: Who,
         targets: list[Event],
         action_id: str,
@@ -126,7 +126,7 @@ class Day:
 
     # ------------------------------------------------------------ who and what
 
-    def web(self, person: Person, *, home: bool = False, owner: Tenant | None = None) -> Who:
+    def web(self, person: Person, *, home: bool = False, owner: Company | None = None) -> Who:
         """Somebody at a screen, signed in by the identity service.
 
         Args:
@@ -188,12 +188,12 @@ class Day:
         tenant = person.tenant
         return Who(shown, {"id": tenant.id, "name": tenant.name}, actor, client)
 
-    def customer(self, tenant: Tenant, store: int) -> int:
+    def customer(self, tenant: Company, store: int) -> int:
         """Number of some customer of a store (of any, for an office)."""
         at = store if store >= 0 else self.random.randrange(tenant.stores)
         return at * CUSTOMERS_PER_STORE + 1 + int(self.random.random() * (CUSTOMERS_PER_STORE - 1))
 
-    def order(self, tenant: Tenant, store: int) -> int:
+    def order(self, tenant: Company, store: int) -> int:
         """Number of some order that a store has taken until today; mostly a recent one."""
         at = store if store >= 0 else self.random.randrange(tenant.stores)
         taken = ORDERS_BEFORE + self.age * ORDERS_A_DAY
@@ -201,7 +201,7 @@ class Day:
         return (taken - 1 - back) * tenant.stores + at
 
 
-def subject(tenant: Tenant, number: int, exposure: str = "full") -> Event:
+def subject(tenant: Company, number: int, exposure: str = "full") -> Event:
     """A customer as the target whose data is touched."""
     return {
         "type": "customer",
@@ -213,7 +213,7 @@ def subject(tenant: Tenant, number: int, exposure: str = "full") -> Event:
     }
 
 
-def order_targets(tenant: Tenant, number: int) -> list[Event]:
+def order_targets(tenant: Company, number: int) -> list[Event]:
     """An order, and the customer whose it is."""
     customer = subject(tenant, customer_of_order(tenant, number), "summary")
     return [thing("order", order_id(tenant, number)), customer]

@@ -109,7 +109,7 @@ _LEVELS = {
 _PERSONAL = ("crm.", "support.", "order.delivery_address.")
 
 
-class Kind(Struct, frozen=True):
+class EventKind(Struct, frozen=True):
     """One event type as one service sends it."""
 
     service: str
@@ -117,7 +117,7 @@ class Kind(Struct, frozen=True):
     """What every such event has; never changed, so that events may share it."""
 
 
-def _kind(service: str, event_type: str, category: str, surface: str, operation: str) -> Kind:
+def _kind(service: str, event_type: str, category: str, surface: str, operation: str) -> EventKind:
     sender = SERVICES[service]
     joint = sender.layer == "joint_service"
     base: Event = {
@@ -144,7 +144,7 @@ def _kind(service: str, event_type: str, category: str, surface: str, operation:
     level = _LEVELS.get(event_type) or ("confidential" if event_type.startswith(_PERSONAL) else "")
     if level:
         base["sensitivity"] = {"level": level}
-    return Kind(service, base)
+    return EventKind(service, base)
 
 
 KINDS = {event_type: _kind(service, event_type, *rest) for service, event_type, *rest in _TYPES}

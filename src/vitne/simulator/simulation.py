@@ -171,7 +171,7 @@ def simulated_days(simulation: Simulation) -> tuple[int, int]:
     return first, first + simulation.days * DAY_S * SECOND_US
 
 
-def sources() -> list[tuple[str, str, str]]:
+def source_registrations() -> list[tuple[str, str, str]]:
     """(application, service, layer) of every source that a simulation sends as."""
     return [(one.application, one.service, one.layer) for one in SERVICES.values()]
 

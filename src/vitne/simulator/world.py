@@ -49,7 +49,7 @@ _PERMISSIONS: dict[Job, tuple[str, ...]] = {
 }
 
 
-class Tenant(Struct, frozen=True):
+class Company(Struct, frozen=True):
     """One company, and so one log."""
 
     id: str
@@ -65,7 +65,7 @@ class Person(Struct, frozen=True):
     """Position in `World.people`."""
     id: str
     name: str
-    tenant: Tenant
+    tenant: Company
     job: Job
     site: str
     """`store-012` or `hq`."""
@@ -93,7 +93,7 @@ class World:
     def __init__(self, seed: int, scale: float = 1.0) -> None:
         self._salt = str(seed).encode()
         self.tenants = tuple(
-            Tenant(name, _NAMES[name], number, max(round(stores * scale), 1) if stores else 0)
+            Company(name, _NAMES[name], number, max(round(stores * scale), 1) if stores else 0)
             for number, (name, stores) in enumerate(_STORES.items())
         )
         self.people: list[Person] = []
@@ -109,7 +109,7 @@ class World:
         self.chains = self.tenants[:2]
         self.vendor = self.tenants[2]
 
-    def _hire(self, tenant: Tenant, job: Job, store: int) -> None:
+    def _hire(self, tenant: Company, job: Job, store: int) -> None:
         number = len(self.people)
         here = f"10.{tenant.number + 1}.{(store + 1) // 250}.{(store + 1) % 250 + 1}"
         self.people.append(
@@ -128,7 +128,7 @@ class World:
             )
         )
 
-    def working(self, tenant: Tenant, *jobs: Job) -> list[Person]:
+    def working(self, tenant: Company, *jobs: Job) -> list[Person]:
         """The people of a tenant with one of these jobs; a list to read only."""
         found = self._working.get((tenant.id, jobs))
         if found is None:
@@ -146,23 +146,23 @@ class World:
         return f"h:{digest.hexdigest()}"
 
 
-def customer_id(tenant: Tenant, number: int) -> str:
+def customer_id(tenant: Company, number: int) -> str:
     """Id of the 0-based customer of a tenant; those of store s are numbered from 500 s."""
     return f"cus_{(tenant.number + 1) * 10_000_000 + number}"
 
 
-def customer_name(tenant: Tenant, number: int) -> str:
+def customer_name(tenant: Company, number: int) -> str:
     """The customer's name."""
     return person_name(number * 31 + tenant.number * 5 + 3)
 
 
-def customer_of_order(tenant: Tenant, number: int) -> int:
+def customer_of_order(tenant: Company, number: int) -> int:
     """Whose order it is: 0-based number of a customer of the store that took it."""
     store = number % tenant.stores
     return store * CUSTOMERS_PER_STORE + 1 + number * 7919 % (CUSTOMERS_PER_STORE - 1)
 
 
-def order_id(tenant: Tenant, number: int) -> str:
+def order_id(tenant: Company, number: int) -> str:
     """Id of the 0-based order of a tenant."""
     return f"ord_{(tenant.number + 1) * 100_000_000 + number}"
 

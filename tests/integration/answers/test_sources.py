@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.index.source_summary import SourceSummary, join, summarize
+from vitne.core.index.source_summary import SourceSummary, join_summaries, summarize_sources
 from vitne.core.values.types import LeafIndex
 from vitne.services.answers.inputs import LogStores
 from vitne.services.answers.source_summaries import SourceSummaries
@@ -36,7 +36,7 @@ def _whole(server: Any) -> SourceSummary:
     info = server.server.adapters.store.log("acme")
     sealed = server.server.adapters.archive.records("acme", LeafIndex(0), info.sealed_end)
     hot = server.server.adapters.store.records("acme", info.sealed_end, info.next_index)
-    return summarize(0, [*sealed, *hot])
+    return summarize_sources(0, [*sealed, *hot])
 
 
 def test_every_segment_is_summed_up_once(summed: Any) -> None:
@@ -51,7 +51,7 @@ def test_segments_and_hot_rows_together_say_what_all_records_say(summed: Any) ->
     parts = summed.sources.over("acme", end)
 
     whole = _whole(summed)
-    assert join(parts) == (whole.spoken, whole.kept)
+    assert join_summaries(parts) == (whole.spoken, whole.kept)
     assert summed.sources.spoken("acme", parts) == whole.spoken
     assert [part.start for part in parts[1:]] == [part.end for part in parts[:-1]]
 

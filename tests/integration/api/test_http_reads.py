@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import Verifier, open_checkpoint
 from vitne.core.tree.tile import parse_bundle
 from vitne.evidence.record import verify as record_proof
@@ -225,7 +225,7 @@ def test_the_served_bundles_have_the_checkpoint_s_root_at_every_width(serve: Any
         whole = client.get("/log/acme/tile/0/000")
 
     entries = parse_bundle(full.content, 256) + parse_bundle(partial.content, width)
-    assert root([leaf_hash(entry) for entry in entries]) == head.root
+    assert merkle_root([leaf_hash(entry) for entry in entries]) == head.root
     assert parse_bundle(narrow.content, width - 1) == entries[256:-1]
     assert cut.content == whole.content[: 7 * 32]
     assert whole.headers["content-type"] == "application/octet-stream"

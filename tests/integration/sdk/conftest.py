@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from vitne.core.entry.receipt import Receipt
-from vitne.core.tree.merkle import root
+from vitne.core.tree.merkle import merkle_root
 from vitne.core.tree.note import Signer
 from vitne.core.values.types import Hash, LeafIndex, Origin
 from vitne.sdk import Client
@@ -98,7 +98,7 @@ class LittleLog:
     def receipt(self, tenant: str, index: int) -> str:
         """The receipt of one entry; the same bytes at every call."""
         leaf = Hash(bytes(32))
-        receipt = Receipt(Origin(origin_of(tenant)), LeafIndex(index), 1, root([leaf]), 1)
+        receipt = Receipt(Origin(origin_of(tenant)), LeafIndex(index), 1, merkle_root([leaf]), 1)
         return receipt.sign(self.signer(tenant))
 
     def ids(self, tenant: str = "acme") -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.entry.entry import BeatEntry, SigningKeyEntry, decode
+from vitne.core.entry.entry import BeatEntry, SigningKeyEntry, decode_entry
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.tree.note import Signer
 from vitne.core.values.types import LeafIndex, LogId
@@ -181,7 +181,7 @@ def test_the_log_gives_up_a_stream_that_is_silent_for_long(server: Server, new_s
     assert server.senders.streams.abandon_silent(after_s=7_200) == 1
     assert server.senders.streams.abandon_silent(after_s=7_200) == 0
     assert (report(server).status, report(server, "unbeaten").status) == ("abandoned", "open")
-    beat = decode(server.adapters.store.entries(ACME, LeafIndex(0), LeafIndex(99))[-1])
+    beat = decode_entry(server.adapters.store.entries(ACME, LeafIndex(0), LeafIndex(99))[-1])
     assert isinstance(beat, BeatEntry)
     assert (beat.state, beat.sig, beat.last) == (2, bytes(64), 1)
     assert coverage(server).abandoned == 1
@@ -204,7 +204,8 @@ def test_a_retired_key_signs_nothing_any_more_and_each_log_says_so(
             act()
         assert codes(refused) == ["retired_source_key"]
     found = [
-        decode(one) for one in server.adapters.store.entries(ACME, LeafIndex(0), LeafIndex(99))
+        decode_entry(one)
+        for one in server.adapters.store.entries(ACME, LeafIndex(0), LeafIndex(99))
     ]
     keys = [(one.role, one.state) for one in found if isinstance(one, SigningKeyEntry)]
     assert keys[-2:] == [("source", "add"), ("source", "retire")]

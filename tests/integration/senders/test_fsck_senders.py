@@ -15,9 +15,9 @@ from vitne.core.entry.entry import (
     VOID,
     BatchEntry,
     EventEntry,
-    decode,
+    decode_entry,
 )
-from vitne.core.entry.keyring import erase
+from vitne.core.entry.keyring import erase_sections
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.services.check.senders import SenderCheck
@@ -42,7 +42,7 @@ def records(server: Server, new_sender: Any) -> list[Record]:
 def faults(server: Server, records: Sequence[Record]) -> list[str]:
     check, found = SenderCheck(server.logs.origin(ACME)), list[str]()
     for record in records:
-        entry = decode(record.entry)
+        entry = decode_entry(record.entry)
         found += check.event(record) if isinstance(entry, EventEntry) else check.control(entry)
     return [*found, *check.unsigned()]
 
@@ -60,7 +60,7 @@ def test_an_erased_section_leaves_the_signature_whole(
     server: Server, records: list[Record]
 ) -> None:
     at = of_type(records, EVENT)
-    records[at] = erase(records[at], ["core", "person"])
+    records[at] = erase_sections(records[at], ["core", "person"])
 
     assert faults(server, records) == []
 
@@ -117,5 +117,5 @@ def test_two_events_that_change_places_show(server: Server, records: list[Record
     at = of_type(records, EVENT)
     records[at], records[at + 1] = records[at + 1], records[at]
 
-    assert isinstance(decode(records[at + 3].entry), BatchEntry)
+    assert isinstance(decode_entry(records[at + 3].entry), BatchEntry)
     assert any("not those that were signed" in fault for fault in faults(server, records))

@@ -13,12 +13,12 @@ from vitne.core.entry.entry import (
     SigningKeyEntry,
     StreamEntry,
     VoidEntry,
-    decode,
+    decode_entry,
 )
 from vitne.core.entry.keyring import leaves_of
 from vitne.core.entry.receipt import Receipt
 from vitne.core.entry.sender import sender_view, verify_sender
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.multiproof import multiproof_root
 from vitne.core.tree.note import parse_note
 from vitne.core.values.types import LeafIndex, LogId
@@ -32,7 +32,8 @@ ACME = LogId("acme")
 
 def entries(server: Server) -> list[Any]:
     return [
-        decode(one) for one in server.adapters.store.entries(ACME, LeafIndex(0), LeafIndex(1000))
+        decode_entry(one)
+        for one in server.adapters.store.entries(ACME, LeafIndex(0), LeafIndex(1000))
     ]
 
 
@@ -71,7 +72,7 @@ def test_a_batch_is_followed_by_its_entry_and_one_receipt_promises_both(
     receipt = Receipt.parse(parse_note(note)[0])
     assert (receipt.first, receipt.count) == (first, 4)
     raw = server.adapters.store.entries(ACME, LeafIndex(first), LeafIndex(first + 4))
-    assert receipt.root == root([leaf_hash(one) for one in raw])
+    assert receipt.root == merkle_root([leaf_hash(one) for one in raw])
 
 
 def test_the_log_says_who_signed_an_event(server: Server, new_sender: Any) -> None:
@@ -101,7 +102,7 @@ def test_every_event_of_a_batch_is_proved_to_be_the_senders(
         record = server.adapters.store.record(ACME, index)
         assert found is not None
         assert record is not None
-        entry, batch = decode(record.entry), entries(server)[found.batch]
+        entry, batch = decode_entry(record.entry), entries(server)[found.batch]
         view = sender_view(entry, sender_root(leaves_of(record)), mode)
         at = entry.stream_seq - batch.first
         size = batch.last - batch.first + 1

@@ -1,7 +1,7 @@
 """Entries of the log's own: appended durably, timed by the writer, read back from the log."""
 
 from vitne.core.entry.control import ConfigEntry
-from vitne.core.entry.entry import VOID_DROPPED, VoidEntry, decode
+from vitne.core.entry.entry import VOID_DROPPED, VoidEntry, decode_entry
 from vitne.core.values.types import Hash, LogId
 from vitne.testing import FixedClock, memory_server
 
@@ -18,7 +18,7 @@ def test_control_entries_follow_each_other_and_bear_the_writers_time() -> None:
         indices = server.writer.control(ACME, [config, void])
 
         entries = [
-            decode(entry)
+            decode_entry(entry)
             for entry in server.adapters.store.entries(ACME, indices[0], indices[1] + 1)
         ]
         now_us = server.adapters.clock.now_us()

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from vitne.core.entry.control import IndexSecretEntry, SigningKeyEntry, StreamEntry
-from vitne.core.entry.entry import EventEntry, VoidEntry, decode
+from vitne.core.entry.entry import EventEntry, VoidEntry, decode_entry
 from vitne.core.entry.receipt import open_receipt
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import Verifier
 from vitne.core.values.types import LogId
 from vitne.errors import NotAllowedError, OverloadedError, UnreadableBodyError
@@ -26,7 +26,7 @@ def statuses(reply: IntakeReply) -> list[str]:
 
 
 def test_a_log_begins_with_its_keys(spine: Any) -> None:
-    first = [decode(entry) for entry in spine.entries()]
+    first = [decode_entry(entry) for entry in spine.entries()]
 
     assert [type(entry) for entry in first] == [*[SigningKeyEntry] * 3, IndexSecretEntry]
     assert [entry.role for entry in first[:3]] == ["log", "receipt", "index-log"]
@@ -46,7 +46,7 @@ def test_a_minimal_event_is_filled_numbered_and_receipted(spine: Any) -> None:
 
     result = reply.results[0]
     assert (result.status, result.log, result.index, result.receipt) == ("accepted", "acme", 5, 0)
-    stream, event = (decode(entry) for entry in spine.entries()[4:])
+    stream, event = (decode_entry(entry) for entry in spine.entries()[4:])
     assert isinstance(stream, StreamEntry)
     assert (stream.numbers, stream.name) == ("server", "server/" + "k" * 12)
     assert (event.stream_id, event.stream_seq) == (stream.stream_id, 1)
@@ -59,7 +59,7 @@ def test_a_receipt_covers_exactly_the_events_of_the_request(spine: Any) -> None:
     receipt = open_receipt(reply.receipts[0], verifier)
     indices = [result.index for result in reply.results]
     assert indices == list(range(receipt.first, receipt.first + receipt.count))
-    assert receipt.root == root([leaf_hash(spine.entries()[index]) for index in indices])
+    assert receipt.root == merkle_root([leaf_hash(spine.entries()[index]) for index in indices])
 
 
 def test_a_retry_gets_the_same_indices_and_receipt_and_stores_nothing(spine: Any) -> None:
@@ -148,7 +148,7 @@ def test_the_number_of_a_refused_event_is_accounted_for_once(spine: Any) -> None
     replies = [spine.send([broken]), spine.send([broken])]
 
     assert [statuses(reply) for reply in replies] == [["rejected"], ["rejected"]]
-    voids = [e for e in map(decode, spine.entries()) if isinstance(e, VoidEntry)]
+    voids = [e for e in map(decode_entry, spine.entries()) if isinstance(e, VoidEntry)]
     assert [(void.first, void.last, void.reason) for void in voids] == [(1, 1, 128)]
     assert spine.adapters.store.streams(ACME)[0].last_seq == 1
 
@@ -184,7 +184,7 @@ def test_a_quarantined_event_is_kept_aside_with_its_digest_in_the_tree(spine: An
 
     assert statuses(reply) == ["accepted", "quarantined"]
     assert reply.results[1].reason == "clock_ahead"
-    void = decode(spine.entries()[reply.results[1].index])
+    void = decode_entry(spine.entries()[reply.results[1].index])
     assert (void.reason, void.first, void.last) == (129, 2, 2)
     (aside,) = spine.adapters.store.asides(ACME)
     assert (aside.digest, aside.index) == (void.digest, reply.results[1].index)
@@ -277,7 +277,7 @@ def test_the_time_never_goes_back_and_the_clamp_is_counted(spine: Any) -> None:
 
     spine.send([sample_event(2)])
 
-    events = [e for e in map(decode, spine.entries()) if isinstance(e, EventEntry)]
+    events = [e for e in map(decode_entry, spine.entries()) if isinstance(e, EventEntry)]
     assert events[0].recorded_us == events[1].recorded_us
     stats = spine.server.writer.stats
     assert (stats.clamps, stats.clamp_alarms, stats.clamp_max_us) == (1, 1, 2_000_000)

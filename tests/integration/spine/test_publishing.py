@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import open_checkpoint, parse_note
-from vitne.core.tree.tile import ENTRIES, TileId, bundle
+from vitne.core.tree.tile import ENTRIES, TileId, encode_bundle
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.types import LogId
 from vitne.services.log.published_files import Published
@@ -91,7 +91,7 @@ def test_the_published_tree_is_that_of_the_entries(spine: Any) -> None:
     reader = TileReader(published.get, len(entries))
     signer = spine.server.keys.log_signer(spine.server.logs.origin(ACME))
     head, _ = open_checkpoint(published.checkpoint(), signer.verifier)
-    assert (head.size, head.root) == (len(entries), root([leaf_hash(e) for e in entries]))
+    assert (head.size, head.root) == (len(entries), merkle_root([leaf_hash(e) for e in entries]))
     assert (reader.entries(0, len(entries)), reader.root()) == (entries, head.root)
 
 
@@ -106,7 +106,7 @@ def test_every_size_ever_published_is_served(spine: Any) -> None:
     for size in sizes:
         leaves = [leaf_hash(entry) for entry in entries[:size]]
         assert published.tile(TileId(0, 0, size)) == b"".join(leaves)
-        assert published.tile(TileId(ENTRIES, 0, size)) == bundle(entries[:size])
+        assert published.tile(TileId(ENTRIES, 0, size)) == encode_bundle(entries[:size])
     kept = [key for key in spine.server.adapters.objects.keys("log/acme/") if ".p/" in key]
     assert len(kept) == 2
 

@@ -6,8 +6,8 @@ from types import ModuleType
 import httpx
 
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.merkle import leaf_hash, root
-from vitne.core.tree.note import Signer, Verifier, open_note, sign
+from vitne.core.tree.merkle import leaf_hash, merkle_root
+from vitne.core.tree.note import Signer, Verifier, open_note, sign_note
 from vitne.core.tree.witness import encode_request
 from vitne.core.values.types import Origin, TreeSize
 
@@ -16,7 +16,9 @@ LOG = Signer("log.example/log/acme", bytes(32))
 
 def head(size: int) -> str:
     leaves = [leaf_hash(bytes((n,))) for n in range(size)]
-    return sign(Checkpoint(Origin(LOG.name), TreeSize(size), root(leaves)).text(), [LOG])
+    return sign_note(
+        Checkpoint(Origin(LOG.name), TreeSize(size), merkle_root(leaves)).text(), [LOG]
+    )
 
 
 def test_a_witness_reads_its_file_and_signs_with_both_keys(

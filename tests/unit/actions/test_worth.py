@@ -9,7 +9,7 @@ from vitne.actions.worth import not_worthy, retention_class
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.intake import IntakeContext
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import validate
+from vitne.core.event.validate import validate_event
 
 
 def taken(may_import: bool = False, **members: Any) -> ValidEvent:
@@ -21,7 +21,7 @@ def taken(may_import: bool = False, **members: Any) -> ValidEvent:
         default_tenant="acme",
     )
     event = {"type": "crm.customer.viewed", "actor": {"id": "usr_1"}} | members
-    found = validate(msgspec.json.encode(event), context)
+    found = validate_event(msgspec.json.encode(event), context)
     assert isinstance(found, ValidEvent), found
     return found
 

@@ -10,9 +10,9 @@ import pytest
 
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import IntakeContext, validate
+from vitne.core.event.validate import IntakeContext, validate_event
 from vitne.core.values.times import parse_utc
-from vitne.simulator import Simulation, simulated_days, sources
+from vitne.simulator import Simulation, simulated_days, source_registrations
 from vitne.simulator.rota import day_of, midnight_us, shift, weekday
 from vitne.simulator.world import Person
 
@@ -86,7 +86,7 @@ def test_every_event_is_complete_and_valid(seed: int) -> None:
     )
 
     for event in Simulation(seed, START_US, 15).events():
-        valid = validate(msgspec.json.encode(event), context)
+        valid = validate_event(msgspec.json.encode(event), context)
         assert isinstance(valid, ValidEvent), (event, valid)
         assert valid.filled == ()
         assert valid.warnings == ()
@@ -125,7 +125,7 @@ def test_only_the_flaky_source_spools_and_only_it_ends_no_stream(month: Events) 
     ended = {e["source"]["service"] for e in month if e["stream"].get("end")}
 
     assert spooled == {"pim-app"}
-    assert ended == {service for _, service, _ in sources()} - {"pim-app"}
+    assert ended == {service for _, service, _ in source_registrations()} - {"pim-app"}
     assert all(e["clock"]["sync"] == "unknown" for e in month if e["stream"].get("spooled"))
 
 

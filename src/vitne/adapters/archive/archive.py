@@ -15,7 +15,7 @@ from vitne.adapters.archive.find.plan import KeyOf
 from vitne.adapters.archive.find.search import SegmentSearch
 from vitne.adapters.archive.index.build import run_of
 from vitne.adapters.archive.index.lookup import Lookup
-from vitne.adapters.archive.make import make
+from vitne.adapters.archive.make import make_segment
 from vitne.adapters.archive.parquet.files import EntrySource, SegmentFiles
 from vitne.core.tree.multiproof import multiproof
 from vitne.core.values.record import Record
@@ -79,7 +79,7 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         Raises:
             IntegrityError: also if an entry differs from the published one.
         """
-        made = make(log, records)
+        made = make_segment(log, records)
         if self._entries(log, made.segment.start, made.segment.end) != made.entries:
             raise IntegrityError("the published entries differ from the records", where=log)
         segment, files = (
@@ -97,7 +97,7 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
 
     def rewrite(self, log: LogId, segment: Segment, records: Sequence[Record]) -> Segment:
         """See the port."""
-        made = make(log, records)
+        made = make_segment(log, records)
         new = replace(
             made.segment,
             key=next_key(segment.key),
@@ -132,7 +132,7 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         if index is None:
             found.append((segment.index_key or segment.key, "the index is missing"))
         if not found and index is not None:
-            made = make(log, self.records(log, segment.start, segment.end))
+            made = make_segment(log, self.records(log, segment.start, segment.end))
             if made.index != index:
                 found.append((segment.index_key, "the index is not that of the records"))
             if not self._files.holds(segment, made.table):
@@ -185,7 +185,7 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
 
     def rebuild(self, log: LogId, segment: Segment) -> bool:
         """See the port."""
-        made = make(log, self.records(log, segment.start, segment.end))
+        made = make_segment(log, self.records(log, segment.start, segment.end))
         if (made.segment.gap_count, made.segment.run_root) != (segment.gap_count, segment.run_root):
             raise IntegrityError("the records give another index", where=segment.key)
         if self._objects.get(segment.index_key) == made.index:

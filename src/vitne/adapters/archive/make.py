@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 
-from vitne.adapters.archive.index.build import Index, Values, build
+from vitne.adapters.archive.index.build import Index, Values, build_index
 from vitne.adapters.archive.parquet.columns import DELTA, DICTIONARY, ROW_GROUP_ROWS
 from vitne.adapters.archive.parquet.encode import to_table
 from vitne.adapters.archive.parquet.single_rows import add_table
@@ -34,7 +34,7 @@ class Made(Struct, frozen=True):
     entries: list[bytes]
 
 
-def make(log: LogId, records: Sequence[Record]) -> Made:
+def make_segment(log: LogId, records: Sequence[Record]) -> Made:
     """The files of consecutive records: always the same for the same records."""
     tables: list[pa.Table] = []
     entries: list[bytes] = []
@@ -50,7 +50,7 @@ def make(log: LogId, records: Sequence[Record]) -> Made:
     data = to_parquet(table)
     start = table.column("index")[0].as_py()
     values = Values(_issuers(table), _target_types(shown))
-    index = build(start, entries, ids, values)
+    index = build_index(start, entries, ids, values)
     return Made(
         segment=_segment(log, table, data, index),
         table=table,

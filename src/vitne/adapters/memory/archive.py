@@ -8,10 +8,10 @@ import msgspec
 from msgspec.structs import replace
 
 from vitne.adapters.memory.search import MemorySearch
-from vitne.core.filter.fields import Reading, field
+from vitne.core.filter.fields import SearchedRecord, find_field
 from vitne.core.index.gap import build_run, gap_leaves, keys_of, run_root
-from vitne.core.index.source_summary import SourceSummary, summarize
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.index.source_summary import SourceSummary, summarize_sources
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges
 from vitne.core.values.record import Record
 from vitne.core.values.types import Hash, LeafIndex, LogId
@@ -67,7 +67,7 @@ class MemoryArchive(MemorySearch):
         ranges = multiproof_ranges(len(leaves), places)
         return GapAnswer(
             [(place, leaves[place]) for place in places],
-            [root(hashes[start:end]) for start, end in ranges],
+            [merkle_root(hashes[start:end]) for start, end in ranges],
             {place: run.postings[place] for place in places if run.leaves[place].key in keys},
         )
 
@@ -114,7 +114,7 @@ class MemoryArchive(MemorySearch):
         """See the port."""
         for segment in self._catalog.segments(log):
             if (segment.start, segment.end) == (start, end):
-                return summarize(start, self._files[segment.key])
+                return summarize_sources(start, self._files[segment.key])
         return None
 
     def issuers(self, log: LogId) -> frozenset[str] | None:
@@ -151,5 +151,5 @@ class MemoryArchive(MemorySearch):
 
 
 def _issuers(events: Iterable[Record]) -> frozenset[str]:
-    issuer = field("issuer")
-    return frozenset(name for one in events for name in Reading(one).values(issuer) or ("",))
+    issuer = find_field("issuer")
+    return frozenset(name for one in events for name in SearchedRecord(one).values(issuer) or ("",))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from vitne.adapters.memory.world import World
+from vitne.adapters.memory.contents import MemoryContents
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId, Section
 from vitne.errors import ConflictError, NotFoundError
@@ -12,10 +12,10 @@ from vitne.ports import ERASED_DIGEST, Hold
 
 
 class MemoryErasure:
-    """On a world."""
+    """In memory."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, contents: MemoryContents) -> None:
+        self._contents = contents
 
     def note(
         self,
@@ -26,19 +26,19 @@ class MemoryErasure:
         pruned: bool = False,
     ) -> None:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             known = draft.log(log).erasures
             for index, section in items:
                 known.setdefault((index, section), (entry, False, pruned))
 
     def pending(self, log: LogId) -> list[tuple[LeafIndex, Section]]:
         """See the port."""
-        known = self._world.state(log).erasures
+        known = self._contents.state(log).erasures
         return sorted(key for key, (_, done, _) in known.items() if not done)
 
     def settle(self, log: LogId, items: Sequence[tuple[LeafIndex, Section]]) -> None:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             known = draft.log(log).erasures
             for item in items:
                 if item in known:
@@ -46,15 +46,15 @@ class MemoryErasure:
 
     def reopen(self) -> None:
         """See the port."""
-        for log in list(self._world.logs):
-            with self._world.writing() as draft:
+        for log in list(self._contents.logs):
+            with self._contents.writing() as draft:
                 known = draft.log(log).erasures
                 for key, (entry, _, pruned) in list(known.items()):
                     known[key] = entry, False, pruned
 
     def erased(self, log: LogId, index: LeafIndex) -> dict[Section, LeafIndex]:
         """See the port."""
-        known = self._world.state(log).erasures
+        known = self._contents.state(log).erasures
         return {
             section: entry
             for (at, section), (entry, _, pruned) in known.items()
@@ -63,7 +63,7 @@ class MemoryErasure:
 
     def overwrite(self, log: LogId, records: Sequence[Record]) -> None:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             state = draft.log(log)
             new = {record.index: record for record in records}
             state.records = [new.get(record.index, record) for record in state.records]
@@ -74,7 +74,7 @@ class MemoryErasure:
 
     def clear_asides(self, log: LogId, indices: Sequence[LeafIndex]) -> None:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             state = draft.log(log)
             state.asides = [
                 replace(aside, body=b"") if aside.index in indices else aside
@@ -87,12 +87,12 @@ class MemoryErasure:
     def holds(self, log: LogId) -> list[Hold]:
         """See the port."""
         return sorted(
-            self._world.state(log).holds.values(), key=lambda hold: (hold.set_us, hold.id)
+            self._contents.state(log).holds.values(), key=lambda hold: (hold.set_us, hold.id)
         )
 
     def add_hold(self, hold: Hold) -> None:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             known = draft.log(hold.log).holds
             if hold.id in known:
                 raise ConflictError(f"there is a hold {hold.id!r} already", where=hold.log)
@@ -100,7 +100,7 @@ class MemoryErasure:
 
     def release_hold(self, log: LogId, hold_id: str, at_us: int) -> None:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             known = draft.log(log).holds
             if hold_id not in known:
                 raise NotFoundError("there is no such hold", where=hold_id)

@@ -2,28 +2,28 @@
 
 from collections.abc import Sequence
 
-from vitne.adapters.memory.world import World
+from vitne.adapters.memory.contents import MemoryContents
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import SealedRun
 
 
 class MemoryIndexLog:
-    """Records on a world."""
+    """Records in memory."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, contents: MemoryContents) -> None:
+        self._contents = contents
 
     def size(self, log: LogId) -> int:
         """See the port."""
-        if log not in self._world.logs:
+        if log not in self._contents.logs:
             raise NotFoundError(f"there is no log {log!r}")
-        return len(self._world.state(log).runs)
+        return len(self._contents.state(log).runs)
 
     def append(self, log: LogId, run: SealedRun, counter: bytes) -> None:
         """See the port."""
         segment = run.segment
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             state = draft.log(log)
             if segment.record != len(state.runs):
                 raise ConflictError(f"the index log has {len(state.runs)} records", where=log)
@@ -35,26 +35,26 @@ class MemoryIndexLog:
 
     def records(self, log: LogId, start: int, end: int) -> list[bytes]:
         """See the port."""
-        return [run.record for run in self._world.state(log).runs[start:end]]
+        return [run.record for run in self._contents.state(log).runs[start:end]]
 
     def run(self, log: LogId, position: int) -> SealedRun | None:
         """See the port."""
-        runs = self._world.state(log).runs
+        runs = self._contents.state(log).runs
         return runs[position] if 0 <= position < len(runs) else None
 
     def runs_from(self, log: LogId, position: int) -> Sequence[SealedRun]:
         """See the port."""
-        return self._world.state(log).runs[position:]
+        return self._contents.state(log).runs[position:]
 
     def counter(self, log: LogId) -> tuple[LeafIndex, bytes]:
         """See the port."""
-        return self._world.state(log).counter
+        return self._contents.state(log).counter
 
     def told(self, log: LogId) -> int:
         """See the port."""
-        return self._world.state(log).told_runs
+        return self._contents.state(log).told_runs
 
     def set_told(self, log: LogId, count: int) -> None:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             draft.log(log).told_runs = count

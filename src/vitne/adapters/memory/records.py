@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from vitne.adapters.memory.contents import LogState, MemoryContents, TransactionState
 from vitne.adapters.memory.search import MemorySearch
-from vitne.adapters.memory.world import Draft, LogState, World
-from vitne.core.values.ids import time_us, version
+from vitne.core.values.ids import time_us, uuid_version
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import ConflictError, IntegrityError, NotFoundError
@@ -18,7 +18,7 @@ FORGETTABLE_VERSION = 7
 class MemoryAppend:
     """`vitne.ports.AppendTransaction` on a draft."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: TransactionState) -> None:
         self._draft = draft
 
     def tail(self, log: LogId) -> Tail:
@@ -94,30 +94,30 @@ def _insert(state: LogState, record: Record, digest: bytes) -> None:
 class MemoryRecords(MemorySearch):
     """The hot rows of all logs. Unknown logs are empty to every reader."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, contents: MemoryContents) -> None:
+        self._contents = contents
 
     def _all(self, log: LogId) -> Sequence[Record]:
-        return self._world.state(log).records
+        return self._contents.state(log).records
 
     def create_log(self, log: LogId, origin: Origin, created_us: int) -> None:
         """See the port."""
-        with self._world.writing() as draft:
-            for known, state in self._world.logs.items():
+        with self._contents.writing() as draft:
+            for known, state in self._contents.logs.items():
                 if (known == log) != (state.origin == origin):
                     raise ConflictError(f"log {known!r} exists with the origin {state.origin!r}")
-            if log not in self._world.logs:
+            if log not in self._contents.logs:
                 draft.changed[log] = LogState(origin, created_us)
 
     def logs(self) -> list[LogInfo]:
         """See the port."""
-        return [_info(log, state) for log, state in sorted(self._world.logs.items())]
+        return [_info(log, state) for log, state in sorted(self._contents.logs.items())]
 
     def log(self, log: LogId) -> LogInfo:
         """See the port."""
-        if log not in self._world.logs:
+        if log not in self._contents.logs:
             raise NotFoundError(f"there is no log {log!r}")
-        return _info(log, self._world.logs[log])
+        return _info(log, self._contents.logs[log])
 
     def unpublished(self) -> list[LogInfo]:
         """See the port."""
@@ -126,7 +126,7 @@ class MemoryRecords(MemorySearch):
     @contextmanager
     def append(self) -> Iterator[MemoryAppend]:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             yield MemoryAppend(draft)
 
     def entries(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[bytes]:
@@ -143,13 +143,13 @@ class MemoryRecords(MemorySearch):
 
     def recall(self, log: LogId, event_id: bytes) -> Seen | None:
         """See the port."""
-        return self._world.state(log).seen.get(event_id)
+        return self._contents.state(log).seen.get(event_id)
 
     def drop(self, log: LogId, end: LeafIndex) -> int:
         """See the port."""
-        if log not in self._world.logs:
+        if log not in self._contents.logs:
             return 0
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             state = draft.log(log)
             before = len(state.records)
             state.records = [record for record in state.records if record.index >= end]
@@ -157,10 +157,10 @@ class MemoryRecords(MemorySearch):
 
     def forget(self, before_us: int, most: int) -> int:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             old = sorted(
                 (seen.recorded_us, log, event_id)
-                for log, state in self._world.logs.items()
+                for log, state in self._contents.logs.items()
                 for event_id, seen in state.seen.items()
                 if seen.recorded_us < before_us and _is_older(event_id, before_us)
             )[: max(most, 0)]
@@ -170,7 +170,7 @@ class MemoryRecords(MemorySearch):
 
     def counts(self, log: LogId) -> dict[tuple[str, str, str], int]:
         """See the port."""
-        return dict(self._world.state(log).counts)
+        return dict(self._contents.state(log).counts)
 
     def unreported_counts(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
         """See the port."""
@@ -180,18 +180,18 @@ class MemoryRecords(MemorySearch):
                 for key, number in sorted(state.counts.items())
                 if number > state.reported.get(key, 0)
             }
-            for log, state in sorted(self._world.logs.items())
+            for log, state in sorted(self._contents.logs.items())
         }
         return {log: counts for log, counts in grown.items() if counts}
 
     def begun_reports(self) -> dict[LogId, CountReport]:
         """See the port."""
-        states = sorted(self._world.logs.items())
+        states = sorted(self._contents.logs.items())
         return {log: state.report for log, state in states if state.report is not None}
 
     def begin_reports(self, reports: Mapping[LogId, CountReport]) -> None:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             for log, report in reports.items():
                 if draft.log(log).report is not None:
                     raise ConflictError(f"the log {log!r} has begun a report")
@@ -199,9 +199,9 @@ class MemoryRecords(MemorySearch):
 
     def end_reports(self, logs: Sequence[LogId]) -> None:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             for log in logs:
-                if log not in self._world.logs:
+                if log not in self._contents.logs:
                     continue
                 state = draft.log(log)
                 for key, number in (state.report.counts if state.report else {}).items():
@@ -211,22 +211,22 @@ class MemoryRecords(MemorySearch):
 
     def asides(self, log: LogId) -> list[Aside]:
         """See the port."""
-        return sorted(self._world.state(log).asides, key=lambda aside: aside.index)
+        return sorted(self._contents.state(log).asides, key=lambda aside: aside.index)
 
     def streams(self, log: LogId) -> list[StreamState]:
         """See the port."""
-        states = self._world.state(log).streams.values()
+        states = self._contents.state(log).streams.values()
         return sorted(states, key=lambda s: (s.source, s.name, s.stream_id))
 
     def stream(self, log: LogId, stream_id: bytes) -> StreamState | None:
         """See the port."""
-        return self._world.state(log).streams.get(stream_id)
+        return self._contents.state(log).streams.get(stream_id)
 
     def silent_streams(self, before_us: int, most: int) -> list[tuple[LogId, StreamState]]:
         """See the port."""
         found = [
             (log, stream)
-            for log, state in self._world.logs.items()
+            for log, state in self._contents.logs.items()
             for stream in state.streams.values()
             if stream.beat_s and not stream.closed and not stream.followed
             if stream.named_us < before_us
@@ -236,13 +236,13 @@ class MemoryRecords(MemorySearch):
     def logs_announcing(self, key: bytes) -> list[LogId]:
         """See the port."""
         announced = (
-            (log, state.announced_keys.get(key)) for log, state in self._world.logs.items()
+            (log, state.announced_keys.get(key)) for log, state in self._contents.logs.items()
         )
         return sorted(log for log, one in announced if one is not None and not one.retired)
 
 
 def _is_older(event_id: bytes, before_us: int) -> bool:
-    return version(event_id) == FORGETTABLE_VERSION and time_us(event_id) < before_us
+    return uuid_version(event_id) == FORGETTABLE_VERSION and time_us(event_id) < before_us
 
 
 def _info(log: LogId, state: LogState) -> LogInfo:

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from vitne.core.filter.fields import Reading, text_field
-from vitne.core.filter.matches import Filter, predicate
+from vitne.core.filter.fields import SearchedRecord, text_field
+from vitne.core.filter.matches import Filter, filter_predicate
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 
@@ -21,7 +21,7 @@ class MemorySearch(ABC):
     def _matches(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex
     ) -> list[Record]:
-        return list(filter(predicate(where), self.records(log, start, end)))
+        return list(filter(filter_predicate(where), self.records(log, start, end)))
 
     def scan(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, limit: int
@@ -45,7 +45,7 @@ class MemorySearch(ABC):
         most: int,
     ) -> dict[str, dict[str, int]]:
         """See the port."""
-        readings = [Reading(record) for record in self._matches(log, where, start, end)]
+        readings = [SearchedRecord(record) for record in self._matches(log, where, start, end)]
         found: dict[str, dict[str, int]] = {}
         for name in fields:
             field = text_field(name)

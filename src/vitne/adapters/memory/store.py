@@ -1,34 +1,34 @@
-"""Checkpoints, segments, tenants and keys in dictionaries, and all of them over one world."""
+"""Checkpoints, segments, tenants and keys in dictionaries, and all of them together."""
 
 from collections.abc import Sequence
 from typing import Self
 
 from msgspec.structs import replace
 
+from vitne.adapters.memory.contents import MemoryContents
 from vitne.adapters.memory.erasure import MemoryErasure
 from vitne.adapters.memory.index_log import MemoryIndexLog
 from vitne.adapters.memory.records import MemoryRecords
-from vitne.adapters.memory.world import World
 from vitne.core.values.types import LogId
 from vitne.errors import CheckpointConflictError, ConflictError, NotFoundError
 from vitne.ports import ApiKey, Head, Segment, SourceKey, Swap, Tenant
 
 
 class MemoryCheckpoints:
-    """`vitne.ports.CheckpointStore` on a world."""
+    """`vitne.ports.CheckpointStore` in memory."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, contents: MemoryContents) -> None:
+        self._contents = contents
 
     def head(self, log: LogId) -> Head | None:
         """See the port."""
         name, cell = _cell(log)
-        found: Head | None = getattr(self._world.state(name), cell)
+        found: Head | None = getattr(self._contents.state(name), cell)
         return found
 
     def swap(self, swaps: Sequence[Swap]) -> None:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             for swap in swaps:
                 name, cell = _cell(swap.log)
                 state = draft.log(name)
@@ -44,18 +44,18 @@ def _cell(log: LogId) -> tuple[LogId, str]:
 
 
 class MemoryCatalog:
-    """`vitne.ports.SegmentCatalog` on a world."""
+    """`vitne.ports.SegmentCatalog` in memory."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, contents: MemoryContents) -> None:
+        self._contents = contents
 
     def segments(self, log: LogId) -> list[Segment]:
         """See the port."""
-        return list(self._world.state(log).segments)
+        return list(self._contents.state(log).segments)
 
     def add(self, log: LogId, segment: Segment) -> None:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             known = draft.log(log).segments
             end = known[-1].end if known else 0
             if segment.start != end or segment.end <= segment.start:
@@ -64,7 +64,7 @@ class MemoryCatalog:
 
     def merge(self, log: LogId, merged: Segment) -> list[Segment]:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             state = draft.log(log)
             starts = [segment.start for segment in state.segments]
             ends = [segment.end for segment in state.segments]
@@ -77,7 +77,7 @@ class MemoryCatalog:
 
     def replace(self, log: LogId, old: Segment, new: Segment) -> None:
         """See the port."""
-        with self._world.writing() as draft:
+        with self._contents.writing() as draft:
             known = draft.log(log).segments
             if old not in known or (old.start, old.end) != (new.start, new.end):
                 raise ConflictError("the listed segment is another", where=old.key)
@@ -85,83 +85,83 @@ class MemoryCatalog:
 
 
 class MemoryState:
-    """`vitne.ports.StateStore` on a world."""
+    """`vitne.ports.StateStore` in memory."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, contents: MemoryContents) -> None:
+        self._contents = contents
 
     def add_tenant(self, tenant: Tenant) -> None:
         """See the port."""
-        with self._world.lock:
-            if tenant.id in self._world.tenants:
+        with self._contents.lock:
+            if tenant.id in self._contents.tenants:
                 raise ConflictError(f"tenant {tenant.id!r} exists")
-            self._world.tenants[tenant.id] = tenant
+            self._contents.tenants[tenant.id] = tenant
 
     def tenants(self) -> list[Tenant]:
         """See the port."""
-        return [tenant for _, tenant in sorted(self._world.tenants.items())]
+        return [tenant for _, tenant in sorted(self._contents.tenants.items())]
 
     def tenant(self, tenant: LogId) -> Tenant | None:
         """See the port."""
-        return self._world.tenants.get(tenant)
+        return self._contents.tenants.get(tenant)
 
     def add_key(self, key: ApiKey) -> None:
         """See the port."""
-        with self._world.lock:
-            if key.id in self._world.keys:
+        with self._contents.lock:
+            if key.id in self._contents.keys:
                 raise ConflictError(f"API key {key.id!r} exists")
-            self._world.keys[key.id] = key
+            self._contents.keys[key.id] = key
 
     def keys(self) -> list[ApiKey]:
         """See the port."""
-        return sorted(self._world.keys.values(), key=lambda key: (key.created_us, key.id))
+        return sorted(self._contents.keys.values(), key=lambda key: (key.created_us, key.id))
 
     def key(self, key_id: str) -> ApiKey | None:
         """See the port."""
-        return self._world.keys.get(key_id)
+        return self._contents.keys.get(key_id)
 
     def revoke_key(self, key_id: str, at_us: int) -> None:
         """See the port."""
-        with self._world.lock:
-            if key_id not in self._world.keys:
+        with self._contents.lock:
+            if key_id not in self._contents.keys:
                 raise NotFoundError(f"there is no API key {key_id!r}")
-            key = self._world.keys[key_id]
+            key = self._contents.keys[key_id]
             if not key.revoked_us:
-                self._world.keys[key_id] = replace(key, revoked_us=at_us)
+                self._contents.keys[key_id] = replace(key, revoked_us=at_us)
 
     def add_source_key(self, key: SourceKey) -> None:
         """See the port."""
-        with self._world.lock:
-            if key.public_key in self._world.source_keys:
+        with self._contents.lock:
+            if key.public_key in self._contents.source_keys:
                 raise ConflictError("a source has this key already")
-            self._world.source_keys[key.public_key] = key
+            self._contents.source_keys[key.public_key] = key
 
     def source_keys(self) -> list[SourceKey]:
         """See the port."""
-        found = self._world.source_keys.values()
+        found = self._contents.source_keys.values()
         return sorted(found, key=lambda key: (key.source, key.added_us, key.public_key))
 
     def retire_source_key(self, public_key: bytes, at_us: int) -> None:
         """See the port."""
-        with self._world.lock:
-            key = self._world.source_keys.get(public_key)
+        with self._contents.lock:
+            key = self._contents.source_keys.get(public_key)
             if key is None:
                 raise NotFoundError("no source has this key")
             if not key.retired_us:
-                self._world.source_keys[public_key] = replace(key, retired_us=at_us)
+                self._contents.source_keys[public_key] = replace(key, retired_us=at_us)
 
 
 class MemoryStores:
-    """Records, checkpoints, segments and state over one world, like `SqliteStores`."""
+    """Records, checkpoints, segments and state over the same contents, like `SqliteStores`."""
 
     def __init__(self) -> None:
-        world = World()
-        self.records = MemoryRecords(world)
-        self.checkpoints = MemoryCheckpoints(world)
-        self.segments = MemoryCatalog(world)
-        self.index_log = MemoryIndexLog(world)
-        self.state = MemoryState(world)
-        self.erasure = MemoryErasure(world)
+        contents = MemoryContents()
+        self.records = MemoryRecords(contents)
+        self.checkpoints = MemoryCheckpoints(contents)
+        self.segments = MemoryCatalog(contents)
+        self.index_log = MemoryIndexLog(contents)
+        self.state = MemoryState(contents)
+        self.erasure = MemoryErasure(contents)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vitne.core.tree.witness import Seen
+from vitne.core.tree.witness import CosignedHead
 from vitne.core.values.types import Origin
 from vitne.ports import KeptFork
 
@@ -16,7 +16,7 @@ class MemoryWitness:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards: what is stored
-        self._seen: dict[Origin, Seen] = {}
+        self._seen: dict[Origin, CosignedHead] = {}
         self._forks: list[KeptFork] = []
 
     @contextmanager
@@ -30,11 +30,11 @@ class MemoryWitness:
                 self._seen, self._forks = before
                 raise
 
-    def seen(self, origin: Origin) -> Seen | None:
+    def seen(self, origin: Origin) -> CosignedHead | None:
         """See the port."""
         return self._seen.get(origin)
 
-    def put(self, origin: Origin, seen: Seen) -> None:
+    def put(self, origin: Origin, seen: CosignedHead) -> None:
         """See the port."""
         self._seen[origin] = seen
 

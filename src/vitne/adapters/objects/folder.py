@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import BinaryIO, Final, Self
 
 from vitne.adapters.objects.failures import os_errors
-from vitne.adapters.objects.keys import checked, file_name, is_compressed, key_of
+from vitne.adapters.objects.keys import checked_key, file_name, is_compressed, key_of
 from vitne.adapters.objects.scratch import Scratch
-from vitne.adapters.objects.tree import Tree, begin_reading, open_file, read_file
+from vitne.adapters.objects.tree import FolderTree, begin_reading, open_file, read_file
 from vitne.errors import BadInputError, IntegrityError, ObjectConflictError
 
 _GZIP_LEVEL = 1
@@ -44,7 +44,7 @@ class FolderObjects:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._where = str(root)
-        self._tree = Tree(root)
+        self._tree = FolderTree(root)
         self._scratch = Scratch(root)
         self._names_lock = threading.Lock()  # guards: names of objects
         """Held while they change, so that a look at what is there and a rename are one step."""
@@ -77,7 +77,7 @@ class FolderObjects:
     def replace(self, objects: Mapping[str, bytes]) -> None:
         """See the port."""
         for key in objects:
-            checked(key)
+            checked_key(key)
         self._write(objects, over=True)
 
     def _write(self, objects: Mapping[str, bytes], *, over: bool) -> None:
@@ -139,7 +139,7 @@ class FolderObjects:
         """The files of a few keys: all are opened and begun to be read before one is waited for."""
         folders: dict[Parts, list[str]] = {}
         for key in keys:
-            folders.setdefault(_folder_of(file_name(checked(key))), []).append(key)
+            folders.setdefault(_folder_of(file_name(checked_key(key))), []).append(key)
         with os_errors(self._where), ExitStack() as stack:
             opened: dict[str, BinaryIO] = {}
             for parts, held in folders.items():
@@ -161,7 +161,7 @@ class FolderObjects:
 
         For HTTP replies to clients that accept gzip: nothing is unpacked only to be packed again.
         """
-        return self._read(key) if is_compressed(checked(key)) else None
+        return self._read(key) if is_compressed(checked_key(key)) else None
 
     def _read(self, key: str) -> bytes | None:
         return self._read_all([key]).get(key)
@@ -170,7 +170,7 @@ class FolderObjects:
         """See the port."""
         emptied: dict[Parts, list[str]] = {}
         for key in keys:
-            *parts, name = file_name(checked(key)).split("/")
+            *parts, name = file_name(checked_key(key)).split("/")
             emptied.setdefault(tuple(parts), []).append(name)
         with os_errors(self._where), self._names_lock:
             for folder_parts, names in emptied.items():
@@ -193,7 +193,7 @@ class FolderObjects:
         """See the port. What is made or deleted meanwhile may or may not be seen."""
         if prefix and not prefix.endswith("/"):
             raise BadInputError("a prefix of keys is a whole folder: it ends in /", where=prefix)
-        parts = tuple(checked(prefix[:-1]).split("/")) if prefix else ()
+        parts = tuple(checked_key(prefix[:-1]).split("/")) if prefix else ()
         return self._list(prefix, parts)
 
     def _list(self, prefix: str, parts: Parts) -> Iterator[str]:
@@ -264,6 +264,6 @@ def _names(prefix: str, folder: int) -> Iterator[str]:
             key = prefix + entry.name
             with suppress(BadInputError):  # temporary files, and what is not ours
                 if entry.is_dir(follow_symlinks=False):
-                    yield checked(key) + "/"
+                    yield checked_key(key) + "/"
                 elif entry.is_file(follow_symlinks=False):
-                    yield checked(key_of(key))
+                    yield checked_key(key_of(key))

@@ -13,7 +13,7 @@ _FULL_BUNDLE = re.compile(r"(?:.+/)?tile/entries/(?:x[0-9]{3}/)*[0-9]{3}", re.AS
 GZIP = ".gz"
 
 
-def checked(key: str) -> str:
+def checked_key(key: str) -> str:
     """The key itself.
 
     Raises:

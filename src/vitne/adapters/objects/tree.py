@@ -13,7 +13,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Tree:
+class FolderTree:
     """The folders under a root. Descriptors that it returns are the caller's to close."""
 
     def __init__(self, root: Path) -> None:

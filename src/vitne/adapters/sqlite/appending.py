@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import msgspec
 
-from vitne.adapters.sqlite.engine.queries import query, repeated
-from vitne.adapters.sqlite.rows import Row, flat, steps, to_row
+from vitne.adapters.sqlite.engine.queries import query, repeated_query
+from vitne.adapters.sqlite.rows import Row, flat_values, record_row, statement_sizes
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import IntegrityError, NotFoundError
@@ -20,8 +20,8 @@ def insert_many(connection: sqlite3.Connection, name: str, rows: Sequence[Row]) 
     `executemany` would take and release Python's interpreter lock once a row, and under a second
     busy thread wait for it up to 5 ms each time. One statement of many rows runs without it.
     """
-    for first, last in steps(len(rows)):
-        connection.execute(repeated(name, last - first), flat(rows[first:last]))
+    for first, last in statement_sizes(len(rows)):
+        connection.execute(repeated_query(name, last - first), flat_values(rows[first:last]))
 
 
 def select_many(
@@ -29,8 +29,8 @@ def select_many(
 ) -> list[Row]:
     """Rows of a query of the form `… log_no = ? AND … IN (VALUES (?), …)`."""
     found: list[Row] = []
-    for first, last in steps(len(keys)):
-        found += connection.execute(repeated(name, last - first), (log_no, *keys[first:last]))
+    for first, last in statement_sizes(len(keys)):
+        found += connection.execute(repeated_query(name, last - first), (log_no, *keys[first:last]))
     return found
 
 
@@ -129,7 +129,7 @@ class SqliteAppend:
                 if record.event_id
             ]
             insert_many(self._connection, "insert_seen", remembered)
-            insert_many(self._connection, "insert_records", [to_row(no, r) for r in records])
+            insert_many(self._connection, "insert_records", [record_row(no, r) for r in records])
             if records:
                 after = Tail(LeafIndex(records[-1].index + 1), records[-1].recorded_us)
                 self._connection.execute(

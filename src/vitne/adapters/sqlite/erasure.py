@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.engine.queries import query
-from vitne.adapters.sqlite.rows import to_row
+from vitne.adapters.sqlite.rows import record_row
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId, Section
 from vitne.errors import ConflictError, NotFoundError
@@ -61,7 +61,7 @@ class SqliteErasure:
                 raise NotFoundError(f"there is no log {log!r}")
             (no,) = row
             for record in records:
-                pos, _, *values = to_row(no, record)
+                pos, _, *values = record_row(no, record)
                 # Without the entry and the event id, which an erasure leaves alone.
                 changed = (*values[:5], values[6], *values[8:], pos)
                 connection.execute(query("overwrite_record"), changed)

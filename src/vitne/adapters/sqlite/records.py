@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import msgspec
 
 from vitne.adapters.sqlite.appending import SqliteAppend, to_seen, to_stream
-from vitne.adapters.sqlite.engine.queries import query, repeated
-from vitne.adapters.sqlite.rows import Row, position, span, whole
+from vitne.adapters.sqlite.engine.queries import query, repeated_query
+from vitne.adapters.sqlite.rows import Row, all_row_keys, row_key, row_keys
 from vitne.adapters.sqlite.searching import SqliteSearch
 from vitne.core.values.ids import time_prefix
 from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
@@ -65,7 +65,7 @@ class SqliteRecords(SqliteSearch):
     def entries(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[bytes]:
         """See the port."""
         with self._reading(log) as (connection, no):
-            rows = connection.execute(query("entries"), span(no, start, end)).fetchall()
+            rows = connection.execute(query("entries"), row_keys(no, start, end)).fetchall()
         return [entry for (entry,) in rows]
 
     def first_index(self, log: LogId) -> LeafIndex | None:
@@ -80,20 +80,20 @@ class SqliteRecords(SqliteSearch):
 
     def _lowest(self, log: LogId) -> tuple[int, int] | None:
         with self._reading(log) as (connection, no):
-            row = connection.execute(query("lowest"), whole(no)).fetchone()
-        return None if row is None else (row[0] - position(no, 0), row[1])
+            row = connection.execute(query("lowest"), all_row_keys(no)).fetchone()
+        return None if row is None else (row[0] - row_key(no, 0), row[1])
 
     def recall(self, log: LogId, event_id: bytes) -> Seen | None:
         """See the port."""
         with self._reading(log) as (connection, no):
-            row = connection.execute(repeated("seen", 1), (no, event_id)).fetchone()
+            row = connection.execute(repeated_query("seen", 1), (no, event_id)).fetchone()
         return None if row is None else to_seen(row)[1]
 
     def drop(self, log: LogId, end: LeafIndex) -> int:
         """See the port."""
         dropped = 0
         with self._reading(log) as (_, no):
-            low, high = span(no, 0, end)
+            low, high = row_keys(no, 0, end)
         while True:
             with self._database.writing() as connection:
                 lowest = connection.execute(query("lowest"), (low, high)).fetchone()
@@ -174,7 +174,7 @@ class SqliteRecords(SqliteSearch):
     def stream(self, log: LogId, stream_id: bytes) -> StreamState | None:
         """See the port."""
         with self._reading(log) as (connection, no):
-            row = connection.execute(repeated("some_streams", 1), (no, stream_id)).fetchone()
+            row = connection.execute(repeated_query("some_streams", 1), (no, stream_id)).fetchone()
         return None if row is None else to_stream(row)
 
     def silent_streams(self, before_us: int, most: int) -> list[tuple[LogId, StreamState]]:

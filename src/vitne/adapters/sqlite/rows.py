@@ -21,22 +21,22 @@ _NO_PARTS = (None,) * 6
 _CONTROL_PARTS = Parts()
 
 
-def position(log_no: int, index: int) -> int:
+def row_key(log_no: int, index: int) -> int:
     """Row key of an index; one that lies outside all logs is moved to the end of this one."""
     return (log_no << INDEX_BITS) + min(max(index, 0), 1 << INDEX_BITS)
 
 
-def span(log_no: int, start: int, end: int) -> tuple[int, int]:
+def row_keys(log_no: int, start: int, end: int) -> tuple[int, int]:
     """Row keys [low, high) of the indices [start, end)."""
-    return position(log_no, start), position(log_no, end)
+    return row_key(log_no, start), row_key(log_no, end)
 
 
-def whole(log_no: int) -> tuple[int, int]:
+def all_row_keys(log_no: int) -> tuple[int, int]:
     """Row keys [low, high) of all of a log."""
     return log_no << INDEX_BITS, (log_no + 1) << INDEX_BITS
 
 
-def to_row(log_no: int, record: Record) -> Row:
+def record_row(log_no: int, record: Record) -> Row:
     """The values of one row, in the order of `insert_records`."""
     facets, parts = record.facets, record.parts
     head = (
@@ -91,7 +91,7 @@ def to_record(row: Row) -> Record:
     )
 
 
-def steps(total: int) -> Iterator[tuple[int, int]]:
+def statement_sizes(total: int) -> Iterator[tuple[int, int]]:
     """Cut `total` rows into the few sizes of statement that are kept prepared.
 
     Preparing a statement costs more than running it; running few large ones means few waits for
@@ -104,7 +104,7 @@ def steps(total: int) -> Iterator[tuple[int, int]]:
             done += size
 
 
-def flat(rows: Sequence[Row]) -> list[Any]:
+def flat_values(rows: Sequence[Row]) -> list[Any]:
     """The values of several rows in one list, as a multi-row statement takes them."""
     values: list[Any] = []
     for row in rows:

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import msgspec
 
 from vitne.adapters.sqlite.engine.database import Database
-from vitne.adapters.sqlite.engine.queries import filtered, query
+from vitne.adapters.sqlite.engine.queries import filtered_query, query
 from vitne.adapters.sqlite.engine.where import row_condition
-from vitne.adapters.sqlite.rows import Row, span, to_part, to_record, whole
-from vitne.core.filter.fields import Field, Reading, target_texts, text_field
+from vitne.adapters.sqlite.rows import Row, all_row_keys, row_keys, to_part, to_record
+from vitne.core.filter.fields import Field, SearchedRecord, target_texts, text_field
 from vitne.core.filter.matches import Filter
 from vitne.core.values.record import Parts, Record
 from vitne.core.values.types import LeafIndex, LogId
@@ -50,9 +50,11 @@ class SqliteSearch:
     ) -> list[Record]:
         """See the port."""
         found = row_condition(where)
-        sql = filtered("scan", found.sql)
+        sql = filtered_query("scan", found.sql)
         with self._reading(log) as (connection, no):
-            rows = connection.execute(sql, (*span(no, start, end), *found.params, max(limit, 0)))
+            rows = connection.execute(
+                sql, (*row_keys(no, start, end), *found.params, max(limit, 0))
+            )
             return [to_record(row) for row in rows.fetchall()]
 
     def count(
@@ -60,9 +62,9 @@ class SqliteSearch:
     ) -> int:
         """See the port."""
         found = row_condition(where)
-        sql = filtered("count", found.sql)
+        sql = filtered_query("count", found.sql)
         with self._reading(log) as (connection, no):
-            row = connection.execute(sql, (*span(no, start, end), *found.params, max(most, 0)))
+            row = connection.execute(sql, (*row_keys(no, start, end), *found.params, max(most, 0)))
             (number,) = row.fetchone()
         return int(number)
 
@@ -81,12 +83,12 @@ class SqliteSearch:
         others = [field for field in wanted.values() if field.name not in _COLUMNS]
         tallies: dict[str, Counter[_Texts]] = {}
         with self._reading(log) as (connection, no), _snapshot(connection):
-            params = (*span(no, start, end), *found.params)
+            params = (*row_keys(no, start, end), *found.params)
             for column in _COLUMNS & {field.name for field in wanted.values()}:
-                rows = connection.execute(filtered(f"facet_{column}", found.sql), params)
+                rows = connection.execute(filtered_query(f"facet_{column}", found.sql), params)
                 tallies[column] = _count_column(column, rows)
             if others:
-                rows = connection.execute(filtered("facet_parts", found.sql), params)
+                rows = connection.execute(filtered_query("facet_parts", found.sql), params)
                 tallies |= _count_parts(others, rows)
         return {name: _commonest(tallies[field.name], most) for name, field in wanted.items()}
 
@@ -100,9 +102,11 @@ class SqliteSearch:
     ) -> list[int]:
         """See the port."""
         found = row_condition(where)
-        sql = filtered("claimed_times", found.sql)
+        sql = filtered_query("claimed_times", found.sql)
         with self._reading(log) as (connection, no):
-            (times,) = connection.execute(sql, (*span(no, start, end), *found.params)).fetchone()
+            (times,) = connection.execute(
+                sql, (*row_keys(no, start, end), *found.params)
+            ).fetchone()
         counts = [0] * (len(edges_us) + 1)
         for occurred_us in msgspec.json.decode(times, type=list[int]):
             counts[bisect_right(edges_us, occurred_us)] += 1
@@ -113,7 +117,9 @@ class SqliteSearch:
         with self._reading(log) as (connection, no):
             row = connection.execute(query("find_seen"), (no, event_id)).fetchone()
             if row is None:
-                row = connection.execute(query("find_forgotten"), (*whole(no), event_id)).fetchone()
+                row = connection.execute(
+                    query("find_forgotten"), (*all_row_keys(no), event_id)
+                ).fetchone()
         return None if row is None else to_record(row)
 
     def record(self, log: LogId, index: LeafIndex) -> Record | None:
@@ -124,7 +130,7 @@ class SqliteSearch:
     def records(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[Record]:
         """See the port."""
         with self._reading(log) as (connection, no):
-            rows = connection.execute(query("records"), span(no, start, end)).fetchall()
+            rows = connection.execute(query("records"), row_keys(no, start, end)).fetchall()
         return [to_record(row) for row in rows]
 
 
@@ -148,7 +154,7 @@ def _count_parts(fields: Sequence[Field], rows: Iterable[Row]) -> dict[str, Coun
     """How often each field has just these values: counted whole, as most events share a few."""
     tallies = {field.name: Counter[_Texts]() for field in fields}
     for row in rows:
-        reading = Reading(_facet_record(row))
+        reading = SearchedRecord(_facet_record(row))
         for field in fields:
             tallies[field.name][tuple(reading.values(field))] += 1
     return tallies

@@ -11,7 +11,7 @@ from typing import Final, Self
 from vitne.adapters.sqlite.engine.database import BUSY_S
 from vitne.adapters.sqlite.engine.failures import storage_errors
 from vitne.adapters.sqlite.engine.migrate import check_sqlite
-from vitne.core.tree.witness import Fork, Seen
+from vitne.core.tree.witness import CosignedHead, Fork
 from vitne.core.values.types import Hash, Origin
 from vitne.errors import ConfigurationError
 from vitne.ports import KeptFork
@@ -85,7 +85,7 @@ class SqliteWitness:
                         self._connection.execute("ROLLBACK")
                 raise
 
-    def seen(self, origin: Origin) -> Seen | None:
+    def seen(self, origin: Origin) -> CosignedHead | None:
         """See the port."""
         with self._connection_lock, storage_errors(self._where):
             return _seen(self._connection, origin)
@@ -114,11 +114,11 @@ class SqliteWitness:
         def __init__(self, connection: sqlite3.Connection) -> None:
             self._connection = connection
 
-        def seen(self, origin: Origin) -> Seen | None:
+        def seen(self, origin: Origin) -> CosignedHead | None:
             """See the port."""
             return _seen(self._connection, origin)
 
-        def put(self, origin: Origin, seen: Seen) -> None:
+        def put(self, origin: Origin, seen: CosignedHead) -> None:
             """See the port."""
             row = (origin, seen.size, seen.root, seen.note, seen.time_s)
             self._connection.execute(_PUT, row)
@@ -148,6 +148,6 @@ def _prepare(connection: sqlite3.Connection, where: str) -> None:
     connection.executescript(files(__package__).joinpath("witness.sql").read_text("utf-8"))
 
 
-def _seen(connection: sqlite3.Connection, origin: Origin) -> Seen | None:
+def _seen(connection: sqlite3.Connection, origin: Origin) -> CosignedHead | None:
     row = connection.execute(_SEEN, (origin,)).fetchone()
-    return Seen(row[0], Hash(row[1]), row[2], row[3]) if row else None
+    return CosignedHead(row[0], Hash(row[1]), row[2], row[3]) if row else None

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 from rfc3161_client import HashAlgorithm, TimeStampRequest, TimestampRequestBuilder
 
-from vitne.adapters.stamps.tokens import MAX_TOKEN_BYTES, Rfc3161Reader, decode, told
+from vitne.adapters.stamps.tokens import MAX_TOKEN_BYTES, Rfc3161Reader, check_token, decode_token
 from vitne.errors import ConfigurationError, UnavailableError, VerificationError
 from vitne.ports import StampAuthority
 
@@ -72,8 +72,8 @@ class HttpAuthority(StampAuthority):
         return body
 
     def _check(self, request: TimeStampRequest, token: bytes, data: bytes) -> None:
-        response = decode(token)
-        told(response, data)
+        response = decode_token(token)
+        check_token(response, data)
         if response.tst_info.nonce != request.nonce:
             raise VerificationError(
                 "the stamp answers another question", rule="stamp", where=self._url

@@ -34,8 +34,8 @@ class Rfc3161Reader(StampReader):
 
     def check(self, token: bytes, data: bytes, certificates: bytes, signer: str = "") -> Stamped:
         """See the port."""
-        response = decode(token)
-        found = told(response, data)
+        response = decode_token(token)
+        found = check_token(response, data)
         builder = _trusting(read_certificates(certificates), response)
         if signer:
             builder = builder.common_name(signer)
@@ -50,10 +50,10 @@ class Rfc3161Reader(StampReader):
 
     def covers(self, token: bytes, data: bytes) -> Stamped:
         """See the port."""
-        return told(decode(token), data)
+        return check_token(decode_token(token), data)
 
 
-def decode(token: bytes) -> TimeStampResponse:
+def decode_token(token: bytes) -> TimeStampResponse:
     """The response in a token. Raises `DecodeError`."""
     if len(token) > MAX_TOKEN_BYTES:
         raise DecodeError(f"a time-stamp token has at most {MAX_TOKEN_BYTES:,} bytes")
@@ -63,7 +63,7 @@ def decode(token: bytes) -> TimeStampResponse:
         raise DecodeError(f"this is no time-stamp token: {error}") from None
 
 
-def told(response: TimeStampResponse, data: bytes) -> Stamped:
+def check_token(response: TimeStampResponse, data: bytes) -> Stamped:
     """What a response says of `data`. Raises `VerificationError`, `DecodeError`."""
     _need_granted(response)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vitne.cli.base.http import HttpConnection
-from vitne.core.tree.tile import TILE_WIDTH, TileId, parse_path, truncate
+from vitne.core.tree.tile import TILE_WIDTH, TileId, parse_path, truncate_tile
 from vitne.errors import BadInputError, DecodeError, UnavailableError
 
 __all__ = ["FolderFiles", "HttpFiles", "open_files"]
@@ -115,7 +115,7 @@ class FolderFiles:
         found = TileId(tile.level, tile.index, wider) if wider else full
         data = self._read(f"{prefix}{found.path}")
         try:
-            return None if data is None else truncate(tile, data, tile.width)
+            return None if data is None else truncate_tile(tile, data, tile.width)
         except DecodeError as error:
             raise UnavailableError(f"a tile is cut short: {error.message}", where=path) from error
 

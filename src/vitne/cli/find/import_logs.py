@@ -19,7 +19,7 @@ from vitne.cli.base.client import HttpClient, ServerOptions, read_reply
 from vitne.cli.base.output import Json, Output, table
 from vitne.core.event.body import IMPORT_TYPE
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, validate
+from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, validate_event
 from vitne.core.values.ids import to_text
 from vitne.errors import BadInputError, ConfigurationError, UnavailableError
 from vitne.formats.cef import CallWatch
@@ -190,7 +190,7 @@ def _judge(body: bytes, events: int) -> list[EventResult]:
     found = []
     for line in body.split(b"\n")[:events]:
         event = msgspec.json.encode(msgspec.json.decode(line)["event"])
-        judged = validate(event, context)
+        judged = validate_event(event, context)
         if isinstance(judged, Rejected):
             found.append(EventResult("rejected", problems=tuple(judged.problems)))
         else:

@@ -19,7 +19,7 @@ from vitne.core.values.types import LogId
 from vitne.errors import ConfigurationError
 from vitne.ports import Role
 from vitne.services.access.tenants_and_keys import KeyRequest
-from vitne.simulator import Simulation, sources
+from vitne.simulator import Simulation, source_registrations
 from vitne.wiring import Server
 
 __all__ = ["DAYS", "DemoNote", "finish", "keep", "prepare", "simulation_of"]
@@ -80,7 +80,7 @@ def prepare(folder: Path, port: int, events: int, seed: int) -> DemoNote:
         for tenant in world.tenants[1:]:
             server.onboard.add_tenant(LogId(tenant.id), tenant.name, shell_user())
         tenants = tuple(LogId(tenant.id) for tenant in world.tenants)
-        for application, service, layer in sources():
+        for application, service, layer in source_registrations():
             live = SourceRegistration(application, service, layer)
             past = SourceRegistration(application, service, layer, may_import=True)
             note.live_keys[live.source_id] = _key(server, "live", live, tenants)

@@ -51,7 +51,7 @@ class Prepared(Struct, gc=False):  # it can be in no cycle, and there are very m
         return self.entry[26:_SEQ_AT]
 
 
-def stamp(entry: bytes, recorded_us: int, stream_seq: int | None) -> bytes:
+def stamp_entry(entry: bytes, recorded_us: int, stream_seq: int | None) -> bytes:
     """The entry with its time, and its number where the log numbers.
 
     Args:

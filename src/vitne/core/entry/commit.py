@@ -97,19 +97,19 @@ def parts_of(parts: Parts, section: Section) -> tuple[bytes | None, bytes | None
             return parts.person, parts.person_record
 
 
-def join_sections(core: bytes, payload: bytes, person: bytes) -> Hash:
+def sections_root(core: bytes, payload: bytes, person: bytes) -> Hash:
     """Root of three hashes in the order of the sections' names (RFC 6962 MTH of three)."""
     return node_hash(node_hash(core, payload), person)
 
 
 def body_root(leaves: dict[Section, SectionLeaves]) -> Hash:
     """What an event's entry commits to."""
-    return join_sections(*(section_commitment(leaves[section]) for section in SECTIONS))
+    return sections_root(*(section_commitment(leaves[section]) for section in SECTIONS))
 
 
 def sender_root(leaves: dict[Section, SectionLeaves]) -> Hash:
     """What the sender signs: the same without the log's record parts."""
-    return join_sections(*(leaves[section].event for section in SECTIONS))
+    return sections_root(*(leaves[section].event for section in SECTIONS))
 
 
 def record_flags(leaves: dict[Section, SectionLeaves]) -> int:

@@ -136,7 +136,7 @@ def verify_stream(entry: StreamEntry, origin: str) -> None:
 # ---------------------------------------------------------------- to members
 
 
-def members(entry: JsonEntry) -> Members:  # noqa: PLR0911 - one short case a type
+def tail_members(entry: JsonEntry) -> Members:  # noqa: PLR0911 - one short case a type
     """The JSON tail of an entry as an object."""
     match entry:
         case StreamEntry():

@@ -125,7 +125,7 @@ ControlEntry = BatchEntry | BeatEntry | VoidEntry | JsonEntry
 # ---------------------------------------------------------------- encode
 
 
-def encode(entry: Entry) -> bytes:
+def encode_entry(entry: Entry) -> bytes:
     """The bytes of an entry.
 
     Raises:
@@ -133,7 +133,7 @@ def encode(entry: Entry) -> bytes:
     """
     try:
         data = _encode(entry)
-        same = decode(data) == entry
+        same = decode_entry(data) == entry
     except DecodeError as error:
         raise BadInputError(error.message, where=error.where) from None
     if not same:
@@ -169,7 +169,7 @@ def _encode(entry: Entry) -> bytes:
 def _encode_json(entry: JsonEntry) -> bytes:
     stream_id = entry.stream_id if isinstance(entry, StreamEntry) else NO_STREAM
     start = _header(_TYPE_OF[type(entry)], entry.recorded_us, entry.recorded_us, stream_id, 0)
-    return start + canonical.encode(control.members(entry))
+    return start + canonical.encode(control.tail_members(entry))
 
 
 _TYPE_OF: Final[dict[type, int]] = {
@@ -220,7 +220,7 @@ def _header(  # noqa: PLR0913, PLR0917 - the header has these fields
 # ---------------------------------------------------------------- decode
 
 
-def decode(data: bytes) -> Entry:
+def decode_entry(data: bytes) -> Entry:
     """Read an entry, refusing every byte that its type does not allow (transparency-log §3.5).
 
     Raises:

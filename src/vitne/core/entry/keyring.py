@@ -28,7 +28,7 @@ from vitne.core.values.strict import HASH_BYTES
 from vitne.core.values.types import SECTIONS, Hash, Section
 from vitne.errors import DecodeError
 
-__all__ = ["Keyring", "erase", "erased_sections", "leaves_of", "read_keyring"]
+__all__ = ["Keyring", "erase_sections", "erased_sections", "leaves_of", "read_keyring"]
 
 _ABSENT: Final = 0
 _SALT: Final = 1
@@ -103,7 +103,7 @@ def erased_sections(record: Record) -> tuple[Section, ...]:
     return tuple(name for name in SECTIONS if parts_of(record.parts, name)[0] is None)
 
 
-def erase(record: Record, sections: Collection[Section]) -> Record:
+def erase_sections(record: Record, sections: Collection[Section]) -> Record:
     """The same record without these sections: their JSON and salts are gone, their leaves stay.
 
     Facets are not touched; whoever stores the record derives them anew. Erasing what is erased

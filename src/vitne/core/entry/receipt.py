@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from vitne.core.tree.note import Signer, Verifier, open_note, sign
+from vitne.core.tree.note import Signer, Verifier, open_note, sign_note
 from vitne.core.values.strict import MAX_INT, decode_hash, encode_base64, parse_int
 from vitne.core.values.types import Hash, LeafIndex, Origin
 from vitne.errors import BadInputError, DecodeError, VerificationError
@@ -60,7 +60,7 @@ class Receipt(Struct, frozen=True):
         """The receipt as a note; the same bytes at every call."""
         if signer.name != receipt_name(self.origin):
             raise BadInputError("receipts are signed under <origin>/receipt", where=signer.name)
-        return sign(self.text(), [signer])
+        return sign_note(self.text(), [signer])
 
 
 def receipt_name(origin: str) -> str:

@@ -4,7 +4,7 @@ from hashlib import sha256
 from typing import Literal
 
 from vitne.core.entry.commit import OVERFLOW_FLAG
-from vitne.core.entry.control import StreamEntry, members
+from vitne.core.entry.control import StreamEntry, tail_members
 from vitne.core.entry.entry import (
     EVENT,
     HEADER,
@@ -80,7 +80,7 @@ def void_message(origin: str, entry: VoidEntry) -> bytes:
 
 def open_message(origin: str, entry: StreamEntry) -> bytes:
     """What the signature of a stream's registration is over."""
-    registration = {name: value for name, value in members(entry).items() if name != "sig"}
+    registration = {name: value for name, value in tail_members(entry).items() if name != "sig"}
     return _start("open", origin, entry.stream_id) + sha256(encode(registration)).digest()
 
 

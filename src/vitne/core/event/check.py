@@ -16,7 +16,7 @@ import msgspec.inspect as types
 from vitne.core.event.event import Problem
 from vitne.core.event.schema import Event
 from vitne.core.values import text
-from vitne.core.values.canonical import MAX_DEPTH, Json, faults
+from vitne.core.values.canonical import MAX_DEPTH, Json, json_faults
 
 _SHOWN_VALUE: Final = 64
 _EVENT = types.type_info(Event)
@@ -57,9 +57,9 @@ def check_form(value: object, *, newer_minor: bool) -> Checked:
     """
     checked = Checked(newer_minor=newer_minor)
     if not isinstance(value, dict):
-        checked.report("wrong_type", "$", "an object", describe(value))
+        checked.report("wrong_type", "$", "an object", describe_problems(value))
         return checked
-    deep = next((f for f in faults(value, text=False) if f.code == "too_large"), None)
+    deep = next((f for f in json_faults(value, text=False) if f.code == "too_large"), None)
     if deep is not None:
         checked.report("too_large", "$", f"nesting of at most {MAX_DEPTH} levels", "deeper")
         return checked
@@ -68,7 +68,7 @@ def check_form(value: object, *, newer_minor: bool) -> Checked:
     return checked
 
 
-def describe(value: object) -> str:
+def describe_problems(value: object) -> str:
     """Type and length of a JSON value, never the value itself."""
     if value is None:
         return "null"
@@ -113,13 +113,13 @@ def _walk_union(node: types.UnionType, value: _Value, path: str, out: Checked) -
         out.report("float", path, "an integer, or a decimal number in a string", "float")
     else:
         expected = " or ".join(expectation(choice) for choice in choices)
-        out.report("wrong_type", path, expected, describe(value))
+        out.report("wrong_type", path, expected, describe_problems(value))
     return _GONE
 
 
 def _walk_object(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
     if not isinstance(node, types.StructType) or not isinstance(value, dict):
-        out.report("wrong_type", path, "an object", describe(value))
+        out.report("wrong_type", path, "an object", describe_problems(value))
         return _GONE
     known = _members(node)
     found: dict[str, _Value] = {}
@@ -142,7 +142,7 @@ def _walk_object(node: types.Type, value: _Value, path: str, out: Checked) -> _V
 
 def _walk_list(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
     if not isinstance(node, types.ListType) or not isinstance(value, list):
-        out.report("wrong_type", path, "an array", describe(value))
+        out.report("wrong_type", path, "an array", describe_problems(value))
         return _GONE
     most = node.max_length
     if most is not None and len(value) > most:
@@ -150,7 +150,9 @@ def _walk_list(node: types.Type, value: _Value, path: str, out: Checked) -> _Val
     found = []
     for at, item in enumerate(value[:most]):
         if _is_nothing(item):
-            out.report("wrong_type", f"{path}[{at}]", expectation(node.item_type), describe(item))
+            out.report(
+                "wrong_type", f"{path}[{at}]", expectation(node.item_type), describe_problems(item)
+            )
             continue
         walked = _walk(node.item_type, item, f"{path}[{at}]", out)
         if walked is not _GONE:
@@ -160,7 +162,7 @@ def _walk_list(node: types.Type, value: _Value, path: str, out: Checked) -> _Val
 
 def _walk_dict(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
     if not isinstance(node, types.DictType) or not isinstance(value, dict):
-        out.report("wrong_type", path, "an object", describe(value))
+        out.report("wrong_type", path, "an object", describe_problems(value))
         return _GONE
     if node.max_length is not None and len(value) > node.max_length:
         out.report("too_many", path, f"at most {node.max_length} members", str(len(value)))
@@ -182,18 +184,18 @@ def _walk_string(
     node: types.Type, value: _Value, path: str, out: Checked, *, prose: bool = False
 ) -> _Value:
     if not isinstance(node, types.StrType) or not isinstance(value, str):
-        out.report("wrong_type", path, expectation(node), describe(value))
+        out.report("wrong_type", path, expectation(node), describe_problems(value))
         return _GONE
     if not prose and text.has_forbidden(value):
-        out.report("control_character", path, "no control characters", describe(value))
+        out.report("control_character", path, "no control characters", describe_problems(value))
     elif node.max_length is not None and len(value) > node.max_length:
-        out.report("too_long", path, expectation(node), describe(value))
+        out.report("too_long", path, expectation(node), describe_problems(value))
     elif (node.min_length is not None and len(value) < node.min_length) or (
         node.pattern is not None and not re.search(node.pattern, value)
     ):
-        out.report("bad_format", path, expectation(node), describe(value))
+        out.report("bad_format", path, expectation(node), describe_problems(value))
     elif not unicodedata.is_normalized("NFC", value):
-        out.report("bad_format", path, "text in Unicode form NFC", describe(value))
+        out.report("bad_format", path, "text in Unicode form NFC", describe_problems(value))
     else:
         return value
     return _GONE
@@ -201,7 +203,7 @@ def _walk_string(
 
 def _walk_integer(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
     if not isinstance(node, types.IntType) or isinstance(value, bool) or not isinstance(value, int):
-        out.report("wrong_type", path, expectation(node), describe(value))
+        out.report("wrong_type", path, expectation(node), describe_problems(value))
         return _GONE
     low, high = node.ge, node.le
     if (low is not None and value < low) or (high is not None and value > high):
@@ -214,17 +216,21 @@ def _walk_integer(node: types.Type, value: _Value, path: str, out: Checked) -> _
 def _walk_boolean(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
     if isinstance(value, bool):
         return value
-    out.report("wrong_type", path, expectation(node), describe(value))
+    out.report("wrong_type", path, expectation(node), describe_problems(value))
     return _GONE
 
 
 def _walk_choice(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
     if not isinstance(value, str):
-        out.report("wrong_type", path, expectation(node), describe(value))
+        out.report("wrong_type", path, expectation(node), describe_problems(value))
     elif isinstance(node, types.LiteralType) and value in node.values:
         return value
     else:
-        shown = value if len(value) <= _SHOWN_VALUE and value.isprintable() else describe(value)
+        shown = (
+            value
+            if len(value) <= _SHOWN_VALUE and value.isprintable()
+            else describe_problems(value)
+        )
         out.report("not_in_list", path, expectation(node), shown)
     return _GONE
 
@@ -319,7 +325,7 @@ def _unknown(name: str, member: object, path: str, out: Checked) -> None:
 
 
 def _placed_faults(value: object, path: str) -> Iterator[Problem]:
-    for fault in faults(value):
+    for fault in json_faults(value):
         yield Problem(fault.code, path + fault.path.removeprefix("$"), fault.expected, fault.got)
 
 
@@ -336,4 +342,4 @@ def _clean(value: str, *, multiline: bool, out: Checked) -> str:
     if text.is_clean(value, multiline=multiline):
         return value
     out.cleaned = True
-    return text.clean(value, multiline=multiline)
+    return text.clean_text(value, multiline=multiline)

@@ -28,7 +28,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2
 _NO_TRACE = ("0" * 32, "0" * 16)
 
 
-def fill(event: Event, context: IntakeContext, facts: Facts, position: int) -> None:
+def fill_event(event: Event, context: IntakeContext, facts: Facts, position: int) -> None:
     """Complete an event that has passed the rules.
 
     Args:

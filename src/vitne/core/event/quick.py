@@ -41,7 +41,7 @@ _decode = msgspec.json.Decoder(Complete).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def quick(item: bytes, context: IntakeContext) -> ValidEvent | None:
+def validate_quickly(item: bytes, context: IntakeContext) -> ValidEvent | None:
     """The valid event, if it is complete and ordinary; None says nothing about it.
 
     Args:

@@ -48,7 +48,7 @@ def join_sections(
     return event
 
 
-def without(event: Mapping[str, Json], paths: tuple[str, ...]) -> dict[str, Json]:
+def without_members(event: Mapping[str, Json], paths: tuple[str, ...]) -> dict[str, Json]:
     """The event without the members at these JSON paths: what the sender sent, given `filled`."""
     left = _copy_object(event)
     for path in paths:

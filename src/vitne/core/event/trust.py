@@ -21,7 +21,7 @@ BACKDATED_US = _DAY_US
 """An event this old that nobody says was spooled or imported is flagged."""
 
 
-def distrust(event: Event, facts: Facts, size_bytes: int, context: IntakeContext) -> str:
+def quarantine_reason(event: Event, facts: Facts, size_bytes: int, context: IntakeContext) -> str:
     """Why the event is to be quarantined; `""` if it is not.
 
     Args:
@@ -41,7 +41,7 @@ def distrust(event: Event, facts: Facts, size_bytes: int, context: IntakeContext
     return "spooled_long_ago" if spooled and not context.registration.may_import else ""
 
 
-def warnings(
+def warning_codes(
     event: Event,
     facts: Facts,
     context: IntakeContext,

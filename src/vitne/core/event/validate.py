@@ -13,22 +13,22 @@ import msgspec
 from vitne.core.event.check import Checked, check_form
 from vitne.core.event.event import Problem, ValidEvent
 from vitne.core.event.facets import target_lines
-from vitne.core.event.fill import fill
+from vitne.core.event.fill import fill_event
 from vitne.core.event.forbidden import may_hold_forbidden
 from vitne.core.event.intake import IntakeContext, Quarantined, Rejected
-from vitne.core.event.quick import digest_of, quick
+from vitne.core.event.quick import digest_of, validate_quickly
 from vitne.core.event.rules import Facts, Grants, check_rules, newer_minor
 from vitne.core.event.schema import MAX_EXTRA_BYTES, Event, Target
 from vitne.core.event.scrub import Scrub
 from vitne.core.event.sections import encode_event, split_sections
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.trust import distrust, warnings
+from vitne.core.event.trust import quarantine_reason, warning_codes
 from vitne.core.values import canonical, text
 from vitne.core.values.canonical import Json
 from vitne.core.values.record import Facets
 from vitne.errors import DecodeError
 
-__all__ = ["IntakeContext", "Quarantined", "Rejected", "validate", "validate_plainly"]
+__all__ = ["IntakeContext", "Quarantined", "Rejected", "validate_event", "validate_plainly"]
 
 MAX_QUARANTINE_BYTES = 1024 * 1024
 MAX_PROBLEMS = 50
@@ -37,7 +37,7 @@ _decode_event = msgspec.json.Decoder(Event).decode
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def validate(
+def validate_event(
     item: bytes, context: IntakeContext, position: int = 0
 ) -> ValidEvent | Rejected | Quarantined:
     """Read, check, fill and split one event. Never raises, whatever the bytes are.
@@ -51,7 +51,7 @@ def validate(
         limit = f"at most {MAX_QUARANTINE_BYTES} bytes"
         fault = Problem("too_large", "$", limit, f"{len(item)} bytes")
         return Rejected((fault,), tenant=context.default_tenant)
-    valid = quick(item, context)
+    valid = validate_quickly(item, context)
     return valid if valid is not None else validate_plainly(item, context, position)
 
 
@@ -148,12 +148,12 @@ def _finish(
         problems = checked.problems + _without_echoes(problems, checked.problems)
     if problems:
         return _reject(event, facts, problems, context)
-    reason = distrust(event, facts, len(sent), context)
+    reason = quarantine_reason(event, facts, len(sent), context)
     scrubbed = _scrub(event, sent, facts.tenant, context)
     if scrubbed:
         sent = encode_event(event)
-    facts.warnings = warnings(event, facts, context, scrubbed, checked)
-    fill(event, context, facts, position)
+    facts.warnings = warning_codes(event, facts, context, scrubbed, checked)
+    fill_event(event, context, facts, position)
     if reason:
         return _quarantine(event, facts, reason)
     unknown = checked.unknown if checked is not None else {}

@@ -17,10 +17,10 @@ from vitne.core.filter.nodes import (
     Not,
     Or,
     Text,
-    check,
+    check_filter,
     pattern_parts,
 )
-from vitne.core.values.text import fold
+from vitne.core.values.text import fold_text
 
 Value = str | int | bytes
 
@@ -56,7 +56,7 @@ def compile_filter(where: Filter, dialect: Dialect) -> Condition:
         FilterSyntaxError: an unknown field, or one of the wrong kind.
         TooLargeError: the filter is too large.
     """
-    check(where)
+    check_filter(where)
     return _condition(where, dialect)
 
 
@@ -75,7 +75,7 @@ def _condition(where: Filter, dialect: Dialect) -> Condition:  # noqa: PLR0911 -
         case Between(name, low, high):
             return _between(dialect, int_field(name).name, low, high)
         case Text(needle):
-            return dialect.text(fold(needle))
+            return dialect.text(fold_text(needle))
         case Equals(name, value):
             return dialect.equals(text_field(name), value)
         case Like(name, pattern):

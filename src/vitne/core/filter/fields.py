@@ -135,7 +135,7 @@ FIELD_NAMES: Final[tuple[str, ...]] = tuple(sorted(_BY_NAME))
 """Every name and alias, for suggestions."""
 
 
-def field(name: str) -> Field:
+def find_field(name: str) -> Field:
     """The field of a name or an alias.
 
     Raises:
@@ -149,7 +149,7 @@ def field(name: str) -> Field:
 
 def text_field(name: str) -> Field:
     """The field of a name, which must have texts. Raises `FilterSyntaxError`."""
-    found = field(name)
+    found = find_field(name)
     if found.kind == "int":
         raise FilterSyntaxError(f"field {found.name!r} is a number: give a range", where=name)
     return found
@@ -157,7 +157,7 @@ def text_field(name: str) -> Field:
 
 def int_field(name: str) -> Field:
     """The field of a name, which must be a number. Raises `FilterSyntaxError`."""
-    found = field(name)
+    found = find_field(name)
     if found.kind != "int":
         raise FilterSyntaxError(f"field {found.name!r} is a text: it has no range", where=name)
     return found
@@ -264,7 +264,7 @@ def target_texts(targets: str) -> tuple[str, ...]:
     return tuple(targets[1:-1].split("\n")) if targets else ()
 
 
-class Reading:
+class SearchedRecord:
     """One record under search: its parts are decoded once, and only when a field needs them."""
 
     __slots__ = ("_core", "_core_record", "_person", "record")

@@ -10,7 +10,7 @@ The nodes are in `vitne.core.filter.nodes`, the grammar in `vitne.core.filter.sy
 
 from collections.abc import Callable
 
-from vitne.core.filter.fields import Reading, int_field, text_field
+from vitne.core.filter.fields import SearchedRecord, int_field, text_field
 from vitne.core.filter.nodes import (
     EVERYTHING,
     And,
@@ -21,17 +21,17 @@ from vitne.core.filter.nodes import (
     Not,
     Or,
     Text,
-    check,
-    leaves,
-    like,
+    check_filter,
+    filter_leaves,
+    fits_pattern,
     pattern_of,
     pattern_parts,
-    simplify,
+    simplify_filter,
 )
 from vitne.core.filter.search_text import text_found
-from vitne.core.filter.syntax import format_filter, parse
+from vitne.core.filter.syntax import format_filter, parse_filter
 from vitne.core.values.record import Record
-from vitne.core.values.text import fold
+from vitne.core.values.text import fold_text
 
 __all__ = [
     "EVERYTHING",
@@ -43,19 +43,19 @@ __all__ = [
     "Not",
     "Or",
     "Text",
-    "check",
+    "check_filter",
+    "filter_leaves",
+    "filter_predicate",
+    "fits_pattern",
     "format_filter",
-    "leaves",
-    "like",
     "matches",
-    "parse",
+    "parse_filter",
     "pattern_of",
     "pattern_parts",
-    "predicate",
-    "simplify",
+    "simplify_filter",
 ]
 
-Test = Callable[[Reading], bool]
+Test = Callable[[SearchedRecord], bool]
 
 
 def matches(record: Record, where: Filter | None) -> bool:
@@ -64,13 +64,13 @@ def matches(record: Record, where: Filter | None) -> bool:
     Raises:
         FilterSyntaxError: the filter names an unknown field, or one of the wrong kind.
     """
-    return predicate(where)(record)
+    return filter_predicate(where)(record)
 
 
-def predicate(where: Filter | None) -> Callable[[Record], bool]:
+def filter_predicate(where: Filter | None) -> Callable[[Record], bool]:
     """`matches` for many records; same errors."""
     test = _test(EVERYTHING if where is None else where)
-    return lambda record: bool(record.event_id) and test(Reading(record))
+    return lambda record: bool(record.event_id) and test(SearchedRecord(record))
 
 
 def _test(where: Filter) -> Test:  # noqa: PLR0911 - one per kind of node
@@ -82,7 +82,7 @@ def _test(where: Filter) -> Test:  # noqa: PLR0911 - one per kind of node
         case Between(name, low, high):
             return _between(name, low, high)
         case Text(needle):
-            folded = fold(needle)
+            folded = fold_text(needle)
             return lambda reading: text_found(folded, reading.record.parts)
         case Not(inner):
             inside = _test(inner)
@@ -98,8 +98,8 @@ def _test(where: Filter) -> Test:  # noqa: PLR0911 - one per kind of node
 def _equals(name: str, value: str) -> Test:
     of = text_field(name)
     if of.kind == "folded":
-        folded = fold(value)
-        return lambda reading: any(fold(text) == folded for text in reading.texts(of))
+        folded = fold_text(value)
+        return lambda reading: any(fold_text(text) == folded for text in reading.texts(of))
     return lambda reading: value in reading.texts(of)
 
 
@@ -107,9 +107,11 @@ def _like(name: str, pattern: str) -> Test:
     of = text_field(name)
     parts = pattern_parts(pattern)
     if of.kind == "folded":
-        parts = [fold(part) for part in parts]
-        return lambda reading: any(like(fold(text), parts) for text in reading.texts(of))
-    return lambda reading: any(like(text, parts) for text in reading.texts(of))
+        parts = [fold_text(part) for part in parts]
+        return lambda reading: any(
+            fits_pattern(fold_text(text), parts) for text in reading.texts(of)
+        )
+    return lambda reading: any(fits_pattern(text, parts) for text in reading.texts(of))
 
 
 def _between(name: str, low: int | None, high: int | None) -> Test:

@@ -25,7 +25,7 @@ MAX_STARS = 4
 class Equals(Struct, frozen=True, tag=True):
     """The field holds exactly this value (for a list field: one of its values does).
 
-    Fields of kind `folded` compare as `vitne.core.values.text.fold` has them.
+    Fields of kind `folded` compare as `vitne.core.values.text.fold_text` has them.
     """
 
     field: str
@@ -76,19 +76,19 @@ Filter = Equals | Like | Between | Text | Not | And | Or
 EVERYTHING = And(())
 
 
-def leaves(where: Filter) -> Iterator[Equals | Like | Between | Text]:
+def filter_leaves(where: Filter) -> Iterator[Equals | Like | Between | Text]:
     """Every leaf, left to right."""
     match where:
         case Not(inner):
-            yield from leaves(inner)
+            yield from filter_leaves(inner)
         case And(inner) | Or(inner):
             for each in inner:
-                yield from leaves(each)
+                yield from filter_leaves(each)
         case _:
             yield where
 
 
-def check(where: Filter) -> None:
+def check_filter(where: Filter) -> None:
     """Refuse a filter that no evaluator can run, whoever built it.
 
     Raises:
@@ -97,7 +97,7 @@ def check(where: Filter) -> None:
     """
     if _count(where, MAX_DEPTH) > MAX_NODES:
         raise TooLargeError(f"a filter has at most {MAX_NODES} parts")
-    for leaf in leaves(where):
+    for leaf in filter_leaves(where):
         value = ""
         match leaf:
             case Equals(name, value) | Like(name, value):
@@ -126,7 +126,7 @@ def _count(where: Filter, depth: int) -> int:
             return 1
 
 
-def simplify(where: Filter) -> Filter:
+def simplify_filter(where: Filter) -> Filter:
     """The same filter in its one plain form: without nesting that says nothing.
 
     And in And and Or in Or are joined, groups of one are opened, `Not(Not(x))` is x, and the
@@ -134,16 +134,16 @@ def simplify(where: Filter) -> Filter:
     """
     match where:
         case Not(inner):
-            plain = simplify(inner)
+            plain = simplify_filter(inner)
             return plain.inner if isinstance(plain, Not) else Not(plain)
         case And(inner):
             parts: list[Filter] = []
-            for each in map(simplify, inner):
+            for each in map(simplify_filter, inner):
                 parts += each.all if isinstance(each, And) else [each]
             return parts[0] if len(parts) == 1 else And(tuple(parts))
         case Or(inner):
             parts = []
-            for each in map(simplify, inner):
+            for each in map(simplify_filter, inner):
                 parts += each.any if isinstance(each, Or) else [each]
             if not parts:
                 return Not(EVERYTHING)
@@ -157,7 +157,7 @@ def simplify(where: Filter) -> Filter:
             return where
 
 
-def like(text: str, parts: Sequence[str]) -> bool:
+def fits_pattern(text: str, parts: Sequence[str]) -> bool:
     """Whether a text has these parts in order, the first at its start and the last at its end."""
     first, *inner, last = parts if len(parts) > 1 else (parts[0], "")
     if len(parts) == 1:

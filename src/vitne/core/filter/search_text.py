@@ -13,7 +13,7 @@ import msgspec
 
 from vitne.core.values.caches import personal_cache
 from vitne.core.values.record import Parts
-from vitne.core.values.text import fold
+from vitne.core.values.text import fold_text
 
 SEPARATOR = "\x1f"
 """Stands between two texts, so that no needle spans them: needles have no control characters."""
@@ -21,7 +21,7 @@ SEPARATOR = "\x1f"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 _CORRELATED = ("action_id", "trace_id")
 
-_fold = personal_cache(16_384)(fold)
+_fold = personal_cache(16_384)(fold_text)
 """Names and titles come again and again, and folding is slow beyond ASCII."""
 
 _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode

@@ -20,7 +20,7 @@ UTC. `until` a day, month or year includes it; `until` a moment with a time of d
 
 from collections.abc import Callable
 
-from vitne.core.filter.fields import Field, field
+from vitne.core.filter.fields import Field, find_field
 from vitne.core.filter.nodes import (
     EVERYTHING,
     MAX_DEPTH,
@@ -32,14 +32,14 @@ from vitne.core.filter.nodes import (
     Not,
     Or,
     Text,
-    check,
+    check_filter,
     pattern_of,
     pattern_parts,
-    simplify,
+    simplify_filter,
 )
-from vitne.core.filter.tokens import STAR, Token, refuse, tokens
-from vitne.core.filter.values import known_value, moment, moment_text, similar_field
-from vitne.core.values.text import fold
+from vitne.core.filter.tokens import STAR, Token, refuse_filter, split_tokens
+from vitne.core.filter.values import known_value, moment_text, parse_moment, similar_field
+from vitne.core.values.text import fold_text
 from vitne.errors import BadInputError, FilterSyntaxError, TooLargeError
 
 MAX_CHARS = 4096
@@ -52,7 +52,7 @@ _TIMES = {
 }
 
 
-def parse(text: str, now_us: int | None = None) -> Filter:
+def parse_filter(text: str, now_us: int | None = None) -> Filter:
     """The filter that a text means; the empty text finds every event.
 
     Args:
@@ -65,14 +65,14 @@ def parse(text: str, now_us: int | None = None) -> Filter:
     """
     if len(text) > MAX_CHARS:
         raise TooLargeError(f"a filter has at most {MAX_CHARS} characters")
-    where = simplify(_Parser(text, now_us).whole())
-    check(where)
+    where = simplify_filter(_Parser(text, now_us).whole())
+    check_filter(where)
     return where
 
 
 def format_filter(where: Filter) -> str:
     """The one text of a filter: `parse` makes `simplify(where)` of it."""
-    plain = simplify(where)
+    plain = simplify_filter(where)
     if isinstance(plain, And) and plain.all:
         return " ".join(_term(each) for each in plain.all)
     return _group(plain)
@@ -153,7 +153,7 @@ class _Parser:
     """Recursive descent over the tokens; one instance reads one text."""
 
     def __init__(self, text: str, now_us: int | None) -> None:
-        self._tokens = tokens(text)
+        self._tokens = split_tokens(text)
         self._now_us = now_us
         self._at = 0
         self._depth = 0
@@ -165,7 +165,7 @@ class _Parser:
         where = self._any()
         left = self._peek()
         if left.kind != "end":
-            refuse("there is a ) too much", left.column)
+            refuse_filter("there is a ) too much", left.column)
         return where
 
     def _peek(self) -> Token:
@@ -201,7 +201,7 @@ class _Parser:
                 token == token._replace(kind="word", name="", values=("OR",), quoted=False)
             )
             if over and both:
-                refuse("expected something after AND", token.column)
+                refuse_filter("expected something after AND", token.column)
             if over:
                 return And(tuple(every)) if len(every) > 1 else every[0]
             every.append(self._one())
@@ -215,17 +215,17 @@ class _Parser:
         if token.kind == "(":
             where = self._deeper(self._any, token.column)
             if self._next().kind != ")":
-                refuse("this ( is never closed", token.column)
+                refuse_filter("this ( is never closed", token.column)
             return where
         operator = not token.quoted and not token.name and token.values in {("OR",), ("AND",)}
         if token.kind != "word" or operator:
-            refuse("expected a word, field:value or (", token.column)
+            refuse_filter("expected a word, field:value or (", token.column)
         return self._field(token) if token.name else _plain_text(token)
 
     def _deeper(self, read: Callable[[], Filter], column: int) -> Filter:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            refuse(f"nested more than {MAX_DEPTH} deep", column)
+            refuse_filter(f"nested more than {MAX_DEPTH} deep", column)
         where = read()
         self._depth -= 1
         return where
@@ -234,7 +234,7 @@ class _Parser:
         if token.name in _TIMES:
             return self._time(token)
         try:
-            of = field(token.name)
+            of = find_field(token.name)
         except FilterSyntaxError as error:
             raise FilterSyntaxError(
                 error.message,
@@ -246,7 +246,7 @@ class _Parser:
 
     def _one_value(self, of: Field, value: str, token: Token) -> Filter:
         if not value:
-            refuse(f"expected a value after {token.name}:", token.column)
+            refuse_filter(f"expected a value after {token.name}:", token.column)
         if of.kind == "int":
             return self._span(of, value, token)
         if STAR in value:
@@ -254,27 +254,29 @@ class _Parser:
         try:
             return Equals(of.name, known_value(of, value))
         except BadInputError as error:
-            refuse(error.message, token.column, error.hint)
+            refuse_filter(error.message, token.column, error.hint)
 
     def _time(self, token: Token) -> Filter:
         name, end = _TIMES[token.name]
         if len(token.values) > 1:
-            refuse(f"{token.name}: takes one time", token.column)
+            refuse_filter(f"{token.name}: takes one time", token.column)
         at = self._moment(token.values[0], token, end=end)
         return Between(name, None, at) if end else Between(name, at, None)
 
     def _moment(self, value: str, token: Token, *, end: bool) -> int:
         try:
-            return moment(value.replace(STAR, "*"), self._now_us, end=end)
+            return parse_moment(value.replace(STAR, "*"), self._now_us, end=end)
         except BadInputError as error:
-            refuse(error.message, token.column, error.hint)
+            refuse_filter(error.message, token.column, error.hint)
 
     def _span(self, of: Field, value: str, token: Token) -> Filter:
         low, dots, high = value.partition("..")
         if of.name == "index":
             return self._positions(value, token)
         if not dots:
-            refuse(f"{of.name}: takes a range", token.column, f"write {of.name}:2026-11-01..")
+            refuse_filter(
+                f"{of.name}: takes a range", token.column, f"write {of.name}:2026-11-01.."
+            )
         return Between(
             of.name,
             self._moment(low, token, end=False) if low else None,
@@ -293,7 +295,7 @@ class _Parser:
                 return Between("index", start, (start or 0) + 1)
             return Between("index", start, _whole_number(high) + 1 if high else None)
         except ValueError:
-            refuse(
+            refuse_filter(
                 "expected a position in the log",
                 token.column,
                 "write index:7, index:>=7, index:<7 or index:7..9",
@@ -307,9 +309,9 @@ def _plain_text(token: Token) -> Filter:
         if not word:
             return EVERYTHING
         if STAR in word:
-            refuse("* inside a word of text", token.column, "put the text in quotes")
-    if not fold(word).strip():
-        refuse("there is nothing to search for in this text", token.column)
+            refuse_filter("* inside a word of text", token.column, "put the text in quotes")
+    if not fold_text(word).strip():
+        refuse_filter("there is nothing to search for in this text", token.column)
     return Text(word)
 
 

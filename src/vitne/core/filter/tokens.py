@@ -23,12 +23,12 @@ class Token(NamedTuple):
     quoted: bool = False
 
 
-def refuse(message: str, column: int, hint: str = "") -> NoReturn:
+def refuse_filter(message: str, column: int, hint: str = "") -> NoReturn:
     """Raise `FilterSyntaxError` at a 1-based column."""
     raise FilterSyntaxError(message, where=f"column {column}", hint=hint)
 
 
-def tokens(text: str) -> list[Token]:
+def split_tokens(text: str) -> list[Token]:
     """The text in tokens, `end` last."""
     text = unicodedata.normalize("NFC", text)
     found: list[Token] = []
@@ -76,7 +76,7 @@ class _Word:
         if char == '"':
             self._take_quoted()
         elif self._quoted and char != ",":
-            refuse("a quote stands only around a whole value", self._at)
+            refuse_filter("a quote stands only around a whole value", self._at)
         elif char == ":" and self._is_name():
             self._name, self._value = self._value, ""
         elif char == "," and self._name:
@@ -94,14 +94,14 @@ class _Word:
 
     def _escaped(self) -> str:
         if self._at == len(self._text):
-            refuse("nothing follows the backslash", self._at)
+            refuse_filter("nothing follows the backslash", self._at)
         self._at += 1
         return _printable(self._text[self._at - 1], self._at)
 
     def _take_quoted(self) -> None:
         start = self._at
         if self._value or self._quoted:
-            refuse("a quote stands only around a whole value", start)
+            refuse_filter("a quote stands only around a whole value", start)
         self._quoted = True
         while self._at < len(self._text):
             char = self._text[self._at]
@@ -110,10 +110,10 @@ class _Word:
                 return
             quoted = char == "\\" and self._text[self._at : self._at + 1] in {'"', "\\"}
             self._value += self._escaped() if quoted else _printable(char, self._at, "\n\t")
-        refuse("this quote is never closed", start)
+        refuse_filter("this quote is never closed", start)
 
 
 def _printable(char: str, column: int, more: str = "") -> str:
     if not char.isprintable() and char not in more and not char.isspace():
-        refuse("a control character", column)
+        refuse_filter("a control character", column)
     return char

@@ -28,7 +28,7 @@ _TIME = re.compile(
 _LAST_YEAR = 9999
 
 
-def moment(text: str, now_us: int | None = None, *, end: bool = False) -> int:
+def parse_moment(text: str, now_us: int | None = None, *, end: bool = False) -> int:
     """The microseconds since 1970 that a text means.
 
     Args:

@@ -24,7 +24,7 @@ from vitne.core.entry.entry import (
     ControlEntry,
     EventEntry,
     VoidEntry,
-    decode,
+    decode_entry,
 )
 from vitne.core.index.index_record import Coverage
 from vitne.errors import DecodeError
@@ -239,7 +239,7 @@ class CoverageCounter:
             stream = self._named(stream_id, recorded_us, seq)
             stream.events.put(seq, recorded_us)
         else:
-            found = decode(entry)
+            found = decode_entry(entry)
             if isinstance(found, EventEntry):  # pragma: no cover - read above
                 raise DecodeError("an event that is none")
             recorded_us = found.recorded_us

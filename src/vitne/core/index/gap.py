@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from vitne.core.entry import keys
 from vitne.core.entry.entry import EVENT, HEADER, HEADER_BYTES, MAGIC, STREAM
-from vitne.core.tree.merkle import EMPTY_ROOT, leaf_hash, root
+from vitne.core.tree.merkle import EMPTY_ROOT, leaf_hash, merkle_root
 from vitne.core.values.strict import MAX_INT
 from vitne.core.values.types import Hash, LeafIndex
 from vitne.errors import DecodeError
@@ -105,7 +105,7 @@ class Run(Struct, frozen=True):
 
     def root(self) -> Hash:
         """Root of the tree of the gap leaves."""
-        return root([leaf_hash(leaf.encode()) for leaf in self.leaves])
+        return merkle_root([leaf_hash(leaf.encode()) for leaf in self.leaves])
 
     def find(self, key: bytes) -> int:
         """Position of the one leaf that answers for a key: leaf.key <= key < leaf.next.
@@ -198,9 +198,9 @@ def postings_root(indices: Sequence[int]) -> Hash:
     """Root of log indices as 8-byte data, ascending."""
     if len(indices) == 1:  # most keys are seen once
         return Hash(sha256(b"\x00" + indices[0].to_bytes(8, "big")).digest())
-    return root([leaf_hash(index.to_bytes(8, "big")) for index in indices])
+    return merkle_root([leaf_hash(index.to_bytes(8, "big")) for index in indices])
 
 
 def run_root(leaves: Sequence[bytes]) -> Hash:
     """Root of the tree of encoded gap leaves."""
-    return root([leaf_hash(leaf) for leaf in leaves])
+    return merkle_root([leaf_hash(leaf) for leaf in leaves])

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct, field
 
-from vitne.core.entry.entry import HEADER, VOID, VOID_QUARANTINED, decode
+from vitne.core.entry.entry import HEADER, VOID, VOID_QUARANTINED, decode_entry
 from vitne.core.filter.fields import target_texts
 from vitne.core.values.record import Record
 from vitne.errors import DecodeError
@@ -23,12 +23,12 @@ __all__ = [
     "Kept",
     "SourceSummary",
     "Spoken",
+    "grade_marks",
     "grade_of",
-    "join",
-    "marked",
+    "join_summaries",
     "quarantined_stream",
     "source_of",
-    "summarize",
+    "summarize_sources",
 ]
 
 Grade = Literal["A", "B", "C", "D", "E"]
@@ -108,7 +108,7 @@ class SourceSummary(Struct, frozen=True):
         return found
 
 
-def marked(positions: Mapping[Grade, Iterable[int]], count: int) -> dict[Grade, bytes]:
+def grade_marks(positions: Mapping[Grade, Iterable[int]], count: int) -> dict[Grade, bytes]:
     """The marks of a range of `count` entries, from the positions of each grade."""
     marks: dict[Grade, bytes] = {}
     for grade in MARKED:
@@ -139,7 +139,7 @@ class _Counts:
         self.found[key] = (count + 1, first, at_us)
 
 
-def summarize(start: int, records: Sequence[Record]) -> SourceSummary:
+def summarize_sources(start: int, records: Sequence[Record]) -> SourceSummary:
     """The summary of consecutive records from log index `start` on."""
     said, undeclared, kept = _Counts(), _Counts(), _Counts()
     grades: dict[Grade, list[int]] = {}
@@ -166,11 +166,11 @@ def summarize(start: int, records: Sequence[Record]) -> SourceSummary:
         start + len(records),
         tuple(spoken),
         tuple(Kept(key, n, (low, high)) for key, (n, low, high) in sorted(kept.found.items())),
-        marked(grades, len(records)),
+        grade_marks(grades, len(records)),
     )
 
 
-def join(parts: Iterable[SourceSummary]) -> tuple[tuple[Spoken, ...], tuple[Kept, ...]]:
+def join_summaries(parts: Iterable[SourceSummary]) -> tuple[tuple[Spoken, ...], tuple[Kept, ...]]:
     """What several ranges say together, ascending."""
     said: dict[tuple[str, str], Spoken] = {}
     kept: dict[bytes, Kept] = {}
@@ -226,7 +226,7 @@ def quarantined_stream(entry: bytes) -> bytes:
     """The stream of an event that was put aside, if the entry is the void of one; else nothing."""
     if entry[4] != VOID:
         return b""
-    void = decode(entry)
+    void = decode_entry(entry)
     stream_id: bytes = HEADER.unpack_from(entry)[7]
     return stream_id if getattr(void, "reason", None) == VOID_QUARANTINED else b""
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from vitne.core.tree.merkle import EMPTY_ROOT, leaf_hash, pair_up, root
+from vitne.core.tree.merkle import EMPTY_ROOT, leaf_hash, merkle_root, pair_up
 from vitne.core.tree.tile import (
     ENTRIES,
     TILE_BYTES,
     TILE_HEIGHT,
     TILE_WIDTH,
     TileId,
-    bundle,
+    encode_bundle,
     parse_bundle,
     read_hashes,
     split_hashes,
@@ -49,11 +49,11 @@ class Edge(Struct, frozen=True):
         below: list[Hash] = []
         for data in self.tiles:
             hashes = [*split_hashes(data), *below]
-            below = [root(hashes)] if hashes else []
+            below = [merkle_root(hashes)] if hashes else []
         return below[0] if below else EMPTY_ROOT
 
 
-class Growth(Struct, frozen=True):
+class TreeGrowth(Struct, frozen=True):
     """What a tree becomes when entries are added."""
 
     objects: dict[str, bytes]
@@ -90,7 +90,9 @@ def read_edge(get: Callable[[str], bytes | None], size: int) -> Edge:
     return Edge(TreeSize(size), tuple(tiles), last_bundle)
 
 
-def grow(edge: Edge, entries: Sequence[bytes], leaves: Sequence[bytes] | None = None) -> Growth:
+def grow_tree(
+    edge: Edge, entries: Sequence[bytes], leaves: Sequence[bytes] | None = None
+) -> TreeGrowth:
     """Add entries to a tree: the tiles to write, and the new edge and root.
 
     The objects are the same however the entries are cut into batches, but for the partial tiles
@@ -122,7 +124,7 @@ def grow(edge: Edge, entries: Sequence[bytes], leaves: Sequence[bytes] | None = 
         tiles.append(data[full:])
         fresh = _roots_of_full(data[:full])
     grown = Edge(TreeSize(size), tuple(tiles), rest)
-    return Growth(objects, superseded, grown, grown.root())
+    return TreeGrowth(objects, superseded, grown, grown.root())
 
 
 def _put(objects: dict[str, bytes], level: int, first: int, data: bytes) -> None:
@@ -150,7 +152,7 @@ def _grow_bundles(
     data, at = edge.bundle, 0
     while at < len(entries):
         added = entries[at : at + TILE_WIDTH - width]
-        data, at, width = data + bundle(added), at + len(added), width + len(added)
+        data, at, width = data + encode_bundle(added), at + len(added), width + len(added)
         objects[TileId(ENTRIES, number, width).path] = data
         if width == TILE_WIDTH:
             data, width, number = b"", 0, number + 1

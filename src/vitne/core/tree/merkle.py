@@ -41,7 +41,7 @@ def pair_up(joined: bytes) -> list[Hash]:
     return [Hash(sha256(b"\x01" + joined[at : at + 64]).digest()) for at in range(0, end, 64)]
 
 
-def root(hashes: Sequence[bytes]) -> Hash:
+def merkle_root(hashes: Sequence[bytes]) -> Hash:
     """MTH of leaf hashes (RFC 6962 §2.1); `EMPTY_ROOT` of none."""
     return root_of(b"".join(hashes))
 
@@ -133,7 +133,7 @@ def inclusion_proof(hashes: Sequence[bytes], index: LeafIndex | int) -> list[Has
     Raises:
         BadInputError: `index` is outside the tree.
     """
-    return [root(hashes[start:end]) for start, end in inclusion_ranges(index, len(hashes))]
+    return [merkle_root(hashes[start:end]) for start, end in inclusion_ranges(index, len(hashes))]
 
 
 def consistency_proof(hashes: Sequence[bytes], old: TreeSize | int) -> list[Hash]:
@@ -142,7 +142,7 @@ def consistency_proof(hashes: Sequence[bytes], old: TreeSize | int) -> list[Hash
     Raises:
         BadInputError: `old` is larger than the tree or negative.
     """
-    return [root(hashes[start:end]) for start, end in consistency_ranges(old, len(hashes))]
+    return [merkle_root(hashes[start:end]) for start, end in consistency_ranges(old, len(hashes))]
 
 
 def range_root(node: Node, start: int, end: int) -> Hash:

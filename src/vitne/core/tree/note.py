@@ -188,7 +188,7 @@ class Opened(Struct, frozen=True):
     """Lines of keys that were not asked about."""
 
 
-def sign(text: str, signers: Sequence[Signer], time_s: int = 0) -> str:
+def sign_note(text: str, signers: Sequence[Signer], time_s: int = 0) -> str:
     """A note: the text, an empty line, one line per signer in the given order."""
     return f"{text}\n{''.join(signer.sign(text, time_s) for signer in signers)}"
 

@@ -84,7 +84,7 @@ def tile_at(level: int, index: int, size: int) -> TileId:
 # ---------------------------------------------------------------- bytes of a tile
 
 
-def bundle(entries: Sequence[bytes]) -> bytes:
+def encode_bundle(entries: Sequence[bytes]) -> bytes:
     """Entries as a bundle: u16 length and bytes of each.
 
     Raises:
@@ -122,7 +122,7 @@ def pick_entries(data: bytes, places: Sequence[int]) -> list[bytes]:
     return found
 
 
-def truncate(tile: TileId, data: bytes, width: int) -> bytes:
+def truncate_tile(tile: TileId, data: bytes, width: int) -> bytes:
     """The same tile when it held only `width` hashes or entries: a prefix of its bytes.
 
     Raises:

@@ -29,17 +29,17 @@ __all__ = [
     "MAX_BODY_BYTES",
     "MAX_PROOF_LINES",
     "SIZE_TYPE",
+    "CosignedHead",
     "Fork",
     "Refused",
     "Request",
-    "Seen",
     "Signed",
-    "authenticate",
-    "decide",
+    "authenticate_request",
     "encode_request",
     "log_path",
     "read_request",
     "read_size",
+    "refuse_request",
 ]
 
 MAX_BODY_BYTES: Final = 256 * 1024
@@ -68,7 +68,7 @@ class Signed(Struct, frozen=True):
     """The checkpoint with the log's signatures alone: nobody else's line is kept."""
 
 
-class Seen(Struct, frozen=True):
+class CosignedHead(Struct, frozen=True):
     """The largest head of a log that a witness has cosigned."""
 
     size: int
@@ -151,7 +151,7 @@ def read_request(body: bytes) -> Request | Refused:
         return Refused(400, str(error))
 
 
-def authenticate(
+def authenticate_request(
     request: Request, trusted: Mapping[Origin, Sequence[Verifier]]
 ) -> Signed | Refused:
     """Checks 3 and 4: whose checkpoint it is, and whether a trusted key signed it."""
@@ -167,7 +167,7 @@ def authenticate(
     return Signed(request, f"{opened.text}\n{''.join(one.line for one in opened.verified)}")
 
 
-def decide(signed: Signed, seen: Seen | None) -> Refused | None:
+def refuse_request(signed: Signed, seen: CosignedHead | None) -> Refused | None:
     """Checks 5 to 7; None if the head is to be stored and cosigned."""
     request, size, root = signed.request, seen.size if seen else 0, seen.root if seen else None
     if request.old_size > request.head.size:
@@ -181,13 +181,13 @@ def decide(signed: Signed, seen: Seen | None) -> Refused | None:
     return None
 
 
-def _fork_of_one_size(signed: Signed, seen: Seen | None) -> Fork | None:
+def _fork_of_one_size(signed: Signed, seen: CosignedHead | None) -> Fork | None:
     """Evidence whatever was claimed beside it: one size, two roots."""
     found = _fork(signed, seen)
     return found if found and found.certain else None
 
 
-def _fork(signed: Signed, seen: Seen | None) -> Fork | None:
+def _fork(signed: Signed, seen: CosignedHead | None) -> Fork | None:
     """Both heads, unless there is only one."""
     request = signed.request
     if seen is None or (request.head.size, request.head.root) == (seen.size, seen.root):

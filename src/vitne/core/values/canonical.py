@@ -49,7 +49,7 @@ def encode(value: object) -> bytes:
     Raises:
         BadInputError: the value is outside the domain; `where` is the JSON path.
     """
-    for fault in faults(value):
+    for fault in json_faults(value):
         raise BadInputError(f"expected {fault.expected}, got {fault.got}", where=fault.path)
     return encode_trusted(value)
 
@@ -67,7 +67,7 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPT
         raise DecodeError(f"expected at most {max_bytes} bytes, got {len(data)}", where="$")
     value = parse(data)
     simple = b"\\" not in data and data.isascii()
-    for fault in faults(value, max_depth=max_depth, text=not simple):
+    for fault in json_faults(value, max_depth=max_depth, text=not simple):
         raise DecodeError(f"expected {fault.expected}, got {fault.got}", where=fault.path)
     name = repeated_name(data, value)
     if name is not None:
@@ -93,7 +93,7 @@ def parse(data: bytes) -> object:
         raise DecodeError("a number is too long", where="$") from error
 
 
-def faults(value: object, *, max_depth: int = MAX_DEPTH, text: bool = True) -> Iterator[Fault]:
+def json_faults(value: object, *, max_depth: int = MAX_DEPTH, text: bool = True) -> Iterator[Fault]:
     """Every reason why a value is outside the domain, in its own order.
 
     Args:

@@ -51,7 +51,7 @@ def from_text(text: str) -> bytes:
     return bytes.fromhex(text.replace("-", ""))
 
 
-def version(event_id: bytes) -> int:
+def uuid_version(event_id: bytes) -> int:
     """The version number of a 16-byte UUID: 7 for fresh ids, 8 for derived ones."""
     return event_id[6] >> 4
 

@@ -46,13 +46,13 @@ def has_forbidden(text: str) -> bool:
     return not text.isprintable() and _FORBIDDEN.search(text) is not None
 
 
-def clean(text: str, *, multiline: bool = False) -> str:
+def clean_text(text: str, *, multiline: bool = False) -> str:
     """The same text in NFC, line breaks as spaces, other forbidden characters as U+FFFD."""
     pattern = _FORBIDDEN_MULTILINE if multiline else _FORBIDDEN
     return unicodedata.normalize("NFC", pattern.sub(_replace, text))
 
 
-def fold(text: str) -> str:
+def fold_text(text: str) -> str:
     """The form in which search compares text: without case, accents and compatibility forms.
 
     `É` and `e` fold alike, as do the three Greek sigmas and the four Turkish i's. Letters that

@@ -34,7 +34,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from vitne.core.entry.entry import decode
+from vitne.core.entry.entry import decode_entry
 from vitne.core.entry.keys import TAGGED_BYTES
 from vitne.core.index.gap import GapLeaf, keys_of
 from vitne.core.index.index_record import IndexRecord, parse_record
@@ -260,7 +260,7 @@ def _head(note: str, policy: Policy | None, origin: str) -> VerifiedHead:
 
 def _check_entry(proof: FraudProof, head: VerifiedHead) -> None:
     told = proof.log
-    decode(told.entry)
+    decode_entry(told.entry)
     verify_inclusion(leaf_hash(told.entry), told.index, head.size, told.path, head.root)
     if proof.key not in keys_of(told.entry):
         raise VerificationError("the entry does not hold the key")

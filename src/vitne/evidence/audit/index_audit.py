@@ -30,7 +30,7 @@ import msgspec
 from msgspec import Struct, field
 
 from vitne.core.entry.control import ConfigEntry, IndexSecretEntry, SigningKeyEntry
-from vitne.core.entry.entry import HEADER, HEADER_BYTES, decode
+from vitne.core.entry.entry import HEADER, HEADER_BYTES, decode_entry
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.gap import gap_leaves, run_root
 from vitne.core.index.index_record import Coverage, IndexRecord, parse_record, wrong_members
@@ -266,7 +266,7 @@ class IndexAudit:
         if len(entry) < HEADER_BYTES:
             raise DecodeError(f"entry {index} is too short")
         recorded_us = HEADER.unpack_from(entry)[5]
-        found = decode(entry)
+        found = decode_entry(entry)
         with _rule("order", f"entry {index}"):
             if recorded_us < state.recorded_us:
                 raise VerificationError(f"recorded at {recorded_us}, after {state.recorded_us}")

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from vitne.core.entry.receipt import Receipt, open_receipt
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.merkle import root
+from vitne.core.tree.merkle import merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges, multiproof_root
 from vitne.core.tree.note import Verifier
 from vitne.core.tree.tile_reader import TileReader
@@ -120,7 +120,7 @@ def _against_tiles(
     if confirmed != head.checkpoint.root:
         text = "the tiles do not give the root of the checkpoint"
         return _checked("broken", "bad_tiles", text, note, receipt)
-    if root(leaves) != receipt.root:
+    if merkle_root(leaves) != receipt.root:
         text = f"other entries than promised stand at {receipt.first} to {wanted[-1]}"
         return CheckedReceipt(
             "broken",

@@ -15,7 +15,7 @@ from vitne.answers.question import Question, QuestionKey
 from vitne.core.entry.commit import RECORD_PART, SectionLeaves, parts_of
 from vitne.core.entry.keyring import Keyring, leaves_of, read_keyring
 from vitne.core.index.gap import GapLeaf
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges
 from vitne.core.values.types import SECTIONS, Hash, Section
 from vitne.errors import BadInputError, DecodeError, TooLargeError
@@ -150,7 +150,7 @@ def postings_window(indices: Sequence[int], a: int, b: int) -> tuple[int, list[i
     end = max(min(bisect_left(indices, b) + 1, len(indices)), start + 1)
     leaves = [leaf_hash(index.to_bytes(8, "big")) for index in indices]
     ranges = multiproof_ranges(len(indices), range(start, end))
-    return start, list(indices[start:end]), [root(leaves[low:high]) for low, high in ranges]
+    return start, list(indices[start:end]), [merkle_root(leaves[low:high]) for low, high in ranges]
 
 
 def _checked(bundle: Bundle) -> bytes:

@@ -320,7 +320,9 @@ def _check_text(data: bytes) -> None:
     """Every text must be NFC. Whole documents are looked at first, which is right nearly always."""
     if data.isascii() or unicodedata.is_normalized("NFC", data.decode()):
         return
-    for fault in canonical.faults(msgspec.json.decode(data), max_depth=canonical.MAX_DEPTH * 2):
+    for fault in canonical.json_faults(
+        msgspec.json.decode(data), max_depth=canonical.MAX_DEPTH * 2
+    ):
         raise DecodeError(f"expected {fault.expected}, got {fault.got}", where=fault.path)
 
 

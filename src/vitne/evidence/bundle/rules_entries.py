@@ -45,7 +45,7 @@ def entries(case: Case) -> None:
 
 def _decode(case: Case, index: int, data: bytes) -> entries_.Entry | UnknownEntry:
     try:
-        return entries_.decode(data)
+        return entries_.decode_entry(data)
     except UnknownEntryTypeError:
         _, type_, _, _, _, recorded_us, *_ = HEADER.unpack_from(data)
         if not 0 < recorded_us <= MAX_INT:

@@ -173,7 +173,7 @@ def verify_record(data: bytes, policy: Policy | None = None) -> VerifiedRecord:
     with _rule("members"):
         document = read_document(value)
     with _rule("entry"):
-        entry = entries.decode(document.entry)
+        entry = entries.decode_entry(document.entry)
         if not isinstance(entry, EventEntry):
             raise VerificationError("the entry is that of no event")
     leaves = document.leaves()

@@ -8,7 +8,7 @@ import msgspec
 from vitne.core.event.event import Problem
 from vitne.core.event.sections import join_sections
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, validate
+from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, validate_event
 from vitne.sdk.options import Options
 
 
@@ -30,7 +30,7 @@ class Checker:
 
     def problems(self, body: bytes, now_us: int) -> tuple[str, ...]:
         """Every fault of an encoded event, a sentence each; empty if the server would take it."""
-        judged = validate(body, self.context(now_us))
+        judged = validate_event(body, self.context(now_us))
         return problem_sentences(judged.problems) if isinstance(judged, Rejected) else ()
 
     def context(self, now_us: int, tenant: str = "") -> IntakeContext:
@@ -50,7 +50,7 @@ class Checker:
             The event, and every fault for which the log would refuse it.
         """
         # With a place in a stream, which it gets later, it takes the quick way through validation.
-        judged = validate(body[:-1] + _SOME_PLACE, self.context(now_us))
+        judged = validate_event(body[:-1] + _SOME_PLACE, self.context(now_us))
         if isinstance(judged, Rejected):
             return body, problem_sentences(judged.problems)
         if isinstance(judged, Quarantined):

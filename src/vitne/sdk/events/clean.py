@@ -13,7 +13,7 @@ from vitne.core.event.forbidden import (
     may_hold_forbidden,
     strip_forbidden,
 )
-from vitne.core.values.text import clean, is_clean
+from vitne.core.values.text import clean_text, is_clean
 
 MAX_REDACTIONS = 50
 _STRUCTURE = frozenset(
@@ -77,7 +77,7 @@ def _text(text: str, path: str, removed: list[str], *, strip: bool) -> str:
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
     if not is_clean(text, multiline=multiline):
-        text = clean(text, multiline=multiline)
+        text = clean_text(text, multiline=multiline)
     if not strip:
         return text
     kept = REMOVED if is_card_number(text) else strip_forbidden(text)

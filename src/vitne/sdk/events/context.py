@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Unpack
 
-from vitne.core.values.ids import RANDOM_BYTES, from_text, to_text, uuid7, version
+from vitne.core.values.ids import RANDOM_BYTES, from_text, to_text, uuid7, uuid_version
 from vitne.errors import BadInputError
 from vitne.sdk.events.fields import EventFields
 
@@ -117,6 +117,6 @@ def _is_ours(member: str) -> bool:
 
 def _is_uuid7(text: str) -> bool:
     try:
-        return version(from_text(text)) == _ACTION_VERSION
+        return uuid_version(from_text(text)) == _ACTION_VERSION
     except BadInputError:
         return False

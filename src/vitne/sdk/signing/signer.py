@@ -27,8 +27,8 @@ from vitne.core.entry.sender import (
 )
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.intake import IntakeContext
-from vitne.core.event.validate import validate
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.event.validate import validate_event
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import Signer
 from vitne.core.values.types import Hash, Origin
 from vitne.errors import EventRefusedError
@@ -116,7 +116,7 @@ class StreamSigner:
             self.key,
             b"".join(one.record_key for one in events),
             prev,
-            root(leaves),
+            merkle_root(leaves),
             NO_SIGNATURE,
         )
         message = batch_message(self.origin, head.entry(self.stream_id))
@@ -135,7 +135,7 @@ class StreamSigner:
 
     def _view(self, one: SignableEvent, context: IntakeContext) -> bytes:
         """The sender's view of an event, whose leaf hash is in the batch's tree."""
-        event = validate(one.body, context)
+        event = validate_event(one.body, context)
         if not isinstance(event, ValidEvent) or event.filled:
             raise EventRefusedError("the event is not complete, so it cannot be signed")
         signed_root = event_root(event, one.record_key)

@@ -27,7 +27,7 @@ from vitne.answers.question import Question
 from vitne.core.event.forbidden import is_personal_id
 from vitne.core.index.source_summary import GRADES, Grade
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.note import parse_note, sign
+from vitne.core.tree.note import parse_note, sign_note
 from vitne.core.values.ids import to_text
 from vitne.core.values.record import Record
 from vitne.core.values.types import LogId, Origin
@@ -304,7 +304,7 @@ class Answers:
 
     def _sealed(self, facts: BundleFacts, origin: Origin) -> bytes:
         signer = self._keys.receipt_signer(origin)
-        data = build_bundle(facts, lambda text: sign(text, [signer]))
+        data = build_bundle(facts, lambda text: sign_note(text, [signer]))
         if len(data) > MAX_BYTES:
             raise AnswerTooLargeError(
                 f"the evidence of {len(facts.opened):,} events has {len(data):,} bytes;"

@@ -12,7 +12,7 @@ from vitne.answers.ask_request import QuestionRequest
 from vitne.answers.question import Question, QuestionKey
 from vitne.core.entry import keys
 from vitne.core.entry.control import StreamEntry
-from vitne.core.entry.entry import decode
+from vitne.core.entry.entry import decode_entry
 from vitne.core.entry.keyring import erased_sections
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.source_summary import Grade
@@ -205,7 +205,7 @@ class Assembly:
         stream = key_entries.streams.get(stream_of(event))
         if stream is None or not stream.signed or stream.index >= gatherer.size:
             return ()
-        entry = decode(gatherer.tiles.entry(stream.index))
+        entry = decode_entry(gatherer.tiles.entry(stream.index))
         if not isinstance(entry, StreamEntry):
             return ()
         added = key_entries.sources.get((stream.source, entry.key))

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from vitne.core.entry import keys
 from vitne.core.entry.control import IndexSecretEntry, PruneEntry, SigningKeyEntry, StreamEntry
-from vitne.core.entry.entry import HEADER, KEY, PRUNE, STREAM, decode
+from vitne.core.entry.entry import HEADER, KEY, PRUNE, STREAM, decode_entry
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.strict import decode_base64
 from vitne.core.values.types import LogId
@@ -51,7 +51,7 @@ class KeyEntries(Struct):
         """Take one entry in, if it is one of these."""
         if data[4] not in _TYPES:
             return
-        entry = decode(data)
+        entry = decode_entry(data)
         match entry:
             case IndexSecretEntry():
                 self.epochs.setdefault(entry.epoch, []).append(index)

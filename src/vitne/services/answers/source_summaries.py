@@ -10,7 +10,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from vitne.core.index.source_summary import Grade, SourceSummary, Spoken, join, summarize
+from vitne.core.index.source_summary import (
+    Grade,
+    SourceSummary,
+    Spoken,
+    join_summaries,
+    summarize_sources,
+)
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import DecodeError
@@ -94,10 +100,10 @@ class SourceSummaries:
         with self._lock:
             known = self._joined.get(log)
         if known is None or known[0] != key:
-            known = (key, SourceSummary(0, last.start, *join(older)))
+            known = (key, SourceSummary(0, last.start, *join_summaries(older)))
             with self._lock:
                 self._joined[log] = known
-        return join([known[1], last])[0]
+        return join_summaries([known[1], last])[0]
 
     def sealed(self, log: LogId, start: LeafIndex, end: LeafIndex) -> SourceSummary:
         """The summary of one segment, read or made."""
@@ -113,7 +119,7 @@ class SourceSummaries:
                 pass  # of another version, or damaged: it is made again
         made = self._archive.summary(log, start, end)
         if made is None:  # merged meanwhile: the records are where they were
-            made = summarize(start, _all(self._archive.records, log, start, end))
+            made = summarize_sources(start, _all(self._archive.records, log, start, end))
         self._objects.replace({name: made.encode()})
         return made
 
@@ -124,7 +130,7 @@ class SourceSummaries:
             known = self._known.get((log, first, last))
         if known is not None:
             return known
-        made = summarize(start, self._store.records(log, first, last))
+        made = summarize_sources(start, self._store.records(log, first, last))
         if made.end == last:
             self._remembered((log, first, last), lambda: made)
         return made

@@ -11,7 +11,7 @@ from typing import Final
 
 from vitne.core.entry import keys
 from vitne.core.entry.commit import OVERFLOW_FLAG
-from vitne.core.entry.entry import EventEntry, decode
+from vitne.core.entry.entry import EventEntry, decode_entry
 from vitne.core.filter.matches import Equals, Filter
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
@@ -116,7 +116,7 @@ class ValueLookup:
 
 def binds(record: Record, key: bytes) -> bool:
     """Whether an event has this key, no other of its kind, no overflow list, and its core."""
-    entry = decode(record.entry)
+    entry = decode_entry(record.entry)
     if not isinstance(entry, EventEntry) or record.parts.core is None:
         return False
     same = [one for one in entry.keys if one[0] == key[0]]

@@ -16,7 +16,7 @@ from vitne.core.entry.entry import (
     Entry,
     EventEntry,
     VoidEntry,
-    decode,
+    decode_entry,
 )
 from vitne.core.entry.keyring import leaves_of
 from vitne.core.entry.keys import stream_id
@@ -120,7 +120,7 @@ class RecordCheck:
         if lacking:
             self._lacking[record.index] = lacking
             try:
-                decode(record.entry)
+                decode_entry(record.entry)
             except DecodeError as error:
                 yield f"the entry is damaged: {error}"
                 return
@@ -161,7 +161,7 @@ class RecordCheck:
 
     def _check_control(self, record: Record) -> Iterator[str]:
         try:
-            entry = decode(record.entry)
+            entry = decode_entry(record.entry)
         except DecodeError as error:
             yield f"the entry is damaged: {error}"
             return
@@ -243,7 +243,7 @@ class RecordCheck:
 
 def _check_remains(record: Record) -> Iterator[str]:
     """What is left of an erased record, against what its entry commits to."""
-    entry = decode(record.entry)
+    entry = decode_entry(record.entry)
     try:
         verify_body(leaves_of(record), entry.flags, entry.body_root)  # type: ignore[union-attr]  # an event's
     except VitneError as error:
@@ -306,7 +306,7 @@ def _as_valid(parts: Parts) -> ValidEvent:
 def _difference(record: Record, *, keys_known: bool) -> Iterator[str]:
     """Where an entry and its record disagree, by the plain definitions."""
     try:
-        entry: Entry = decode(record.entry)
+        entry: Entry = decode_entry(record.entry)
     except DecodeError as error:
         yield f"the entry is damaged: {error}"
         return

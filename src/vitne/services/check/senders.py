@@ -18,7 +18,7 @@ from vitne.core.entry.entry import (
 )
 from vitne.core.entry.keyring import leaves_of
 from vitne.core.entry.sender import SignedMode, batch_message, message_hash, verify_sender, view_of
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import parse_vkey
 from vitne.core.values.record import Record
 from vitne.core.values.types import Hash
@@ -87,7 +87,10 @@ class SenderCheck:
         yield from self._verify(entry, stream.entry.key)
         if entry.prev != stream.chain:
             yield "the batch does not follow on the one before"
-        if len(stream.views) != entry.last - entry.first + 1 or root(stream.views) != entry.root:
+        if (
+            len(stream.views) != entry.last - entry.first + 1
+            or merkle_root(stream.views) != entry.root
+        ):
             yield "the events before the batch are not those that were signed"
         stream.chain = message_hash(batch_message(self._origin, entry))
         stream.views = []

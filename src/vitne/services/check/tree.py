@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from vitne.core.tree.merkle import leaf_hash, root
-from vitne.core.tree.tile import ENTRIES, TILE_WIDTH, TileId, bundle
+from vitne.core.tree.merkle import leaf_hash, merkle_root
+from vitne.core.tree.tile import ENTRIES, TILE_WIDTH, TileId, encode_bundle
 from vitne.core.values.strict import HASH_BYTES
 from vitne.core.values.types import Hash, TreeSize
 from vitne.errors import IntegrityError
@@ -26,7 +26,7 @@ class TreeCheck:
     def feed(self, number: int, entries: Sequence[bytes]) -> None:
         """The entries of one bundle, whole; the last may be partial."""
         first = number * TILE_WIDTH
-        self._compare(TileId(ENTRIES, number, len(entries)), first, bundle(entries))
+        self._compare(TileId(ENTRIES, number, len(entries)), first, encode_bundle(entries))
         self._hashes(0, number, [leaf_hash(entry) for entry in entries])
 
     def finish(self) -> Hash:
@@ -37,8 +37,8 @@ class TreeCheck:
             if level and hashes:
                 self._compare_hashes(level, number, hashes)
             joined = [*hashes, *below]
-            below = [root(joined)] if joined else []
-        return root(below)
+            below = [merkle_root(joined)] if joined else []
+        return merkle_root(below)
 
     def _hashes(self, level: int, number: int, hashes: list[Hash]) -> None:
         """All hashes of one tile: compare it, and carry its root up if it is full."""
@@ -49,7 +49,7 @@ class TreeCheck:
         if len(self._levels) == level + 1:
             self._levels.append([])
         above = self._levels[level + 1]
-        above.append(root(hashes))
+        above.append(merkle_root(hashes))
         if len(above) == TILE_WIDTH:
             self._levels[level + 1] = []
             self._hashes(level + 1, number // TILE_WIDTH, above)

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.grow import Edge, Growth, grow, read_edge
+from vitne.core.tree.grow import Edge, TreeGrowth, grow_tree, read_edge
 from vitne.core.tree.merkle import EMPTY_ROOT
 from vitne.core.tree.note import parse_note
 from vitne.core.tree.tile import ENTRIES, TILE_WIDTH, TileId, parse_bundle
@@ -186,14 +186,14 @@ class MirroredLog:
         while edge.size < size:
             # Whole bundles, so that only the last piece has partial tiles that stay.
             end = min(size, (edge.size // _PIECE + 1) * _PIECE)
-            grown = grow(edge, self._entries(edge.size, end, size))
+            grown = grow_tree(edge, self._entries(edge.size, end, size))
             staged += self._stage(grown, last=end == size)
             superseded += grown.superseded
             edge = grown.edge
             progress(end, size)
         return edge.root(), staged, superseded
 
-    def _stage(self, grown: Growth, *, last: bool) -> list[str]:
+    def _stage(self, grown: TreeGrowth, *, last: bool) -> list[str]:
         kept = {
             path: data
             for path, data in grown.objects.items()
@@ -302,7 +302,7 @@ class MirroredLog:
         head, edge = check_head(note, policy), _EMPTY
         while edge.size < head.size:
             end = min(head.size, edge.size + _PIECE)
-            grown = grow(edge, self._held_entries(edge.size, end, head.size))
+            grown = grow_tree(edge, self._held_entries(edge.size, end, head.size))
             for path, data in grown.objects.items():
                 partial = path.rpartition("/")[0].endswith(".p")
                 if (not partial or end == head.size) and self._held(path) != data:

@@ -7,7 +7,7 @@ keeps it: from then on no other will do. The key of the index log stands in the 
 from typing import Final
 
 from vitne.core.entry.control import SigningKeyEntry
-from vitne.core.entry.entry import decode
+from vitne.core.entry.entry import decode_entry
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import parse_note
 from vitne.core.tree.tile import ENTRIES, TILE_WIDTH, TileId, parse_bundle
@@ -71,7 +71,7 @@ def _announced(files: LogFiles, role: str) -> str:
         if data is None:
             raise NotFoundError("the log shows no entries yet", where=tile.path)
         for entry in parse_bundle(data, tile.width)[:_FIRST]:
-            found = decode(entry)
+            found = decode_entry(entry)
             if isinstance(found, SigningKeyEntry) and found.role == role:
                 return found.vkey
     except DecodeError as error:

@@ -16,9 +16,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vitne.core.entry.control import EraseEntry, PruneEntry
-from vitne.core.entry.entry import ERASE, ControlEntry, decode
-from vitne.core.entry.keyring import erase, erased_sections
-from vitne.core.filter.matches import Filter, parse, predicate
+from vitne.core.entry.entry import ERASE, ControlEntry, decode_entry
+from vitne.core.entry.keyring import erase_sections, erased_sections
+from vitne.core.filter.matches import Filter, filter_predicate, parse_filter
 from vitne.core.values.caches import forget_personal_values
 from vitne.core.values.ids import from_text
 from vitne.core.values.record import Facets, Record
@@ -235,7 +235,7 @@ class Erase:
         while start is not None and start < end:
             stop = LeafIndex(min(start + _READ_AT_ONCE, end))
             for at, data in enumerate(self._store.entries(log, start, stop), start):
-                if data[4] == ERASE and isinstance(entry := decode(data), EraseEntry):
+                if data[4] == ERASE and isinstance(entry := decode_entry(data), EraseEntry):
                     self._erasures.note(log, LeafIndex(at), entry.items)
             start = stop
 
@@ -288,7 +288,7 @@ class Erase:
                     raise NotFoundError("this log holds no event of that id", where=text)
                 yield record
             return
-        where = parse(request.where, self._clock.now_us())
+        where = parse_filter(request.where, self._clock.now_us())
         for seen, record in enumerate(self._all(request.log, where, below)):
             if seen == MOST_RECORDS:
                 raise BadInputError(
@@ -315,7 +315,7 @@ class Erase:
 
 def without_sections(record: Record, sections: set[Section]) -> Record:
     """A record with sections erased, and with facets that tell nothing of an erased core."""
-    gone = erase(record, [name for name in SECTIONS if name in sections])
+    gone = erase_sections(record, [name for name in SECTIONS if name in sections])
     if "core" not in erased_sections(gone):
         return gone
     return replace(gone, facets=Facets(occurred_us=record.facets.occurred_us))
@@ -328,7 +328,11 @@ def _forms(texts: Sequence[str]) -> list[bytes]:
 
 
 def _covers(hold: Hold) -> Callable[[Record], bool]:
-    return predicate(parse(hold.where, hold.set_us)) if hold.where else lambda _record: True
+    return (
+        filter_predicate(parse_filter(hold.where, hold.set_us))
+        if hold.where
+        else lambda _record: True
+    )
 
 
 def _keep_reads(request: ErasureRequest, found: Sequence[Record]) -> None:

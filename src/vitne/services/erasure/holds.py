@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from vitne.core.filter.matches import parse
+from vitne.core.filter.matches import parse_filter
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError
 from vitne.ports import Clock, ErasureStore, Hold, IdSource
@@ -40,7 +40,7 @@ class Holds:
         """
         now_us = self._clock.now_us()
         if where.strip():
-            parse(where, now_us)
+            parse_filter(where, now_us)
         if not 0 < len(reason) <= _REASON_MAX or len(reference) > _REFERENCE_MAX:
             raise BadInputError(
                 f"a hold has a reason of 1 to {_REASON_MAX} characters, and a reference of at most"

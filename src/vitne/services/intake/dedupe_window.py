@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from vitne.core.event.sections import join_sections, without
+from vitne.core.event.sections import join_sections, without_members
 from vitne.core.values.canonical import Json
-from vitne.core.values.ids import time_us, version
+from vitne.core.values.ids import time_us, uuid_version
 from vitne.core.values.record import Parts, Record
 from vitne.core.values.types import LogId
 from vitne.ports import Clock, RecordStore
@@ -32,7 +32,7 @@ _read = msgspec.json.Decoder(dict[str, Any]).decode
 
 def may_be_forgotten(event_id: bytes, before_us: int) -> bool:
     """Whether the id is of the kind that is forgotten, and says that it was made before then."""
-    if version(event_id) != _FORGOTTEN_VERSION:
+    if uuid_version(event_id) != _FORGOTTEN_VERSION:
         return False
     return time_us(event_id) < before_us
 
@@ -54,7 +54,7 @@ def _as_sent(parts: Parts) -> Mapping[str, Json]:
     )
     filled = added.get("filled", [])
     paths = tuple(str(path) for path in filled) if isinstance(filled, list) else ()
-    return without(join_sections(core, payload, person), paths)
+    return without_members(join_sections(core, payload, person), paths)
 
 
 class Forget:

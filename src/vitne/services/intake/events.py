@@ -14,7 +14,7 @@ from vitne.core.event.body import raw_part
 from vitne.core.event.event import Problem, ValidEvent
 from vitne.core.event.source import SourceRegistration
 from vitne.core.event.trust import UNDECLARED
-from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, validate
+from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, validate_event
 from vitne.core.values import canonical
 from vitne.core.values.caches import personal_cache
 from vitne.core.values.ids import to_text
@@ -103,7 +103,7 @@ class Preparer:
         request.results = [None] * len(items)
         record_keys = self._ids.random_bytes(KEY_BYTES * len(items))
         for position, item in enumerate(items):
-            found = validate(item.event, context, position)
+            found = validate_event(item.event, context, position)
             if isinstance(found, ValidEvent):
                 record_key = record_keys[position * KEY_BYTES : (position + 1) * KEY_BYTES]
                 self._take(request, position, item, found, record_key)

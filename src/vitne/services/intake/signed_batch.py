@@ -22,8 +22,8 @@ from vitne.core.event.event import Problem, ValidEvent
 from vitne.core.event.intake import Quarantined, Rejected
 from vitne.core.event.source import SourceRegistration
 from vitne.core.event.trust import UNDECLARED
-from vitne.core.event.validate import MAX_PROBLEMS, validate
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.event.validate import MAX_PROBLEMS, validate_event
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.signature import ED25519, key_id_of
 from vitne.core.values.ids import to_text
 from vitne.core.values.types import LogId, Origin
@@ -127,7 +127,7 @@ class BatchPreparer:
         problems: list[Problem] = []
         voids: list[PreparedVoid] = []
         for position, item in enumerate(items):
-            found = validate(item, context, position)
+            found = validate_event(item, context, position)
             faults = _faults(found, work.head, position)
             if faults or not isinstance(found, ValidEvent):
                 problems += (_in_batch(fault, position) for fault in faults)
@@ -172,7 +172,7 @@ class BatchPreparer:
                 seen = self._preparer.sealed_before(work.log, prepared)
                 if seen is not None:
                     archived[event.event_id] = seen
-        if root(leaves) != head.root:
+        if merkle_root(leaves) != head.root:
             return self._incident(work, Problem("wrong_root", "$.root", "of these events", "other"))
         batch = LogBatch(work.log, prepared_events, archived=archived, signed=work.signed)
         counts = _undeclared(work, events)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from vitne.core.tree.grow import Edge, grow, read_edge
+from vitne.core.tree.grow import Edge, grow_tree, read_edge
 from vitne.core.tree.merkle import EMPTY_ROOT
 from vitne.core.tree.tile import TILE_WIDTH, parse_path
 from vitne.core.values.types import LogId, Origin, TreeSize
@@ -33,7 +33,7 @@ def grown_tree(
         NotFoundError, IntegrityError: as `right_edge`.
     """
     log, origin = tree
-    grown = grow(right_edge(objects, log, head), leaves)
+    grown = grow_tree(right_edge(objects, log, head), leaves)
     fixed, partial = _by_kind(log, grown.objects)
     return StagedLog(
         log=log,

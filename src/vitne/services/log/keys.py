@@ -5,7 +5,7 @@ from threading import Lock
 
 from vitne.core.entry.receipt import Receipt, receipt_name
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.note import Signer, sign
+from vitne.core.tree.note import Signer, sign_note
 from vitne.core.values.strict import encode_utf8
 from vitne.core.values.types import Hash, LogId, Origin, TreeSize
 from vitne.ports import KeyVault
@@ -73,7 +73,7 @@ class LogKeys:
 
     def checkpoint(self, origin: Origin, size: TreeSize, root: Hash) -> str:
         """A signed checkpoint, of a log or an index log."""
-        return sign(Checkpoint(origin, size, root).text(), [self.tree_signer(origin)])
+        return sign_note(Checkpoint(origin, size, root).text(), [self.tree_signer(origin)])
 
     def receipt(self, receipt: Receipt) -> str:
         """A signed receipt: equal bytes for equal values."""

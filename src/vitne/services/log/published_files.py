@@ -4,7 +4,14 @@ import gzip
 from collections.abc import Sequence
 from typing import Final
 
-from vitne.core.tree.tile import ENTRIES, TILE_WIDTH, TileId, parse_bundle, parse_path, truncate
+from vitne.core.tree.tile import (
+    ENTRIES,
+    TILE_WIDTH,
+    TileId,
+    parse_bundle,
+    parse_path,
+    truncate_tile,
+)
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import NotFoundError
 from vitne.ports import ObjectStore
@@ -67,7 +74,7 @@ class Published:
             wider = self._wider(tile) or TileId(tile.level, tile.index)
             data = self._objects.get(log_key(self.log, wider.path))
             if data is not None:
-                return truncate(tile, data, tile.width)
+                return truncate_tile(tile, data, tile.width)
         return None
 
     def packed(self, tile: TileId) -> bytes | None:

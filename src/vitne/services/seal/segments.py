@@ -23,7 +23,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vitne.core.entry.control import SegmentEntry
-from vitne.core.entry.entry import SEGMENT, ControlEntry, decode
+from vitne.core.entry.entry import SEGMENT, ControlEntry, decode_entry
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import leaf_hash
 from vitne.core.tree.note import parse_note
@@ -253,7 +253,7 @@ class SegmentSealer:
             stop = LeafIndex(min(start + _READ_AT_ONCE, end))
             for data in self._store.entries(log, start, stop):
                 if data[4] == SEGMENT:
-                    entry = decode(data)
+                    entry = decode_entry(data)
                     found = (
                         max(found, entry.record + 1) if isinstance(entry, SegmentEntry) else found
                     )

@@ -12,8 +12,8 @@ from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
 
-from vitne.core.filter.fields import field
-from vitne.core.filter.matches import Filter, parse
+from vitne.core.filter.fields import find_field
+from vitne.core.filter.matches import Filter, parse_filter
 from vitne.core.values.types import LeafIndex, LogId, TreeSize
 from vitne.errors import BadInputError, CursorError, UnavailableError
 from vitne.ports import Clock, Histogram, LogInfo, RecordStore, Searchable, SegmentList
@@ -115,7 +115,7 @@ class Search:
         _check(request)
         info = self._store.log(request.log)
         cursor = self._cursor(request, info)
-        where = parse(request.text, cursor.now_us) if request.text.strip() else None
+        where = parse_filter(request.text, cursor.now_us) if request.text.strip() else None
         rows = self._rows(request.log, where, cursor.before, request.limit + 1)
         more, rows = len(rows) > request.limit, rows[: request.limit]
         total, total_is = self._total(request, where, cursor, len(rows), more=more)
@@ -271,7 +271,7 @@ def _check(request: SearchRequest) -> None:
     if len(request.facets) > FACETS_MAX:
         raise BadInputError(f"at most {FACETS_MAX} facets at once, not {len(request.facets)}")
     for name in request.facets:
-        if not field(name).facet:
+        if not find_field(name).facet:
             raise BadInputError(f"values of {name} cannot be counted", where=name)
 
 

@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Final
 
 from vitne.core.entry.commit import sender_root
-from vitne.core.entry.entry import BATCH, EVENT, HEADER, BatchEntry, decode
+from vitne.core.entry.entry import BATCH, EVENT, HEADER, BatchEntry, decode_entry
 from vitne.core.entry.keyring import leaves_of
 from vitne.core.entry.sender import view_of
 from vitne.core.event.body import MAX_EVENTS
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges
 from vitne.core.values.record import Record
 from vitne.core.values.types import Hash, LeafIndex, LogId
@@ -56,7 +56,7 @@ class Batches:
             raise IntegrityError("a batch's events do not stand before it", where=f"index {at}")
         leaves = self._leaves(log, at, batch, sender)
         ranges = multiproof_ranges(len(leaves), [position])
-        return SenderFacts(index, at, [root(leaves[start:end]) for start, end in ranges])
+        return SenderFacts(index, at, [merkle_root(leaves[start:end]) for start, end in ranges])
 
     def sender(self, log: LogId, stream_id: bytes) -> SenderState | None:
         """Who signs a stream: mode, key, and where registration and key stand in the log."""
@@ -72,7 +72,7 @@ class Batches:
                 entry = record.entry
                 if entry[_TYPE_AT] != BATCH or entry[_STREAM_AT] != stream_id:
                     continue
-                batch = decode(entry)
+                batch = decode_entry(entry)
                 if isinstance(batch, BatchEntry) and batch.first <= number <= batch.last:
                     return record.index, batch
         raise IntegrityError("a signed event without its batch", where=f"index {index}")
@@ -91,7 +91,7 @@ class Batches:
             for start in range(first, at, _LOOK)
             for record in self._records(log, LeafIndex(start), LeafIndex(min(start + _LOOK, at)))
         ]
-        if len(leaves) != at - first or root(leaves) != batch.root:
+        if len(leaves) != at - first or merkle_root(leaves) != batch.root:
             raise IntegrityError(
                 "the events of a batch are not those that were signed",
                 where=f"index {first}",

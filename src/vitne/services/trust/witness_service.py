@@ -5,7 +5,14 @@ from hashlib import sha256
 
 from vitne.core.tree.note import Signer, Verifier
 from vitne.core.tree.signature import COSIGNATURE, ED25519, MLDSA_COSIGNATURE
-from vitne.core.tree.witness import Refused, Seen, Signed, authenticate, decide, read_request
+from vitne.core.tree.witness import (
+    CosignedHead,
+    Refused,
+    Signed,
+    authenticate_request,
+    read_request,
+    refuse_request,
+)
 from vitne.core.values.types import Origin
 from vitne.errors import ConfigurationError, DecodeError
 from vitne.ports import Clock, KeptFork, WitnessStore
@@ -52,21 +59,23 @@ class WitnessService:
             StorageError: what must be remembered could not be stored: nothing is cosigned.
         """
         request = read_request(body)
-        signed = request if isinstance(request, Refused) else authenticate(request, self._logs)
+        signed = (
+            request if isinstance(request, Refused) else authenticate_request(request, self._logs)
+        )
         if isinstance(signed, Refused):
             return signed
         origin, head = signed.request.head.origin, signed.request.head
         # Deciding and remembering are one transaction, committed before anybody has the
         # signature: else two requests at once could get two inconsistent heads cosigned.
         with self._store.writing() as transaction:
-            refused = decide(signed, transaction.seen(origin))
+            refused = refuse_request(signed, transaction.seen(origin))
             time_s = self._clock.now_us() // _US
             if refused is not None:
                 if refused.fork is not None:
                     transaction.keep(KeptFork(origin, time_s, refused.fork))
                 return refused
             lines = self._cosign(signed, time_s)
-            transaction.put(origin, Seen(head.size, head.root, signed.note + lines, time_s))
+            transaction.put(origin, CosignedHead(head.size, head.root, signed.note + lines, time_s))
         return lines
 
     def _cosign(self, signed: Signed, time_s: int) -> str:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from vitne.core.entry import keys as lookup_keys
 from vitne.core.entry.control import IndexSecretEntry, SigningKeyEntry, StreamEntry
-from vitne.core.entry.entry import BatchEntry, BeatEntry, ControlEntry, VoidEntry, encode
+from vitne.core.entry.entry import BatchEntry, BeatEntry, ControlEntry, VoidEntry, encode_entry
 from vitne.core.values.types import Hash, LogId, Origin
 from vitne.services.log.keys import FIRST_EPOCH, LogKeys
 
@@ -23,8 +23,8 @@ def untimed(entry: ControlEntry) -> bytes:
     """
     if isinstance(entry, BatchEntry | BeatEntry | VoidEntry):
         occurred_us = entry.occurred_us or _NO_TIME
-        return encode(replace(entry, recorded_us=_NO_TIME, occurred_us=occurred_us))
-    return encode(replace(entry, recorded_us=_NO_TIME))
+        return encode_entry(replace(entry, recorded_us=_NO_TIME, occurred_us=occurred_us))
+    return encode_entry(replace(entry, recorded_us=_NO_TIME))
 
 
 def timed(entry: bytes, recorded_us: int) -> bytes:
@@ -45,10 +45,12 @@ def key_entries(keys: LogKeys, log: LogId, origin: Origin, recorded_us: int) -> 
     log_key, receipt_key = keys.log_signer(origin), keys.receipt_signer(origin)
     index_signer = keys.index_signer(origin)
     return [
-        encode(SigningKeyEntry(recorded_us, "log", log_key.name, log_key.vkey)),
-        encode(SigningKeyEntry(recorded_us, "receipt", receipt_key.name, receipt_key.vkey)),
-        encode(SigningKeyEntry(recorded_us, "index-log", index_signer.name, index_signer.vkey)),
-        encode(IndexSecretEntry(recorded_us, FIRST_EPOCH, lookup_keys.STORED_KINDS, commit)),
+        encode_entry(SigningKeyEntry(recorded_us, "log", log_key.name, log_key.vkey)),
+        encode_entry(SigningKeyEntry(recorded_us, "receipt", receipt_key.name, receipt_key.vkey)),
+        encode_entry(
+            SigningKeyEntry(recorded_us, "index-log", index_signer.name, index_signer.vkey)
+        ),
+        encode_entry(IndexSecretEntry(recorded_us, FIRST_EPOCH, lookup_keys.STORED_KINDS, commit)),
     ]
 
 
@@ -57,13 +59,15 @@ def stream_entry(
 ) -> bytes:
     """A stream of an unsigned sender opens; it promises no heartbeats."""
     numbers: Literal["sender", "server"] = "sender" if by_sender else "server"
-    return encode(StreamEntry(recorded_us, stream_id, source, name, "none", numbers, beat_s=0))
+    return encode_entry(
+        StreamEntry(recorded_us, stream_id, source, name, "none", numbers, beat_s=0)
+    )
 
 
 def void_entry(
     recorded_us: int, stream_id: bytes, number: int, reason: int, digest: bytes
 ) -> bytes:
     """One number of a stream is accounted for by the log, with the digest of what came under it."""
-    return encode(
+    return encode_entry(
         VoidEntry(recorded_us, recorded_us, stream_id, number, number, reason, Hash(digest))
     )

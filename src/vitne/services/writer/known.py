@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from vitne.core.entry.control import StreamEntry
-from vitne.core.entry.entry import VOID_QUARANTINED, BeatEntry, VoidEntry, decode
+from vitne.core.entry.entry import VOID_QUARANTINED, BeatEntry, VoidEntry, decode_entry
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.ports import AppendTransaction, Seen, StreamState
 from vitne.services.writer.prepared import LogBatch, StreamAct
@@ -39,7 +39,7 @@ def read_known(tx: AppendTransaction, log: LogId, batches: Sequence[LogBatch]) -
 
 def _streams_of(act: StreamAct) -> set[bytes]:
     """Ids of the streams that an act is about."""
-    entry = decode(act.entry)
+    entry = decode_entry(act.entry)
     match entry:
         case StreamEntry():
             return {entry.stream_id} | ({entry.prev} if entry.prev else set())

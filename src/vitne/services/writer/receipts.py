@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from vitne.core.entry.entry import times_of
 from vitne.core.entry.receipt import Receipt
 from vitne.core.event.event import Problem
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.values.types import LeafIndex, LogId, Origin
 from vitne.errors import IntegrityError, NotFoundError, StreamConflictError
 from vitne.ports import ObjectStore, RecordStore
@@ -123,7 +123,9 @@ class ReceiptSigner:
     def _sign(self, origin: Origin, first: LeafIndex, entries: Sequence[bytes]) -> str:
         leaves = [leaf_hash(entry) for entry in entries]
         recorded_us = times_of(entries[0])[0]
-        return self._keys.receipt(Receipt(origin, first, len(entries), root(leaves), recorded_us))
+        return self._keys.receipt(
+            Receipt(origin, first, len(entries), merkle_root(leaves), recorded_us)
+        )
 
 
 def _by_time(start: LeafIndex, entries: Sequence[bytes]) -> list[tuple[LeafIndex, Sequence[bytes]]]:

@@ -18,7 +18,7 @@ from vitne.core.entry.entry import (
     VOID_BY_POLICY,
     BeatEntry,
     VoidEntry,
-    decode,
+    decode_entry,
 )
 from vitne.core.entry.sender import SignedMode
 from vitne.core.event.event import Problem
@@ -79,7 +79,7 @@ class StreamActPlanner:
 
     def _place_act(self, act: StreamAct) -> LeafIndex | Refusal:
         """Place one; where it stands, or why it is not taken."""
-        entry = decode(self._timed(act))
+        entry = decode_entry(self._timed(act))
         match entry:
             case StreamEntry():
                 return self._open_signed(act, entry)

@@ -23,7 +23,7 @@ from vitne.adapters.objects.folder import FolderObjects
 from vitne.core.entry import entry as entries
 from vitne.core.event.facets import facets_of
 from vitne.core.filter.matches import Equals
-from vitne.core.index.source_summary import summarize
+from vitne.core.index.source_summary import summarize_sources
 from vitne.core.values.ids import to_text
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.types import LeafIndex, LogId
@@ -148,7 +148,7 @@ def _is_noticed(shelf: Shelf) -> bool:
         fresh.archive.close()
     assert found == list(shelf.records)
     assert one == shelf.records[7]
-    assert summary == summarize(0, shelf.records)
+    assert summary == summarize_sources(0, shelf.records)
     return False
 
 

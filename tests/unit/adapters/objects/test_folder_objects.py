@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitne.adapters.objects.folder import FolderObjects
-from vitne.adapters.objects.keys import checked, file_name, is_compressed, key_of
+from vitne.adapters.objects.keys import checked_key, file_name, is_compressed, key_of
 from vitne.adapters.objects.scratch import TEMPORARY
 from vitne.errors import BadInputError, IntegrityError, ObjectConflictError, StorageError
 
@@ -78,7 +78,7 @@ _PARTS = st.sampled_from(["a", "a.gz", "..", "tile", "entries", "x001", "000", "
 def test_every_key_has_a_file_of_its_own(key: str) -> None:
     """The name of its file tells the key again, so no two keys share one."""
     try:
-        checked(key)
+        checked_key(key)
     except BadInputError:
         return
 

@@ -13,12 +13,12 @@ from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.engine.migrate import (
     APPLICATION_ID,
     check_sqlite,
-    migrate,
+    migrate_schema,
     migrations,
-    statements,
+    split_statements,
 )
-from vitne.adapters.sqlite.engine.queries import filtered, names, query, repeated
-from vitne.adapters.sqlite.rows import STATEMENT_ROWS, steps
+from vitne.adapters.sqlite.engine.queries import filtered_query, query, query_names, repeated_query
+from vitne.adapters.sqlite.rows import STATEMENT_ROWS, statement_sizes
 from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.types import LogId, Origin
 from vitne.errors import ConfigurationError, IntegrityError, StorageError
@@ -37,7 +37,7 @@ def _blank() -> sqlite3.Connection:
 
 def test_the_migrations_end_in_the_schema() -> None:
     migrated, drawn = _blank(), _blank()
-    migrate(migrated, "memory")
+    migrate_schema(migrated, "memory")
     drawn.executescript((PACKAGE / "engine" / "schema.sql").read_text("utf-8"))
 
     assert _schema(migrated) == _schema(drawn)
@@ -53,8 +53,10 @@ def test_migrations_are_numbered_without_a_hole() -> None:
 
 def test_an_old_database_gets_only_what_it_lacks() -> None:
     connection = _blank()
-    migrate(connection, "memory", ["CREATE TABLE a (x);"])
-    migrate(connection, "memory", ["CREATE TABLE a (x);", "CREATE TABLE b (x);\nDROP TABLE a;\n"])
+    migrate_schema(connection, "memory", ["CREATE TABLE a (x);"])
+    migrate_schema(
+        connection, "memory", ["CREATE TABLE a (x);", "CREATE TABLE b (x);\nDROP TABLE a;\n"]
+    )
 
     assert set(_schema(connection)) == {"b"}
     assert connection.execute("PRAGMA user_version").fetchone() == (2,)
@@ -64,7 +66,7 @@ def test_a_failing_migration_changes_nothing() -> None:
     connection = _blank()
 
     with pytest.raises(sqlite3.OperationalError):
-        migrate(connection, "memory", ["CREATE TABLE a (x);\nCREATE TABLE a (x);\n"])
+        migrate_schema(connection, "memory", ["CREATE TABLE a (x);\nCREATE TABLE a (x);\n"])
 
     assert _schema(connection) == {}
     assert connection.execute("PRAGMA user_version").fetchone() == (0,)
@@ -74,7 +76,7 @@ def test_statements_are_cut_where_they_end() -> None:
     first = "-- a; comment\nCREATE TABLE a (x DEFAULT ';');\n"
     second = "INSERT INTO a\nVALUES ('b;c');\n"
 
-    assert list(statements(first + second)) == [first, second]
+    assert list(split_statements(first + second)) == [first, second]
 
 
 def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
@@ -212,14 +214,14 @@ def test_others_write_while_the_log_waits_to_be_emptied(tmp_path: Path) -> None:
     database.close()
 
 
-@pytest.mark.parametrize("name", sorted(names()))
+@pytest.mark.parametrize("name", sorted(query_names()))
 def test_every_statement_is_one_that_sqlite_takes_and_the_code_uses(name: str) -> None:
     connection = _blank()
-    migrate(connection, "memory")
+    migrate_schema(connection, "memory")
     text = query(name)
     if "/*rows*/" in text:
-        text = repeated(name, 3)
-    sql = filtered(name, "1") if "/*where*/" in text else text
+        text = repeated_query(name, 3)
+    sql = filtered_query(name, "1") if "/*where*/" in text else text
     holes = len(set(re.findall(r"\?(\d)", sql))) or sql.count("?")
 
     connection.execute(f"EXPLAIN {sql}", [None] * holes)
@@ -250,9 +252,9 @@ def test_statements_of_every_second_go_by_an_index(name: str, index: str) -> Non
     Forgetting did: it went by the primary key, but by the log alone, and so read every id of it.
     """
     connection = _blank()
-    migrate(connection, "memory")
+    migrate_schema(connection, "memory")
     text = query(name)
-    sql = repeated(name, 2) if "/*rows*/" in text else filtered(name, "1")
+    sql = repeated_query(name, 2) if "/*rows*/" in text else filtered_query(name, "1")
     holes = len(set(re.findall(r"\?(\d)", sql))) or sql.count("?")
 
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * holes)]
@@ -264,7 +266,7 @@ def test_statements_of_every_second_go_by_an_index(name: str, index: str) -> Non
 
 @pytest.mark.parametrize("total", [0, 1, 3, 64, 65, 1_000, 1_024, 2_047, 5_000])
 def test_rows_are_cut_into_few_sizes_that_follow_each_other(total: int) -> None:
-    cuts = list(steps(total))
+    cuts = list(statement_sizes(total))
 
     assert [at for first, last in cuts for at in range(first, last)] == list(range(total))
     assert {last - first for first, last in cuts} <= set(STATEMENT_ROWS)

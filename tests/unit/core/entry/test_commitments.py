@@ -7,7 +7,7 @@ import pytest
 
 from vitne.core.entry import commit, keys
 from vitne.core.entry import entry as entries
-from vitne.core.entry.assemble import Assembler, stamp
+from vitne.core.entry.assemble import Assembler, stamp_entry
 from vitne.core.entry.commit import SectionLeaves
 from vitne.core.entry.entry import EventEntry
 from vitne.core.entry.keys import KeyCache
@@ -46,7 +46,7 @@ EVENT = ValidEvent(
 def prepared(event: ValidEvent, assembler: Assembler | None = None) -> EventEntry:
     assembler = assembler or Assembler(ORIGIN, INDEX_SECRET, 1)
     found = assembler.prepare(event, b"", b"", b"", RECORD_KEY)
-    decoded = entries.decode(stamp(found.entry, 5, 3))
+    decoded = entries.decode_entry(stamp_entry(found.entry, 5, 3))
     assert isinstance(decoded, EventEntry)
     return decoded
 
@@ -218,12 +218,12 @@ def test_no_key_shows_in_what_a_program_log_would_print() -> None:
 def test_a_stamp_sets_time_and_number_and_nothing_else() -> None:
     entry = Assembler(ORIGIN, INDEX_SECRET, 1).prepare(EVENT, b"", b"", b"", RECORD_KEY).entry
 
-    stamped = stamp(entry, 0x0102030405060708, 0x1112131415161718)
+    stamped = stamp_entry(entry, 0x0102030405060708, 0x1112131415161718)
 
     assert stamped[10:18].hex() == "0102030405060708"
     assert stamped[42:50].hex() == "1112131415161718"
     assert stamped[:10] + bytes(8) + stamped[18:42] + bytes(8) + stamped[50:] == entry
-    assert stamp(entry, 1, None)[42:50] == bytes(8)
+    assert stamp_entry(entry, 1, None)[42:50] == bytes(8)
 
 
 @pytest.mark.parametrize("index_secret", [b"", bytes(31), bytes(33)])

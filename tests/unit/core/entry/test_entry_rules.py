@@ -40,19 +40,19 @@ HEADER = entries.HEADER_BYTES
 
 
 def patched(at: int, value: bytes) -> bytes:
-    data = entries.encode(EVENT)
+    data = entries.encode_entry(EVENT)
     return data[:at] + value + data[at + len(value) :]
 
 
 def with_keys(*keys: bytes) -> bytes:
-    data = bytearray(entries.encode(EVENT))
+    data = bytearray(entries.encode_entry(EVENT))
     data[8:10] = len(keys).to_bytes(2, "big")
     return bytes(data[:HEADER]) + b"".join(keys) + ROOT
 
 
 BROKEN_EVENTS: dict[str, bytes] = {
     "nothing": b"",
-    "49 bytes": entries.encode(EVENT)[:49],
+    "49 bytes": entries.encode_entry(EVENT)[:49],
     "another magic": patched(0, b"vit2"),
     "a reserved flag": patched(5, b"\x10"),
     "recorded at 0": patched(10, bytes(8)),
@@ -87,7 +87,7 @@ BROKEN_EVENTS: dict[str, bytes] = {
 @pytest.mark.parametrize("data", BROKEN_EVENTS.values(), ids=BROKEN_EVENTS.keys())
 def test_an_event_that_breaks_a_rule_is_no_entry(data: bytes) -> None:
     with pytest.raises(DecodeError):
-        entries.decode(data)
+        entries.decode_entry(data)
 
 
 def test_1024_keys_are_an_event() -> None:
@@ -95,7 +95,7 @@ def test_1024_keys_are_an_event() -> None:
     targets = [b"\x02" + number.to_bytes(16, "big") for number in range(1023)]
     data = with_keys(*targets, key(5))
 
-    decoded = entries.decode(data)
+    decoded = entries.decode_entry(data)
 
     assert len(data) == 82 + 17 * 1024
     assert isinstance(decoded, EventEntry)
@@ -105,7 +105,7 @@ def test_1024_keys_are_an_event() -> None:
 @pytest.mark.parametrize("kind", [0, 11, 255])
 def test_an_entry_of_an_unknown_type_is_undecidable(kind: int) -> None:
     with pytest.raises(UnknownEntryTypeError, match=f"undecidable: entry type {kind}"):
-        entries.decode(patched(4, bytes((kind,))))
+        entries.decode_entry(patched(4, bytes((kind,))))
 
 
 # ---------------------------------------------------------------- control entries
@@ -133,7 +133,7 @@ GOOD: dict[str, Entry] = {
 
 @pytest.mark.parametrize("entry", GOOD.values(), ids=GOOD.keys())
 def test_a_control_entry_comes_back_as_it_was(entry: Entry) -> None:
-    assert entries.decode(entries.encode(entry)) == entry
+    assert entries.decode_entry(entries.encode_entry(entry)) == entry
 
 
 BAD: dict[str, Entry] = {
@@ -190,11 +190,11 @@ BAD: dict[str, Entry] = {
 @pytest.mark.parametrize("entry", BAD.values(), ids=BAD.keys())
 def test_an_entry_that_breaks_a_rule_is_not_encoded(entry: Entry) -> None:
     with pytest.raises(BadInputError):
-        entries.encode(entry)
+        entries.encode_entry(entry)
 
 
 def tail_of(name: str, change: Callable[[dict[str, Any]], object]) -> bytes:
-    data = entries.encode(GOOD[name])
+    data = entries.encode_entry(GOOD[name])
     tail = json.loads(data[HEADER:])
     change(tail)
     return (
@@ -220,11 +220,11 @@ BROKEN_TAILS: dict[str, bytes] = {
     "a number for a signature": tail_of("signed stream", lambda tail: tail.update(sig=7)),
     "a mode that is a list": tail_of("stream", lambda tail: tail.update(mode=[])),
     "prev alone": tail_of("signed stream", lambda tail: tail.pop("prev_last")),
-    "no JSON": entries.encode(GOOD["prune"])[:HEADER] + b"{",
-    "no object": entries.encode(GOOD["prune"])[:HEADER] + b"[]",
-    "a space": entries.encode(GOOD["segment"]).replace(b'":', b'": '),
-    "a name twice": entries.encode(GOOD["segment"])[:-1] + b',"record":0}',
-    "names out of order": entries.encode(GOOD["segment"])[:HEADER]
+    "no JSON": entries.encode_entry(GOOD["prune"])[:HEADER] + b"{",
+    "no object": entries.encode_entry(GOOD["prune"])[:HEADER] + b"[]",
+    "a space": entries.encode_entry(GOOD["segment"]).replace(b'":', b'": '),
+    "a name twice": entries.encode_entry(GOOD["segment"])[:-1] + b',"record":0}',
+    "names out of order": entries.encode_entry(GOOD["segment"])[:HEADER]
     + b'{"record":0,"leaf":"ERERERERERERERERERERERERERERERERERERERERERE="}',
 }
 
@@ -232,23 +232,23 @@ BROKEN_TAILS: dict[str, bytes] = {
 @pytest.mark.parametrize("data", BROKEN_TAILS.values(), ids=BROKEN_TAILS.keys())
 def test_a_tail_that_breaks_a_rule_is_no_entry(data: bytes) -> None:
     with pytest.raises(DecodeError):
-        entries.decode(data)
+        entries.decode_entry(data)
 
 
 @pytest.mark.parametrize("name", GOOD.keys())
 def test_a_control_entry_has_no_flags_epoch_or_keys(name: str) -> None:
-    data = entries.encode(GOOD[name])
+    data = entries.encode_entry(GOOD[name])
     for at in (5, 7, 9):
         with pytest.raises(DecodeError):
-            entries.decode(data[:at] + b"\x01" + data[at + 1 :])
+            entries.decode_entry(data[:at] + b"\x01" + data[at + 1 :])
 
 
 @pytest.mark.parametrize("name", ["index secret", "key", "erase", "segment", "config", "prune"])
 def test_an_entry_about_the_log_has_no_stream_number_or_time_of_its_own(name: str) -> None:
-    data = entries.encode(GOOD[name])
+    data = entries.encode_entry(GOOD[name])
     for at in (25, 41, 49):
         with pytest.raises(DecodeError):
-            entries.decode(data[:at] + b"\x01" + data[at + 1 :])
+            entries.decode_entry(data[:at] + b"\x01" + data[at + 1 :])
 
 
 def test_a_stream_is_registered_under_the_id_of_its_name() -> None:

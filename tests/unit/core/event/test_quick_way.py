@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from vitne.core.event.intake import IntakeContext
-from vitne.core.event.quick import quick
+from vitne.core.event.quick import validate_quickly
 from vitne.core.event.source import SourceRegistration
 from vitne.core.event.validate import validate_plainly
 
@@ -19,8 +19,8 @@ def test_an_ordinary_event_takes_the_quick_way(
 ) -> None:
     item = msgspec.json.encode(ordinary)
 
-    assert quick(item, context) is not None
-    assert quick(item, context) == validate_plainly(item, context)
+    assert validate_quickly(item, context) is not None
+    assert validate_quickly(item, context) == validate_plainly(item, context)
 
 
 def test_space_order_and_accents_do_not_keep_it_from_the_quick_way(
@@ -29,8 +29,8 @@ def test_space_order_and_accents_do_not_keep_it_from_the_quick_way(
     ordinary["actor"]["name"] = "Åse Ørnes"
     item = msgspec.json.format(msgspec.json.encode(dict(reversed(ordinary.items()))))
 
-    assert quick(item, context) == validate_plainly(item, context)
-    assert quick(item, context) is not None
+    assert validate_quickly(item, context) == validate_plainly(item, context)
+    assert validate_quickly(item, context) is not None
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_needs_a_second_look_does_not(
 ) -> None:
     edit(ordinary)
 
-    assert quick(msgspec.json.encode(ordinary), context) is None
+    assert validate_quickly(msgspec.json.encode(ordinary), context) is None
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_the_parts_of_everyday_events_take_the_quick_way(
     edit(ordinary)
     item = msgspec.json.encode(ordinary)
 
-    assert quick(item, context) is not None
-    assert quick(item, context) == validate_plainly(item, context)
+    assert validate_quickly(item, context) is not None
+    assert validate_quickly(item, context) == validate_plainly(item, context)
 
 
 def test_an_importer_of_old_events_takes_the_quick_way(
@@ -103,8 +103,8 @@ def test_an_importer_of_old_events_takes_the_quick_way(
     complete |= {"occurred_at": "2011-05-01T08:00:00.000Z", "tenant": {"id": "beta"}}
     item = msgspec.json.encode(complete)
 
-    assert quick(item, context) is not None
-    assert quick(item, context) == validate_plainly(item, context)
+    assert validate_quickly(item, context) is not None
+    assert validate_quickly(item, context) == validate_plainly(item, context)
 
 
 def test_a_source_that_may_not_assert_does_not(
@@ -113,4 +113,4 @@ def test_a_source_that_may_not_assert_does_not(
     registration = SourceRegistration("crm", "crm-bff", may_assert=False)
     context = msgspec.structs.replace(context, registration=registration)
 
-    assert quick(msgspec.json.encode(ordinary), context) is None
+    assert validate_quickly(msgspec.json.encode(ordinary), context) is None

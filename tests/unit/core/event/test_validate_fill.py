@@ -6,14 +6,14 @@ import msgspec
 
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.intake import IntakeContext
-from vitne.core.event.sections import join_sections, without
+from vitne.core.event.sections import join_sections, without_members
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import validate
-from vitne.core.values.ids import to_text, uuid8_for_key, version
+from vitne.core.event.validate import validate_event
+from vitne.core.values.ids import to_text, uuid8_for_key, uuid_version
 
 
 def taken(event: object, context: IntakeContext, position: int = 0) -> ValidEvent:
-    found = validate(msgspec.json.encode(event), context, position)
+    found = validate_event(msgspec.json.encode(event), context, position)
     assert isinstance(found, ValidEvent), found
     return found
 
@@ -51,7 +51,7 @@ def test_a_minimal_event_is_completed_and_lists_what_was_filled(context: IntakeC
     assert "$.stream" in valid.filled
     assert list(valid.filled) == sorted(valid.filled)
     target = {"type": "customer", "id": "cus_90331"}
-    assert without(event, valid.filled) == sent | {"targets": [target]}
+    assert without_members(event, valid.filled) == sent | {"targets": [target]}
 
 
 def test_a_complete_event_is_not_touched(complete: dict[str, Any], context: IntakeContext) -> None:
@@ -95,7 +95,7 @@ def test_an_idempotency_key_gives_each_place_of_a_request_its_own_lasting_id(
 def test_without_a_key_an_event_gets_a_fresh_id_of_its_time(context: IntakeContext) -> None:
     valid = taken({"type": "crm.customer.viewed", "actor": {"id": "usr_77"}}, context)
 
-    assert version(valid.event_id) == 7
+    assert uuid_version(valid.event_id) == 7
     assert int.from_bytes(valid.event_id[:6], "big") == context.now_us // 1000
 
 
@@ -113,7 +113,7 @@ def test_the_digest_does_not_depend_on_order_or_space(
     reordered = dict(reversed(complete.items()))
     spaced = msgspec.json.format(msgspec.json.encode(reordered))
 
-    found = validate(spaced, context)
+    found = validate_event(spaced, context)
 
     assert isinstance(found, ValidEvent)
     assert found == taken(complete, context)

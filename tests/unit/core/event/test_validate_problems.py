@@ -5,7 +5,7 @@ import pytest
 
 from vitne.core.event.intake import IntakeContext, Rejected
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import MAX_PROBLEMS, validate
+from vitne.core.event.validate import MAX_PROBLEMS, validate_event
 
 NOW_US = 1_795_512_902_000_000  # 2026-11-24T09:35:02Z
 CONTEXT = IntakeContext(
@@ -24,7 +24,7 @@ def minimal() -> dict[str, object]:
 def problems_of(
     event: object, context: IntakeContext = CONTEXT, body: bytes | None = None
 ) -> list[tuple[str, str]]:
-    found = validate(msgspec.json.encode(event) if body is None else body, context)
+    found = validate_event(msgspec.json.encode(event) if body is None else body, context)
     if not isinstance(found, Rejected):
         return []
     return [(problem.code, problem.path) for problem in found.problems]
@@ -217,7 +217,7 @@ def test_a_problem_never_repeats_what_may_be_personal() -> None:
     secret = "Ola Nordmann" * 20
     event = minimal() | {"actor": {"id": secret, "name": secret * 2, "unit": secret}}
 
-    found = validate(msgspec.json.encode(event), CONTEXT)
+    found = validate_event(msgspec.json.encode(event), CONTEXT)
 
     assert isinstance(found, Rejected)
     assert len(found.problems) == 3
@@ -228,7 +228,7 @@ def test_a_rejected_event_still_tells_its_stream_and_type() -> None:
     event = with_member("stream", {"id": "pod-1", "seq": 9}) | {"colour": "red"}
     event["id"] = "01981f3e-7c1a-7d34-9b0e-5f4c2a9e1b77"
 
-    found = validate(msgspec.json.encode(event), CONTEXT)
+    found = validate_event(msgspec.json.encode(event), CONTEXT)
 
     assert isinstance(found, Rejected)
     assert (found.stream_name, found.stream_seq) == ("pod-1", 9)

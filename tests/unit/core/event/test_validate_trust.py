@@ -9,7 +9,7 @@ from vitne.core.event.event import ValidEvent
 from vitne.core.event.intake import IntakeContext, Quarantined, Rejected
 from vitne.core.event.sections import join_sections
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import validate
+from vitne.core.event.validate import validate_event
 from vitne.core.values.times import format_utc
 
 MINUTE_US = 60_000_000
@@ -17,7 +17,7 @@ DAY_US = 24 * 60 * MINUTE_US
 
 
 def judged(event: object, context: IntakeContext) -> ValidEvent | Rejected | Quarantined:
-    return validate(msgspec.json.encode(event), context)
+    return validate_event(msgspec.json.encode(event), context)
 
 
 def at(complete: dict[str, Any], context: IntakeContext, offset_us: int) -> dict[str, Any]:

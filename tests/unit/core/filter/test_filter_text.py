@@ -13,10 +13,10 @@ from vitne.core.filter.matches import (
     Not,
     Or,
     Text,
-    check,
+    check_filter,
+    fits_pattern,
     format_filter,
-    like,
-    parse,
+    parse_filter,
 )
 from vitne.errors import FilterSyntaxError, TooLargeError
 
@@ -70,7 +70,7 @@ NOV_1_US, DEC_1_US, DAY_US = 1_793_491_200_000_000, 1_796_083_200_000_000, 86_40
     ],
 )
 def test_a_text_means_one_filter(text: str, where: Filter) -> None:
-    assert parse(text, NOW_US) == where
+    assert parse_filter(text, NOW_US) == where
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_text_means_one_filter(text: str, where: Filter) -> None:
 )
 def test_what_does_not_parse_is_told_with_its_column(text: str, column: int, help_: str) -> None:
     with pytest.raises(FilterSyntaxError) as caught:
-        parse(text, NOW_US)
+        parse_filter(text, NOW_US)
 
     assert caught.value.where == f"column {column}"
     assert help_ in caught.value.hint
@@ -114,7 +114,7 @@ def test_what_does_not_parse_is_told_with_its_column(text: str, column: int, hel
 
 def test_ages_need_a_now() -> None:
     with pytest.raises(FilterSyntaxError):
-        parse("since:7d")
+        parse_filter("since:7d")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_ages_need_a_now() -> None:
 )
 def test_a_filter_has_bounds(text: str) -> None:
     with pytest.raises((TooLargeError, FilterSyntaxError)):
-        parse(text)
+        parse_filter(text)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_filter_has_bounds(text: str) -> None:
 )
 def test_a_filter_that_was_built_by_hand_is_checked_too(where: Filter) -> None:
     with pytest.raises(FilterSyntaxError):
-        check(where)
+        check_filter(where)
 
 
 TEXTS = st.one_of(
@@ -162,13 +162,13 @@ TEXTS = st.one_of(
 @given(TEXTS)
 def test_any_text_parses_or_is_refused_with_a_place(text: str) -> None:
     try:
-        where = parse(text, NOW_US)
+        where = parse_filter(text, NOW_US)
     except TooLargeError:
         return
     except FilterSyntaxError as error:
         place = error.where
     else:
-        assert parse(format_filter(where)) == where
+        assert parse_filter(format_filter(where)) == where
         return
     assert place.startswith("column ")
 
@@ -189,4 +189,4 @@ def test_a_pattern_matches_as_the_plain_definition_says(text: str, parts: list[s
             return not left
         return any(plain(left[at:], rest) for at in range(len(left) + 1))
 
-    assert like(text, parts) == plain(text, parts)
+    assert fits_pattern(text, parts) == plain(text, parts)

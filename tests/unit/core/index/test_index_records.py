@@ -67,7 +67,7 @@ def test_a_record_of_impossible_values_is_not_written() -> None:
 
 
 def test_a_segment_without_events_says_0_0_for_their_times_and_epochs() -> None:
-    data = [entries.encode(ConfigEntry(9, "publish", {"max_delay_s": 60}))]
+    data = [entries.encode_entry(ConfigEntry(9, "publish", {"max_delay_s": 60}))]
 
     leaves = gap.gap_leaves(4, data)
     run = len(leaves), gap.run_root(leaves)
@@ -89,8 +89,8 @@ def test_a_segment_of_nothing_is_not_described() -> None:
 @pytest.mark.parametrize(("late_us", "silent"), [(30_000_000, 0), (30_000_001, 1)])
 def test_a_stream_is_silent_once_three_beats_are_past(late_us: int, silent: int) -> None:
     counter = CoverageCounter()
-    counter.add(entries.encode(StreamEntry(1, STREAM, "a/b", "n", "none", "sender", 10)))
-    counter.add(entries.encode(ConfigEntry(1 + late_us, "w", {})))
+    counter.add(entries.encode_entry(StreamEntry(1, STREAM, "a/b", "n", "none", "sender", 10)))
+    counter.add(entries.encode_entry(ConfigEntry(1 + late_us, "w", {})))
 
     assert counter.coverage() == Coverage(registered=1, open=1, silent=silent)
 

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from vitne.core.entry.entry import VOID_QUARANTINED, VOID_REJECTED, VoidEntry, encode
-from vitne.core.index.source_summary import SourceSummary, join, summarize
+from vitne.core.entry.entry import VOID_QUARANTINED, VOID_REJECTED, VoidEntry, encode_entry
+from vitne.core.index.source_summary import SourceSummary, join_summaries, summarize_sources
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.types import Hash, LeafIndex
 from vitne.errors import DecodeError
@@ -36,11 +36,11 @@ def _event(
 
 def _void(index: int, reason: int) -> Record:
     entry = VoidEntry(1000 + index, 1000 + index, STREAM, 1, 1, reason, Hash(bytes(32)))
-    return Record(LeafIndex(index), 1000 + index, encode(entry))
+    return Record(LeafIndex(index), 1000 + index, encode_entry(entry))
 
 
 def test_an_event_counts_once_for_each_kind_of_target_that_it_names() -> None:
-    found = summarize(
+    found = summarize_sources(
         7, [_event(7, "customer/a", "customer/b", "order/o"), _event(8, "customer/a"), _event(9)]
     )
 
@@ -51,7 +51,9 @@ def test_an_event_counts_once_for_each_kind_of_target_that_it_names() -> None:
 
 
 def test_undeclared_events_are_counted_with_the_times_between_which_they_came() -> None:
-    found = summarize(0, [_event(n, "customer/a", declared=n not in {1, 3}) for n in range(5)])
+    found = summarize_sources(
+        0, [_event(n, "customer/a", declared=n not in {1, 3}) for n in range(5)]
+    )
 
     assert found.spoken[0].undeclared == 2
     assert found.spoken[0].undeclared_us == (1001, 1003)
@@ -60,14 +62,16 @@ def test_undeclared_events_are_counted_with_the_times_between_which_they_came() 
 def test_of_the_voids_those_of_quarantined_events_are_kept_by_stream() -> None:
     records = [_void(0, VOID_QUARANTINED), _void(1, VOID_REJECTED), _void(2, VOID_QUARANTINED)]
 
-    (kept,) = summarize(0, records).kept
+    (kept,) = summarize_sources(0, records).kept
 
     assert (kept.stream_id, kept.events, kept.recorded_us) == (STREAM, 2, (1000, 1002))
 
 
 def test_events_of_grade_c_d_and_e_are_marked_one_by_one() -> None:
     words = ["token", "inferred", "asserted", "none", "ticket", "nonsense"] * 30
-    found = summarize(100, [_event(100 + n, attribution=word) for n, word in enumerate(words)])
+    found = summarize_sources(
+        100, [_event(100 + n, attribution=word) for n, word in enumerate(words)]
+    )
 
     weak = found.weak(range(100, 106))
 
@@ -78,7 +82,7 @@ def test_events_of_grade_c_d_and_e_are_marked_one_by_one() -> None:
 def test_an_event_whose_core_is_erased_is_marked_as_not_attributed() -> None:
     gone = msgspec.structs.replace(_event(0), parts=Parts(core=None, core_record=None))
 
-    found = summarize(0, [gone])
+    found = summarize_sources(0, [gone])
 
     assert found.weak([0]) == {"E": [0]}
     assert found.spoken[0].source == ""
@@ -91,15 +95,19 @@ def test_ranges_that_follow_each_other_join_to_what_one_would_say() -> None:
         else _void(n, VOID_QUARANTINED)
         for n in range(20)
     ]
-    whole = summarize(0, records)
+    whole = summarize_sources(0, records)
 
-    spoken, kept = join([summarize(0, records[:7]), summarize(7, records[7:])])
+    spoken, kept = join_summaries(
+        [summarize_sources(0, records[:7]), summarize_sources(7, records[7:])]
+    )
 
     assert (spoken, kept) == (whole.spoken, whole.kept)
 
 
 def test_a_summary_survives_being_kept() -> None:
-    found = summarize(0, [_event(0, "customer/a", attribution="none"), _void(1, VOID_QUARANTINED)])
+    found = summarize_sources(
+        0, [_event(0, "customer/a", attribution="none"), _void(1, VOID_QUARANTINED)]
+    )
 
     assert SourceSummary.decode(found.encode()) == found
     with pytest.raises(DecodeError):

@@ -5,8 +5,7 @@ import pytest
 from vitne.core.entry.receipt import Receipt, open_receipt
 from vitne.core.tree import signature
 from vitne.core.tree.checkpoint import Checkpoint, check_origin
-from vitne.core.tree.merkle import EMPTY_ROOT, leaf_hash
-from vitne.core.tree.merkle import root as merkle_root
+from vitne.core.tree.merkle import EMPTY_ROOT, leaf_hash, merkle_root
 from vitne.core.tree.note import (
     Signer,
     Verifier,
@@ -15,7 +14,7 @@ from vitne.core.tree.note import (
     open_note,
     parse_note,
     parse_vkey,
-    sign,
+    sign_note,
 )
 from vitne.core.tree.signature import COSIGNATURE, ED25519, MLDSA_COSIGNATURE
 from vitne.core.values.types import Hash, LeafIndex, Origin, TreeSize
@@ -26,11 +25,11 @@ LOG = Signer(ORIGIN, bytes(range(32)))
 WITNESS = Signer("w.example", bytes(range(1, 33)), COSIGNATURE)
 STRANGER = Signer("s.example", bytes(range(2, 34)))
 HEAD = Checkpoint(ORIGIN, TreeSize(5), EMPTY_ROOT)
-NOTE = sign(HEAD.text(), [LOG])
+NOTE = sign_note(HEAD.text(), [LOG])
 
 
 def test_a_known_signature_that_fails_spoils_the_whole_note() -> None:
-    forged = sign("something else\n", [WITNESS]).split("\n\n")[1]
+    forged = sign_note("something else\n", [WITNESS]).split("\n\n")[1]
 
     with pytest.raises(VerificationError):
         open_note(NOTE + forged, [LOG.verifier, WITNESS.verifier])
@@ -51,7 +50,7 @@ def test_two_keys_with_one_name_and_id_are_a_mistake_of_configuration() -> None:
 def test_a_text_may_hold_empty_lines_since_the_last_one_splits() -> None:
     text = "one\n\ntwo\n"
 
-    assert open_note(sign(text, [LOG]), [LOG.verifier]).text == text
+    assert open_note(sign_note(text, [LOG]), [LOG.verifier]).text == text
 
 
 def test_a_hundred_signatures_are_read_and_a_hundred_and_one_are_not() -> None:
@@ -129,11 +128,11 @@ def test_a_checkpoint_of_another_log_is_refused() -> None:
     other = Checkpoint(Origin("vitne.local/log/other"), TreeSize(5), EMPTY_ROOT)
 
     with pytest.raises(VerificationError):
-        open_checkpoint(sign(other.text(), [LOG]), LOG.verifier)
+        open_checkpoint(sign_note(other.text(), [LOG]), LOG.verifier)
 
 
 def test_a_witness_alone_does_not_make_a_checkpoint() -> None:
-    note = sign(HEAD.text(), [WITNESS], 7)
+    note = sign_note(HEAD.text(), [WITNESS], 7)
 
     with pytest.raises(VerificationError):
         open_checkpoint(note, LOG.verifier, [WITNESS.verifier])
@@ -290,7 +289,7 @@ def test_a_receipt_is_signed_and_believed_only_under_its_logs_receipt_key() -> N
     with pytest.raises(BadInputError):
         RECEIPT.sign(LOG)
     with pytest.raises(VerificationError):
-        open_receipt(sign(RECEIPT.text(), [LOG]), LOG.verifier)
+        open_receipt(sign_note(RECEIPT.text(), [LOG]), LOG.verifier)
 
 
 @pytest.mark.parametrize(

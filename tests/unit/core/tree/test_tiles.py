@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitne.core.tree import merkle
-from vitne.core.tree.grow import Edge, grow, read_edge
+from vitne.core.tree.grow import Edge, grow_tree, read_edge
 from vitne.core.tree.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from vitne.core.tree.tile import (
     ENTRIES,
     TileId,
-    bundle,
+    encode_bundle,
     parse_bundle,
     parse_path,
     pick_entries,
-    truncate,
+    truncate_tile,
 )
 from vitne.core.tree.tile_reader import TileReader
 from vitne.errors import (
@@ -26,7 +26,7 @@ from vitne.errors import (
 )
 
 ENTRIES_300 = [b"entry %d" % index for index in range(300)]
-TREE = grow(Edge(), ENTRIES_300)
+TREE = grow_tree(Edge(), ENTRIES_300)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_path_has_one_spelling(path: str) -> None:
 
 def test_a_reader_takes_the_full_tile_where_the_partial_one_is_gone() -> None:
     """C2SP: a partial tile may be deleted once its full tile exists."""
-    larger = grow(TREE.edge, [b"more"] * 300).objects
+    larger = grow_tree(TREE.edge, [b"more"] * 300).objects
     objects = {path: data for path, data in (TREE.objects | larger).items() if ".p/44" not in path}
 
     reader = TileReader(objects.get, 300)
@@ -125,13 +125,13 @@ def test_an_empty_tree_has_a_root_and_no_tiles() -> None:
 def test_a_wider_tile_serves_every_narrower_one() -> None:
     """So that only the newest partial tile needs to be kept."""
     for width in (1, 43, 44):
-        narrow = grow(Edge(), ENTRIES_300[: 256 + width]).objects
+        narrow = grow_tree(Edge(), ENTRIES_300[: 256 + width]).objects
         for level in (ENTRIES, 0):
             wide = TREE.objects[TileId(level, 1, 44).path]
             tile = TileId(level, 1, width)
-            assert truncate(tile, wide, width) == narrow[tile.path]
+            assert truncate_tile(tile, wide, width) == narrow[tile.path]
             with pytest.raises(DecodeError):
-                truncate(tile, wide, 45)
+                truncate_tile(tile, wide, 45)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_bundle_that_ends_early_or_late_is_damaged(data: bytes) -> None:
 def test_some_entries_of_a_bundle_are_those_of_all(held: list[bytes], data: st.DataObject) -> None:
     places = sorted(data.draw(st.sets(st.integers(0, len(held) - 1))))
 
-    assert pick_entries(bundle(held), places) == [held[place] for place in places]
+    assert pick_entries(encode_bundle(held), places) == [held[place] for place in places]
 
 
 @pytest.mark.parametrize("place", [0, 1, 2, 5])
@@ -165,14 +165,14 @@ def test_no_entry_is_picked_from_beyond_a_bundle(data: bytes, place: int) -> Non
 def test_the_longest_entry_fits_a_bundle_and_a_longer_one_does_not() -> None:
     longest = bytes(65_535)
 
-    assert parse_bundle(bundle([longest, b""]), 2) == [longest, b""]
+    assert parse_bundle(encode_bundle([longest, b""]), 2) == [longest, b""]
     with pytest.raises(BadInputError):
-        bundle([bytes(65_536)])
+        encode_bundle([bytes(65_536)])
 
 
 def test_growing_needs_a_leaf_hash_for_every_entry() -> None:
     with pytest.raises(IntegrityError):
-        grow(Edge(), [b"a"], [])
+        grow_tree(Edge(), [b"a"], [])
 
 
 def test_a_damaged_edge_has_another_root() -> None:

@@ -5,20 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.merkle import EMPTY_ROOT, consistency_proof, leaf_hash, root
-from vitne.core.tree.note import Signer, Verifier, sign
+from vitne.core.tree.merkle import EMPTY_ROOT, consistency_proof, leaf_hash, merkle_root
+from vitne.core.tree.note import Signer, Verifier, sign_note
 from vitne.core.tree.signature import ED25519
 from vitne.core.tree.witness import (
+    CosignedHead,
     Refused,
     Request,
-    Seen,
     Signed,
-    authenticate,
-    decide,
+    authenticate_request,
     encode_request,
     log_path,
     read_request,
     read_size,
+    refuse_request,
 )
 from vitne.core.values.types import Origin, TreeSize
 from vitne.errors import DecodeError
@@ -29,23 +29,23 @@ LEAVES = [leaf_hash(bytes((n,))) for n in range(40)]
 
 
 def head(size: int, leaves: list[bytes] = LEAVES) -> str:
-    return sign(Checkpoint(ORIGIN, TreeSize(size), root(leaves[:size])).text(), [LOG])
+    return sign_note(Checkpoint(ORIGIN, TreeSize(size), merkle_root(leaves[:size])).text(), [LOG])
 
 
 def signed(body: bytes) -> Signed:
     found = read_request(body)
     assert isinstance(found, Request)
-    made = authenticate(found, {ORIGIN: [LOG.verifier]})
+    made = authenticate_request(found, {ORIGIN: [LOG.verifier]})
     assert isinstance(made, Signed)
     return made
 
 
-def seen(size: int) -> Seen | None:
-    return Seen(size, root(LEAVES[:size]), head(size), 1) if size else None
+def seen(size: int) -> CosignedHead | None:
+    return CosignedHead(size, merkle_root(LEAVES[:size]), head(size), 1) if size else None
 
 
-def answer(body: bytes, stored: Seen | None) -> int:
-    refused = decide(signed(body), stored)
+def answer(body: bytes, stored: CosignedHead | None) -> int:
+    refused = refuse_request(signed(body), stored)
     return refused.status if refused else 200
 
 
@@ -100,8 +100,8 @@ def test_a_changed_byte_is_refused_or_changes_nothing(at: int, value: int) -> No
     body[at % len(body)] = value
     found = read_request(bytes(body))
     if isinstance(found, Request):
-        made = authenticate(found, {ORIGIN: [LOG.verifier]})
-        if isinstance(made, Signed) and decide(made, seen(5)) is None:
+        made = authenticate_request(found, {ORIGIN: [LOG.verifier]})
+        if isinstance(made, Signed) and refuse_request(made, seen(5)) is None:
             assert made.note == head(9)
 
 
@@ -109,7 +109,7 @@ def test_the_same_head_again_is_cosigned_again_and_another_one_is_evidence() -> 
     other = [leaf_hash(b"x"), *LEAVES[1:]]
 
     assert answer(encode_request(9, [], head(9)), seen(9)) == 200
-    refused = decide(signed(encode_request(9, [], head(9, other))), seen(9))
+    refused = refuse_request(signed(encode_request(9, [], head(9, other))), seen(9))
 
     assert refused is not None
     assert refused.fork is not None
@@ -118,8 +118,8 @@ def test_the_same_head_again_is_cosigned_again_and_another_one_is_evidence() -> 
 
 
 def test_an_empty_tree_has_one_root() -> None:
-    wrong = sign(Checkpoint(ORIGIN, TreeSize(0), leaf_hash(b"")).text(), [LOG])
-    right = sign(Checkpoint(ORIGIN, TreeSize(0), EMPTY_ROOT).text(), [LOG])
+    wrong = sign_note(Checkpoint(ORIGIN, TreeSize(0), leaf_hash(b"")).text(), [LOG])
+    right = sign_note(Checkpoint(ORIGIN, TreeSize(0), EMPTY_ROOT).text(), [LOG])
 
     assert answer(encode_request(0, [], wrong), None) == 422
     assert answer(encode_request(0, [], right), None) == 200
@@ -131,8 +131,8 @@ def test_a_bad_line_of_a_trusted_key_spoils_a_good_one_of_another() -> None:
     found = read_request(body)
     assert isinstance(found, Request)
 
-    refused = authenticate(found, {ORIGIN: [LOG.verifier, Verifier(old.vkey)]})
-    ignored = authenticate(found, {ORIGIN: [LOG.verifier]})
+    refused = authenticate_request(found, {ORIGIN: [LOG.verifier, Verifier(old.vkey)]})
+    ignored = authenticate_request(found, {ORIGIN: [LOG.verifier]})
 
     assert isinstance(refused, Refused)
     assert refused.status == 403

@@ -10,7 +10,7 @@ from vitne.core.values.ids import (
     uuid7,
     uuid8_for_key,
     uuid8_for_original,
-    version,
+    uuid_version,
 )
 from vitne.core.values.times import format_utc, parse_utc
 from vitne.errors import BadInputError
@@ -38,7 +38,7 @@ def test_derived_ids_depend_on_each_part_and_on_where_it_ends() -> None:
     }
 
     assert len(ids) == 5
-    assert {version(made) for made in ids} == {8}
+    assert {uuid_version(made) for made in ids} == {8}
     assert uuid8_for_original("a/b", "x") == uuid8_for_original("a/b", "x")
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from vitne.core.entry.receipt import Receipt
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.merkle import leaf_hash, root
+from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.multiproof import multiproof_root
-from vitne.core.tree.note import Signer, sign
+from vitne.core.tree.note import Signer, sign_note
 from vitne.core.tree.tile import parse_path
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.strict import decode_base64
@@ -28,7 +28,7 @@ def tiles(leaves: Sequence[bytes]) -> TileReader:
         tile = parse_path(path)
         span = 256**tile.level
         return b"".join(
-            root(leaves[start * span : (start + 1) * span])
+            merkle_root(leaves[start * span : (start + 1) * span])
             for start in range(tile.index * 256, tile.index * 256 + tile.width)
         )
 
@@ -36,12 +36,12 @@ def tiles(leaves: Sequence[bytes]) -> TileReader:
 
 
 def head(leaves: Sequence[bytes] = LEAVES, at_us: int = NOW_US) -> DatedCheckpoint:
-    checkpoint = Checkpoint(ORIGIN, TreeSize(len(leaves)), root(leaves))
-    return DatedCheckpoint(checkpoint, sign(checkpoint.text(), [LOG]), at_us)
+    checkpoint = Checkpoint(ORIGIN, TreeSize(len(leaves)), merkle_root(leaves))
+    return DatedCheckpoint(checkpoint, sign_note(checkpoint.text(), [LOG]), at_us)
 
 
 def receipt(first: int, count: int, *, leaves: Sequence[bytes] = LEAVES, at_us: int = 1) -> str:
-    promised = Hash(root(leaves[first : first + count]))
+    promised = Hash(merkle_root(leaves[first : first + count]))
     return Receipt(ORIGIN, LeafIndex(first), count, promised, at_us).sign(RECEIPTS)
 
 
@@ -82,10 +82,10 @@ def test_other_entries_at_the_promised_place_are_evidence_that_anybody_can_check
     told = json.loads(found.evidence(head(changed)))
     leaves = [decode_base64(leaf) for leaf in told["leaves"]]
     path = [decode_base64(one) for one in told["path"]]
-    assert multiproof_root(600, list(zip(range(10, 13), leaves, strict=True)), path) == root(
+    assert multiproof_root(600, list(zip(range(10, 13), leaves, strict=True)), path) == merkle_root(
         changed
     )
-    assert root(leaves) != root(LEAVES[10:13])
+    assert merkle_root(leaves) != merkle_root(LEAVES[10:13])
 
 
 def test_tiles_that_do_not_give_the_root_are_not_believed() -> None:
@@ -125,7 +125,7 @@ def test_a_receipt_of_another_log_does_not_stand_for_this_one() -> None:
     """The same key in two logs, by mistake: the receipt names the log that it is of."""
     other = Signer("vitne.test/log/globex/receipt", b"\x02" * 32)
     note = Receipt(
-        Origin("vitne.test/log/globex"), LeafIndex(0), 1, Hash(root(LEAVES[:1])), 1
+        Origin("vitne.test/log/globex"), LeafIndex(0), 1, Hash(merkle_root(LEAVES[:1])), 1
     ).sign(other)
 
     assert checked(note).code == "bad_signature"

@@ -8,7 +8,7 @@ import pytest
 
 from vitne.answers.verdict import REASONS
 from vitne.core.entry import keys
-from vitne.core.tree.note import sign
+from vitne.core.tree.note import sign_note
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
 from vitne.evidence.bundle.rules_attached import seal_text
@@ -185,7 +185,7 @@ def test_a_gap_in_a_stream_cannot_be_talked_away(
     del value["seal"]
     strengthen(value)
     bare = encode_trusted(value)
-    value["seal"] = sign(seal_text(value["origin"], bare), [log.receipt])
+    value["seal"] = sign_note(seal_text(value["origin"], bare), [log.receipt])
 
     try:
         found = verify_bundle(encode_trusted(value), log.policies(log.index_secrets))

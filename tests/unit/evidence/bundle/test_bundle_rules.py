@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from vitne.core.entry.control import SigningKeyEntry
-from vitne.core.tree.merkle import leaf_hash, root
-from vitne.core.tree.note import Signer, Vkey, sign
+from vitne.core.tree.merkle import leaf_hash, merkle_root
+from vitne.core.tree.note import Signer, Vkey, sign_note
 from vitne.core.values.canonical import encode_trusted
 from vitne.core.values.types import Hash
 from vitne.errors import VerificationError
@@ -50,7 +50,7 @@ def edited(log: Any, data: bytes, change: Callable[[Json], object]) -> bytes:
     value.pop("seal", None)
     change(value)
     bare = encode_trusted(value)
-    value["seal"] = sign(seal_text(value["origin"], bare), [log.receipt])
+    value["seal"] = sign_note(seal_text(value["origin"], bare), [log.receipt])
     return encode_trusted(value)
 
 
@@ -284,7 +284,7 @@ def lying(log: Any, change: Callable[[list[int]], list[int]], binding: Any = ())
     mine = change(run.postings[at])
     leaf = run.leaves[at]
     values = {name: getattr(leaf, name) for name in leaf.__struct_fields__}
-    made = root([leaf_hash(index.to_bytes(8, "big")) for index in mine])
+    made = merkle_root([leaf_hash(index.to_bytes(8, "big")) for index in mine])
     run.postings[at] = mine
     run.leaves[at] = type(leaf)(
         **values | {"count": len(mine), "first": mine[0], "last": mine[-1], "postings_root": made}
@@ -314,11 +314,11 @@ def test_an_index_secret_that_leads_to_another_key_refuses_a_key_that_is_only_st
 @pytest.mark.parametrize(
     "seal",
     [
-        lambda log, text: sign(text, [log.log]),
-        lambda log, text: sign(text, [Signer(log.receipt.name, bytes(32))]),
-        lambda log, text: sign(text, [log.receipt, Signer("a", bytes(32))]),
-        lambda log, text: sign(text + "more\n", [log.receipt]),
-        lambda log, text: sign(text.replace("=", "A"), [log.receipt]),
+        lambda log, text: sign_note(text, [log.log]),
+        lambda log, text: sign_note(text, [Signer(log.receipt.name, bytes(32))]),
+        lambda log, text: sign_note(text, [log.receipt, Signer("a", bytes(32))]),
+        lambda log, text: sign_note(text + "more\n", [log.receipt]),
+        lambda log, text: sign_note(text.replace("=", "A"), [log.receipt]),
         lambda log, text: "no note",  # noqa: ARG005
     ],
 )

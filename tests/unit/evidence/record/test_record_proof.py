@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from vitne.core.entry import commit, entry
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.merkle import leaf_hash, root
-from vitne.core.tree.note import Signer, sign
+from vitne.core.tree.merkle import leaf_hash, merkle_root
+from vitne.core.tree.note import Signer, sign_note
 from vitne.core.values.types import SECTIONS, TreeSize
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence.policy import policy_of_keys
@@ -203,7 +203,7 @@ def test_a_document_that_was_tampered_with_fails_the_rule_meant_for_it(
 def test_a_log_of_another_key_is_not_yours(small_log: Any) -> None:
     """A forger signs the same tree under the same name with a key of their own."""
     forger = Signer(small_log.signer.name, b"f" * 32)
-    forged = small_log.prove(3, note=sign(small_log.text, [forger]), key=forger.vkey)
+    forged = small_log.prove(3, note=sign_note(small_log.text, [forger]), key=forger.vkey)
 
     assert record_proof.verify_record(forged).head.trust == "bundled"
     assert _rule_of(forged, policy=policy_of_keys([small_log.signer.vkey])) == "signature"
@@ -264,10 +264,12 @@ def _commit_again(log: Any, core: bytes) -> bytes:
     old = log.records[3]
     parts = replace(old.parts, core=core)
     leaves = commit.section_leaves(old.keyring, parts)
-    made = entry.encode(replace(entry.decode(old.entry), body_root=commit.body_root(leaves)))
-    text = Checkpoint(log.signer.name, TreeSize(1), root([leaf_hash(made)])).text()
+    made = entry.encode_entry(
+        replace(entry.decode_entry(old.entry), body_root=commit.body_root(leaves))
+    )
+    text = Checkpoint(log.signer.name, TreeSize(1), merkle_root([leaf_hash(made)])).text()
     record = replace(old, index=0, entry=made, parts=parts)
-    return record_proof.build_document(record, sign(text, [log.signer]), [], [log.signer.vkey])
+    return record_proof.build_document(record, sign_note(text, [log.signer]), [], [log.signer.vkey])
 
 
 def test_what_is_not_published_yet_cannot_be_proved(make_log: Callable[[int], Any]) -> None:

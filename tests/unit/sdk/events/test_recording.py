@@ -9,7 +9,7 @@ import pytest
 
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import IntakeContext, validate
+from vitne.core.event.validate import IntakeContext, validate_event
 from vitne.errors import EventRefusedError
 from vitne.sdk.delivery.numbering import NumberedStreams
 from vitne.sdk.events.context import action, bind
@@ -57,7 +57,7 @@ def test_intake_fills_nothing_but_what_a_catalog_would_say() -> None:
         default_tenant="acme",
     )
 
-    valid = validate(body, context)
+    valid = validate_event(body, context)
 
     assert isinstance(valid, ValidEvent), valid
     assert valid.warnings == ()

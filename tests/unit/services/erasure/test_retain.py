@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitne.core.entry.control import PruneEntry
-from vitne.core.entry.entry import decode
+from vitne.core.entry.entry import decode_entry
 from vitne.core.entry.keyring import erased_sections
 from vitne.core.values.ids import from_text
 from vitne.core.values.record import Record
@@ -88,7 +88,7 @@ def _proof(server: Server, number: int) -> bytes:
 def _prunes(server: Server) -> list[PruneEntry]:
     end = server.adapters.store.log(ACME).next_index
     start = server.adapters.store.log(ACME).sealed_end
-    found = [decode(data) for data in server.adapters.store.entries(ACME, start, end)]
+    found = [decode_entry(data) for data in server.adapters.store.entries(ACME, start, end)]
     return [one for one in found if isinstance(one, PruneEntry)]
 
 

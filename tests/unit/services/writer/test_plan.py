@@ -17,8 +17,8 @@ from vitne.core.entry.entry import (
     EventEntry,
     StreamEntry,
     VoidEntry,
-    decode,
-    encode,
+    decode_entry,
+    encode_entry,
 )
 from vitne.core.entry.keys import EVENT_TYPE, key, secret
 from vitne.core.values.record import Facets, Parts
@@ -48,7 +48,7 @@ SERVERS = StreamRef(b"\x02" * 16, "crm/bff", "server/k1", by_sender=False)
 SIGNED = StreamRef(b"\x03" * 16, "crm/bff", "signed-1", by_sender=True)
 PUBLIC_KEY, OTHER_KEY, CHAIN = b"\x07" * 32, b"\x08" * 32, b"\x09" * 32
 SIGNATURE = b"\x05" * 64
-ENTRY = encode(
+ENTRY = encode_entry(
     EventEntry(
         1, 1, b"\x01" * 16, 1, 1, (key(EVENT_TYPE, secret(bytes(32), EVENT_TYPE, "a.b.c")),),
         Hash(bytes(32)),
@@ -97,7 +97,7 @@ def place(log: PlannedLog, *events: PreparedEvent, **known: object) -> PlannedBa
 
 
 def types_of(log: PlannedLog) -> list[str]:
-    return [type(decode(record.entry)).__name__ for record in log.writes().records]
+    return [type(decode_entry(record.entry)).__name__ for record in log.writes().records]
 
 
 # ------------------------------------------------------------------ plain events
@@ -109,7 +109,7 @@ def test_a_stream_opens_before_its_first_event_and_the_server_numbers_on() -> No
 
     assert types_of(log) == ["StreamEntry", "EventEntry", "EventEntry"]
     assert (planned.first, len(planned.accepted)) == (START + 1, 2)
-    numbers = [decode(entry) for entry in planned.entries]
+    numbers = [decode_entry(entry) for entry in planned.entries]
     assert [entry.stream_seq for entry in numbers if isinstance(entry, EventEntry)] == [1, 2]
     assert log.writes().streams[0].last_seq == 2
 
@@ -139,7 +139,7 @@ def test_another_event_under_a_taken_id_is_a_conflict_and_its_number_is_accounte
 
     assert [refused.problem.code for refused in planned.refused] == ["id_conflict"]
     assert planned.conflicts == [other]
-    void = decode(log.writes().records[-1].entry)
+    void = decode_entry(log.writes().records[-1].entry)
     assert isinstance(void, VoidEntry)
     assert (void.first, void.reason, void.digest) == (1, VOID_REJECTED, sha256(b"a").digest())
 

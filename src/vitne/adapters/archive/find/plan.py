@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
-from vitne.adapters.archive.index.lookup import Head, Lookup
+from vitne.adapters.archive.index.lookup import IndexHeader, Lookup
 from vitne.core.entry import keys
 from vitne.core.filter.matches import And, Between, Equals, Filter
 from vitne.core.index.gap import keys_of
@@ -36,7 +36,7 @@ class Plan(Struct, frozen=True):
     recorded: tuple[int | None, int | None]
 
 
-def plan(where: Filter | None) -> Plan:
+def plan_lookup(where: Filter | None) -> Plan:
     """What must hold for a filter to match."""
     parts = where.all if isinstance(where, And) else () if where is None else (where,)
     equal = tuple(p for p in parts if isinstance(p, Equals) and p.field in {_ID, *_KINDS})
@@ -61,7 +61,7 @@ def may_lie_in(bounds: tuple[int | None, int | None], least: int, greatest: int)
     return (low is None or greatest >= low) and (high is None or least < high)
 
 
-def candidates(
+def candidate_positions(
     lookup: Lookup, log: LogId, equal: Sequence[Equals], key_of: KeyOf
 ) -> list[int] | None:
     """Positions in the segment that may match all leaves, ascending; None: the index cannot say."""
@@ -80,7 +80,7 @@ def candidates(
     return sorted(found) if found is not None else None
 
 
-def confirmed(
+def confirms_entry(
     entry: bytes, lookup: Lookup, log: LogId, equal: Sequence[Equals], key_of: KeyOf
 ) -> bool:
     """Whether an entry really holds a key of each leaf, and not one that starts alike.
@@ -102,7 +102,7 @@ def _find(lookup: Lookup, text: str) -> list[int]:
         return []
 
 
-def _keys(head: Head, log: LogId, leaf: Equals, key_of: KeyOf) -> set[bytes] | None:
+def _keys(head: IndexHeader, log: LogId, leaf: Equals, key_of: KeyOf) -> set[bytes] | None:
     """Every key that an event of the segment with this value may be filed under."""
     values = _values(head, leaf)
     if values is None:
@@ -117,7 +117,7 @@ def _keys(head: Head, log: LogId, leaf: Equals, key_of: KeyOf) -> set[bytes] | N
     return found
 
 
-def _values(head: Head, leaf: Equals) -> list[tuple[str, ...]] | None:
+def _values(head: IndexHeader, leaf: Equals) -> list[tuple[str, ...]] | None:
     match leaf.field:
         case "actor":
             return None if head.issuers is None else [(i, leaf.value) for i in head.issuers]

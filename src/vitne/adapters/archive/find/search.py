@@ -17,12 +17,19 @@ from msgspec import Struct
 
 from vitne.adapters.archive.find.duck import Duck
 from vitne.adapters.archive.find.listed import Listed
-from vitne.adapters.archive.find.plan import KeyOf, Plan, candidates, confirmed, may_lie_in, plan
-from vitne.adapters.archive.find.where import segment_condition, texts
+from vitne.adapters.archive.find.plan import (
+    KeyOf,
+    Plan,
+    candidate_positions,
+    confirms_entry,
+    may_lie_in,
+    plan_lookup,
+)
+from vitne.adapters.archive.find.where import field_texts, segment_condition
 from vitne.adapters.archive.parquet.files import SegmentFiles
 from vitne.core.filter.compile import Condition
-from vitne.core.filter.fields import Reading, text_field
-from vitne.core.filter.matches import Filter, predicate
+from vitne.core.filter.fields import SearchedRecord, text_field
+from vitne.core.filter.matches import Filter, filter_predicate
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.ports import Segment
@@ -78,9 +85,9 @@ class SegmentSearch:
             log,
             start,
             end,
-            plan(where),
+            plan_lookup(where),
             segment_condition(where),
-            predicate(where),
+            filter_predicate(where),
             where is None,
             # The same keys are looked up in every segment; a key that is destroyed is still gone
             # for the next question.
@@ -175,7 +182,9 @@ class SegmentSearch:
         found: dict[str, dict[str, int]] = {}
         for name, of in zip(fields, wanted, strict=True):
             query = "facet_of_list" if of.many else "facet"
-            rows = self._duck.rows(query, params, asked.condition, texts=texts(of), limit=most)
+            rows = self._duck.rows(
+                query, params, asked.condition, texts=field_texts(of), limit=most
+            )
             found[name] = dict(rows)
         return found
 
@@ -184,7 +193,7 @@ class SegmentSearch:
     ) -> dict[str, dict[str, int]]:
         counters = {name: (text_field(name), Counter[str]()) for name in fields}
         for record in self._found(asked, segments, _MOST_READ):
-            reading = Reading(record)
+            reading = SearchedRecord(record)
             for of, counter in counters.values():
                 counter.update(set(reading.values(of)))
         return {
@@ -244,13 +253,13 @@ class SegmentSearch:
 
     def _candidates(self, asked: Ask, segment: Segment) -> list[int] | None:
         lookup = self._files.lookup(segment)
-        held = candidates(lookup, asked.log, asked.plan.equal, asked.key_of)
+        held = candidate_positions(lookup, asked.log, asked.plan.equal, asked.key_of)
         return None if held is None else asked.within(segment, held)
 
     def _confirmed(self, asked: Ask, segment: Segment, position: int) -> bool:
         entry = self._files.entry(asked.log, segment, position)
         lookup = self._files.lookup(segment)
-        return confirmed(entry, lookup, asked.log, asked.plan.equal, asked.key_of)
+        return confirms_entry(entry, lookup, asked.log, asked.plan.equal, asked.key_of)
 
     def _read(
         self, asked: Ask, segment: Segment, positions: Sequence[int], need: int

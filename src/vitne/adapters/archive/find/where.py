@@ -13,7 +13,7 @@ from vitne.core.filter.fields import Field
 from vitne.core.filter.nodes import Filter
 from vitne.core.values.canonical import encode_trusted
 from vitne.core.values.ids import from_text
-from vitne.core.values.text import fold
+from vitne.core.values.text import fold_text
 from vitne.errors import BadInputError
 
 _NEVER = Condition("false")
@@ -43,7 +43,7 @@ def segment_condition(where: Filter | None) -> Condition:
     return Condition(f"(event_id IS NOT NULL AND {inner.sql})", inner.params, inner.exact)
 
 
-def texts(of: Field) -> str:
+def field_texts(of: Field) -> str:
     """The expression for a field's texts: a text, or a list of them; null if there are none."""
     if of.name in _TEXTS:
         return _TEXTS[of.name]
@@ -69,10 +69,10 @@ def _equals(of: Field, value: str) -> Condition:
             (value, value),
         )
     if of.kind == "folded":
-        return _folded(fold(value))
+        return _folded(fold_text(value))
     if of.name in _COLUMNS or of.name == "trace":
-        return Condition(f"{texts(of)} = ?", (value,))
-    found = f"list_contains({texts(of)}, ?)" if of.many else f"{texts(of)} = ?"
+        return Condition(f"{field_texts(of)} = ?", (value,))
+    found = f"list_contains({field_texts(of)}, ?)" if of.many else f"{field_texts(of)} = ?"
     # Canonical JSON writes a text in one way only, so a part without it has no such value.
     shown = encode_trusted(value).decode()
     test, values = contains(of.part, shown)
@@ -95,7 +95,7 @@ def _equals_id(of: Field, value: str) -> Condition:
 
 def _like(of: Field, parts: list[str]) -> Condition:
     if of.kind == "folded":
-        return _folded(max(map(fold, parts), key=len))
+        return _folded(max(map(fold_text, parts), key=len))
     test, params = _like_test(parts)
     if of.name == "target":
         shown = test("t")
@@ -104,8 +104,8 @@ def _like(of: Field, parts: list[str]) -> Condition:
             f"len(list_filter(target, lambda t: {shown} OR {short})) > 0", (*params, *params)
         )
     if of.many:
-        return Condition(f"len(list_filter({texts(of)}, lambda t: {test('t')})) > 0", params)
-    return Condition(test(texts(of)), params)
+        return Condition(f"len(list_filter({field_texts(of)}, lambda t: {test('t')})) > 0", params)
+    return Condition(test(field_texts(of)), params)
 
 
 def _like_test(parts: list[str]) -> tuple[Callable[[str], str], tuple[Value, ...]]:

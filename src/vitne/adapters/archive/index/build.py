@@ -21,8 +21,8 @@ from vitne.adapters.archive.index.block import (
     NODE_LEVEL,
     TOP_LEVEL,
 )
-from vitne.adapters.archive.index.lookup import NUMBERED, Head, need_little_endian
-from vitne.adapters.archive.index.pages import place, write_pages
+from vitne.adapters.archive.index.lookup import NUMBERED, IndexHeader, need_little_endian
+from vitne.adapters.archive.index.pages import place_sections, write_pages
 from vitne.adapters.archive.index.run_tree import Keys, RunTree, run_tree
 from vitne.core.entry.entry import EVENT, HEADER_BYTES, times_of
 from vitne.core.entry.keys import TAGGED_BYTES
@@ -54,7 +54,9 @@ class Index(Struct, frozen=True):
     run_root: Hash
 
 
-def build(start: int, entries: Sequence[bytes], ids: Sequence[bytes], values: Values) -> Index:
+def build_index(
+    start: int, entries: Sequence[bytes], ids: Sequence[bytes], values: Values
+) -> Index:
     """The index of a segment.
 
     Args:
@@ -75,7 +77,7 @@ def build(start: int, entries: Sequence[bytes], ids: Sequence[bytes], values: Va
         "id_positions": array("H", [each & 0xFFFF for each in known]).tobytes(),
     }
     epochs = {entry[6:8] for entry in entries if entry[4] == EVENT}
-    head = Head(
+    head = IndexHeader(
         start=start,
         end=start + len(entries),
         epochs=tuple(sorted(int.from_bytes(epoch, "big") for epoch in epochs)),
@@ -223,6 +225,6 @@ def _few(values: frozenset[str]) -> tuple[str, ...] | None:
     return tuple(sorted(values)) if len(values) <= _MOST_VALUES else None
 
 
-def _file(sections: dict[str, bytes], head: Head) -> bytes:
-    whole = msgspec.structs.replace(head, sections=place(sections))
+def _file(sections: dict[str, bytes], head: IndexHeader) -> bytes:
+    whole = msgspec.structs.replace(head, sections=place_sections(sections))
     return write_pages(msgspec.json.encode(whole), sections)

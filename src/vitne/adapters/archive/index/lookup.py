@@ -36,10 +36,10 @@ import msgspec
 from msgspec import Struct
 
 from vitne.adapters.archive.index.block import BLOCK, BLOCK_LEVEL, NODE_LEVEL, TOP_LEVEL, Block
-from vitne.adapters.archive.index.pages import Part, Width, open_pages, padded
+from vitne.adapters.archive.index.pages import Part, Width, open_pages, padded_size
 from vitne.core.entry.keys import STREAM, STREAM_CONTROL
 from vitne.core.index.gap import FIRST_KEY, GAP_MAGIC, LAST_KEY, LAYOUT, postings_root
-from vitne.core.tree.merkle import EMPTY_ROOT, leaf_hash, node_hash, root
+from vitne.core.tree.merkle import EMPTY_ROOT, leaf_hash, merkle_root, node_hash
 from vitne.core.tree.tile import TILE_WIDTH
 from vitne.core.values.strict import HASH_BYTES
 from vitne.core.values.types import Hash
@@ -54,7 +54,7 @@ _STEP: Final = 256
 """How far an event id mostly lies from where it would be if all were spread evenly."""
 
 
-class Head(Struct, frozen=True):
+class IndexHeader(Struct, frozen=True):
     """What the index says about its segment as a whole."""
 
     start: int
@@ -90,7 +90,7 @@ class Lookup:
 
     def _open(self, data: "mmap.mmap | bytes", where: str) -> None:
         pages, start, head = open_pages(data, where)
-        self.head = msgspec.json.decode(head, type=Head)
+        self.head = msgspec.json.decode(head, type=IndexHeader)
         self.leaf_count = self.head.leaf_count
         """Number of gap leaves: one per key, and the sentinel."""
         self._pages = pages
@@ -98,7 +98,7 @@ class Lookup:
         self._lows = [low for _, (low, _) in self._kinds]
         self._tags = [bytes((kind,)) for kind, _ in self._kinds]
         self._rank = {at: rank for rank, at in enumerate(self.head.many)}
-        ends = [at + padded(size) for at, size in self.head.sections.values()]
+        ends = [at + padded_size(size) for at, size in self.head.sections.values()]
         if start + max(ends, default=0) != len(pages.view):
             raise IntegrityError("the index of a segment was cut short", where=where)
         parts = {
@@ -240,7 +240,9 @@ class Lookup:
     def node(self, level: int, index: int) -> Hash:
         """Root of a full subtree of gap leaves (`merkle.Node`)."""
         if level < NODE_LEVEL:
-            return root([leaf_hash(leaf) for leaf in self.leaves(index << level, 1 << level)])
+            return merkle_root(
+                [leaf_hash(leaf) for leaf in self.leaves(index << level, 1 << level)]
+            )
         if level < BLOCK_LEVEL:
             bits = BLOCK_LEVEL - level
             return self._block(index >> bits).node(level, index & ((1 << bits) - 1))

@@ -14,7 +14,7 @@ from typing import Final, Literal, overload
 
 from vitne.errors import IntegrityError
 
-__all__ = ["Pages", "Part", "Width", "open_pages", "padded", "place", "write_pages"]
+__all__ = ["Pages", "Part", "Width", "open_pages", "padded_size", "place_sections", "write_pages"]
 
 MAGIC: Final = b"vitidx4\n"
 _FAMILY: Final = MAGIC[:6]
@@ -134,19 +134,19 @@ def open_pages(data: "mmap.mmap | bytes", where: str) -> tuple[Pages, int, memor
     return pages, start, view[PREFIX.size : start]
 
 
-def place(sections: Mapping[str, bytes]) -> dict[str, tuple[int, int]]:
+def place_sections(sections: Mapping[str, bytes]) -> dict[str, tuple[int, int]]:
     """Where each section comes to stand behind the head, and its length."""
     places, at = {}, 0
     for name, data in sections.items():
         places[name] = (at, len(data))
-        at += padded(len(data))
+        at += padded_size(len(data))
     return places
 
 
 def write_pages(head: bytes, sections: Mapping[str, bytes]) -> bytes:
     """The file of a head (JSON) and sections, which `place` has put in their places."""
-    head += b" " * (padded(len(head)) - len(head))
-    body = b"".join(data.ljust(padded(len(data)), b"\0") for data in sections.values())
+    head += b" " * (padded_size(len(head)) - len(head))
+    body = b"".join(data.ljust(padded_size(len(data)), b"\0") for data in sections.values())
     start, end = PREFIX.size + len(head), PREFIX.size + len(head) + len(body)
     sums = array("I", bytes(4 * _pages(start, end)))
     first = start >> _PAGE_BITS
@@ -163,6 +163,6 @@ def _pages(start: int, end: int) -> int:
     return (end - 1 >> _PAGE_BITS) - (start >> _PAGE_BITS) + 1 if end > start else 0
 
 
-def padded(size: int) -> int:
+def padded_size(size: int) -> int:
     """Bytes that a section of so many takes."""
     return size + -size % _ALIGNED

@@ -13,7 +13,7 @@ from msgspec import Struct
 from vitne.adapters.archive.index.block import MANY
 from vitne.core.entry.keys import TAGGED_BYTES
 from vitne.core.index.gap import FIRST_KEY, GAP_MAGIC, LAST_KEY
-from vitne.core.tree.merkle import EMPTY_ROOT, pair_up, range_root, root
+from vitne.core.tree.merkle import EMPTY_ROOT, merkle_root, pair_up, range_root
 from vitne.core.values.types import Hash
 
 _LEAF: Final = b"\x00" + GAP_MAGIC
@@ -113,7 +113,7 @@ def _postings_roots(keys: Keys, hashes: list[bytes]) -> dict[int, bytes]:
         firsts = [starts[at] for at in same]
         if count > len(same):
             for at, first in zip(same, firsts, strict=True):
-                found[at] = root([hashes[place] for place in held[first : first + count]])
+                found[at] = merkle_root([hashes[place] for place in held[first : first + count]])
             continue
         columns = [[hashes[held[first + place]] for first in firsts] for place in range(count)]
         found.update(zip(same, _in_step(columns), strict=True))

@@ -16,7 +16,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from vitne.core.filter.fields import field
+from vitne.core.filter.fields import find_field
 
 HELD: Final = "\x7f"
 """Valid in JSON, ASCII, and no character of clean text; a part that has it is stored whole."""
@@ -37,7 +37,7 @@ PARTS: Final = ("core", "payload", "person", "core_record", "payload_record", "p
 """In the order of `vitne.core.values.record.Parts`."""
 
 CORE_COLUMNS: Final = tuple(
-    field(name)
+    find_field(name)
     for name in (
         *("category", "code", "issuer", "party", "unit", "behalf", "role", "purpose", "reference"),
         *("app", "service", "env", "session", "site", "severity"),

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from vitne.adapters.archive.parquet.columns import RECORD_COLUMNS
-from vitne.adapters.archive.parquet.encode import restore
+from vitne.adapters.archive.parquet.encode import restore_core
 from vitne.core.entry.entry import times_of
 from vitne.core.event.facets import facets_of
 from vitne.core.values.record import Facets, Parts, Record
@@ -39,7 +39,7 @@ def _record(index: LeafIndex, row: tuple[Any, ...], entry: bytes) -> Record:
         return Record(index, recorded_us, entry, keyring=keyring)
     facets = Facets(occurred_us)
     if core is not None:
-        core = restore(core, event_id, action_id, trace_id, occurred_us).encode()
+        core = restore_core(core, event_id, action_id, trace_id, occurred_us).encode()
         facets = facets_of(core, occurred_us)
     kept = Parts(core, *(None if part is None else part.encode() for part in parts))
     return Record(index, recorded_us, entry, event_id, keyring, kept, facets)

@@ -28,7 +28,7 @@ from vitne.adapters.archive.parquet.columns import (
     TRACE_ID,
     WHOLE,
 )
-from vitne.core.filter.fields import core_reader, field, target_texts
+from vitne.core.filter.fields import core_reader, find_field, target_texts
 from vitne.core.filter.search_text import search_text
 from vitne.core.values.caches import personal_cache
 from vitne.core.values.ids import to_text
@@ -36,7 +36,7 @@ from vitne.core.values.record import Parts, Record
 from vitne.core.values.times import format_utc
 
 _UUID_CHARS, _TRACE_CHARS = 36, 32
-_READ = (*CORE_COLUMNS, field("action"), field("trace"))
+_READ = (*CORE_COLUMNS, find_field("action"), find_field("trace"))
 _ACTION, _TRACE = len(CORE_COLUMNS), len(CORE_COLUMNS) + 1
 _read = core_reader(_READ)
 _OCCURRED = '"occurred_at":"'
@@ -145,7 +145,7 @@ def millis(time_us: int) -> str:
     return f"{_minute(minute)}{rest // 1000:02d}.{rest % 1000:03d}Z"
 
 
-def restore(
+def restore_core(
     text: str,
     event_id: bytes,
     action_id: bytes | None,

@@ -28,7 +28,7 @@ from msgspec import Struct
 
 from vitne.adapters.archive.parquet.columns import PARTS, RECORD_COLUMNS, ROW_GROUP_ROWS, SCHEMA
 from vitne.adapters.archive.parquet.damage import damage
-from vitne.adapters.archive.parquet.thrift import ENDS, Chunk, Column, Group, describe
+from vitne.adapters.archive.parquet.thrift import ENDS, Chunk, Column, Group, describe_groups
 from vitne.core.index.gap import MAX_SEGMENT_ENTRIES
 from vitne.errors import IntegrityError
 
@@ -163,7 +163,7 @@ class RowFile:
             placed.append(_moved(group, at - low))
             at += high - low
         with damage(self._where):
-            known = pq.read_metadata(pa.BufferReader(describe(_COLUMNS, placed)))
+            known = pq.read_metadata(pa.BufferReader(describe_groups(_COLUMNS, placed)))
             with pq.ParquetFile(
                 pa.BufferReader(pa.py_buffer(held)), metadata=known, page_checksum_verification=True
             ) as file:

@@ -14,7 +14,7 @@ from vitne.core.index.source_summary import (
     Kept,
     SourceSummary,
     Spoken,
-    marked,
+    grade_marks,
     quarantined_stream,
 )
 
@@ -41,7 +41,7 @@ def summary_of(start: int, table: pa.Table, voids: Iterable[bytes]) -> SourceSum
         start + len(table),
         _spoken(events),
         _kept(voids),
-        marked(_graded(events), len(table)),
+        grade_marks(_graded(events), len(table)),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from msgspec import Struct
 
-__all__ = ["ENDS", "Chunk", "Column", "Group", "describe"]
+__all__ = ["ENDS", "Chunk", "Column", "Group", "describe_groups"]
 
 _I32, _I64, _BINARY, _LIST, _STRUCT = 5, 6, 8, 9, 12
 _BYTE_ARRAY, _FIXED = 6, 7
@@ -67,7 +67,7 @@ class Group(Struct, frozen=True):
         return sum(chunk.packed + chunk.unpacked for chunk in self.chunks)
 
 
-def describe(columns: Sequence[Column], groups: Sequence[Group]) -> bytes:
+def describe_groups(columns: Sequence[Column], groups: Sequence[Group]) -> bytes:
     """A Parquet file of zstd pages without the pages: what stands behind them."""
     root = _struct((4, _text("schema")), (5, _i32(len(columns))))
     whole = _struct(

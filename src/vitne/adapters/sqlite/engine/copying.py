@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from vitne.adapters.sqlite.engine.failures import storage_errors
-from vitne.adapters.sqlite.engine.migrate import check
+from vitne.adapters.sqlite.engine.migrate import check_version
 from vitne.errors import ConflictError
 
 __all__ = ["copy_database"]
@@ -27,7 +27,7 @@ def copy_database(source: Path, target: Path) -> None:
     with storage_errors(str(source)):
         connection = sqlite3.connect(f"file:{source}?mode=ro", uri=True, isolation_level=None)
         try:
-            check(connection, str(source))
+            check_version(connection, str(source))
             os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             connection.execute("VACUUM INTO ?", (str(target),))
         finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from vitne.adapters.sqlite.engine.failures import storage_errors
-from vitne.adapters.sqlite.engine.migrate import check, check_sqlite, migrate
+from vitne.adapters.sqlite.engine.migrate import check_sqlite, check_version, migrate_schema
 from vitne.adapters.sqlite.engine.where import add_functions
 from vitne.errors import ConfigurationError, StorageError
 
@@ -86,7 +86,7 @@ class Database:
                 "there is no database", where=self.where, hint="run `vitne init` first"
             )
         with self.reading() as connection:
-            check(connection, self.where)
+            check_version(connection, self.where)
 
     def _open_writing(self) -> None:
         _touch(self.path)
@@ -106,7 +106,7 @@ class Database:
                 f"journal_size_limit = {4 * CHECKPOINT_PAGES * PAGE_BYTES}",
             ):
                 writer.execute(f"PRAGMA {pragma}")
-            migrate(writer, self.where)
+            migrate_schema(writer, self.where)
         except BaseException:
             writer.close()
             raise

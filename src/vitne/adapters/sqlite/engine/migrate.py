@@ -37,7 +37,7 @@ def migrations() -> list[str]:
     return [item.read_text("utf-8") for item in found]
 
 
-def statements(script: str) -> Iterator[str]:
+def split_statements(script: str) -> Iterator[str]:
     """The statements of a script, one by one (`executescript` would commit in between)."""
     pending = ""
     for line in script.splitlines(keepends=True):
@@ -47,7 +47,9 @@ def statements(script: str) -> Iterator[str]:
             pending = ""
 
 
-def migrate(connection: sqlite3.Connection, where: str, versions: list[str] | None = None) -> None:
+def migrate_schema(
+    connection: sqlite3.Connection, where: str, versions: list[str] | None = None
+) -> None:
     """Run the migrations that the file lacks.
 
     Raises:
@@ -60,7 +62,7 @@ def migrate(connection: sqlite3.Connection, where: str, versions: list[str] | No
             # Another process may have been faster: look again, now that no other can write.
             version = _version(connection, where, len(scripts))
             if version < len(scripts):
-                for statement in statements(scripts[version]):
+                for statement in split_statements(scripts[version]):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {version + 1}")
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -71,7 +73,7 @@ def migrate(connection: sqlite3.Connection, where: str, versions: list[str] | No
             raise
 
 
-def check(connection: sqlite3.Connection, where: str) -> None:
+def check_version(connection: sqlite3.Connection, where: str) -> None:
     """Refuse a file that is not at the newest version; readers cannot migrate it.
 
     Raises:

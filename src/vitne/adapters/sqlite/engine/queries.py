@@ -20,7 +20,7 @@ def _load() -> dict[str, str]:
 _QUERIES = _load()
 
 
-def names() -> frozenset[str]:
+def query_names() -> frozenset[str]:
     """Names of all statements."""
     return frozenset(_QUERIES)
 
@@ -31,7 +31,7 @@ def query(name: str) -> str:
 
 
 @cache
-def repeated(name: str, rows: int) -> str:
+def repeated_query(name: str, rows: int) -> str:
     """The statement with its `/*rows*/` group standing `rows` times.
 
     Callers use few different numbers of rows, so the texts and the prepared statements are kept.
@@ -42,6 +42,6 @@ def repeated(name: str, rows: int) -> str:
     return sql
 
 
-def filtered(name: str, condition: str) -> str:
+def filtered_query(name: str, condition: str) -> str:
     """The statement with a compiled filter in the place of `/*where*/`."""
     return _QUERIES[name].replace("/*where*/", condition)

@@ -13,12 +13,12 @@ from collections.abc import Iterable
 
 from vitne.core.filter.compile import Condition, Dialect, Value, compile_filter
 from vitne.core.filter.fields import Field, pointer_ends, target_texts
-from vitne.core.filter.nodes import Filter, like
+from vitne.core.filter.nodes import Filter, fits_pattern
 from vitne.core.filter.search_text import text_found
 from vitne.core.values.canonical import encode_trusted
 from vitne.core.values.ids import from_text
 from vitne.core.values.record import Parts
-from vitne.core.values.text import fold
+from vitne.core.values.text import fold_text
 from vitne.errors import BadInputError
 
 _NEVER = Condition("0")
@@ -72,7 +72,7 @@ def _text(needle: str) -> Condition:
 def _equals(of: Field, value: str) -> Condition:  # noqa: PLR0911 - one per kind of column
     if of.part != "record":
         test = "vitne_fold(item.value) = ?" if of.kind == "folded" else "item.value = ?"
-        params = (fold(value) if of.kind == "folded" else value,)
+        params = (fold_text(value) if of.kind == "folded" else value,)
         found = _in_json(of, test, params)
         if of.kind == "folded":
             return found
@@ -97,7 +97,7 @@ def _equals(of: Field, value: str) -> Condition:  # noqa: PLR0911 - one per kind
 def _like(of: Field, parts: list[str]) -> Condition:
     if of.part != "record":
         if of.kind == "folded":
-            return _in_json(of, "vitne_fold(item.value) GLOB ?", (_glob(map(fold, parts)),))
+            return _in_json(of, "vitne_fold(item.value) GLOB ?", (_glob(map(fold_text, parts)),))
         return _in_json(of, "item.value GLOB ?", (_glob(parts),))
     if of.name == "target":
         longest = max(parts, key=len)
@@ -165,7 +165,7 @@ _SQLITE = Dialect(
 
 
 def _sql_fold(value: object) -> str | None:
-    return fold(value) if isinstance(value, str) else None
+    return fold_text(value) if isinstance(value, str) else None
 
 
 def _sql_text(needle: str, *parts: str | None) -> bool:
@@ -180,5 +180,6 @@ def _sql_target(targets: str, target_id: str) -> bool:
 def _sql_target_like(targets: str, pattern: str) -> bool:
     parts = pattern.split("\x00")
     return any(
-        like(text, parts) or like(text.partition("/")[2], parts) for text in target_texts(targets)
+        fits_pattern(text, parts) or fits_pattern(text.partition("/")[2], parts)
+        for text in target_texts(targets)
     )

@@ -71,7 +71,7 @@ class LogState:
         )
 
 
-class Draft:
+class TransactionState:
     """What a transaction has changed so far: whole copies, put in place at its end."""
 
     def __init__(self, logs: dict[LogId, LogState]) -> None:
@@ -95,7 +95,7 @@ class Draft:
         self._open = False
 
 
-class World:
+class MemoryContents:
     """Logs, tenants and keys. States that readers hold never change; they are replaced."""
 
     def __init__(self) -> None:
@@ -111,13 +111,13 @@ class World:
         return self.logs.get(log) or LogState(Origin(""), 0)
 
     @contextmanager
-    def writing(self) -> Iterator[Draft]:
+    def writing(self) -> Iterator[TransactionState]:
         """One transaction at a time; its changes appear when it is left without an error."""
         if self._owner == threading.get_ident():
             raise RuntimeError("a transaction inside a transaction")
         with self.lock:
             self._owner = threading.get_ident()
-            draft = Draft(self.logs)
+            draft = TransactionState(self.logs)
             try:
                 yield draft
                 if draft.broken is not None:
