@@ -20,7 +20,7 @@ from vitne.services.seal.worker import Sealed
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
-from vitne.wiring import Server, open_server
+from vitne.wiring import Server, folder_adapters, open_server
 
 ACME = LogId("acme")
 FULL = 64
@@ -140,10 +140,14 @@ def test_a_record_changed_in_the_database_is_named(settings: Settings) -> None:
 class Lying:
     """The operator's own sealing, which leaves one posting out of what it signs."""
 
-    def __init__(self, runner: Any, hide: Callable[[list[bytes], int], list[bytes]]) -> None:
-        self._runner = runner
+    def __init__(self, hide: Callable[[list[bytes], int], list[bytes]]) -> None:
         self._hide = hide
         self.entries: list[bytes] = []
+
+    def around(self, runner: Any) -> Any:
+        """This, around the operator's own."""
+        self._runner = runner
+        return self
 
     def run(self, job: Any) -> Sealed:
         """The genuine files, and a record that hides something."""
@@ -179,13 +183,13 @@ def test_a_run_that_hides_an_entry_is_named(
     settings: Settings, hide: Callable[[list[bytes], int], list[bytes]]
 ) -> None:
     """Signed and published by the operator all the same: the entries contradict it."""
-    with open_server(settings, serving=False) as server:
+    lying = Lying(hide)
+    adapters = folder_adapters(settings, serving=False)
+    with Server(adapters, settings, serving=False, around_jobs=lying.around) as server:
         _send(server, 300, 380)
-        lying = Lying(server.seal.segments._runner, hide)  # noqa: SLF001 - the operator may do anything
         lying.entries = server.publish.files(ACME).entries(
             0, server.adapters.store.log(ACME).head_size
         )  # type: ignore[arg-type]  # indices
-        server.seal.segments._runner = lying  # noqa: SLF001
         server.seal.segments.seal_now(ACME)
         while server.publish.rounds.run_once().more:
             pass

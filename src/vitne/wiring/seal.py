@@ -1,5 +1,7 @@
 """The chapter that seals: segments, their index log, and the loop that makes them."""
 
+from collections.abc import Callable
+
 from vitne.services.seal.due import SealLimits
 from vitne.services.seal.index_log import IndexLog
 from vitne.services.seal.loop import SealLoop
@@ -9,19 +11,22 @@ from vitne.services.writer.writer import Writer
 from vitne.wiring.adapters import Common
 from vitne.wiring.trust import Trust
 
-__all__ = ["Sealing"]
+__all__ = ["AroundJobs", "Sealing"]
 
 _SECOND_US = 1_000_000
 
+AroundJobs = Callable[[SealRunner], SealRunner]
+
 
 class Sealing:
-    """Old rows become segments. Readers prove by cosigned heads, so merged runs wait for those."""
+    """Old rows become segments. Readers prove by cosigned heads, so merged runs wait for those.
 
-    def __init__(
-        self, common: Common, writer: Writer, trust: Trust, runner: SealRunner | None = None
-    ) -> None:
+    `around` makes what runs the jobs of what would run them: a test may stand in between.
+    """
+
+    def __init__(self, common: Common, writer: Writer, trust: Trust, around: AroundJobs) -> None:
         adapters, settings = common.adapters, common.settings
-        runner = runner or _runner(common)
+        runner = around(_runner(common))
         self.index_log = IndexLog(
             adapters.index_log,
             adapters.heads,

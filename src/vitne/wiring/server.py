@@ -18,7 +18,7 @@ from vitne.wiring.answers import Answering
 from vitne.wiring.erasure import Erasure
 from vitne.wiring.intake import Intake, preparer_of, writer_of
 from vitne.wiring.publish import Publishing
-from vitne.wiring.seal import Sealing
+from vitne.wiring.seal import AroundJobs, Sealing
 from vitne.wiring.search import Searching
 from vitne.wiring.senders import Senders
 from vitne.wiring.trust import Trust
@@ -41,6 +41,7 @@ class Server:
         *,
         serving: bool = True,
         step: StepHook = no_step,
+        around_jobs: AroundJobs = lambda own: own,
     ) -> None:
         self.adapters = adapters
         self.settings = settings
@@ -57,7 +58,7 @@ class Server:
         self.senders = Senders(common, self.writer, self.intake)
         chores = (*self.intake.chores, *self.senders.chores)
         self.publish = Publishing(common, self.trust, chores)
-        self.seal = Sealing(common, self.writer, self.trust)
+        self.seal = Sealing(common, self.writer, self.trust, around_jobs)
         self.erasure = Erasure(common, self.writer, self.intake, self.seal)
         self.search = Searching(common, self.publish, self.erasure)
         self.answers = Answering(

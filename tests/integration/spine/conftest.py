@@ -1,7 +1,7 @@
 """A server over memory and over a folder, each with the tenants `acme` and `globex`."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 
 from vitne.core.values.types import LogId
 from vitne.ports import ApiKey
+from vitne.services.seal.worker import Sealed, SealJob, SealRunner
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock, SeededIds, memory_adapters, sample_key
@@ -19,13 +20,39 @@ from vitne.wiring import Adapters, Server, folder_adapters
 ACME = LogId("acme")
 
 
+class Jobs(SealRunner):
+    """What runs sealing jobs, and calls `before` with each."""
+
+    def __init__(self) -> None:
+        self.before: Callable[[SealJob], object] = lambda _job: None
+
+    def around(self, runner: SealRunner) -> SealRunner:
+        """This, around what would run them."""
+        self._runner = runner
+        return self
+
+    def run(self, job: SealJob) -> Sealed:
+        """See the protocol."""
+        self.before(job)
+        return self._runner.run(job)
+
+    def rest(self) -> None:
+        """See the protocol."""
+        self._runner.rest()
+
+    def close(self) -> None:
+        """See the protocol."""
+        self._runner.close()
+
+
 class Spine:
     """A server that is driven by hand: the writer writes when told, so tests see every step."""
 
     def __init__(self, adapters: Adapters, settings: Settings) -> None:
         self.adapters = adapters
         self.clock = adapters.clock
-        self.server = Server(adapters, settings)
+        self.jobs = Jobs()
+        self.server = Server(adapters, settings, around_jobs=self.jobs.around)
         self.server.writer.create(ACME)
         self.server.writer.create(LogId("globex"))
 

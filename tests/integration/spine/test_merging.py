@@ -61,21 +61,13 @@ def test_nothing_is_erased_or_merged_while_a_question_has_a_log_sealed(spine: An
     spine.publish()
     seal, free = spine.server.seal.segments, list[bool]()
 
-    class Looking:
-        """Tells whether another thread could begin while a job runs."""
+    def look(_job: SealJob) -> None:
+        lock = seal.segments_lock()
+        other = threading.Thread(target=lambda: free.append(lock.acquire(blocking=False)))
+        other.start()
+        other.join()
 
-        def __init__(self, runner: Any) -> None:
-            self._runner = runner
-
-        def run(self, job: SealJob) -> Any:
-            """The job, once it is known."""
-            lock = seal.segments_lock()
-            other = threading.Thread(target=lambda: free.append(lock.acquire(blocking=False)))
-            other.start()
-            other.join()
-            return self._runner.run(job)
-
-    seal._runner = Looking(seal._runner)  # noqa: SLF001 - looks from inside a job
+    spine.jobs.before = look
 
     assert seal.seal_now(ACME) is not None
     assert free == [False]

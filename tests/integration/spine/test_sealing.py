@@ -179,8 +179,12 @@ def test_a_log_that_cannot_be_sealed_is_held_off_and_the_others_go_on(spine: Any
     fill(spine, 1, 20)
     spine.send([sample_event(n, tenant="globex") for n in range(1, 20)], key=_everyone())
     spine.publish()
-    broken = _Breaking(spine.server.seal.segments._runner, ACME)  # noqa: SLF001 - a fault is put in its way
-    spine.server.seal.segments._runner = broken  # noqa: SLF001 - likewise
+
+    def fail(job: SealJob) -> None:
+        if job.log == ACME:
+            raise IntegrityError("the published entries differ from the records")
+
+    spine.jobs.before = fail
 
     report = spine.server.seal.segments.run_once()
     assert set(report.failed) == {ACME}
@@ -188,27 +192,8 @@ def test_a_log_that_cannot_be_sealed_is_held_off_and_the_others_go_on(spine: Any
     assert spine.server.seal.segments.run_once().failed == {}
 
     spine.clock.advance((11) * SECOND_US)
-    broken.broken = False
+    spine.jobs.before = lambda _job: None
     assert [log for log, _ in spine.server.seal.segments.run_once().sealed] == [ACME]
-
-
-class _Breaking:
-    """A runner that fails for one log until it is mended."""
-
-    def __init__(self, runner: Any, log: LogId) -> None:
-        self.runner = runner
-        self.log = log
-        self.broken = True
-
-    def run(self, job: SealJob) -> Any:
-        """Fail, or pass on."""
-        if self.broken and job.log == self.log:
-            raise IntegrityError("the published entries differ from the records")
-        return self.runner.run(job)
-
-    def close(self) -> None:
-        """Pass on."""
-        self.runner.close()
 
 
 def _everyone() -> Any:
