@@ -44,77 +44,91 @@ class _About(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What a server can be told. Sizes are in bytes, spans in the unit that the name ends with."""
+    """The settings of a server. Sizes are in bytes, spans in the unit that the name ends with."""
 
     # ---- where
-    folder: Annotated[str, _About("Holds everything: database, tiles, segments, keys")] = (
+    folder: Annotated[str, _About("Folder with everything: database, tiles, segments, keys")] = (
         DEFAULT_FOLDER
     )
     server_name: Annotated[
-        str, _About("First part of every log's origin; fixed once a log exists", pattern=_NAME)
+        str,
+        _About(
+            "Name in everything that its logs sign; cannot change once a log exists", pattern=_NAME
+        ),
     ] = "vitne.local"
     host: Annotated[str, _About("Address to listen on")] = "127.0.0.1"
     port: Annotated[int, _About("TCP port; 0 takes a free one", "", 0, 65_535)] = 8470
 
     # ---- intake
     queue_events_max: Annotated[
-        int, _About("May wait for the writer; beyond it 503", "events", 1_000)
+        int, _About("Most events that wait for the writer; more are refused (503)", "events", 1_000)
     ] = 50_000
     queue_bytes_max: Annotated[
-        int, _About("May wait for the writer; beyond it 503", "bytes", _MIB)
+        int, _About("Most bytes that wait for the writer; more are refused (503)", "bytes", _MIB)
     ] = 64 * _MIB
     prepare_processes: Annotated[
-        int, _About("That prepare large requests; -1: one for each core but one", "", -1, 64)
+        int,
+        _About("Processes that prepare large requests; -1: one for each core but one", "", -1, 64),
     ] = -1
     commit_events_max: Annotated[
-        int, _About("Most of one durable transaction", "events", 1, 100_000)
+        int, _About("Most events in one durable transaction", "events", 1, 100_000)
     ] = 4_000
-    commit_timeout_s: Annotated[int, _About("Wait for a durable commit, then 503", "s", 1)] = 30
+    commit_timeout_s: Annotated[
+        int, _About("Answer 503 if an event is not durable after this time", "s", 1)
+    ] = 30
     quota_events_per_s: Annotated[
-        int, _About("Sustained intake of one source; beyond it 429", "events/s", 1)
+        int,
+        _About(
+            "Events that one source may send in the long run; more are refused (429)", "events/s", 1
+        ),
     ] = 100_000
     quota_burst_events: Annotated[
-        int, _About("What one source may send at once", "events", 1_000)
+        int, _About("Events that one source may send at once", "events", 1_000)
     ] = 500_000
     dedupe_days: Annotated[
-        int, _About("How long the hot store remembers event ids", "days", 1, 3_660)
+        int, _About("Recognise repeated event ids for this time", "days", 1, 3_660)
     ] = 7
     stats_interval_s: Annotated[
-        int, _About("Between two events that tell what intake did not take", "s", 1)
+        int, _About("Interval between two events that report what was refused", "s", 1)
     ] = 3_600
     late_s: Annotated[
-        int, _About("Time after which an event counts as recorded late", "s", 1, 31_536_000)
+        int,
+        _About("An event is late if it arrives this long after it happened", "s", 1, 31_536_000),
     ] = 3_600
     stream_abandon_s: Annotated[
-        int, _About("Silence after which the log gives a signed stream up", "s", 180)
+        int, _About("Mark a signed stream as abandoned after this time without events", "s", 180)
     ] = 604_800
     free_bytes_min: Annotated[
-        int, _About("Disk kept free for publishing; below it 503", "bytes", 0)
+        int, _About("Refuse events (503) when less disk is free; publishing needs it", "bytes", 0)
     ] = 256 * _MIB
 
     # ---- publish and seal
     publish_interval_ms: Annotated[
-        int, _About("Between two checkpoints of a busy log", "ms", 10, 60_000)
+        int, _About("Interval between two checkpoints of a busy log", "ms", 10, 60_000)
     ] = 500
     publish_lag_max_s: Annotated[
-        int, _About("Age of an unpublished entry that makes /readyz fail", "s", 1)
+        int, _About("/readyz fails if an entry waits for a checkpoint for longer", "s", 1)
     ] = 60
-    seal_entries: Annotated[int, _About("Entries that make a segment", "entries", 1, 65_536)] = (
-        65_536
-    )
+    seal_entries: Annotated[
+        int,
+        _About("Seal recent events into a segment when there are this many", "entries", 1, 65_536),
+    ] = 65_536
     seal_age_s: Annotated[
-        int, _About("Age at which a smaller hot part is sealed all the same", "s", 1)
+        int,
+        _About(
+            "Seal recent events after this time even if there are fewer than `seal_entries`", "s", 1
+        ),
     ] = 86_400
     seal_check_ms: Annotated[
-        int, _About("Between two looks for something to seal", "ms", 10, 3_600_000)
+        int, _About("Interval between two checks for something to seal", "ms", 10, 3_600_000)
     ] = 2_000
-    seal_process: Annotated[bool, _About("Seal in a process of its own, on a second core")] = True
+    seal_process: Annotated[bool, _About("Seal in a separate process, on a second core")] = True
 
     # ---- retention
     retention: Annotated[
         str,
         _About(
-            "Classes that expire, each day, e.g. access-24m, security-13m=500; none if empty",
+            "Retention classes that expire, e.g. access-24m, security-13m=500 (default: none)",
             pattern=r"[a-z0-9=, -]*",
         ),
     ] = ""
@@ -123,33 +137,31 @@ class Settings(Struct, frozen=True, kw_only=True):
     stamp_urls: Annotated[
         str,
         _About(
-            "Time-stamp authorities (RFC 3161), up to four addresses with a comma between",
+            "Addresses of up to four time-stamp authorities (RFC 3161), separated by commas",
             pattern=_ANY,
         ),
     ] = ""
     stamp_certificates: Annotated[
-        str, _About("PEM file of certificates that their answers must lead to", pattern=_ANY)
+        str, _About("PEM file with the certificates of these authorities", pattern=_ANY)
     ] = ""
     stamp_interval_s: Annotated[
-        int, _About("Age of a log's last time stamp that makes the next one due", "s", 60)
+        int, _About("Request a new time stamp when a log's last one is this old", "s", 60)
     ] = 86_400
 
     # ---- witnesses
     log_policy: Annotated[
         str,
         _About(
-            "File (C2SP tlog-policy) with witnesses and quorum of logs; none if empty",
+            "File (C2SP tlog-policy) with the witnesses and quorum of logs (default: none)",
             pattern=_ANY,
         ),
     ] = ""
     index_policy: Annotated[
         str,
-        _About(
-            "The same of index logs; auditors are its witnesses without an address", pattern=_ANY
-        ),
+        _About("The same for index logs; witnesses without an address are auditors", pattern=_ANY),
     ] = ""
     witness_interval_ms: Annotated[
-        int, _About("Between two questions to one witness about one log", "ms", 100, 60_000)
+        int, _About("Interval between two requests to one witness about one log", "ms", 100, 60_000)
     ] = 2_000
 
     # ---- reading
@@ -157,24 +169,28 @@ class Settings(Struct, frozen=True, kw_only=True):
         bool, _About("Serve checkpoints and tiles to anyone (no personal data)")
     ] = False
     archive_memory_mb: Annotated[
-        int, _About("Memory for queries over segments", "MiB", 32, 1_048_576)
+        int, _About("Memory for searches in segments", "MiB", 32, 1_048_576)
     ] = 192
-    archive_threads: Annotated[int, _About("For queries over segments", "threads", 1, 256)] = 2
+    archive_threads: Annotated[
+        int, _About("Threads for searches in segments", "threads", 1, 256)
+    ] = 2
 
     # ---- HTTP
-    connections_max: Annotated[int, _About("Served at once; beyond it 503", "connections", 1)] = (
-        1_024
-    )
-    header_bytes_max: Annotated[int, _About("Size of a request's head", "bytes", 1_024, _MIB)] = (
+    connections_max: Annotated[
+        int, _About("Most connections at once; more are refused (503)", "connections", 1)
+    ] = 1_024
+    header_bytes_max: Annotated[int, _About("Largest head of a request", "bytes", 1_024, _MIB)] = (
         16_384
     )
-    body_timeout_s: Annotated[int, _About("Time in which a request's body must come", "s", 1)] = 30
+    body_timeout_s: Annotated[
+        int, _About("Time within which the body of a request must arrive", "s", 1)
+    ] = 30
     idle_timeout_s: Annotated[
-        int, _About("How long a connection without a request stays open", "s", 1)
+        int, _About("Close a connection after this time without a request", "s", 1)
     ] = 75
-    shutdown_grace_s: Annotated[int, _About("For requests in flight once told to stop", "s", 0)] = (
-        20
-    )
+    shutdown_grace_s: Annotated[
+        int, _About("Time for running requests to end after a signal to stop", "s", 0)
+    ] = 20
     metrics_public: Annotated[
         bool, _About("Serve /metrics without a key (names no tenant, no person)")
     ] = True
@@ -182,10 +198,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     # ---- program log
     log_format: Annotated[
         Literal["auto", "json", "console"],
-        _About("On stderr; auto: console on a terminal, else json"),
+        _About("Form of the program log on stderr; auto: console on a terminal, else json"),
     ] = "auto"
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], _About("Least level written")
+        Literal["debug", "info", "warning", "error"], _About("Lowest level that is written")
     ] = "info"
 
 
