@@ -12,7 +12,7 @@ setup: ## make .venv from requirements.lock, every package checked by its hash; 
 	@$(BIN)/python tools/build-verifier >/dev/null
 
 demo: setup ## fill ./demo-data with a small vendor's 30 days, say what to try, serve until Ctrl-C
-	@$(BIN)/vitne demo
+	@$(BIN)/vitne demo $(if $(PORT),--port $(PORT))
 
 check: setup ## formatting, lint, types, import contracts, lock
 	$(BIN)/ruff format --check .

@@ -202,7 +202,7 @@ def test_a_search_tells_how_many_of_what_and_when(place: Place) -> None:
 
     assert page["facets"]["type"]["values"] == {"crm.customer.viewed": 1}
     assert sum(page["histogram"]["counts"]) == 1
-    assert "1 of 1 events; looked through all" in told
+    assert "1 of 1 event; searched all" in told
     assert "\u2588" in told
 
 

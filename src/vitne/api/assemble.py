@@ -23,6 +23,7 @@ from vitne.api.server.access import Access
 from vitne.api.server.metrics import Gauge, Meters
 from vitne.api.server.protocol import Bounds
 from vitne.api.server.responses import Reads
+from vitne.core.values.text import count
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.services.access.audit_events import OwnEvents
 from vitne.services.access.doorkeeper import KeyAuthenticator
@@ -145,7 +146,7 @@ def _publisher(server: Server) -> str:
 
 def _integrity(server: Server) -> str:
     halted = len(server.publish.rounds.halted)
-    return f"{halted} logs are not published: their stored bytes disagree" if halted else ""
+    return f"{count(halted, 'log')} not published: stored bytes disagree" if halted else ""
 
 
 def _witnesses(server: Server) -> str:
@@ -156,9 +157,9 @@ def _witnesses(server: Server) -> str:
     kinds = [incident.kind for incident in server.trust.incidents.all()]
     told = []
     if ahead := kinds.count("ahead"):
-        told.append(f"a witness has seen more of {ahead} logs than this store holds")
+        told.append(f"a witness has seen more of {count(ahead, 'log')} than is stored here")
     if forks := kinds.count("fork"):
-        told.append(f"a witness has seen {forks} logs that are not consistent with this store")
+        told.append(f"a witness has seen another history of {count(forks, 'log')}")
     return "; ".join(told)
 
 

@@ -133,7 +133,7 @@ def test_the_verb_stamps_lists_verifies_and_checks_files(
     assert stamp["signer"] == "CN=Test TSA"
     assert run(["anchor", "list", "acme", "--folder", folder]) == 0
     assert run(["anchor", "verify", "acme", "--certificates", root, "--folder", folder]) == 0
-    assert "1 stamps hold" in capsys.readouterr().out
+    assert "1 stamp verified" in capsys.readouterr().out
 
     found = server.trust.stamps.stamps(ACME)[0]
     (tmp_path / "a.tsr").write_bytes(found.token)

@@ -20,6 +20,7 @@ from vitne.api.server.problems import bare_problem
 from vitne.api.server.replies import HttpReply
 from vitne.api.server.responses import Here, Reads, peer_of, respond
 from vitne.core.event.event import Problem
+from vitne.core.values.text import count
 from vitne.errors import TooLargeError, UnreadableBodyError, UnsupportedMediaError
 from vitne.ports import Clock
 from vitne.services.access.logged_reads import LoggedReads
@@ -100,8 +101,8 @@ def _wrong_types(tenant: object, with_bundle: object) -> tuple[Problem, ...]:
 def _refused(faults: tuple[Problem, ...]) -> HttpReply:
     return bare_problem(
         "bad_question",
-        detail=f"the question has {len(faults)} faults",
-        hint="each is named with its path",
+        detail=f"the question has {count(len(faults), 'fault')}",
+        hint="correct what `problems` lists, and ask again",
         problems=faults,
     )
 

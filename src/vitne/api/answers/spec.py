@@ -37,7 +37,7 @@ class AskQuestion(Operation):
         """Tell the body, which the handler reads itself to name all faults at once."""
         self.request_body = RequestBody(
             required=True,
-            description="At most 16 KiB. All faults are told at once, each with its path.",
+            description="At most 16 KiB. A refusal names all faults, each with its path.",
             content={
                 "application/json": OpenAPIMediaType(
                     schema=Reference(ref="#/components/schemas/AnswerRequest"),

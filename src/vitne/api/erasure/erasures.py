@@ -198,7 +198,7 @@ def hold_routes(resource: ErasureResource, reads: Reads) -> list[HTTPRouteHandle
         "/v1/holds",
         status_code=200,
         operation_id="set_hold",
-        summary="Hold events against erasure and expiry",
+        summary="Keep events from erasure and expiry (legal hold)",
         responses=problems(*_CODES, "filter_syntax"),
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["erasure"],

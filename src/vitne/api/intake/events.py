@@ -20,6 +20,7 @@ from vitne.api.server.metrics import Meters
 from vitne.api.server.problems import bare_problem
 from vitne.api.server.replies import HttpReply
 from vitne.core.entry.batch import BATCH_TYPE
+from vitne.core.values.text import count
 from vitne.errors import (
     BadInputError,
     SenderRefusedError,
@@ -87,7 +88,7 @@ class EventsResource:
             raise BadInputError(
                 "the resource takes no query parameters",
                 where=scope["query_string"].decode("latin-1").partition("=")[0][:40],
-                hint="the tenant stands in each event, or follows from the key",
+                hint="name the tenant in each event, or send with a key for one tenant",
             )
         head = read_head(scope["headers"])
         key = self._access.key(head, "write")
@@ -169,12 +170,9 @@ def _refusal(result: EventResult) -> HttpReply:
         code = "unreadable"  # the object cannot even be read as JSON
     else:
         code = "rejected"
-    count = len(result.problems)
     return bare_problem(
         code,
-        detail="the event has 1 problem, with its path"
-        if count == 1
-        else f"the event has {count} problems, each with its path",
-        hint="mend them and send the event again; see docs/reference/events.md",
+        detail=f"the event was not stored: it has {count(len(result.problems), 'problem')}",
+        hint="correct what `problems` lists and send the event again; see docs/reference/events.md",
         problems=result.problems,
     )

@@ -86,7 +86,7 @@ def source_key_routes(resource: SourceKeysResource, reads: Reads) -> list[HTTPRo
         status_code=200,
         operation_id="retire_source_key",
         summary="Retire the key of a source",
-        description="Nothing that it signs is taken from then on; told in each log that names it.",
+        description="Nothing that it signs is accepted any more; logs that name it record this.",
         responses=problems(*_CODES, "not_found"),
         request_max_body_size=_BODY_BYTES_MAX,
         tags=["streams"],

@@ -194,8 +194,8 @@ def _reading_routes(resource: StreamsResource, reads: Reads) -> list[HTTPRouteHa
         "/v1/streams/log",
         operation_id="log_of_sender",
         summary="Which log a sender writes to",
-        description="For senders that sign and were not told the origin of the log: a signature"
-        " names it. Needs the role write.",
+        description="For senders that sign and do not know the origin of the log, which a signature"
+        " names. Needs the role write.",
         responses=problems(*AUTHENTICATED, "bad_input", "tenant_not_allowed", "internal"),
         tags=["streams"],
     )

@@ -14,6 +14,10 @@ _FREE_TAG: Final = "operations"
 """Load balancers and scrapers put parameters of their own on these."""
 
 
+_ALIKE: Final = 0.75
+"""How alike two names are, from 0 to 1, for one to be suggested for the other."""
+
+
 class KnownParameters:
     """A guard of all resources; knows what each takes from the OpenAPI document."""
 
@@ -48,7 +52,7 @@ def refuse_unknown(given: Iterable[str], known: tuple[str, ...]) -> None:
     for name in given:
         if name in known:
             continue
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)
         hint = f"it takes: {', '.join(known)}" if known else "it takes none"
         raise BadInputError(
             "the resource takes no such query parameter",

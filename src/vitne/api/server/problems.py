@@ -47,7 +47,7 @@ KINDS: Final[dict[str, ProblemKind]] = {
     "conflict": ProblemKind(409, "The state is not what the request assumes"),
     "held": ProblemKind(409, "A legal hold is in the way"),
     "id_conflict": ProblemKind(409, "Another event has this id"),
-    "stream_conflict": ProblemKind(409, "The stream stands elsewhere than its sender says"),
+    "stream_conflict": ProblemKind(409, "The sender's sequence number does not match the log"),
     "too_large": ProblemKind(413, "The request is too large"),
     "answer_too_large": ProblemKind(413, "More events answer the question than one answer shows"),
     "unsupported_media": ProblemKind(415, "The type or encoding of the body is not taken"),

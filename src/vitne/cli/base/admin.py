@@ -16,7 +16,7 @@ from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.settings import Settings
 from vitne.wiring import Server, open_server, refuse_backup
 
-__all__ = ["ServerFolder", "opened_server", "settings_of", "shell_user"]
+__all__ = ["ServerFolder", "opened_server", "refuse_empty", "settings_of", "shell_user"]
 
 _WHERE = Group("Folder", sort_key=90)
 
@@ -28,13 +28,11 @@ class ServerFolder:
 
     folder: Annotated[
         str,
-        Parameter(name="--folder", group=_WHERE, help="Folder of the server; else ./vitne-data."),
+        Parameter(name="--folder", group=_WHERE, help="Folder of the server [./vitne-data]."),
     ] = ""
     config: Annotated[
         str,
-        Parameter(
-            name="--config", group=_WHERE, help="Settings file; else vitne.toml in the folder."
-        ),
+        Parameter(name="--config", group=_WHERE, help="Settings file [vitne.toml in the folder]."),
     ] = ""
 
 
@@ -55,6 +53,15 @@ def shell_user() -> Caller:
     return Caller(id=f"uid:{number}", name=name, tenant=OPERATOR, method="shell")
 
 
+def refuse_empty(folder: Path) -> None:
+    """Raise `ConfigurationError` for a folder in which no server was ever made."""
+    if not (folder / "keys" / "master.key").exists() and not (folder / "vitne.db").exists():
+        raise ConfigurationError(
+            f"There is no Vitne server in {folder} yet.",
+            hint="make one with `vitne init --tenant NAME`, or name another folder with --folder",
+        )
+
+
 @contextmanager
 def opened_server(server_folder: ServerFolder | None) -> Iterator[Server]:
     """A folder opened for one command, beside a server that may be serving it.
@@ -63,13 +70,7 @@ def opened_server(server_folder: ServerFolder | None) -> Iterator[Server]:
         ConfigurationError: there is no such folder, or no Vitne in it.
     """
     settings = settings_of(server_folder)
-    folder = Path(settings.folder)
-    if not (folder / "keys" / "master.key").exists() and not (folder / "vitne.db").exists():
-        raise ConfigurationError(
-            "there is no Vitne in this folder",
-            where=settings.folder,
-            hint="make it with `vitne init`, or name another with --folder",
-        )
-    refuse_backup(folder)
+    refuse_empty(Path(settings.folder))
+    refuse_backup(Path(settings.folder))
     with open_server(settings, serving=False) as server:
         yield server

@@ -7,6 +7,7 @@ again; 7 configuration or a missing extra; 70 a fault of Vitne itself; 130 inter
 
 import difflib
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -40,6 +41,11 @@ STATUSES: dict[type[VitneError], int] = {
     ConfigurationError: 7,
 }
 """Exit status per branch of the error tree; whatever is in none of them is 70."""
+
+_EXCLUDING = re.compile(r"-[a-z_.]+:.*", re.DOTALL)
+_SUGGESTION = re.compile(r"option: (\S+?)\.( Did you mean (\S+?)\?)")
+_ALIKE = 0.75
+"""How alike two words are, from 0 to 1, for one to be suggested for the other."""
 
 REFUSED, USAGE, INTERNAL, INTERRUPTED, PIPE_CLOSED = 1, 2, 70, 130, 141
 
@@ -78,7 +84,12 @@ VERBS: tuple[Verb, ...] = (
         "ask", "vitne.cli.prove.ask:app", _PROVE, "Ask who did what; the answer comes with proof."
     ),
     Verb("prove", "vitne.cli.prove.prove:prove", _PROVE, "Write the proof of one event to a file."),
-    Verb("receipts", "vitne.cli.prove.receipts:app", _PROVE, "Hold kept receipts against the log."),
+    Verb(
+        "receipts",
+        "vitne.cli.prove.receipts:app",
+        _PROVE,
+        "Check that the log contains every event it acknowledged.",
+    ),
     Verb("verify", "vitne.cli.prove.verify:verify", _PROVE, "Check a proof, offline."),
     Verb(
         "anchor", "vitne.cli.prove.anchor:app", _PROVE, "Have checkpoints time-stamped (RFC 3161)."
@@ -90,16 +101,29 @@ VERBS: tuple[Verb, ...] = (
         "witness",
         "vitne.cli.prove.witness:app",
         _PROVE,
-        "Be a witness of logs: cosign their heads.",
+        "Run a witness that co-signs the checkpoints of logs.",
     ),
     Verb("mirror", "vitne.cli.care.mirror:app", _CARE, "Keep a verified copy of a log elsewhere."),
-    Verb("fsck", "vitne.cli.care.fsck:fsck", _CARE, "Hash a folder again, from the records up."),
+    Verb(
+        "fsck", "vitne.cli.care.fsck:fsck", _CARE, "Check a server's folder: hash everything again."
+    ),
     Verb("backup", "vitne.cli.care.backup:backup", _CARE, "Copy a folder as of one moment."),
-    Verb("restore", "vitne.cli.care.restore:restore", _CARE, "Let a backup be served again."),
+    Verb(
+        "restore",
+        "vitne.cli.care.restore:restore",
+        _CARE,
+        "Check a backup, and allow it to be served.",
+    ),
     Verb("erase", "vitne.cli.care.erase:app", _CARE, "Erase a person's data; proofs stay."),
     Verb("hold", "vitne.cli.care.hold:app", _CARE, "Legal holds, which erasure does not touch."),
     Verb("retain", "vitne.cli.care.retain:app", _CARE, "Let old records expire, by their class."),
     Verb("bench", "vitne.cli.care.bench:bench", _CARE, "Measure this machine."),
+    Verb(
+        "completion",
+        "vitne.cli.base.completion:print_completion",
+        _CARE,
+        "Print a script that completes commands in a shell.",
+    ),
 )
 
 
@@ -156,7 +180,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     out = Output("--json" in words)
     try:
         _known(words)
-        returned = application(*words[:1])(words, exit_on_error=False, print_error=False)
+        returned = application(*words[:1])(
+            _filters_last(words), exit_on_error=False, print_error=False
+        )
     except KeyboardInterrupt:
         out.note("Interrupted.")
         return INTERRUPTED
@@ -176,13 +202,21 @@ def status_of(error: VitneError) -> int:
     return INTERNAL
 
 
+def _filters_last(words: Sequence[str]) -> list[str]:
+    """Search words such as `-type:audit.*` behind `--`, or they would be taken for options."""
+    filters = [word for word in words if _EXCLUDING.fullmatch(word)]
+    if not filters or "--" in words:
+        return list(words)
+    return [*(word for word in words if word not in filters), "--", *filters]
+
+
 def _known(words: Sequence[str]) -> None:
     """Refuse a verb that does not exist, without importing the others to say so."""
     names = [verb.name for verb in VERBS]
     if words and not words[0].startswith("-") and words[0] not in names:
-        near = difflib.get_close_matches(words[0], names, n=1)
+        near = difflib.get_close_matches(words[0], names, n=1, cutoff=_ALIKE)
         hint = f"vitne {near[0]} --help" if near else "vitne --help"
-        raise BadInputError(f"there is no verb {words[0]!r}", hint=hint)
+        raise BadInputError(f"there is no command {words[0]!r}", hint=hint)
 
 
 def _told(words: Sequence[str], error: Exception) -> VitneError:
@@ -191,10 +225,20 @@ def _told(words: Sequence[str], error: Exception) -> VitneError:
         return error
     if isinstance(error, CycloptsError):
         verb = f"{words[0]} " if words and not words[0].startswith("-") else ""
-        return BadInputError(str(error), hint=f"vitne {verb}--help")
+        return BadInputError(_alike_only(str(error)), hint=f"vitne {verb}--help")
     if isinstance(error, ImportError):
         return _missing(error)
     return _fault(error)
+
+
+def _alike_only(message: str) -> str:
+    """A message of the parser, without a suggestion that is unlike what was given."""
+    found = _SUGGESTION.search(message)
+    if found is None:
+        return message
+    given, near = found[1].strip("-"), found[3].strip("-")
+    alike = difflib.SequenceMatcher(None, given, near).ratio() >= _ALIKE
+    return message if alike else message[: found.start(2)]
 
 
 def _missing(error: ImportError) -> VitneError:
@@ -235,9 +279,9 @@ def _fail(out: Output, error: VitneError) -> int:
         out.document({"error": told | {name: value for name, value in extra.items() if value}})
     out.note(f"error: {error.message}")
     if error.where:
-        out.note(f"  at: {error.where}")
+        out.note(f"  at: {error.where}", fold=False)
     if error.request_id:
-        out.note(f"  request id: {error.request_id} (the server's log tells the cause beside it)")
+        out.note(f"  request id: {error.request_id} (find it in the server's log for the cause)")
     if error.hint:
-        out.note(f"  try: {error.hint}")
+        out.note(f"  try: {error.hint}", fold=False)
     return status

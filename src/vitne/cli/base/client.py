@@ -43,7 +43,7 @@ T = TypeVar("T")
 JSON_BODY = {"Content-Type": "application/json"}
 
 DEFAULT_URL = "http://127.0.0.1:8470"
-"""Where `vitne serve` listens when it is told nothing."""
+"""Where `vitne serve` listens by default."""
 
 _LOCAL_FOLDER = "vitne-data"
 _CONNECTION = Group("Server", sort_key=90)
@@ -58,7 +58,7 @@ Purpose = Annotated[
     Parameter(
         name="--purpose",
         group=_CONNECTION,
-        help="Why you read, as CODE or CODE:REFERENCE; it stands in the log beside your name.",
+        help="Reason for reading, as CODE or CODE:REFERENCE; the log records it with your name.",
     ),
 ]
 """The type of the `purpose` parameter of every verb that reads a log."""
@@ -74,7 +74,7 @@ class ServerOptions:
         Parameter(
             name="--url",
             group=_CONNECTION,
-            help="Its address; else VITNE_URL, a client.toml, http://127.0.0.1:8470.",
+            help="Server address [$VITNE_URL, client.toml, http://127.0.0.1:8470].",
         ),
     ] = ""
     api_key: Annotated[str, Parameter(name="--api-key", group=_CONNECTION, help=API_KEY_HELP)] = ""
@@ -83,7 +83,7 @@ class ServerOptions:
         Parameter(
             name="--tenant",
             group=_CONNECTION,
-            help="Whose log; else VITNE_TENANT, or the only one that the key is for.",
+            help="Tenant whose log is meant [$VITNE_TENANT, client.toml, the key's only tenant].",
         ),
     ] = ""
 

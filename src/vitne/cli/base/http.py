@@ -43,7 +43,7 @@ class HttpConnection:
     Args:
         url: its address; paths of requests are below it.
         headers: of every request.
-        timeout_s: longest wait for the server; None waits for ever.
+        timeout_s: longest wait for the server; None for no limit.
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], timeout_s: float | None) -> None:

@@ -25,8 +25,8 @@ __all__ = [
     "Shown",
     "copied",
     "debugging",
-    "minute",
     "plain",
+    "second",
     "table",
 ]
 
@@ -41,6 +41,7 @@ Advance = Callable[[int], None]
 
 _LINES = "\n"
 _PIPE_COLUMNS = 400
+_TO_SECOND = 19
 _STYLES = {"bold": "1", "dim": "2", "italic": "3", "red": "31", "green": "32", "yellow": "33"}
 
 Printed = Line | Table | str
@@ -57,7 +58,7 @@ def plain(value: object, style: str = "", *, lines: bool = False) -> Line:
     """A value as terminal text that cannot steer the terminal.
 
     Control characters (C0, C1, DEL) and bidirectional overrides become U+FFFD. So do line feeds,
-    unless `lines` says that they are ours: a logged name must not pose as a line of output.
+    unless `lines` says that they are ours: a logged name must not look like a line of output.
     """
     return Line(_tame(str(value), _LINES if lines else ""), style)
 
@@ -77,9 +78,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     return Table(title, tuple(columns), cells)
 
 
-def minute(moment: str) -> str:
-    """An RFC 3339 time as lists show it: to the minute, UTC."""
-    return moment[:16].replace("T", " ")
+def second(moment: str) -> str:
+    """An RFC 3339 time as people see it: to the second, in UTC, `2026-11-24T09:15:02Z`."""
+    return f"{moment[:_TO_SECOND]}Z" if moment else ""
 
 
 class Output:
@@ -113,7 +114,7 @@ class Output:
         sys.stdout.flush()
 
     def note(self, text: str, *, fold: bool = True) -> None:
-        """Tell people something beside the result, on standard error."""
+        """Print something beside the result, on standard error."""
         _print(Line(_tame(text, _LINES), fold=fold), sys.stderr)
 
     @contextmanager

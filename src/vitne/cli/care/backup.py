@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vitne.cli.base.admin import ServerFolder, settings_of
-from vitne.cli.base.output import Json, Output, plain
+from vitne.cli.base.output import Json, Output, copied, plain
 from vitne.core.values.times import format_utc
 from vitne.wiring import make_backup
 
@@ -18,16 +18,20 @@ def backup(
     /,
     *,
     keys: Annotated[
-        bool, Parameter(help="With the secret keys. Keep such a backup where few people reach it.")
+        bool,
+        Parameter(
+            help="Copy the secret keys too. Keep such a backup where few people can reach it."
+        ),
     ] = False,
     server_folder: ServerFolder | None = None,
     json: Json = False,
 ) -> None:
-    """Copy everything as of one moment, while the server goes on serving.
+    """Copy everything as of one moment, while the server continues to serve.
 
-    Every tree of the copy is hashed and held against its signed root. What was erased is not in it.
-    Without --keys the copy can be read by nobody who could sign for your logs, nor go on without
-    them: back them up once, apart, and again after each new tenant.
+    Every tree of the copy is hashed and compared with its signed root. Erased data is not in it.
+    Without --keys the copy contains no secret keys: whoever reads it cannot sign for your logs, and
+    a server cannot continue from it alone. Back up the folder `keys` once, elsewhere, and again
+    after each new tenant.
     """
     out = Output(json)
     made = make_backup(settings_of(server_folder), target, with_keys=keys)
@@ -54,5 +58,5 @@ def backup(
             if made.keys
             else "The secret keys are NOT in it: keep a copy of keys/ elsewhere."
         ),
-        plain(f"Check it:  vitne fsck --folder {target}"),
+        copied(f"Check it:  vitne fsck --folder {target}"),
     )

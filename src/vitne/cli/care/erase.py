@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, plain
+from vitne.core.values.text import count
 from vitne.wire.erasure import EraseReply, EraseRequest
 
 __all__ = ["app"]
@@ -18,26 +19,30 @@ Sections = Annotated[
     list[Section] | None,
     Parameter(
         name="--section",
-        help="Which goes, may be repeated; else person and payload. Who did what to whom is core.",
+        help="Section to erase [person and payload]; may be repeated. Who did what to whom"
+        " is core.",
     ),
 ]
-Basis = Annotated[
-    str, Parameter(help="Why, as a code, e.g. gdpr-17; it stands in the log for good.")
+Basis = Annotated[str, Parameter(help="Reason, as a code, e.g. gdpr-17. Recorded permanently.")]
+Ref = Annotated[
+    str, Parameter(help="Case. Recorded permanently, so use a case number, not a person's name.")
 ]
-Ref = Annotated[str, Parameter(help="The case; it stands in the log for good: no name.")]
-DryRun = Annotated[bool, Parameter(help="Say what would go, and change nothing.")]
+DryRun = Annotated[bool, Parameter(help="Only report what would be erased.")]
 Mentions = Annotated[
     list[str] | None,
     Parameter(
         name="--mention",
-        help="A text, e.g. a mail address: quarantined events that hold it lose their bytes.",
+        help="Text such as a mail address; quarantined events that contain it are erased whole.",
     ),
 ]
 
 
 @app.command(name="person")
 def erase_person(  # noqa: PLR0913 - what one can say on the command line
-    where: Annotated[str, Parameter(name="FILTER", help="Filter that finds the events.")],
+    where: Annotated[
+        str,
+        Parameter(name="FILTER", help="Filter that finds the events."),
+    ],
     /,
     *,
     basis: Basis,
@@ -100,7 +105,7 @@ def _lines(page: EraseReply, request: EraseRequest) -> list[str]:
     word = "Would erase" if page.dry_run else "Erased"
     sections = ", ".join(request.sections)
     told = [
-        f"{word} {sections} of {page.records:,} events of {page.tenant}.",
+        f"{word} {sections} of {count(page.records, 'event')} of {page.tenant}.",
         f"Quarantined events whose bytes go: {page.quarantined:,}.",
         f"Segments written anew: {page.segments:,}.",
     ]

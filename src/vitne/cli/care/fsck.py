@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from vitne.cli.base.admin import ServerFolder, settings_of
 from vitne.cli.base.app import REFUSED
 from vitne.cli.base.output import Advance, Json, Output, plain, table
+from vitne.core.values.text import count
 from vitne.core.values.types import LogId
 from vitne.services.check.fsck import FsckReport
 from vitne.wiring import Server, open_server
@@ -16,7 +17,7 @@ __all__ = ["fsck"]
 
 def fsck(
     *,
-    tenant: Annotated[str, Parameter(help="Check this tenant's log alone.")] = "",
+    tenant: Annotated[str, Parameter(help="Tenant whose log alone is checked.")] = "",
     rebuild: Annotated[
         bool, Parameter(help="First make damaged index files of segments anew, from the records.")
     ] = False,
@@ -25,8 +26,8 @@ def fsck(
 ) -> int:
     """Hash everything again: parts, entries, tiles of every level, roots, signatures, segments.
 
-    Reads only, and may run beside a server. Exit status 1 if anything is damaged; what is damaged
-    is told with file and index, never repaired, but for index files of segments with --rebuild:
+    Reads only, and may run beside a server. Exit status 1 if anything is damaged; the report
+    names file and index. Nothing is repaired, but for index files of segments with --rebuild:
     they hold nothing that the records do not say.
     """
     out = Output(json)
@@ -83,8 +84,9 @@ def _lines(report: FsckReport) -> list[Any]:
             lines.append(plain(f"and {more:,} more"))
     lines.append(
         plain(
-            f"{report.logs:,} logs, {report.entries:,} entries ({report.published:,} under a"
-            f" signed checkpoint), {report.segments:,} segments: {report.took_s:.1f} s"
+            f"{count(report.logs, 'log')}, {count(report.entries, 'entry')}"
+            f" ({report.published:,} under a signed checkpoint),"
+            f" {count(report.segments, 'segment')}: {report.took_s:.1f} s"
         )
     )
     if report.clean:

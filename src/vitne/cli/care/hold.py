@@ -6,25 +6,33 @@ from urllib.parse import quote
 from cyclopts import App, Parameter
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
-from vitne.cli.base.output import Json, Output, minute, plain, table
+from vitne.cli.base.output import Json, Output, copied, plain, second, table
+from vitne.core.values.text import count
 from vitne.wire.erasure import HoldReply, HoldRequest, HoldsReply
 
 __all__ = ["app"]
 
 app = App(name="hold", help="Legal holds: what matches is neither erased nor expires.")
 
-_COLUMNS = ("id!", "reason", "ref", "set (UTC)!", "released (UTC)!", "what?")
+_COLUMNS = ("id!", "reason", "ref", "set!", "released!", "what?")
 
 
 @app.command(name="set")
 def set_hold(  # noqa: PLR0913 - what one can say on the command line
     where: Annotated[
-        str, Parameter(name="FILTER", help="Filter of the events, now and later.")
+        str,
+        Parameter(
+            name="FILTER",
+            help="Filter that finds the events, recorded now or later.",
+        ),
     ] = "",
     /,
     *,
-    reason: Annotated[str, Parameter(help="Why, as a code; it stands in the log for good.")],
-    ref: Annotated[str, Parameter(help="The case; it stands in the log for good.")] = "",
+    reason: Annotated[str, Parameter(help="Reason, as a code. Recorded permanently.")],
+    ref: Annotated[
+        str,
+        Parameter(help="Case. Recorded permanently, so use a case number, not a person's name."),
+    ] = "",
     everything: Annotated[bool, Parameter(help="Hold all of the log.")] = False,
     purpose: Purpose = "",
     server: ServerOptions | None = None,
@@ -43,7 +51,7 @@ def set_hold(  # noqa: PLR0913 - what one can say on the command line
     Output(json).result(
         page,
         plain(f"Set {page.id} on {page.where or 'all'} of {page.tenant}."),
-        plain(f"To end it:  vitne hold release {page.id}"),
+        copied(f"To end it:  vitne hold release {page.id}"),
     )
 
 
@@ -60,7 +68,7 @@ def release_hold(
     with HttpClient(server, purpose) as client:
         path = f"/v1/holds/{quote(hold_id, safe='')}/release?tenant={quote(client.tenant)}"
         page = client.post(path, None, HoldReply)
-    Output(json).result(page, plain(f"{page.id} ended at {page.released_at}."))
+    Output(json).result(page, plain(f"{page.id} ended at {second(page.released_at)}."))
 
 
 @app.command(name="list")
@@ -72,9 +80,9 @@ def list_holds(
         page = client.get("/v1/holds", HoldsReply, tenant=client.tenant)
     rows = [
         (
-            *(one.id, one.reason, one.ref, minute(one.set_at)),
-            *(minute(one.released_at), one.where or "all of the log"),
+            *(one.id, one.reason, one.ref, second(one.set_at)),
+            *(second(one.released_at), one.where or "all of the log"),
         )
         for one in page.holds
     ]
-    Output(json).result(page, table(f"{len(rows)} holds", _COLUMNS, rows))
+    Output(json).result(page, table(count(len(rows), "hold"), _COLUMNS, rows))

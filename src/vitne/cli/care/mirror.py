@@ -24,10 +24,11 @@ __all__ = ["app"]
 app = App(name="mirror", help="Keep a verified copy of a log on another machine.")
 
 LogPolicy = Annotated[
-    Path | None, Parameter(help="C2SP policy of the log; else the key it named at the first run.")
+    Path | None,
+    Parameter(help="C2SP policy of the log [the key that the log named at the first run]."),
 ]
 IndexPolicy = Annotated[
-    Path | None, Parameter(help="Policy of its index log; else the key that stands in the log.")
+    Path | None, Parameter(help="C2SP policy of the index log [the key that the log names].")
 ]
 _LOGS = (("log", ""), ("index-log", "index/"))
 
@@ -40,9 +41,7 @@ def mirror(  # noqa: PLR0913 - the options of a verb
     *,
     policy: LogPolicy = None,
     index_policy: IndexPolicy = None,
-    follow: Annotated[
-        int, Parameter(help="Copy again so many seconds after each time; 0: once.")
-    ] = 0,
+    follow: Annotated[int, Parameter(help="Seconds between two copies; 0 copies once.")] = 0,
     api_key: Annotated[str, Parameter(help=API_KEY_HELP)] = "",
     json: Json = False,
 ) -> int:

@@ -1,4 +1,4 @@
-"""`vitne restore`: hold a backup against what was published since, then let it be served."""
+"""`vitne restore`: compare a backup with what was published since, then allow it to be served."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vitne.cli.base.admin import ServerFolder, settings_of, shell_user
-from vitne.cli.base.output import Json, Output, plain, table
+from vitne.cli.base.output import Json, Output, copied, table
 from vitne.core.tree.note import MAX_NOTE_BYTES
 from vitne.errors import BadInputError, ConfigurationError
 from vitne.services.access.audit_events import OPERATOR
@@ -32,17 +32,17 @@ def restore(
     nothing_newer: Annotated[
         bool,
         Parameter(
-            help="Go on although of some logs no checkpoint is at hand. You state that none of a"
-            " later size ever left the server."
+            help="Continue although no checkpoint is given for some logs. You state that the server"
+            " never published a later size."
         ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Hold a backup against checkpoints published since, and let it be served if none is newer.
+    """Compare a backup with checkpoints published since; if none is newer, it may be served.
 
-    A backup that is older than a checkpoint that anybody holds cannot go on: that would sign a
-    second history. Bring the newest checkpoints from a mirror, from a witness's monitoring page,
-    or from the lost machine's objects/log folder. That it was restored becomes an event.
+    A log must not continue from a backup that is older than a checkpoint anybody has: that would
+    sign a second history. Bring the newest checkpoints from a mirror, from a witness's monitoring
+    page, or from the lost machine's objects/log folder. The restoring is recorded as an event.
     """
     out = Output(json)
     settings = settings_of(ServerFolder(folder=str(folder)))
@@ -59,8 +59,8 @@ def restore(
     rows = sorted(compared.newest.items())
     out.result(
         {"folder": str(folder), "newest": compared.newest, "unseen": compared.unseen},
-        table("Held against", ("tree", "newest size seen#"), rows),
-        plain(f"Next:  vitne serve --folder {folder}", "bold green"),
+        table("Compared with", ("tree", "newest size seen#"), rows),
+        copied(f"Next:  vitne serve --folder {folder}", "bold green"),
     )
 
 
@@ -85,7 +85,7 @@ def _read(file: Path) -> str:
 
 
 def _tell(settings: Settings, compared: Compared) -> None:
-    """In the operator's log: who let it be served, and what it was held against."""
+    """In the operator's log: who allowed it to be served, and what it was compared with."""
     with open_server(settings, serving=False) as server:
         if not server.logs.exists(OPERATOR):
             return

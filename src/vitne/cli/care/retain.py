@@ -26,7 +26,7 @@ Rules = Annotated[
 def plan_expiry(
     *, rules: Rules, purpose: Purpose = "", server: ServerOptions | None = None, json: Json = False
 ) -> None:
-    """Say what would expire now; changes nothing."""
+    """Report what would expire now, and change nothing."""
     _ask(rules, purpose, server, Output(json), dry_run=True)
 
 
@@ -36,7 +36,7 @@ def run_expiry(
 ) -> None:
     """Delete what has run out, in whole sealed segments. Legal holds keep what they cover.
 
-    A server does this every day by itself, in every log, with the setting `retention`.
+    A server does this every day in every log, if the setting `retention` is given.
     """
     _ask(rules, purpose, server, Output(json), dry_run=False)
 

@@ -21,6 +21,7 @@ from vitne.core.event.body import IMPORT_TYPE
 from vitne.core.event.source import SourceRegistration
 from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, validate_event
 from vitne.core.values.ids import to_text
+from vitne.core.values.text import count
 from vitne.errors import BadInputError, ConfigurationError, UnavailableError
 from vitne.formats.cef import CallWatch
 from vitne.formats.importing import Format, ImportOptions, Tally, import_batches, mapped_records
@@ -56,7 +57,7 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
         str,
         Parameter(help="For jsonl: the member of each line that holds the record, e.g. event."),
     ] = "",
-    delimiter: Annotated[str, Parameter(help="For csv: what stands between two cells.")] = ",",
+    delimiter: Annotated[str, Parameter(help="For csv: character between two cells.")] = ",",
     dry_run: Annotated[
         bool,
         Parameter(help="Only map and check all records and report; needs no server."),
@@ -71,9 +72,9 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
     """Bring in a log of another system: each of its records becomes an event.
 
     Every record keeps its time, and its original is kept whole beside the event. Ids derive from
-    the records', so importing a file again adds nothing. An import that was cut off goes on where
-    it stopped. Needs a key whose source may import: vitne key add --may-import. Exit status 1 if a
-    record was refused; the report says which and why.
+    the records', so importing a file again adds nothing. An import that was interrupted continues
+    where it stopped. Needs a key whose source may import: vitne key add --may-import. Exit status 1
+    if a record was refused; the report says which and why.
 
     For example:
         vitne import trail.json.gz --format cloudtrail
@@ -104,10 +105,11 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
 def _run(
     file: Path, options: ImportOptions, out: Output, post: Post, state: "_State | None"
 ) -> Tally:
-    """Read, map and post; go on behind what an earlier run has already done."""
+    """Read, map and post; continue after what an earlier run has done."""
     tally = state.load() if state is not None else Tally()
     if tally.read:
-        out.note(f"An earlier import was interrupted after {tally.read:,} records: going on there.")
+        done = count(tally.read, "record")
+        out.note(f"An earlier import was interrupted after {done}; continuing there.")
     with _lines(file) as (lines, position), out.progress("importing", file.stat().st_size) as move:
         watch = CallWatch()
         records = mapped_records(lines, options)
@@ -160,7 +162,7 @@ class _Sending:
         """Send a body; the results, one per event."""
         results = self._reply(body).results
         if len(results) != events:
-            message = f"the server answered for {len(results)} events of {events}"
+            message = f"the server answered for {len(results)} of {count(events, 'event')}"
             raise UnavailableError(message, where=self._client.url)
         return results
 
@@ -265,7 +267,7 @@ def _tell(tally: Tally, out: Output, *, dry_run: bool) -> int:
     counts = [(name, getattr(tally, name)) for name in _STATUSES if getattr(tally, name)]
     done = "would be " if dry_run else ""
     parts = [f"{count:,} {done}{name}" for name, count in counts] or ["nothing to import"]
-    people: list[Any] = [f"{tally.read:,} records read: {', '.join(parts)}."]
+    people: list[Any] = [f"{count(tally.read, 'record')} read: {', '.join(parts)}."]
     if tally.reasons:
         rows = [(reason, f"{count:,}") for reason, count in _most(tally.reasons)]
         people.append(table("Refused, by reason", ["reason", "records#"], rows))

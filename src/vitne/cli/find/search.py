@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.layout import Table
-from vitne.cli.base.output import Json, Output, Printed, copied, plain, table
+from vitne.cli.base.output import Json, Output, Printed, copied, plain, second, table
+from vitne.core.values.text import count
 from vitne.errors import BadInputError
 from vitne.wire.search import FacetCounts, FoundEvent, Histogram, SearchReply
 
@@ -17,13 +18,12 @@ __all__ = ["search"]
 _MORE = Group("Beside the events", sort_key=20)
 _PAGE_MAX = 200
 _BAR_CHARS = 40
-_COLUMNS = ("occurred (UTC)!", "recorded (UTC)!", "type", "actor", "targets", "outcome", "id!")
+_COLUMNS = ("occurred!", "recorded!", "type", "actor", "targets", "outcome", "id!")
 _TABLE_CHARS = 170
 """A terminal narrower than this would break every cell."""
-_HEADER = "occurred (UTC)           type  actor     [recorded: where it is a minute or more apart]"
+_HEADER = "occurred              type  actor     [recorded: where it is a minute or more apart]"
 _APART_S = 60
 _TARGETS_SHOWN = 2
-_TO_MINUTES, _TO_SECONDS = 16, 19
 
 
 class _Beside(TypedDict, total=False):
@@ -39,17 +39,24 @@ _UNCOUNTED: _Beside = {"count": "none"}
 
 def search(  # noqa: PLR0913  # the options of a verb
     filter: Annotated[  # noqa: A002  # what people call it
-        str, Parameter(help="E.g. 'actor:usr_77 type:crm.customer.* since:7d \"smith\"'.")
+        str,
+        Parameter(
+            help="Filter, e.g. 'actor:usr_77 -type:audit.* since:7d \"smith\"'.",
+        ),
     ] = "",
     /,
     *,
-    since: Annotated[str, Parameter(help="A day, a moment, or 7d, 24h; as since: in it.")] = "",
-    until: Annotated[str, Parameter(help="The same, as until: in it.")] = "",
-    limit: Annotated[int, Parameter(help="How many events at most.")] = 20,
+    since: Annotated[
+        str, Parameter(help="First moment: a day, a time or an age such as 7d [the beginning].")
+    ] = "",
+    until: Annotated[
+        str, Parameter(help="First moment after the period: a day, a time or an age [now].")
+    ] = "",
+    limit: Annotated[int, Parameter(help="Most events to show.")] = 20,
     all: Annotated[  # noqa: A002  # what people call it
-        bool, Parameter(help="All of them; with --json one event a line.")
+        bool, Parameter(help="Show all events; with --json one event a line.")
     ] = False,
-    cursor: Annotated[str, Parameter(help="Where an earlier page ended.")] = "",
+    cursor: Annotated[str, Parameter(help="Position where an earlier page ended.")] = "",
     facets: Annotated[
         list[str] | None,
         Parameter(group=_MORE, help="A field to count, e.g. type; may be repeated."),
@@ -64,10 +71,9 @@ def search(  # noqa: PLR0913  # the options of a verb
 ) -> None:
     """Find events of a log, newest first by log order: as they were recorded.
 
-    The time that is shown first is that of the act, by its sender's word.
-
-    The filter language stands in docs/reference/search.md. The search is itself an event of the
-    log. Tells how many there are, up to which entry was looked, and how far behind that is.
+    The first time is when it happened, as the sender states it. docs/reference/search.md describes
+    the filter language. The search is itself recorded in the log. The last line says how many
+    events match, how many entries were searched, and since when entries wait for a signature.
     """
     if limit < 1:
         raise BadInputError("--limit must be at least 1")
@@ -126,7 +132,7 @@ def _tell_all(asking: _Asking, cursor: str, out: Output) -> None:
             cursor = page.next
             if not cursor:
                 break
-    out.note(f"{found:,} events; {_reach(page)}")
+    out.note(f"{count(found, 'event')}; {_reach(page)}")
 
 
 def _lines(page: SearchReply, out: Output) -> list[Printed]:
@@ -159,14 +165,14 @@ def _events(rows: list[FoundEvent], out: Output) -> list[Printed]:
     for row, (occurred, recorded, kind, actor, targets, outcome, event_id) in zip(
         rows, cells, strict=True
     ):
-        lines.append(plain(f"{occurred:23}  {kind}  {actor}"))
+        lines.append(plain(f"{occurred:20}  {kind}  {actor}"))
         late = f"recorded {recorded}  " if _is_apart(row) else ""
         lines.append(plain(f"    {event_id}  {late}{outcome}  {targets}", "dim"))
     return [*lines, ""]
 
 
 def _is_apart(row: FoundEvent) -> bool:
-    """Whether the log took the event at another time than that of the act, by its sender's word."""
+    """Whether the log recorded the event at another time than its sender states."""
     occurred = str(row.event.get("occurred_at", ""))
     try:
         apart = datetime.fromisoformat(row.recorded_at) - datetime.fromisoformat(occurred)
@@ -182,19 +188,14 @@ def _cells(row: FoundEvent) -> tuple[str, ...]:
     named = [f"{one.get('type')}/{one.get('id')}" for one in targets[:_TARGETS_SHOWN]]
     more = len(targets) - len(named)
     return (
-        _moment(event.get("occurred_at", "")),
-        _moment(row.recorded_at),
+        second(str(event.get("occurred_at", ""))),
+        second(row.recorded_at),
         str(event.get("type", "")),
         " ".join(str(actor[name]) for name in ("id", "name") if name in actor),
         ", ".join(named) + (f" and {more} more" if more else ""),
         str(outcome.get("result", "")),
         row.id,
     )
-
-
-def _moment(value: object) -> str:
-    """To the millisecond."""
-    return str(value)[:23].removesuffix("Z").replace("T", " ")
 
 
 def _dict(value: object) -> dict[str, Any]:
@@ -205,32 +206,28 @@ def _total(page: SearchReply) -> str:
     shown = len(page.events)
     match page.total_is:
         case "exact":
-            return f"{shown:,} of {page.total:,} events"
+            return f"{shown:,} of {count(page.total or 0, 'event')}"
         case "at least":
-            return f"{shown:,} of at least {page.total:,} events"
+            return f"{shown:,} of at least {count(page.total or 0, 'event')}"
         case _:
-            return f"{shown:,} events, the others were not counted"
+            return f"{count(shown, 'event')}, the others were not counted"
 
 
 def _reach(page: SearchReply) -> str:
     """Up to where was looked, and how far publishing is behind that."""
     signed = "all signed" if not page.lag_ms else f"signed up to {page.lag_ms:,} ms ago"
-    return f"looked through all {page.high_water:,} entries, {signed}"
+    return f"searched all {count(page.high_water, 'entry')}, {signed}"
 
 
 def _bars(histogram: Histogram) -> Table:
     counts, edges = histogram.counts, histogram.edges
     most = max([*counts, 1])
-    # To the minute, if that tells the bars apart; they begin at whole seconds.
-    chars = (
-        _TO_MINUTES if len({edge[:_TO_MINUTES] for edge in edges}) == len(edges) else _TO_SECONDS
-    )
     rows = [
         (
-            edge[:chars].replace("T", " "),
+            second(edge),
             f"{count:,}",
             "█" * (count * _BAR_CHARS // most),
         )
         for edge, count in zip(edges, counts, strict=False)
     ]
-    return table("over time, by when it occurred", ("from (UTC)!", "events#", ""), rows)
+    return table("over time, by when it occurred", ("from!", "events#", ""), rows)

@@ -114,7 +114,7 @@ def send(
     server: ServerOptions | None = None,
     json: Json = False,
 ) -> int:
-    """Send one event, told by options, or a file of events; waits until they are durable.
+    """Send one event, described by options, or a file of events; wait until they are durable.
 
     A file may be sent again at any time: its events are recognised and not stored twice. Exit
     status 1 if an event was rejected; all that is wrong with it is listed.

@@ -7,8 +7,9 @@ from cyclopts import Parameter
 from msgspec.structs import asdict
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
-from vitne.cli.base.output import Json, Output, plain
+from vitne.cli.base.output import Json, Output, plain, second
 from vitne.cli.base.signing_keys import Trust, trusted_keys
+from vitne.core.values.text import count
 from vitne.errors import VerificationError
 from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import verify as record_proof
@@ -53,13 +54,15 @@ def _check(proof: dict[str, Any], trusted: list[str]) -> str:
         error.hint = "the server or the way to it is not to be trusted; keep this reply"
         raise
     trust = "your key" if policy else "the key that the server names"
-    return f"verified: in the tree of {head.size:,} entries of {head.origin}, signed by {trust}"
+    return (
+        f"verified: in the tree of {count(head.size, 'entry')} of {head.origin}, signed by {trust}"
+    )
 
 
 def _lines(shown: FoundEvent) -> list[Any]:
     lines: list[Any] = [
         plain(f"{shown.id}   entry {shown.index:,} of the log {shown.tenant}", "bold"),
-        plain(f"recorded {shown.recorded_at}"),
+        plain(f"recorded {second(shown.recorded_at)}"),
     ]
     for title, members in (("event", shown.event), ("record", shown.record)):
         told = msgspec.json.format(msgspec.json.encode(members), indent=2).decode()

@@ -5,14 +5,15 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
-from vitne.cli.base.output import Json, Output, minute, plain, table
+from vitne.cli.base.output import Json, Output, plain, second, table
+from vitne.core.values.text import count
 from vitne.wire.streams import StreamReply, StreamsReply
 
 __all__ = ["streams"]
 
 _COLUMNS = (
     *("source!", "status!", "last#!", "missing#!", "void#!", "late#!"),
-    *("last seen (UTC)!", "signed!?", "which are missing?", "stream?"),
+    *("last seen!", "signed!?", "which are missing?", "stream?"),
 )
 _RANGES_SHOWN = 5
 
@@ -30,7 +31,8 @@ def streams(
     """List gaps, silences and late events, per source and stream. The read is itself an event.
 
     A missing number was given out by its sender, and neither came nor was declared void. A silent
-    stream has let three of the heartbeats pass that it promised; an abandoned one was given up.
+    stream has missed three of the heartbeats that it promised; an abandoned one is no longer
+    expected to continue.
     """
     out = Output(json)
     with HttpClient(server, purpose) as client:
@@ -39,7 +41,7 @@ def streams(
         )
     found = page.streams
     told = (
-        f"{len(found)} streams; over all streams of {page.tenant}: {page.missing} missing,"
+        f"{count(len(found), 'stream')}; over all streams of {page.tenant}: {page.missing} missing,"
         f" {page.voided} void, {page.late} late, {page.silent} silent,"
         f" {page.abandoned} abandoned"
     )
@@ -54,7 +56,7 @@ def _row(one: StreamReply) -> tuple[object, ...]:
         one.missing,
         one.voided,
         one.late,
-        minute(one.last_seen),
+        second(one.last_seen),
         one.mode,
         _ranges(one),
         one.name,

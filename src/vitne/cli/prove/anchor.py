@@ -7,7 +7,8 @@ from cyclopts import App, Parameter
 
 from vitne.cli.base.admin import ServerFolder, opened_server
 from vitne.cli.base.app import REFUSED
-from vitne.cli.base.output import Json, Output, plain, table
+from vitne.cli.base.output import Json, Output, plain, second, table
+from vitne.core.values.text import count
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, NotFoundError, VitneError
@@ -45,7 +46,7 @@ def stamp_now(
 def list_stamps(
     tenant: Tenant, /, *, server_folder: ServerFolder | None = None, json: Json = False
 ) -> None:
-    """List the stamps of a log, on their own word: nothing is verified."""
+    """List the stamps of a log as they are; nothing is verified."""
     out = Output(json)
     with opened_server(server_folder) as server:
         found = server.trust.stamps.stamps(_log(server, tenant))
@@ -71,9 +72,9 @@ def verify_stamps(
         rows = [_verified(server, one, trusted, signer) for one in found]
     bad = sum(1 for row in rows if row["error"])
     end = (
-        plain(f"{bad} of {len(rows)} stamps do not hold.", "bold red")
+        plain(f"{bad} of {count(len(rows), 'stamp')} not valid.", "bold red")
         if bad
-        else plain(f"{len(rows)} stamps hold.", "bold green")
+        else plain(f"{count(len(rows), 'stamp')} verified.", "bold green")
     )
     out.result({"stamps": rows, "bad": bad}, _listed(rows), end)
     return REFUSED if bad else 0
@@ -94,8 +95,8 @@ def check_stamp(
     found = stamp_reader().check(_read(token), _read(checkpoint), _read(certificates), signer)
     out.result(
         _told(found),
-        plain(f"The checkpoint existed at {format_utc(found.at_us)}.", "bold green"),
-        plain(f"On the word of {found.signer or 'the given certificate'}; serial {found.serial}."),
+        plain(f"The checkpoint existed at {second(format_utc(found.at_us))}.", "bold green"),
+        plain(f"Stamped by {found.signer or 'the given certificate'}; serial {found.serial}."),
     )
 
 
@@ -134,9 +135,14 @@ def _verified(server: Server, stamp: KeptStamp, trusted: bytes, signer: str) -> 
 
 
 def _listed(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - what `Output.result` takes
-    columns = ("tree size#", "stamped at (UTC)!", "by", "object")
+    columns = ("tree size#", "stamped at!", "by", "object")
     cells = [
-        (row["size"], row.get("stamped_at", row["error"]), row.get("signer", ""), row["key"])
+        (
+            row["size"],
+            second(row["stamped_at"]) if "stamped_at" in row else row["error"],
+            row.get("signer", ""),
+            row["key"],
+        )
         for row in rows
     ]
-    return table(f"{len(rows)} stamps", columns, cells)
+    return table(count(len(rows), "stamp"), columns, cells)

@@ -10,7 +10,7 @@ from cyclopts import App, Group, Parameter
 from msgspec.structs import replace
 
 from vitne.cli.base.client import JSON_BODY, HttpClient, Purpose, ServerOptions, read_reply
-from vitne.cli.base.output import Json, Output, Printed, plain, table
+from vitne.cli.base.output import Json, Output, Printed, plain, second, table
 from vitne.core.event.schema import Category
 from vitne.errors import BadInputError, VerificationError
 from vitne.wire.answers import AnswerReply, AnswerRequest, FoundAction
@@ -20,7 +20,7 @@ __all__ = ["Asking", "Narrow", "Period", "app"]
 _PERIOD = Group("Period", sort_key=10)
 _NARROW = Group("Only events that", sort_key=20)
 _ANSWER = Group("Answer", sort_key=30)
-_COLUMNS = ("occurred (UTC)!", "type", "actor", "targets", "outcome", "purpose?", "grade", "signed")
+_COLUMNS = ("occurred!", "type", "actor", "targets", "outcome", "purpose?", "grade", "signed")
 _TARGETS_SHOWN = 2
 
 app = App(
@@ -36,29 +36,33 @@ class Period:
 
     from_: Annotated[
         str,
-        Parameter(name="--from", group=_PERIOD, help="First moment: 2026-03-01, 7d; else 1970."),
+        Parameter(
+            name="--from",
+            group=_PERIOD,
+            help="First moment, e.g. 2026-03-01 or 7d [the beginning].",
+        ),
     ] = ""
     to: Annotated[
-        str, Parameter(name="--to", group=_PERIOD, help="First moment after it; else now.")
+        str, Parameter(name="--to", group=_PERIOD, help="First moment after the period [now].")
     ] = ""
     clock: Annotated[
         Literal["recorded", "occurred"],
         Parameter(
             name="--clock",
             group=_PERIOD,
-            help="When the log took it, or when it happened by its sender's word.",
+            help="Time that counts: that of recording, or that which the sender states.",
         ),
     ] = "recorded"
     early: Annotated[
         str,
         Parameter(
-            name="--early", group=_PERIOD, help="How far a sender's clock may be ahead; else 1d."
+            name="--early", group=_PERIOD, help="How far a sender's clock may be ahead [1d]."
         ),
     ] = ""
     late: Annotated[
         str,
         Parameter(
-            name="--late", group=_PERIOD, help="How long after the act it is looked for; else 7d."
+            name="--late", group=_PERIOD, help="How long after the act an event is looked for [7d]."
         ),
     ] = ""
 
@@ -86,13 +90,15 @@ class Asking:
 
     bundle: Annotated[
         Path | None,
-        Parameter(
-            name=("--bundle", "-b"), group=_ANSWER, help="Also write the evidence to this file."
-        ),
+        Parameter(name=("--bundle", "-b"), group=_ANSWER, help="File to write the evidence to."),
     ] = None
     withhold: Annotated[
         list[Literal["payload", "person"]] | None,
-        Parameter(name="--withhold", group=_ANSWER, help="Leave a section out of both."),
+        Parameter(
+            name="--withhold",
+            group=_ANSWER,
+            help="Section to leave out of the answer and of the evidence.",
+        ),
     ] = None
     purpose: Purpose = ""
     server: ServerOptions | None = None
@@ -250,7 +256,10 @@ def _ask(
     answer = replace(read_reply(reply, AnswerReply), bundle=None)
     out.result(answer, lambda: _lines(answer))
     if how.bundle is not None:
-        out.note(f"{how.bundle}: the evidence; check it anywhere with:  vitne verify {how.bundle}")
+        out.note(
+            f"{how.bundle}: the evidence; check it anywhere with:  vitne verify {how.bundle}",
+            fold=False,
+        )
 
 
 class _WithBundle(msgspec.Struct):
@@ -292,7 +301,7 @@ def _lines(answer: AnswerReply) -> Iterator[Printed]:
     for title, sentences in (
         ("How complete the log is there", answer.coverage.sentences),
         ("What is proved", claims.proved),
-        ("On whose word", claims.trust),
+        ("What you have to trust", claims.trust),
         ("Withheld", claims.withheld),
         ("What is not proved", claims.not_proved),
     ):
@@ -306,7 +315,7 @@ def _lines(answer: AnswerReply) -> Iterator[Printed]:
 def _cells(one: FoundAction) -> tuple[str, ...]:
     more = len(one.targets) - _TARGETS_SHOWN
     return (
-        one.occurred_at[:19].replace("T", " "),
+        second(one.occurred_at),
         one.type,
         " ".join(filter(None, (one.actor.id, one.actor.name))),
         ", ".join(one.targets[:_TARGETS_SHOWN]) + (f" and {more} more" if more > 0 else ""),

@@ -17,6 +17,7 @@ from vitne.cli.base.signing_keys import Trust, read_policy, read_signer, trusted
 from vitne.core.tree.note import Signer
 from vitne.core.tree.objection import Objection
 from vitne.core.tree.signature import COSIGNATURE, ED25519
+from vitne.core.values.text import count
 from vitne.core.values.times import format_utc
 from vitne.errors import (
     BadInputError,
@@ -57,20 +58,20 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
         ),
     ] = None,
     state: Annotated[
-        Path | None, Parameter(help="Folder that remembers what was audited: next time goes on.")
+        Path | None, Parameter(help="Folder for what was audited; the next audit continues there.")
     ] = None,
-    follow: Annotated[
-        int, Parameter(help="Audit again so many seconds after each time; 0: once.")
-    ] = 0,
-    report: Annotated[Path | None, Parameter(help="File for what is wrong; JSON.")] = None,
+    follow: Annotated[int, Parameter(help="Seconds between two audits; 0 audits once.")] = 0,
+    report: Annotated[
+        Path | None, Parameter(help="File for a JSON report of what is wrong.")
+    ] = None,
     bundle: Annotated[
-        Path | None, Parameter(help="Look whether this bundle hides an entry of the log.")
+        Path | None, Parameter(help="Bundle to search for entries of the log that it hides.")
     ] = None,
     proof: Annotated[
         Path | None, Parameter(help="File for the fraud proof that --bundle may find.")
     ] = None,
     check_proof: Annotated[
-        Path | None, Parameter(help="Check a fraud proof, offline; nothing else is done.")
+        Path | None, Parameter(help="Fraud proof to check, offline; nothing else is done.")
     ] = None,
     api_key: Annotated[str, Parameter(help=API_KEY_HELP)] = "",
     json: Json = False,
@@ -154,12 +155,12 @@ class _Auditor:
         return line
 
     def object(self, error: VerificationError) -> None:
-        """Tell the log what is wrong, signed, so that its answers name it."""
+        """Send the log a signed objection, which its answers then name."""
         files, signer = self._files, self._signer
         if not isinstance(files, HttpFiles) or signer is None or error.rule not in AUDIT_RULES:
             return
         if signer.kind != COSIGNATURE:
-            self._out.note("the log is not told: that needs a key of type 0x04")
+            self._out.note("No objection was sent to the log: that needs a key of type 0x04.")
             return
         try:
             origin = (files.get("checkpoint") or b"").decode("utf-8", "replace").partition("\n")[0]
@@ -168,18 +169,18 @@ class _Auditor:
             text = Objection(f"{origin}/index", error.rule, error.where, error.message).text()
             files.object(f"{text}\n{signer.sign(text, time.time_ns() // 1_000_000_000)}")
         except (BadInputError, UnavailableError) as refused:
-            self._out.note(f"the log is not told: {refused}")
+            self._out.note(f"No objection was sent to the log: {refused}")
             return
-        self._out.note("The log was told: its answers name this objection.")
+        self._out.note("The objection was sent to the log: its answers name it.")
 
 
 def _policies(
     policy: Path | None, index_policy: Path | None, vkeys: list[str]
 ) -> tuple[Policy, Policy | None]:
-    """Whose word counts. One file may hold the keys of both trees if it asks for no witness."""
+    """The trusted keys. One file may hold the keys of both trees if it asks for no witness."""
     if policy is None and not vkeys:
         raise ConfigurationError(
-            "whose key is that of the log?", hint="give --policy FILE or --trust VKEY"
+            "no trusted key of the log is given", hint="give --policy FILE or --trust VKEY"
         )
     found = policy_of_keys(vkeys) if policy is None else read_policy(policy)
     if index_policy is not None:
@@ -251,20 +252,23 @@ def _told(found: Audited, line: str) -> dict[str, Any]:
 def _lines(found: Audited, line: str) -> list[Any]:
     lines = [
         plain(
-            f"{found.records:,} records of {found.log.origin} recomputed ({found.new:,} new), under"
-            f" a head of {found.log.size:,} entries: nothing is wrong.",
+            f"{count(found.records, 'record')} of {found.log.origin} recomputed"
+            f" ({found.new:,} new), under"
+            f" a checkpoint of {count(found.log.size, 'entry')}: nothing is wrong.",
             "bold green",
         )
     ]
     if found.waiting:
-        lines.append(plain(f"{found.waiting:,} records wait for a cosigned head of the log."))
+        lines.append(
+            plain(f"{count(found.waiting, 'record')} waiting for a cosigned checkpoint of the log.")
+        )
     if line:
         lines.append(plain(line, lines=True))
     return lines
 
 
 def _failed(out: Output, error: VerificationError, where: str, report: Path | None) -> int:
-    """Tell what is wrong; keep it in a file."""
+    """Report what is wrong, and keep it in a file."""
     told = {
         "log": where,
         "rule": error.rule,

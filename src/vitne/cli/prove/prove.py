@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
-from vitne.cli.base.output import Json, Output, plain
+from vitne.cli.base.output import Json, Output, copied, plain
 from vitne.core.values.types import Section
 from vitne.errors import BadInputError
 from vitne.evidence.policy import policy_of_keys
@@ -73,7 +73,7 @@ def prove(  # noqa: PLR0913  # the options of a verb
     out.result(
         machine,
         plain(f"{file}: entry {index:,} in the tree of {head.size:,} of {head.origin}"),
-        plain(f"verify it anywhere with:  vitne verify {file} --trust '{head.key}'"),
+        copied(f"verify it anywhere with:  vitne verify {file} --trust '{head.key}'"),
     )
 
 

@@ -20,6 +20,7 @@ from vitne.core.entry.receipt import Receipt, receipt_name
 from vitne.core.tree.note import Verifier, open_checkpoint, parse_note
 from vitne.core.tree.tile import parse_path
 from vitne.core.tree.tile_reader import TileReader
+from vitne.core.values.text import count
 from vitne.errors import BadInputError, DecodeError, NotFoundError
 from vitne.evidence.audit.receipt_check import CheckedReceipt, DatedCheckpoint, check_receipt
 from vitne.sdk.options import default_spool_dir
@@ -27,7 +28,7 @@ from vitne.wire.tenants import TenantReply, TenantsReply
 
 __all__ = ["app"]
 
-app = App(name="receipts", help="The receipts that the SDK keeps, held against the log.")
+app = App(name="receipts", help="Check that the log contains every event it acknowledged.")
 
 _US = 1_000_000
 _MAX_BYTES = 256 * 1024 * 1024
@@ -55,7 +56,7 @@ def check_receipts(  # noqa: PLR0913  # the options of a verb
     receipts: Annotated[
         list[Path] | None,
         Parameter(
-            help="File of receipts (receipts.jsonl of the SDK); else all in the spool folder.",
+            help="File of receipts, such as receipts.jsonl of the SDK [all in the spool folder].",
         ),
     ] = None,
     mirror: Annotated[
@@ -72,12 +73,11 @@ def check_receipts(  # noqa: PLR0913  # the options of a verb
     server: ServerOptions | None = None,
     json: Json = False,
 ) -> int:
-    """Hold every receipt against the published log.
+    """Compare every receipt with the published log.
 
-    Checked are the signature of each receipt and of the checkpoint, that the promised entries
-    stand at their indices in its tree, and that none is missing which is older than the delay.
-    Log and receipts have a key each. Keys that are not given with --trust are those that the server
-    names.
+    This checks the signature of each receipt and of the checkpoint, that the promised entries are
+    at their positions in the tree, and that no entry older than the delay is missing. Log and
+    receipts have a key each; keys that are not given with --trust are those that the server names.
 
     For example:
         vitne receipts check --url https://audit.example --trust "$LOG" --trust "$RECEIPTS"
@@ -260,8 +260,8 @@ def _tell(
         "trust": trust,
     }
     told = (
-        f"{counts['held']} receipts hold, {counts['waits']} are too young to say,"
-        f" {len(broken)} are broken; checked with {trust}."
+        f"{count(counts['held'], 'receipt')} kept, {counts['waits']} too recent to say,"
+        f" {len(broken)} broken; checked with {trust}."
     )
     rows = [
         (one.code, one.origin, one.text, file) for (one, _), file in zip(broken, files, strict=True)
@@ -269,7 +269,7 @@ def _tell(
     people: list[Any] = [plain(told)]
     if rows:
         columns = ("what!", "log!?", "why", "evidence!")
-        people.append(lambda: table(f"{len(rows)} broken promises", columns, rows))
+        people.append(lambda: table(count(len(rows), "broken promise"), columns, rows))
     out.result(machine, *people)
     return _BROKEN if broken else 0
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from vitne.cli.base.output import Json, Output, plain
+from vitne.cli.base.output import Json, Output, plain, second
 from vitne.cli.base.signing_keys import Trust, trusted_keys
 from vitne.cli.prove.verifier_page import write_page
 from vitne.cli.prove.verify_bundle import index_secrets, print_bundle_check
@@ -50,12 +50,12 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
 ) -> None:
     """Check an answer or a record, offline: that it follows from the log, unchanged.
 
-    Prints what is proved, on whose word, what was withheld, and what is not proved. Without --trust
-    or --policy the key in the file itself is used: then the proof is only as good as the file's
-    origin.
+    Prints what is proved, what you have to trust, what was withheld and what is not proved.
+    Without --trust or --policy the key in the file itself is used: then the proof is only as good
+    as the file's origin.
 
     Exit status 0 if every rule holds, whatever a bundle's verdict is: proved, disproved or
-    undecidable. Exit status 1 if a rule fails; its name is told, and there is no verdict.
+    undecidable. Exit status 1 if a rule fails; its name is printed, and there is no verdict.
 
     With --html and no FILE it writes a second verifier, one HTML file that needs no network, for
     people who have no Python.
@@ -100,7 +100,7 @@ def _index_secrets(texts: list[str]) -> dict[int, bytes]:
 def _verified_entry(data: bytes, trusted: Policy | None, entry: Path | None) -> VerifiedEntry:
     if trusted is None:
         raise BadInputError(
-            "a .tlog-proof names no key", hint="give the log's key with --trust or --policy"
+            "a .tlog-proof contains no key", hint="give the log's key with --trust or --policy"
         )
     return tlog_proof.verify_tlog_proof(data, trusted, None if entry is None else _bytes(entry))
 
@@ -165,8 +165,8 @@ def _facts(found: VerifiedRecord, event: dict[str, Any]) -> list[tuple[str, obje
         ("actor", " ".join(str(actor[n]) for n in ("id", "name") if n in actor)),
         ("targets", ", ".join(f"{one.get('type')}/{one.get('id')}" for one in targets)),
         ("outcome", " ".join(str(outcome[n]) for n in ("result", "code") if n in outcome)),
-        ("happened", f"{format_utc(found.occurred_us)}  (says the sender)"),
-        ("recorded", f"{format_utc(found.recorded_us)}  (says the log)"),
+        ("happened", f"{second(format_utc(found.occurred_us))}  (as the sender states)"),
+        ("recorded", f"{second(format_utc(found.recorded_us))}  (as the log recorded it)"),
         ("stream", f"{found.stream_id.hex()} number {found.stream_seq:,}"),
     ]
     return [(name, value) for name, value in facts if value]
@@ -178,7 +178,7 @@ def _lines(told: Claims, facts: list[tuple[str, object]]) -> list[Any]:
         lines += ["", *(plain(f"  {name:<9} {value}") for name, value in facts)]
     for title, sentences in (
         ("Proved", told.proved),
-        ("On whose word", told.trust),
+        ("What you have to trust", told.trust),
         ("Withheld", told.withheld),
         ("Not proved", told.not_proved),
     ):

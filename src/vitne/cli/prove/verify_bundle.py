@@ -1,10 +1,10 @@
-"""How `vitne verify` tells of an evidence bundle: the rules one by one, then what they prove."""
+"""How `vitne verify` reports on an evidence bundle: the rules one by one, then what they prove."""
 
 from typing import Any
 
 import msgspec
 
-from vitne.cli.base.output import Output, plain
+from vitne.cli.base.output import Output, plain, second
 from vitne.core.values.times import format_utc
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence.bundle.sentences import RULE_SENTENCES, AnswerClaims, claims_of_answer
@@ -85,7 +85,7 @@ def _lines(found: Answer, told: AnswerClaims) -> list[Any]:
     for title, sentences in (
         ("Proved", told.proved),
         ("Why this is not the last word", told.limits),
-        ("On whose word", told.trust),
+        ("What you have to trust", told.trust),
         ("Withheld and erased", told.withheld),
         ("Not proved", told.not_proved),
     ):
@@ -100,7 +100,7 @@ def _hit_line(hit: Hit) -> str:
     who = actor.get("id", "") if isinstance(actor, dict) else ""
     signed = f", signed ({hit.signed})" if hit.signed else ""
     grade = f", attribution {hit.attribution}" if hit.attribution else ""
-    when = format_utc(hit.occurred_us)
+    when = second(format_utc(hit.occurred_us))
     return f"entry {hit.index:,}  {when}  {who}  {core.get('type', '')}{grade}{signed}"
 
 

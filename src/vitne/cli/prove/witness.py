@@ -6,14 +6,16 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from vitne.cli.base.output import Json, Output, plain
+from vitne.cli.base.output import Json, Output, copied
 from vitne.cli.base.signing_keys import write_signer
 from vitne.core.tree.note import Signer
 from vitne.core.tree.signature import COSIGNATURE, MLDSA_COSIGNATURE, SEED_BYTES
 
 __all__ = ["app"]
 
-app = App(name="witness", help="Be a witness of logs: cosign what only grows (C2SP tlog-witness).")
+app = App(
+    name="witness", help="Run a witness that co-signs the checkpoints of logs (C2SP tlog-witness)."
+)
 app.command(
     "vitne.cli.prove.witness_serve:serve_witness",
     name="serve",
@@ -43,4 +45,4 @@ def make_witness_key(
     kind = MLDSA_COSIGNATURE if mldsa else COSIGNATURE
     signer = Signer(name, secrets.token_bytes(SEED_BYTES), kind)
     write_signer(out, signer)
-    Output(json).result({"vkey": signer.vkey, "file": str(out)}, plain(signer.vkey))
+    Output(json).result({"vkey": signer.vkey, "file": str(out)}, copied(signer.vkey))

@@ -14,8 +14,9 @@ from vitne.api.server.program_log import LOG, start_log
 from vitne.api.server.server import bounds_of, listen, tell_systemd
 from vitne.api.server.server import serve as run
 from vitne.cli.base.app import REFUSED
-from vitne.cli.base.output import Json, Output, plain, table
+from vitne.cli.base.output import Json, Output, plain, second, table
 from vitne.cli.base.signing_keys import read_policy, read_signer, read_text, trusted_keys
+from vitne.core.values.text import count
 from vitne.core.values.times import format_utc
 from vitne.errors import ConfigurationError
 from vitne.ports import KeptFork
@@ -136,13 +137,15 @@ def show_forks(*, config: Config = None, database: Database = None, json: Json =
     path = database or Path(_from_file(config).database)
     found = open_forks(path)
     rows = [
-        (one.origin, format_utc(one.at_s * 1_000_000), one.fork.certain, _heads(one))
+        (one.origin, second(format_utc(one.at_s * 1_000_000)), one.fork.certain, _heads(one))
         for one in found
     ]
-    columns = ("log", "came at (UTC)!", "certain", "sizes kept and refused")
+    columns = ("log", "came at!", "certain", "sizes kept and refused")
     Output(json).result(
         {"forks": found},
-        table(f"{len(found)} heads that do not agree", columns, rows),
+        table(
+            f"{count(len(found), 'fork')}: checkpoints of one log that do not agree", columns, rows
+        ),
         *(plain(f"{one.fork.kept}\n{one.fork.other}", lines=True) for one in found),
     )
     return REFUSED if any(one.fork.certain for one in found) else 0

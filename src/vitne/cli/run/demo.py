@@ -104,7 +104,8 @@ def _check_port(port: int) -> None:
             probe.bind((_HOST, port))
         except OSError as error:
             raise ConfigurationError(
-                f"port {port} cannot be used: {error.strerror}", hint="choose another with --port"
+                f"port {port} cannot be used: {error.strerror}",
+                hint="choose another: vitne demo --port 8480, or make demo PORT=8480",
             ) from error
 
 
@@ -159,10 +160,10 @@ def _fill(note: DemoNote, folder: Path, url: str, out: Output) -> None:
     simulation = simulation_of(note)
     with out.progress("30 days", note.events) as advance:
         started = time.monotonic()
-        count = load(url, note.history_keys, simulation.events(note.end_us), advance)
+        found = load(url, note.history_keys, simulation.events(note.end_us), advance)
     took_s = time.monotonic() - started
     demo_folder.finish(folder, note)
-    out.note(f"{count:,} events of 30 days are in the logs, {count / took_s:,.0f} a second.")
+    out.note(f"{found:,} events of 30 days are in the logs, {found / took_s:,.0f} a second.")
 
 
 def _own_key(folder: Path) -> str:
@@ -231,4 +232,4 @@ def _lines(commands: dict[str, str], story: Story, url: str, *, live: bool) -> I
     yield plain(f"   {commands['clear']}")
     yield ""
     if live:
-        yield plain("People go on working; Ctrl-C stops everything.")
+        yield plain("The simulated people continue to work; Ctrl-C stops everything.")

@@ -1,4 +1,4 @@
-"""The demo's present: people go on working, and their applications record through the SDK."""
+"""The demo's present: people continue to work, and their applications record through the SDK."""
 
 import threading
 from collections import OrderedDict

@@ -29,7 +29,7 @@ _TIMEOUT_S = 60
 def load(url: str, keys: dict[str, str], events: Iterable[Event], advance: Advance) -> int:
     """Send a history; how many events the logs have of it.
 
-    What was sent before by a start that was stopped is told as a duplicate, and counted.
+    What was sent before by a start that was stopped is reported as a duplicate, and counted.
 
     Args:
         url: of the server.

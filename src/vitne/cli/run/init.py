@@ -9,7 +9,7 @@ import msgspec
 from cyclopts import Parameter
 
 from vitne.cli.base.admin import ServerFolder, settings_of, shell_user
-from vitne.cli.base.output import Json, Output, plain
+from vitne.cli.base.output import Json, Output, copied, plain
 from vitne.core.event.source import SourceRegistration
 from vitne.core.values.types import LogId
 from vitne.errors import ConflictError, StorageError
@@ -44,7 +44,7 @@ def init(
 
     The folder is ./vitne-data, or the one named with --folder. The API key may send, read and
     administer. It is printed once, and kept in client.toml in the folder, which only you may read:
-    there `vitne send`, `search` and `show` find server and key by themselves.
+    `vitne send`, `search` and `show` find server and key there.
 
     Each tenant (customer) has a log of its own; `vitne tenant add` makes more of them.
     """
@@ -77,9 +77,9 @@ def init(
     out.result(
         machine,
         plain(f"Made {folder} with the logs {', '.join(origins)}."),
-        plain(f"API key, shown this once: {token}"),
+        copied(f"API key, shown this once: {token}"),
         plain(f"It is also in {folder / PROFILE}, which only you may read."),
-        plain(f"Next:  vitne serve{options}"),
+        copied(f"Next:  vitne serve{options}"),
     )
 
 

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Group, Parameter
 
 from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
-from vitne.cli.base.output import Json, Output, minute, plain, table
+from vitne.cli.base.output import Json, Output, copied, plain, second, table
 from vitne.cli.run import source_key
 from vitne.core.event.source import SourceRegistration
+from vitne.core.values.text import count
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError
@@ -22,8 +23,8 @@ app.command(source_key.app)
 
 _SOURCE = Group("Source: the application that sends with it (for --role write)", sort_key=10)
 _COLUMNS = (
-    *("id!", "name", "roles", "tenants", "revoked (UTC)!"),
-    *("source!?", "created (UTC)!?", "person?"),
+    *("id!", "name", "roles", "tenants", "revoked!"),
+    *("source!?", "created!?", "person?"),
 )
 
 
@@ -37,7 +38,7 @@ class Source:
         Parameter(
             name="--source",
             group=_SOURCE,
-            help="Its name, as application/service, e.g. crm/crm-bff. Stands in its events.",
+            help="Its name, as application/service, e.g. crm/crm-bff. Its events name it.",
         ),
     ] = ""
     layer: Annotated[
@@ -84,7 +85,7 @@ class Source:
         Parameter(
             name="--faces-user",
             group=_SOURCE,
-            help="Users send with it themselves: the address it comes from is theirs.",
+            help="Requests come straight from users' devices; record their IP address.",
         ),
     ] = False
 
@@ -171,7 +172,7 @@ def add_key(  # noqa: PLR0913  # the options of a verb
     out.result(
         _machine(key) | {"key": token.reveal()},
         plain(f"Made the key {key.id} ({key.name}), roles {', '.join(key.roles)}."),
-        plain(f"It is shown this once: {token.reveal()}"),
+        copied(f"It is shown this once: {token.reveal()}"),
     )
 
 
@@ -187,14 +188,14 @@ def list_keys(*, server_folder: ServerFolder | None = None, json: Json = False) 
             one["name"],
             ", ".join(one["roles"]),
             ", ".join(one["tenants"]),
-            minute(one["revoked_at"]),
+            second(one["revoked_at"]),
             one["source"],
-            minute(one["created_at"]),
+            second(one["created_at"]),
             one["person"],
         )
         for one in found
     ]
-    out.result({"keys": found}, table(f"{len(found)} keys", _COLUMNS, rows))
+    out.result({"keys": found}, table(count(len(found), "key"), _COLUMNS, rows))
 
 
 @app.command(name="revoke")

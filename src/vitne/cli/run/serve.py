@@ -13,6 +13,7 @@ from vitne.api.assemble import build
 from vitne.api.server.program_log import LOG, start_log
 from vitne.api.server.server import bounds_of, listen, tell_systemd
 from vitne.api.server.server import serve as run
+from vitne.cli.base.admin import refuse_empty
 from vitne.settings import Settings
 from vitne.wiring import open_server
 
@@ -50,6 +51,7 @@ def serve(
 
 
 def _serve(settings: Settings) -> None:
+    refuse_empty(Path(settings.folder))
     _allow_files()
     bounds = bounds_of(settings)
     listener = listen(settings.host, settings.port)

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
-from vitne.cli.base.output import Json, Output, minute, plain, table
+from vitne.cli.base.output import Json, Output, copied, plain, second, table
+from vitne.core.values.text import count
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId
 from vitne.ports import SourceKey
@@ -16,7 +17,7 @@ __all__ = ["app"]
 
 app = App(name="source", help="Keys that sources sign their events with.")
 
-_COLUMNS = ("source!", "vkey!", "retired (UTC)!", "added (UTC)!?")
+_COLUMNS = ("source!", "vkey!", "retired!", "added!?")
 
 Vkey = Annotated[str, Parameter(help="The public key, as `vitne key source new` prints it.")]
 
@@ -41,8 +42,8 @@ def new_source_key(
     out.result(
         {"source": source, "vkey": signer.vkey, "file": str(file)},
         plain(f"Made the private key {file} of {source}; keep it there."),
-        plain(f"Its public key: {signer.vkey}"),
-        plain(f"Next, on the server:  vitne key source add '{signer.vkey}'"),
+        copied(f"Its public key: {signer.vkey}"),
+        copied(f"Next, on the server:  vitne key source add '{signer.vkey}'"),
     )
 
 
@@ -75,10 +76,10 @@ def list_source_keys(*, server_folder: ServerFolder | None = None, json: Json = 
     with opened_server(server_folder) as server:
         found = [_machine(key) for key in server.senders.source_keys.all()]
     rows = [
-        (one["source"], one["vkey"], minute(one["retired_at"]), minute(one["added_at"]))
+        (one["source"], one["vkey"], second(one["retired_at"]), second(one["added_at"]))
         for one in found
     ]
-    out.result({"keys": found}, table(f"{len(found)} keys", _COLUMNS, rows))
+    out.result({"keys": found}, table(count(len(found), "key"), _COLUMNS, rows))
 
 
 @app.command(name="index-secret")

@@ -5,7 +5,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
-from vitne.cli.base.output import Json, Output, minute, plain, table
+from vitne.cli.base.output import Json, Output, copied, plain, second, table
+from vitne.core.values.text import count
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId
 
@@ -31,7 +32,7 @@ def add_tenant(
     out.result(
         {"id": made.id, "name": made.name, "origin": origin},
         plain(f"Made the tenant {made.id} with the log {origin}."),
-        plain(f"Next:  vitne key add NAME --tenant {made.id} --role write --source APP/SERVICE"),
+        copied(f"Next:  vitne key add NAME --tenant {made.id} --role write --source APP/SERVICE"),
     )
 
 
@@ -50,9 +51,9 @@ def list_tenants(*, server_folder: ServerFolder | None = None, json: Json = Fals
             }
             for one in server.onboard.tenants()
         ]
-    columns = ["id!", "name", "entries#", "created (UTC)!?", "origin!?"]
+    columns = ["id!", "name", "entries#", "created!?", "origin!?"]
     rows = [
-        (one["id"], one["name"], one["entries"], minute(str(one["created_at"])), one["origin"])
+        (one["id"], one["name"], one["entries"], second(str(one["created_at"])), one["origin"])
         for one in found
     ]
-    out.result({"tenants": found}, table(f"{len(found)} tenants", columns, rows))
+    out.result({"tenants": found}, table(count(len(found), "tenant"), columns, rows))

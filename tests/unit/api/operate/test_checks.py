@@ -48,7 +48,7 @@ def test_a_halted_log_is_told_without_its_name(server: Server) -> None:
     found = probe(checks(server))
 
     assert found.status == "not_ready"
-    assert "1 logs are not published" in found.checks["integrity"]
+    assert "1 log not published" in found.checks["integrity"]
     assert "acme" not in str(found)
 
 

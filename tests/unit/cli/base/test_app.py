@@ -32,7 +32,7 @@ def test_an_unknown_verb_is_told_with_the_nearest_one() -> None:
     done = _vitne("serch", "x")
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: there is no verb 'serch'\n  try: vitne search --help\n"
+    assert done.stderr == "error: there is no command 'serch'\n  try: vitne search --help\n"
 
 
 def test_a_wrong_option_is_told_with_the_help_to_read() -> None:

@@ -41,8 +41,8 @@ def test_a_good_proof_says_what_is_proved_on_whose_word_and_what_is_not(
         "crm.customer.viewed",
         "usr_3 Kari Nordmann",
         "customer/cus_3",
-        "(says the sender)",
-        "(says the log)",
+        "(as the sender states)",
+        "(as the log recorded it)",
         "is one that you gave",
         "Not proved",
     ):
