@@ -26,7 +26,7 @@ def settings(tmp_path: Path) -> Settings:
     for first in (1, 61):
         body = json.dumps([sample_event(n) for n in range(first, first + 60)]).encode()
         server.intake.requests.submit(body, "json", sample_key("acme"), Arrival())
-        server.writer.write(server.writer.waiting.take(1))
+        server.writer.write(server.writer.queue.take(1))
     server.publish.rounds.run_once()
     server.seal.segments.seal(SealJob("seal", ACME, LeafIndex(0), END))
     server.close()

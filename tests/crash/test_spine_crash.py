@@ -182,7 +182,7 @@ def send_and_publish(settings: Settings, step: StepHook) -> None:
     server = open_server(settings, step=step)
     server.publish.recovery.run()
     future = submit(server, [sample_event(1)])
-    server.writer.write(server.writer.waiting.take(1))
+    server.writer.write(server.writer.queue.take(1))
     assert future.result(timeout=0).accepted == 1
     server.publish.rounds.run_once()
 
@@ -273,7 +273,7 @@ def test_killed_around_the_commit_a_retry_stores_the_event_once(
         twin = KillingVault(whole.vault) if broken == "vault" else KillingClock(whole.clock)
         server = Server(replace(whole, **{broken: twin}), settings)
         submit(server, [sample_event(1)])
-        server.writer.write(server.writer.waiting.take(1))
+        server.writer.write(server.writer.queue.take(1))
 
     child = in_child(work)
     child.join(60)

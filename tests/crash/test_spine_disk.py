@@ -51,7 +51,7 @@ def send(server: Server, number: int) -> IntakeReply:
     body = json.dumps(events).encode()
     future = server.intake.requests.submit(body, "json", sample_key("acme"), Arrival())
     if future.running() and not server.writer.is_alive:
-        server.writer.write(server.writer.waiting.take(1))
+        server.writer.write(server.writer.queue.take(1))
     return future.result(timeout=30)
 
 

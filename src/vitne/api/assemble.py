@@ -191,12 +191,12 @@ def gauges(server: Server) -> Sequence[Gauge]:
         Gauge(
             "vitne_queue_events",
             "Events waiting for the writer",
-            lambda: server.writer.waiting.events,
+            lambda: server.writer.queue.events,
         ),
         Gauge(
             "vitne_queue_bytes",
             "Bytes waiting for the writer",
-            lambda: server.writer.waiting.weight_bytes,
+            lambda: server.writer.queue.weight_bytes,
         ),
         writer("groups", "vitne_commit_groups", "Durable transactions"),
         writer("failures", "vitne_commit_failures", "Groups that were not stored"),

@@ -70,9 +70,9 @@ class Spine:
 
     def write(self) -> None:
         """The writer takes everything that waits, in one transaction."""
-        waiting = self.server.writer.waiting
-        if waiting.events:
-            self.server.writer.write(waiting.take(1_000_000))
+        queue = self.server.writer.queue
+        if queue.events:
+            self.server.writer.write(queue.take(1_000_000))
 
     def send(self, events: Sequence[dict[str, Any]] | bytes, **how: Any) -> IntakeReply:
         """One request, written at once."""

@@ -230,7 +230,7 @@ def test_a_body_that_is_no_json_stores_nothing(spine: Any) -> None:
     with pytest.raises(UnreadableBodyError):
         spine.put(b"\xff", key=sample_key("acme"))
 
-    assert not spine.server.writer.waiting.events
+    assert not spine.server.writer.queue.events
 
 
 def test_a_key_that_may_not_write_is_refused(spine: Any) -> None:
@@ -264,7 +264,7 @@ def test_when_too_much_waits_a_request_is_refused_whole() -> None:
     first = server.intake.requests.submit(body(1, 2, 3), "json", key, Arrival())
     with pytest.raises(OverloadedError) as refusal:
         server.intake.requests.submit(body(4, 5, 6), "json", key, Arrival())
-    server.writer.write(server.writer.waiting.take(99))
+    server.writer.write(server.writer.queue.take(99))
 
     assert refusal.value.retry_after_s >= 1
     assert first.result(timeout=0).accepted == 3

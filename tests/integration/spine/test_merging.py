@@ -21,7 +21,7 @@ def send(server: Server, first: int, last: int) -> None:
     """Take these events, and publish them."""
     body = json.dumps([sample_event(number) for number in range(first, last)]).encode()
     server.intake.requests.submit(body, "json", sample_key("acme"), Arrival())
-    server.writer.write(server.writer.waiting.take(1_000))
+    server.writer.write(server.writer.queue.take(1_000))
     while server.publish.rounds.run_once().more:
         pass
 

@@ -45,7 +45,7 @@ def send(server: Server, events: Sequence[dict[str, Any]]) -> None:
     server.intake.requests.submit(
         json.dumps(events).encode(), "json", sample_key("acme"), Arrival()
     )
-    server.writer.write(server.writer.waiting.take(1))
+    server.writer.write(server.writer.queue.take(1))
 
 
 def built(cuts: Sequence[int], published: set[int]) -> Server:

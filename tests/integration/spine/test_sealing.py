@@ -275,7 +275,7 @@ class _Own:
         events = [sample_event(self.sent + n + 1) for n in range(count)]
         body = msgspec.json.encode(events)
         self.server.intake.requests.submit(body, "json", sample_key("acme"), Arrival())
-        self.server.writer.write(self.server.writer.waiting.take(1_000))
+        self.server.writer.write(self.server.writer.queue.take(1_000))
         self.sent += count
 
     def publish(self) -> None:

@@ -20,9 +20,9 @@ __all__ = ["Form", "Ingest"]
 class Ingest:
     """The way in. Any thread may call."""
 
-    def __init__(self, preparation: PreparePool, append: Writer) -> None:
+    def __init__(self, preparation: PreparePool, writer: Writer) -> None:
         self._preparation = preparation
-        self._append = append
+        self._writer = writer
 
     def submit(
         self, body: bytes, form: Form, key: ApiKey, arrival: Arrival
@@ -51,7 +51,7 @@ class Ingest:
             raise NotAllowedError(
                 "the key's source may not import", hint="vitne key add --may-import …"
             )
-        self._append.waiting.check(len(body))
+        self._writer.queue.check(len(body))
         request = self._preparation.prepare(Job(body, form, key, key.source, arrival))
-        self._append.waiting.put(request)
+        self._writer.queue.put(request)
         return request.future

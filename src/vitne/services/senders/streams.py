@@ -114,14 +114,14 @@ class SenderStreams:
     def __init__(
         self,
         store: RecordStore,
-        append: Writer,
+        writer: Writer,
         receipts: ReceiptSigner,
         logs: Logs,
         keys: SourceKeys,
         clock: Clock,
     ) -> None:
         self._store = store
-        self._append = append
+        self._writer = writer
         self._receipts = receipts
         self._logs = logs
         self._keys = keys
@@ -238,7 +238,7 @@ class SenderStreams:
         try:
             verify_sender(origin, entry, public_key)
         except (VerificationError, DecodeError):
-            self._append.record_incident(
+            self._writer.record_incident(
                 log, Incident(source, name, "bad_signature", entry.sig.hex())
             )
             problem = Problem("bad_signature", "$.sig", "the sender's", "another")
@@ -248,7 +248,7 @@ class SenderStreams:
         self, log: LogId, origin: str, stream: bytes, act: StreamAct, name: str
     ) -> ActReceipt:
         """Place an act; if it is no new one, make sure that it is the same one."""
-        index = self._append.place_stream_act(log, act)
+        index = self._writer.place_stream_act(log, act)
         receipt, entry = self._receipts.of(log, self._logs.origin(log), index)
         same = untimed_bytes(entry) == untimed_bytes(act.entry)
         state = self._store.stream(log, stream)
@@ -289,7 +289,7 @@ class SenderStreams:
             )
             act = StreamAct("abandon", untimed(entry), before_us=before_us)
             try:
-                self._append.place_stream_act(log, act)
+                self._writer.place_stream_act(log, act)
             except SenderRefusedError:
                 continue
             done += 1

@@ -113,14 +113,10 @@ class Writer:
         self._incident = incident
         self._limits = limits
         self._receipts = ReceiptSigner(store, objects, keys)
-        self._waiting = RequestQueue[PendingRequest](limits.queue_events, limits.queue_bytes)
+        self.queue = RequestQueue[PendingRequest](limits.queue_events, limits.queue_bytes)
+        """In which requests wait."""
         self._thread = threading.Thread(target=self._run, name="vitne-writer")
         self.stats = WriterStats()
-
-    @property
-    def waiting(self) -> RequestQueue[PendingRequest]:
-        """Where requests wait."""
-        return self._waiting
 
     @property
     def is_alive(self) -> bool:
@@ -133,7 +129,7 @@ class Writer:
 
     def close(self) -> None:
         """Take no more, write what waits, stop."""
-        self._waiting.close()
+        self.queue.close()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -179,7 +175,7 @@ class Writer:
         """Store a batch of the server's own, and return where its control entries stand."""
         request = PendingRequest([batch], {}, [None] * len(batch.events), weight_bytes)
         if self._thread.is_alive():
-            self._waiting.put(request)
+            self.queue.put(request)
         else:  # nobody writes: a server that is not started
             self.write([request])
         try:
@@ -212,7 +208,7 @@ class Writer:
         self._settle(group, parts)
         busy_s = time.perf_counter() - started
         events = sum(request.events for request in group)
-        self._waiting.note_rate(events / max(busy_s, 1e-6))
+        self.queue.note_rate(events / max(busy_s, 1e-6))
         old = self.stats
         self.stats = replace(
             old,
@@ -225,7 +221,7 @@ class Writer:
         )
 
     def _run(self) -> None:
-        while group := self._waiting.take(self._limits.commit_events):
+        while group := self.queue.take(self._limits.commit_events):
             self.write(group)
 
     def _store_group(self, group: Sequence[PendingRequest]) -> list[_Part]:

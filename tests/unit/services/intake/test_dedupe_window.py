@@ -19,7 +19,7 @@ def server_with_one_event(clock: FixedClock) -> Server:
     server.writer.create(ACME)
     body = json.dumps(sample_event(1)).encode()
     server.intake.requests.submit(body, "json", sample_key("acme"), Arrival())
-    server.writer.write(server.writer.waiting.take(1))
+    server.writer.write(server.writer.queue.take(1))
     return server
 
 
@@ -61,7 +61,7 @@ def test_an_id_of_a_time_ahead_is_not_forgotten_before_it_looks_old() -> None:
     def send() -> str:
         body = json.dumps(sample_event(1) | {"id": ahead}).encode()
         waiting = server.intake.requests.submit(body, "json", sample_key("acme"), Arrival())
-        server.writer.write(server.writer.waiting.take(1))
+        server.writer.write(server.writer.queue.take(1))
         return str(waiting.result().results[0].status)
 
     found = [send()]
