@@ -166,7 +166,7 @@ def test_killed_between_two_steps_the_range_is_sealed_once(
     def work() -> None:
         whole = folder_adapters(settings)
         twin = Deadly(getattr(whole, port), method, before=before, call=call)
-        Server(replace(whole, **{port: twin}), settings).seal.run_once()
+        Server(replace(whole, **{port: twin}), settings).seal.segments.run_once()
 
     killed(settings, work)
 
