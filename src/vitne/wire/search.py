@@ -30,7 +30,7 @@ class EventReply(Struct, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(description="Why there is no proof: `not_published`, or empty.")]
 
 
-class Histogram(Struct, frozen=True):
+class EventHistogram(Struct, frozen=True):
     """Events over claimed time: bar i covers [edges[i], edges[i+1])."""
 
     edges: Annotated[list[str], Meta(description="RFC 3339, ascending; one more than bars.")]
@@ -59,4 +59,4 @@ class SearchReply(Struct, frozen=True, kw_only=True):
     published: Annotated[int, Meta(description="Entries that a signed checkpoint covers.")]
     lag_ms: Annotated[int, Meta(description="Age of the oldest entry that none covers; 0: none.")]
     facets: dict[str, FacetCounts]
-    histogram: Histogram | None
+    histogram: EventHistogram | None

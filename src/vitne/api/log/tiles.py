@@ -42,7 +42,7 @@ TilePath = Annotated[
 ]
 
 
-class PublishedTree(Struct, frozen=True):
+class RequestedTree(Struct, frozen=True):
     """Which tree is asked for."""
 
     tenant: str
@@ -67,14 +67,14 @@ class LogResource:
         self._state = state
         self._public = public
 
-    def checkpoint(self, head: RequestHead, peer_ip: str, tree: PublishedTree) -> HttpReply:
+    def checkpoint(self, head: RequestHead, peer_ip: str, tree: RequestedTree) -> HttpReply:
         """The newest signed checkpoint; may be a second old."""
         note = self._published(self._tree(head, peer_ip, tree)).checkpoint()
         if note is None:
             raise NotFoundError("the log has not published yet", hint="try again in a second")
         return HttpReply(200, note.encode("utf-8"), _NOTE, (self._cached(1, immutable=False),))
 
-    def cosigned(self, head: RequestHead, peer_ip: str, tree: PublishedTree) -> HttpReply:
+    def cosigned(self, head: RequestHead, peer_ip: str, tree: RequestedTree) -> HttpReply:
         """The newest one that meets the policy; without witnesses, the newest one."""
         log = self.named(head, peer_ip, tree.tenant)
         note = self._cosigned.index(log) if tree.index else self._cosigned.log(log)
@@ -82,7 +82,7 @@ class LogResource:
             raise NotFoundError("no head is cosigned yet", hint="try again in a few seconds")
         return HttpReply(200, note.encode("utf-8"), _NOTE, (self._cached(1, immutable=False),))
 
-    def tile(self, head: RequestHead, peer_ip: str, tree: PublishedTree, path: str) -> HttpReply:
+    def tile(self, head: RequestHead, peer_ip: str, tree: RequestedTree, path: str) -> HttpReply:
         """A tile or a bundle; a full bundle as a gzip frame if the client takes one."""
         log = self._published(self._tree(head, peer_ip, tree))
         try:
@@ -122,7 +122,7 @@ class LogResource:
             raise NotFoundError("there is no such log")
         return LogId(tenant)
 
-    def _tree(self, head: RequestHead, peer_ip: str, tree: PublishedTree) -> LogId:
+    def _tree(self, head: RequestHead, peer_ip: str, tree: RequestedTree) -> LogId:
         log = self.named(head, peer_ip, tree.tenant)
         return index_log_id(log) if tree.index else log
 
@@ -164,7 +164,7 @@ def _tree_routes(resource: LogResource, reads: Reads, *, index: bool) -> list[HT
         tags=["transparency log"],
     )
     async def checkpoint(request: Here, tenant: TenantPath) -> Response[bytes]:
-        head, tree = read_head(request.scope["headers"]), PublishedTree(tenant, index)
+        head, tree = read_head(request.scope["headers"]), RequestedTree(tenant, index)
         return respond(await reads.run(resource.checkpoint, head, peer_of(request), tree))
 
     @get(
@@ -177,7 +177,7 @@ def _tree_routes(resource: LogResource, reads: Reads, *, index: bool) -> list[HT
         tags=["transparency log"],
     )
     async def cosigned(request: Here, tenant: TenantPath) -> Response[bytes]:
-        head, tree = read_head(request.scope["headers"]), PublishedTree(tenant, index)
+        head, tree = read_head(request.scope["headers"]), RequestedTree(tenant, index)
         return respond(await reads.run(resource.cosigned, head, peer_of(request), tree))
 
     @get(
@@ -192,7 +192,7 @@ def _tree_routes(resource: LogResource, reads: Reads, *, index: bool) -> list[HT
         tags=["transparency log"],
     )
     async def tile(request: Here, tenant: TenantPath, path: TilePath) -> Response[bytes]:
-        head, tree = read_head(request.scope["headers"]), PublishedTree(tenant, index)
+        head, tree = read_head(request.scope["headers"]), RequestedTree(tenant, index)
         return respond(await reads.run(resource.tile, head, peer_of(request), tree, path))
 
     return [checkpoint, cosigned, tile]

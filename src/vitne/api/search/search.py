@@ -21,7 +21,7 @@ from vitne.services.search.search import (
     Search,
     SearchRequest,
 )
-from vitne.wire.search import FacetCounts, FoundEvent, Histogram, SearchReply
+from vitne.wire.search import EventHistogram, FacetCounts, FoundEvent, SearchReply
 
 _BUCKETS_MAX = 200
 
@@ -86,7 +86,7 @@ def _page(tenant: str, events: list[FoundEvent], found: Page) -> SearchReply:
         facets={name: _facet(one) for name, one in found.facets.items()},
         histogram=None
         if bars is None
-        else Histogram([format_utc(e) for e in bars.edges_us], bars.counts),
+        else EventHistogram([format_utc(e) for e in bars.edges_us], bars.counts),
     )
 
 

@@ -11,7 +11,7 @@ from vitne.cli.base.layout import Table
 from vitne.cli.base.output import Json, Output, Printed, copied, plain, second, table
 from vitne.core.values.text import count
 from vitne.errors import BadInputError
-from vitne.wire.search import FacetCounts, FoundEvent, Histogram, SearchReply
+from vitne.wire.search import EventHistogram, FacetCounts, FoundEvent, SearchReply
 
 __all__ = ["search"]
 
@@ -219,7 +219,7 @@ def _reach(page: SearchReply) -> str:
     return f"searched all {count(page.high_water, 'entry')}, {signed}"
 
 
-def _bars(histogram: Histogram) -> Table:
+def _bars(histogram: EventHistogram) -> Table:
     counts, edges = histogram.counts, histogram.edges
     most = max([*counts, 1])
     rows = [

@@ -24,7 +24,7 @@ from vitne.errors import BadInputError, UnavailableError
 from vitne.wire.events import EventResult, IntakeReply
 from vitne.wire.problems import ProblemReply
 
-__all__ = ["Event", "send"]
+__all__ = ["EventOptions", "send"]
 
 _CHUNK_EVENTS, _CHUNK_BYTES = 1_000, 4 << 20
 _ATTEMPTS = 4
@@ -37,7 +37,7 @@ _Text = Annotated[str, Parameter(group=_EVENT)]
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Event:
+class EventOptions:
     """One event, as a minimal event (docs/reference/events.md) says it."""
 
     type: Annotated[
@@ -104,7 +104,7 @@ def send(
     ] = None,
     /,
     *,
-    event: Event | None = None,
+    event: EventOptions | None = None,
     receipts: Annotated[
         Path | None,
         Parameter(
@@ -123,7 +123,7 @@ def send(
         vitne send --type crm.customer.viewed --actor usr_77 --target customer/cus_1
         vitne send events.ndjson
     """
-    event, out = event or Event(), Output(json)
+    event, out = event or EventOptions(), Output(json)
     with HttpClient(server) as client:
         sending = _Sending(client, receipts or _receipts_file())
         if file is not None:

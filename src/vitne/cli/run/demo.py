@@ -23,7 +23,7 @@ from vitne.cli.base.output import Json, Output, plain
 from vitne.cli.run import demo_folder
 from vitne.cli.run.demo_folder import DemoNote, simulation_of
 from vitne.cli.run.demo_live import go_on
-from vitne.cli.run.demo_load import load, wait_until_proved
+from vitne.cli.run.demo_load import load_history, wait_until_proved
 from vitne.errors import BadInputError, ConfigurationError, UnavailableError
 from vitne.simulator import Story
 
@@ -160,7 +160,7 @@ def _fill(note: DemoNote, folder: Path, url: str, out: Output) -> None:
     simulation = simulation_of(note)
     with out.progress("30 days", note.events) as advance:
         started = time.monotonic()
-        found = load(url, note.history_keys, simulation.events(note.end_us), advance)
+        found = load_history(url, note.history_keys, simulation.events(note.end_us), advance)
     took_s = time.monotonic() - started
     demo_folder.finish(folder, note)
     out.note(f"{found:,} events of 30 days are in the logs, {found / took_s:,.0f} a second.")

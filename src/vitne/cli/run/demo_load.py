@@ -17,7 +17,7 @@ from vitne.wire.events import IntakeReply
 from vitne.wire.search import EventReply
 from vitne.wire.tenants import TenantsReply
 
-__all__ = ["load", "wait_until_proved"]
+__all__ = ["load_history", "wait_until_proved"]
 
 _WINDOW = 1000
 _BATCH = 500
@@ -26,7 +26,7 @@ _TRIES = 20
 _TIMEOUT_S = 60
 
 
-def load(url: str, keys: dict[str, str], events: Iterable[Event], advance: Advance) -> int:
+def load_history(url: str, keys: dict[str, str], events: Iterable[Event], advance: Advance) -> int:
     """Send a history; how many events the logs have of it.
 
     What was sent before by a start that was stopped is reported as a duplicate, and counted.

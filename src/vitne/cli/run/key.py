@@ -16,7 +16,7 @@ from vitne.errors import BadInputError
 from vitne.ports import ROLES, ApiKey, Role
 from vitne.services.access.tenants_and_keys import KeyRequest
 
-__all__ = ["Source", "app"]
+__all__ = ["SourceOptions", "app"]
 
 app = App(name="key", help="Make, list and revoke API keys; register keys that sources sign with.")
 app.command(source_key.app)
@@ -30,7 +30,7 @@ _COLUMNS = (
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Source:
+class SourceOptions:
     """What is registered of the application that sends with a key."""
 
     source: Annotated[
@@ -149,7 +149,7 @@ def add_key(  # noqa: PLR0913  # the options of a verb
             " read is logged under it. No name, no mail address."
         ),
     ] = "",
-    source: Source | None = None,
+    source: SourceOptions | None = None,
     server_folder: ServerFolder | None = None,
     json: Json = False,
 ) -> None:
@@ -164,7 +164,7 @@ def add_key(  # noqa: PLR0913  # the options of a verb
         name=name,
         roles=tuple(dict.fromkeys(role)),
         tenants=tuple(LogId(one) for one in dict.fromkeys(tenant or ())),
-        source=(source or Source()).registration(),
+        source=(source or SourceOptions()).registration(),
         person=person,
     )
     with opened_server(server_folder) as server:

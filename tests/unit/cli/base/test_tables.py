@@ -9,7 +9,7 @@ from vitne.cli.base.layout import Line, Table
 from vitne.cli.base.output import Output, copied, plain, table
 from vitne.cli.find import search
 from vitne.cli.run.key import _COLUMNS
-from vitne.wire.search import FoundEvent, Histogram
+from vitne.wire.search import EventHistogram, FoundEvent
 
 KEY = ("Qh3kTz81LmP0", "crm-prod", "write, read, admin", "acme, beta", "2026-11-24T09:15:02Z")
 TENANT = "a" * 30
@@ -115,7 +115,7 @@ def test_an_event_without_its_time_shows_when_it_was_recorded() -> None:
 def test_bars_of_less_than_a_minute_have_labels_of_their_own(
     edges: Sequence[str], labels: Sequence[str]
 ) -> None:
-    bars = search._bars(Histogram(list(edges), [3] * len(labels)))  # noqa: SLF001  # likewise
+    bars = search._bars(EventHistogram(list(edges), [3] * len(labels)))  # noqa: SLF001  # likewise
 
     printed = [line.strip() for line in _printed(80, bars)]
 
