@@ -13,8 +13,9 @@ from vitne.adapters.archive.index.build import Values, build_index, run_of
 from vitne.adapters.archive.index.lookup import Lookup
 from vitne.core.entry.assemble import Assembler
 from vitne.core.event.event import ValidEvent
+from vitne.core.event.intake import IntakeContext
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import IntakeContext, validate_event
+from vitne.core.event.validate import validate_event
 from vitne.core.index.gap import gap_leaves, run_root
 from vitne.core.tree.multiproof import multiproof
 from vitne.core.values.types import Origin

@@ -63,9 +63,10 @@ if TYPE_CHECKING:
         VitneError,
     )
     from vitne.evidence.policy import Policy, parse_policy, policy_of_keys
+    from vitne.evidence.record.document import redact_record
     from vitne.evidence.record.sentences import Claims, claims_of_record
     from vitne.evidence.record.verify import VerifiedRecord as Verified
-    from vitne.evidence.record.verify import redact_record, verify_record
+    from vitne.evidence.record.verify import verify_record
     from vitne.sdk import AsgiMiddleware, Client, ClientOptions, WsgiMiddleware, action, bind
 
 __all__ = [
@@ -107,7 +108,7 @@ _HOME = {
     "claims_of_record": "vitne.evidence.record.sentences",
     "parse_policy": "vitne.evidence.policy",
     "policy_of_keys": "vitne.evidence.policy",
-    "redact_record": _PROOF,
+    "redact_record": "vitne.evidence.record.document",
     "verify_record": _PROOF,
 }
 """Where each name is at home; errors are at home in `vitne.errors`."""

@@ -17,7 +17,7 @@ from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import sign_note
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
-from vitne.evidence.bundle.build import LimitFacts
+from vitne.evidence.bundle.facts import LimitFacts
 from vitne.evidence.bundle.rules_attached import seal_text
 from vitne.evidence.bundle.verify import verify_bundle
 

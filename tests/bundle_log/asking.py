@@ -12,15 +12,14 @@ from vitne.core.index.index_record import parse_record
 from vitne.core.tree.merkle import consistency_proof, leaf_hash
 from vitne.core.tree.note import sign_note
 from vitne.core.values.types import Section
-from vitne.evidence.bundle.build import (
+from vitne.evidence.bundle.build import build_bundle, sign_bundle
+from vitne.evidence.bundle.facts import (
     BundleFacts,
     CoverageFacts,
     GapFacts,
     OpenedFacts,
     SenderFacts,
     StreamFacts,
-    build_bundle,
-    sign_bundle,
 )
 
 from .growing import SOURCE, Event, GrowingLog, path_of

@@ -29,7 +29,7 @@ from vitne.core.values import canonical
 from vitne.core.values.record import Parts, Record
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import SECTIONS, Hash, LeafIndex, Origin, Section, TreeSize
-from vitne.evidence.bundle.verify import Policies
+from vitne.evidence.bundle.answer import Policies
 from vitne.evidence.policy import parse_policy
 
 ORIGIN = Origin("vitne.test/log/acme")

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from vitne.core.filter.matches import And, Between, Equals, Filter, Like, Not, Or, Text, matches
+from vitne.core.filter.matches import matches
+from vitne.core.filter.nodes import And, Between, Equals, Filter, Like, Not, Or, Text
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import FilterSyntaxError
 

@@ -17,9 +17,11 @@ from vitne.core.tree.note import Signer, sign_note
 from vitne.core.tree.signature import MLDSA_COSIGNATURE
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
-from vitne.evidence.bundle.build import LimitFacts, StampFacts, build_bundle
+from vitne.evidence.bundle.answer import Answer, Policies
+from vitne.evidence.bundle.build import build_bundle
+from vitne.evidence.bundle.facts import LimitFacts, StampFacts
 from vitne.evidence.bundle.rules_attached import seal_text
-from vitne.evidence.bundle.verify import Answer, Policies, verify_bundle
+from vitne.evidence.bundle.verify import verify_bundle
 from vitne.evidence.policy import parse_policy
 
 Texts = Mapping[str, Any] | None

@@ -108,11 +108,28 @@ def _undocumented(path: Path) -> Iterator[str]:
         inside = holder.name + "." if isinstance(holder, ast.ClassDef) else ""
         if inside.startswith("_"):
             continue
+        promised = _promised_by_ports(holder, path)
         for node in holder.body:
             if isinstance(node, Defined) and not node.name.startswith("_"):
+                if node.name in promised:
+                    continue
                 overload = any("overload" in ast.dump(d) for d in node.decorator_list)
                 if not overload and _says_nothing(ast.get_docstring(node)):
                     yield inside + node.name
+
+
+PORT_METHODS = {
+    node.name
+    for path in (SOURCE / "ports").glob("*.py")
+    for node in ast.walk(ast.parse(path.read_text("utf-8")))
+    if isinstance(node, ast.FunctionDef)
+}
+
+
+def _promised_by_ports(holder: ast.Module | ast.ClassDef, path: Path) -> set[str]:
+    """Methods of a class of an adapter whose promise stands in `vitne.ports`, once."""
+    adapter = isinstance(holder, ast.ClassDef) and SOURCE / "adapters" in path.parents
+    return PORT_METHODS if adapter else set()
 
 
 def _says_nothing(docstring: str | None) -> bool:

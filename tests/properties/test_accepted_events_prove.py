@@ -19,6 +19,7 @@ from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, Origin, TreeSize
 from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import verify as record_proof
+from vitne.evidence.record.document import build_document
 
 ORIGIN = Origin("vitne.test/log/acme")
 SIGNER = Signer(ORIGIN, b"s" * 32)
@@ -113,7 +114,7 @@ def test_whatever_intake_accepts_proves_and_verifies(event: dict[str, Any], raw:
     record = _record(found, raw)
     text = Checkpoint(ORIGIN, TreeSize(1), merkle_root([leaf_hash(record.entry)])).text()
 
-    document = record_proof.build_document(record, sign_note(text, [SIGNER]), [], [SIGNER.vkey])
+    document = build_document(record, sign_note(text, [SIGNER]), [], [SIGNER.vkey])
     verified = record_proof.verify_record(document, policy_of_keys([SIGNER.vkey]))
 
     assert verified.parts == record.parts

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
-from vitne.evidence.bundle.verify import RULES, Answer, verify_bundle
+from vitne.evidence.bundle.answer import Answer
+from vitne.evidence.bundle.verify import RULES, verify_bundle
 
 ISSUER = "https://id.example"
 STREAMS = (("full-1", "full"), ("body-1", "body"), ("none-1", "none"))

@@ -17,7 +17,8 @@ from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.engine.where import add_functions, row_condition
 from vitne.core.entry import entry, keys
 from vitne.core.filter.fields import FIELDS, SearchedRecord, core_values, text_field, texts_at
-from vitne.core.filter.matches import (
+from vitne.core.filter.matches import matches
+from vitne.core.filter.nodes import (
     And,
     Between,
     Equals,
@@ -26,12 +27,10 @@ from vitne.core.filter.matches import (
     Not,
     Or,
     Text,
-    format_filter,
-    matches,
-    parse_filter,
     pattern_of,
     simplify_filter,
 )
+from vitne.core.filter.syntax import format_filter, parse_filter
 from vitne.core.values.ids import to_text
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.types import Hash, LeafIndex, LogId

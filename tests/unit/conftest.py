@@ -16,7 +16,7 @@ from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LeafIndex, Origin, Section, TreeSize
 from vitne.evidence.record import tlog_proof
-from vitne.evidence.record import verify as record_proof
+from vitne.evidence.record.document import build_document
 
 ORIGIN = Origin("vitne.test/log/acme")
 NOW_US = 1_795_000_000_000_000
@@ -37,7 +37,7 @@ class SmallLog:
         self, index: int, withhold: Sequence[Section] = (), note: str = "", key: str = ""
     ) -> bytes:
         """The record proof of one record."""
-        return record_proof.build_document(
+        return build_document(
             self.records[index],
             note or self.note,
             inclusion_proof(self.leaves, index),

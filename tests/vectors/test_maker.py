@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from vitne.errors import VerificationError
-from vitne.evidence.bundle.verify import Policies, verify_bundle
+from vitne.evidence.bundle.answer import Policies
+from vitne.evidence.bundle.verify import verify_bundle
 from vitne.evidence.policy import parse_policy
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,8 @@ import pytest
 
 from vitne.errors import VerificationError
 from vitne.evidence.audit import fraud
-from vitne.evidence.bundle.verify import RULES, Policies, verify_bundle
+from vitne.evidence.bundle.answer import Policies
+from vitne.evidence.bundle.verify import RULES, verify_bundle
 from vitne.evidence.policy import parse_policy
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs/spec/vectors"

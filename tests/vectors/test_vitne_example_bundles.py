@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from vitne.evidence.bundle.answer import Policies
 from vitne.evidence.bundle.document import encode_bundle, read_bundle
-from vitne.evidence.bundle.verify import Policies, verify_bundle
+from vitne.evidence.bundle.verify import verify_bundle
 from vitne.evidence.policy import parse_policy
 
 NAMES = ("absent", "present", "tail")

@@ -15,8 +15,6 @@ from vitne.core.entry import keys
 from vitne.core.filter.values import moment_text
 from vitne.errors import BadInputError
 
-__all__ = ["Epoch", "actor_keys", "filter_of", "plan_question", "target_keys", "text_of"]
-
 _TEXT_MAX: Final = 512
 
 

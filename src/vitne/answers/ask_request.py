@@ -28,8 +28,6 @@ from vitne.core.values.times import MAX_TIME_US
 from vitne.core.values.types import Section
 from vitne.errors import BadInputError
 
-__all__ = ["KINDS", "LATE_US", "Kind", "QuestionRequest", "read_question"]
-
 Kind = Literal[
     "who_accessed",
     "what_did",

@@ -19,8 +19,6 @@ from vitne.answers.core_values import targets_of, text_at
 from vitne.core.values.canonical import Json
 from vitne.errors import BadInputError
 
-__all__ = ["MAX_BYTES", "MAX_TERMS", "BundleFilter", "Term", "parse_bundle_filter"]
-
 MAX_BYTES: Final = 4_096
 MAX_TERMS: Final = 32
 _NAMES = "type|category|outcome|action|actor|target"

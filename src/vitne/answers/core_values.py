@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from vitne.core.entry import keys
 from vitne.core.values.canonical import Json
 
-__all__ = ["says", "targets_of", "text_at"]
-
 
 def text_at(core: Mapping[str, Json], *path: str) -> str | None:
     """The text at a path of members; None if there is none."""

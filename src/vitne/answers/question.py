@@ -4,8 +4,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["KINDS", "Clock", "Question", "QuestionKey"]
-
 Clock = Literal["recorded", "occurred"]
 
 KINDS = (1, 2, 3, 4, 5, 6)

@@ -9,8 +9,6 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-__all__ = ["LIMIT", "REASONS", "Reason", "Verdict", "decide_verdict", "reason"]
-
 Verdict = Literal["proved", "disproved", "undecidable"]
 
 LIMIT: Final = "limit:"

@@ -17,8 +17,6 @@ from vitne.core.tree.note import Verified, Verifier
 from vitne.core.tree.signature import COSIGNATURE, ED25519, MLDSA_COSIGNATURE
 from vitne.errors import BadInputError, DecodeError, VerificationError
 
-__all__ = ["MAX_POLICY_BYTES", "Policy", "parse_policy", "policy_of_keys"]
-
 MAX_POLICY_BYTES = 1 << 20
 _NONE = "none"
 _COUNT = re.compile("[1-9][0-9]{0,3}", re.ASCII)

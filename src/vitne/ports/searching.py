@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from vitne.core.filter.matches import Filter
+from vitne.core.filter.nodes import Filter
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 

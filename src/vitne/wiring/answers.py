@@ -13,8 +13,6 @@ from vitne.wiring.seal import Sealing
 from vitne.wiring.senders import Senders
 from vitne.wiring.trust import Trust
 
-__all__ = ["Answering"]
-
 _SUMMARY_LOOK_S = 5
 
 

@@ -33,8 +33,6 @@ from vitne.settings import FILE_NAME, Settings
 from vitne.version import __version__
 from vitne.wiring.adapters import DATABASE
 
-__all__ = ["Backed", "accept_backup", "compare_backup", "make_backup", "refuse_backup"]
-
 _TRIES: Final = 3
 _PRIVATE: Final = 0o700
 

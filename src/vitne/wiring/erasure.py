@@ -11,8 +11,6 @@ from vitne.wiring.adapters import Common
 from vitne.wiring.intake import Intake
 from vitne.wiring.seal import Sealing
 
-__all__ = ["Erasure"]
-
 _EXPIRE_S = 86_400
 
 

@@ -15,8 +15,6 @@ from vitne.services.writer.writer import Writer, WriterLimits
 from vitne.settings import Settings
 from vitne.wiring.adapters import Common
 
-__all__ = ["Intake", "preparer_of", "writer_of"]
-
 _SECOND_US = 1_000_000
 _DAY_US = 86_400 * _SECOND_US
 _FORGET_INTERVAL_S = 10

@@ -8,8 +8,6 @@ from vitne.adapters.lock import FolderLock
 from vitne.adapters.mirror.folder import PlainFolder
 from vitne.ports import MirrorFolder
 
-__all__ = ["open_mirror"]
-
 _README = ".mirror/README"
 
 

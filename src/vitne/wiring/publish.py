@@ -10,8 +10,6 @@ from vitne.services.publish.round import PublishRounds
 from vitne.wiring.adapters import Common
 from vitne.wiring.trust import Trust
 
-__all__ = ["Publishing"]
-
 
 class Publishing:
     """Signs the trees of all logs; between two rounds it does small chores of other chapters."""

@@ -11,8 +11,6 @@ from vitne.services.writer.writer import Writer
 from vitne.wiring.adapters import Common
 from vitne.wiring.trust import Trust
 
-__all__ = ["AroundJobs", "Sealing"]
-
 _SECOND_US = 1_000_000
 
 AroundJobs = Callable[[SealRunner], SealRunner]

@@ -6,8 +6,6 @@ from vitne.wiring.adapters import Common
 from vitne.wiring.erasure import Erasure
 from vitne.wiring.publish import Publishing
 
-__all__ = ["Searching"]
-
 
 class Searching:
     """`pages` of records that a filter finds; single `records` with their proofs."""

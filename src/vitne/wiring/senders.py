@@ -11,8 +11,6 @@ from vitne.services.writer.writer import Writer
 from vitne.wiring.adapters import Common
 from vitne.wiring.intake import Intake
 
-__all__ = ["Senders"]
-
 _SILENCE_LOOK_S = 60
 
 

@@ -26,8 +26,6 @@ from vitne.services.trust.policies import Base, PolicyTexts, base_log, read_base
 from vitne.services.trust.time_stamps import Anchor
 from vitne.wiring.adapters import Adapters, Common
 
-__all__ = ["INCIDENT_TYPE", "Trust"]
-
 INCIDENT_TYPE: Final = "system.pipeline.witness_refused"
 
 _LOG: Final = logging.getLogger("vitne.witness")

@@ -12,8 +12,6 @@ from vitne.errors import ConfigurationError
 from vitne.ports import KeptFork
 from vitne.services.trust.witness_service import WitnessService
 
-__all__ = ["OpenWitness", "open_forks", "open_witness"]
-
 
 @dataclass(frozen=True)
 class OpenWitness:

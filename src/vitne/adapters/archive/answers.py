@@ -36,7 +36,6 @@ class SegmentAnswers:
         indices: Sequence[LeafIndex],
         entries: Mapping[int, bytes] | None = None,
     ) -> list[Record]:
-        """See the port."""
         if not indices:
             return []
 
@@ -51,7 +50,6 @@ class SegmentAnswers:
         return self._listed.over(log, indices[0], LeafIndex(indices[-1] + 1), look)
 
     def summary(self, log: LogId, start: LeafIndex, end: LeafIndex) -> SourceSummary | None:
-        """See the port."""
 
         def read(segments: Sequence[Segment]) -> SourceSummary | None:
             for segment in segments:
@@ -65,7 +63,6 @@ class SegmentAnswers:
         return self._listed.over(log, start, end, read)
 
     def issuers(self, log: LogId) -> frozenset[str] | None:
-        """See the port."""
 
         def read(segments: Sequence[Segment]) -> frozenset[str] | None:
             found: set[str] = set()
@@ -79,7 +76,6 @@ class SegmentAnswers:
         return self._listed.over(log, LeafIndex(0), self._end(log), read)
 
     def issuers_of(self, log: LogId, actor: str) -> frozenset[str] | None:
-        """See the port."""
         key_of = lru_cache(1024)(self._key_of)
 
         def read(segments: Sequence[Segment]) -> frozenset[str] | None:

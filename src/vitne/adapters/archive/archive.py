@@ -96,7 +96,6 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         return segment
 
     def rewrite(self, log: LogId, segment: Segment, records: Sequence[Record]) -> Segment:
-        """See the port."""
         made = make_segment(log, records)
         new = replace(
             made.segment,
@@ -115,13 +114,11 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         return new
 
     def remove(self, segments: Sequence[Segment]) -> None:
-        """See the port."""
         self._objects.delete([key for s in segments for key in (s.key, s.index_key) if key])
         for segment in segments:
             self._files.forget(segment)
 
     def faults(self, log: LogId, segment: Segment) -> list[tuple[str, str]]:
-        """See the port."""
         found: list[tuple[str, str]] = []
         data = self._objects.get(segment.key)
         if data is None:
@@ -140,7 +137,6 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         return found
 
     def gaps(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> GapAnswer:
-        """See the port."""
         lookup = self._lookup(log, segment)
         found = {lookup.find_leaf(key): key for key in keys}
         leaves = [(place, lookup.leaf(place)) for place in sorted(found)]
@@ -157,19 +153,16 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         )
 
     def expect(self, segments: Sequence[Segment], keys: Sequence[bytes]) -> None:
-        """See the port."""
         for segment in segments:
             # Whoever asks is told what is wrong with it.
             with suppress(OSError, VitneError):
                 self._files.lookup(segment).expect(keys)
 
     def postings(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> list[int]:
-        """See the port."""
         lookup = self._lookup(log, segment)
         return sorted({segment.start + at for key in keys for at in lookup.positions(key)})
 
     def around(self, log: LogId, segment: Segment, at_us: int) -> tuple[int, int]:
-        """See the port."""
         return self._lookup(log, segment).around(at_us)
 
     def _lookup(self, log: LogId, segment: Segment) -> Lookup:
@@ -180,11 +173,9 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
             raise NotFoundError("the segment is gone", where=segment.index_key) from None
 
     def run_of(self, start: LeafIndex, entries: Sequence[bytes]) -> tuple[int, Hash]:
-        """See the port."""
         return run_of(start, entries)
 
     def rebuild(self, log: LogId, segment: Segment) -> bool:
-        """See the port."""
         made = make_segment(log, self.records(log, segment.start, segment.end))
         if (made.segment.gap_count, made.segment.run_root) != (segment.gap_count, segment.run_root):
             raise IntegrityError("the records give another index", where=segment.key)
@@ -195,7 +186,6 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         return True
 
     def refresh(self, log: LogId) -> None:
-        """See the port."""
         self._listed.refresh(log)
 
     def close(self) -> None:
@@ -203,7 +193,6 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         self._duck.close()
 
     def find(self, log: LogId, event_id: bytes) -> Record | None:
-        """See the port."""
 
         def look(segments: Sequence[Segment]) -> Record | None:
             for segment in reversed(segments):
@@ -218,12 +207,10 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         return self._listed.over(log, LeafIndex(0), end, look)
 
     def record(self, log: LogId, index: LeafIndex) -> Record | None:
-        """See the port."""
         found = self.records(log, index, LeafIndex(index + 1))
         return found[0] if found else None
 
     def records(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[Record]:
-        """See the port."""
 
         def read(segments: Sequence[Segment]) -> list[Record]:
             found: list[Record] = []

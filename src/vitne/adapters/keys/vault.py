@@ -65,7 +65,6 @@ class FolderVault:
         return f"FolderVault({str(self._folder)!r}, master=***)"
 
     def seed(self, origin: Origin, role: KeyRole) -> bytes:
-        """See the port."""
         return _derive(self._master, _SEED_INFO + role.encode() + b"\0" + origin.encode())
 
     def index_secret(self, log: LogId, epoch: int) -> bytes:

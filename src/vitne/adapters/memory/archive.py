@@ -31,7 +31,6 @@ class MemoryArchive(MemorySearch):
         return [record for segment in listed for record in self._files[segment.key]]
 
     def write(self, log: LogId, records: Sequence[Record]) -> Segment:
-        """See the port."""
         records = list(records)  # they may be read from a store as they are asked for
         key = f"segments/{log}/{records[0].index}-{records[-1].index + 1}"
         return self._described(log, records, key)
@@ -57,7 +56,6 @@ class MemoryArchive(MemorySearch):
         )
 
     def gaps(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> GapAnswer:  # noqa: ARG002 - the port names it
-        """See the port."""
         if segment.key not in self._files:
             raise NotFoundError("the segment is gone", where=segment.key)
         run = build_run(segment.start, [record.entry for record in self._files[segment.key]])
@@ -75,7 +73,6 @@ class MemoryArchive(MemorySearch):
         """Nothing has to be read."""
 
     def around(self, log: LogId, segment: Segment, at_us: int) -> tuple[int, int]:  # noqa: ARG002 - the port names it
-        """See the port."""
         if segment.key not in self._files:
             raise NotFoundError("the segment is gone", where=segment.key)
         held = self._files[segment.key]
@@ -83,7 +80,6 @@ class MemoryArchive(MemorySearch):
         return at, at
 
     def postings(self, log: LogId, segment: Segment, keys: Sequence[bytes]) -> list[int]:  # noqa: ARG002 - the port names it
-        """See the port."""
         if segment.key not in self._files:
             raise NotFoundError("the segment is gone", where=segment.key)
         wanted = set(keys)
@@ -91,7 +87,6 @@ class MemoryArchive(MemorySearch):
         return [row.index for row in held if not wanted.isdisjoint(keys_of(row.entry))]
 
     def run_of(self, start: LeafIndex, entries: Sequence[bytes]) -> tuple[int, Hash]:
-        """See the port."""
         leaves = gap_leaves(start, entries)
         return len(leaves), run_root(leaves)
 
@@ -105,40 +100,33 @@ class MemoryArchive(MemorySearch):
         indices: Sequence[LeafIndex],
         entries: Mapping[int, bytes] | None = None,
     ) -> list[Record]:
-        """See the port."""
         del entries
         held = {record.index: record for record in self._all(log)}
         return [held[index] for index in indices if index in held]
 
     def summary(self, log: LogId, start: LeafIndex, end: LeafIndex) -> SourceSummary | None:
-        """See the port."""
         for segment in self._catalog.segments(log):
             if (segment.start, segment.end) == (start, end):
                 return summarize_sources(start, self._files[segment.key])
         return None
 
     def issuers(self, log: LogId) -> frozenset[str] | None:
-        """See the port."""
         return _issuers(record for record in self._all(log) if record.event_id)
 
     def issuers_of(self, log: LogId, actor: str) -> frozenset[str] | None:
-        """See the port."""
         return _issuers(record for record in self._all(log) if record.facets.actor == actor)
 
     def rewrite(self, log: LogId, segment: Segment, records: Sequence[Record]) -> Segment:
-        """See the port."""
         made = self._described(log, records, segment.key + "-again")
         if (made.start, made.end, made.run_root) != (segment.start, segment.end, segment.run_root):
             raise IntegrityError("these are not the records of the segment", where=segment.key)
         return replace(made, level=segment.level, record=segment.record)
 
     def remove(self, segments: Sequence[Segment]) -> None:
-        """See the port."""
         for segment in segments:
             self._files.pop(segment.key, None)
 
     def faults(self, log: LogId, segment: Segment) -> list[tuple[str, str]]:  # noqa: ARG002 - the port names it
-        """See the port."""
         records = self._files.get(segment.key)
         if records is None:
             return [(segment.key, "the segment is missing")]

@@ -14,7 +14,6 @@ class FixedClock:
         self._now_us = now_us
 
     def now_us(self) -> int:
-        """See the port."""
         return self._now_us
 
     def set(self, now_us: int) -> None:

@@ -25,19 +25,16 @@ class MemoryErasure:
         *,
         pruned: bool = False,
     ) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             known = draft.log(log).erasures
             for index, section in items:
                 known.setdefault((index, section), (entry, False, pruned))
 
     def pending(self, log: LogId) -> list[tuple[LeafIndex, Section]]:
-        """See the port."""
         known = self._contents.state(log).erasures
         return sorted(key for key, (_, done, _) in known.items() if not done)
 
     def settle(self, log: LogId, items: Sequence[tuple[LeafIndex, Section]]) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             known = draft.log(log).erasures
             for item in items:
@@ -45,7 +42,6 @@ class MemoryErasure:
                     known[item] = known[item][0], True, known[item][2]
 
     def reopen(self) -> None:
-        """See the port."""
         for log in list(self._contents.logs):
             with self._contents.writing() as draft:
                 known = draft.log(log).erasures
@@ -53,7 +49,6 @@ class MemoryErasure:
                     known[key] = entry, False, pruned
 
     def erased(self, log: LogId, index: LeafIndex) -> dict[Section, LeafIndex]:
-        """See the port."""
         known = self._contents.state(log).erasures
         return {
             section: entry
@@ -62,7 +57,6 @@ class MemoryErasure:
         }
 
     def overwrite(self, log: LogId, records: Sequence[Record]) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             state = draft.log(log)
             new = {record.index: record for record in records}
@@ -73,7 +67,6 @@ class MemoryErasure:
                     state.seen[record.event_id] = replace(known, digest=ERASED_DIGEST)
 
     def clear_asides(self, log: LogId, indices: Sequence[LeafIndex]) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             state = draft.log(log)
             state.asides = [
@@ -85,13 +78,11 @@ class MemoryErasure:
         """Memory keeps nothing that is deleted."""
 
     def holds(self, log: LogId) -> list[Hold]:
-        """See the port."""
         return sorted(
             self._contents.state(log).holds.values(), key=lambda hold: (hold.set_us, hold.id)
         )
 
     def add_hold(self, hold: Hold) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             known = draft.log(hold.log).holds
             if hold.id in known:
@@ -99,7 +90,6 @@ class MemoryErasure:
             known[hold.id] = hold
 
     def release_hold(self, log: LogId, hold_id: str, at_us: int) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             known = draft.log(log).holds
             if hold_id not in known:

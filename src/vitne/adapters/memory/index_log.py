@@ -15,13 +15,11 @@ class MemoryIndexLog:
         self._contents = contents
 
     def size(self, log: LogId) -> int:
-        """See the port."""
         if log not in self._contents.logs:
             raise NotFoundError(f"there is no log {log!r}")
         return len(self._contents.state(log).runs)
 
     def append(self, log: LogId, run: SealedRun, counter: bytes) -> None:
-        """See the port."""
         segment = run.segment
         with self._contents.writing() as draft:
             state = draft.log(log)
@@ -34,27 +32,21 @@ class MemoryIndexLog:
             state.runs.append(run)
 
     def records(self, log: LogId, start: int, end: int) -> list[bytes]:
-        """See the port."""
         return [run.record for run in self._contents.state(log).runs[start:end]]
 
     def run(self, log: LogId, position: int) -> SealedRun | None:
-        """See the port."""
         runs = self._contents.state(log).runs
         return runs[position] if 0 <= position < len(runs) else None
 
     def runs_from(self, log: LogId, position: int) -> Sequence[SealedRun]:
-        """See the port."""
         return self._contents.state(log).runs[position:]
 
     def counter(self, log: LogId) -> tuple[LeafIndex, bytes]:
-        """See the port."""
         return self._contents.state(log).counter
 
     def told(self, log: LogId) -> int:
-        """See the port."""
         return self._contents.state(log).told_runs
 
     def set_told(self, log: LogId, count: int) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             draft.log(log).told_runs = count

@@ -19,11 +19,9 @@ class MemoryVault:
         return "MemoryVault(***)"
 
     def seed(self, origin: Origin, role: KeyRole) -> bytes:
-        """See the port."""
         return self._derive("seed", role, origin)
 
     def index_secret(self, log: LogId, epoch: int) -> bytes:
-        """See the port."""
         key = self._index_secrets.get((log, epoch))
         if key is None:
             gone = "was destroyed" if (log, epoch) in self._index_secrets else "does not exist"

@@ -19,7 +19,6 @@ class MemoryObjects:
         self.room_bytes = room_bytes
 
     def put(self, objects: Mapping[str, bytes]) -> None:
-        """See the port."""
         with self._lock:
             for key, body in objects.items():
                 if self._objects.get(_checked(key), body) != body:
@@ -27,18 +26,15 @@ class MemoryObjects:
             self._objects |= objects
 
     def replace(self, objects: Mapping[str, bytes]) -> None:
-        """See the port."""
         for key in objects:
             _checked(key)
         with self._lock:
             self._objects |= objects
 
     def get(self, key: str) -> bytes | None:
-        """See the port."""
         return self._objects.get(_checked(key))
 
     def get_all(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """See the port."""
         found = {key: self.get(key) for key in keys}
         return {key: body for key, body in found.items() if body is not None}
 
@@ -48,7 +44,6 @@ class MemoryObjects:
         return None
 
     def delete(self, keys: Sequence[str]) -> None:
-        """See the port."""
         for key in keys:
             _checked(key)
         with self._lock:
@@ -56,7 +51,6 @@ class MemoryObjects:
                 self._objects.pop(key, None)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """See the port."""
         if prefix and not prefix.endswith("/"):
             raise BadInputError("a prefix of keys is a whole folder: it ends in /", where=prefix)
         if prefix:
@@ -64,7 +58,6 @@ class MemoryObjects:
         return iter(sorted(key for key in list(self._objects) if key.startswith(prefix)))
 
     def free_bytes(self) -> int:
-        """See the port."""
         return self.room_bytes - sum(map(len, self._objects.values()))
 
     def close(self) -> None:

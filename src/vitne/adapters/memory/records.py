@@ -22,30 +22,24 @@ class MemoryAppend:
         self._draft = draft
 
     def tail(self, log: LogId) -> Tail:
-        """See the port."""
         state = self._draft.log(log)
         return Tail(state.next_index, state.last_recorded_us)
 
     def seen(self, log: LogId, event_ids: Sequence[bytes]) -> dict[bytes, Seen]:
-        """See the port."""
         known = self._draft.log(log).seen
         return {event_id: known[event_id] for event_id in event_ids if event_id in known}
 
     def streams(self, log: LogId, stream_ids: Sequence[bytes]) -> dict[bytes, StreamState]:
-        """See the port."""
         known = self._draft.log(log).streams
         return {stream_id: known[stream_id] for stream_id in stream_ids if stream_id in known}
 
     def announced_keys(self, log: LogId) -> dict[bytes, AnnouncedKey]:
-        """See the port."""
         return dict(self._draft.log(log).announced_keys)
 
     def announce_keys(self, log: LogId, keys: Mapping[bytes, AnnouncedKey]) -> None:
-        """See the port."""
         self._draft.log(log).announced_keys.update(keys)
 
     def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
-        """See the port."""
         state = self._draft.log(log)
         try:
             for record, digest in zip(records, digests, strict=True):
@@ -55,11 +49,9 @@ class MemoryAppend:
             raise
 
     def save_streams(self, log: LogId, states: Sequence[StreamState]) -> None:
-        """See the port."""
         self._draft.log(log).streams.update({state.stream_id: state for state in states})
 
     def keep_aside(self, log: LogId, asides: Sequence[Aside]) -> None:
-        """See the port."""
         kept = self._draft.log(log).asides
         for aside in asides:
             if any(other.index == aside.index for other in kept):
@@ -68,12 +60,10 @@ class MemoryAppend:
             kept.append(aside)
 
     def kept_aside(self, log: LogId, digests: Sequence[bytes]) -> dict[bytes, LeafIndex]:
-        """See the port."""
         newest_first = sorted(self._draft.log(log).asides, key=lambda a: -a.index)
         return {aside.digest: aside.index for aside in newest_first if aside.digest in digests}
 
     def add_counts(self, log: LogId, counts: Mapping[tuple[str, str, str], int]) -> None:
-        """See the port."""
         known = self._draft.log(log).counts
         for key, number in counts.items():
             known[key] = known.get(key, 0) + number
@@ -101,7 +91,6 @@ class MemoryRecords(MemorySearch):
         return self._contents.state(log).records
 
     def create_log(self, log: LogId, origin: Origin, created_us: int) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             for known, state in self._contents.logs.items():
                 if (known == log) != (state.origin == origin):
@@ -110,43 +99,34 @@ class MemoryRecords(MemorySearch):
                 draft.changed[log] = LogState(origin, created_us)
 
     def logs(self) -> list[LogInfo]:
-        """See the port."""
         return [_info(log, state) for log, state in sorted(self._contents.logs.items())]
 
     def log(self, log: LogId) -> LogInfo:
-        """See the port."""
         if log not in self._contents.logs:
             raise NotFoundError(f"there is no log {log!r}")
         return _info(log, self._contents.logs[log])
 
     def unpublished(self) -> list[LogInfo]:
-        """See the port."""
         return [info for info in self.logs() if info.next_index > info.head_size]
 
     @contextmanager
     def append(self) -> Iterator[MemoryAppend]:
-        """See the port."""
         with self._contents.writing() as draft:
             yield MemoryAppend(draft)
 
     def entries(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[bytes]:
-        """See the port."""
         return [record.entry for record in self.records(log, start, end)]
 
     def first_index(self, log: LogId) -> LeafIndex | None:
-        """See the port."""
         return next((record.index for record in self._all(log)), None)
 
     def oldest_hot_us(self, log: LogId) -> int | None:
-        """See the port."""
         return next((record.recorded_us for record in self._all(log)), None)
 
     def recall(self, log: LogId, event_id: bytes) -> Seen | None:
-        """See the port."""
         return self._contents.state(log).seen.get(event_id)
 
     def drop(self, log: LogId, end: LeafIndex) -> int:
-        """See the port."""
         if log not in self._contents.logs:
             return 0
         with self._contents.writing() as draft:
@@ -156,7 +136,6 @@ class MemoryRecords(MemorySearch):
             return before - len(state.records)
 
     def forget(self, before_us: int, most: int) -> int:
-        """See the port."""
         with self._contents.writing() as draft:
             old = sorted(
                 (seen.recorded_us, log, event_id)
@@ -169,11 +148,9 @@ class MemoryRecords(MemorySearch):
         return len(old)
 
     def counts(self, log: LogId) -> dict[tuple[str, str, str], int]:
-        """See the port."""
         return dict(self._contents.state(log).counts)
 
     def unreported_counts(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
-        """See the port."""
         grown = {
             log: {
                 key: number - state.reported.get(key, 0)
@@ -185,12 +162,10 @@ class MemoryRecords(MemorySearch):
         return {log: counts for log, counts in grown.items() if counts}
 
     def begun_reports(self) -> dict[LogId, CountReport]:
-        """See the port."""
         states = sorted(self._contents.logs.items())
         return {log: state.report for log, state in states if state.report is not None}
 
     def begin_reports(self, reports: Mapping[LogId, CountReport]) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             for log, report in reports.items():
                 if draft.log(log).report is not None:
@@ -198,7 +173,6 @@ class MemoryRecords(MemorySearch):
                 draft.log(log).report = report
 
     def end_reports(self, logs: Sequence[LogId]) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             for log in logs:
                 if log not in self._contents.logs:
@@ -210,20 +184,16 @@ class MemoryRecords(MemorySearch):
                 state.report = None
 
     def asides(self, log: LogId) -> list[Aside]:
-        """See the port."""
         return sorted(self._contents.state(log).asides, key=lambda aside: aside.index)
 
     def streams(self, log: LogId) -> list[StreamState]:
-        """See the port."""
         states = self._contents.state(log).streams.values()
         return sorted(states, key=lambda s: (s.source, s.name, s.stream_id))
 
     def stream(self, log: LogId, stream_id: bytes) -> StreamState | None:
-        """See the port."""
         return self._contents.state(log).streams.get(stream_id)
 
     def silent_streams(self, before_us: int, most: int) -> list[tuple[LogId, StreamState]]:
-        """See the port."""
         found = [
             (log, stream)
             for log, state in self._contents.logs.items()
@@ -234,7 +204,6 @@ class MemoryRecords(MemorySearch):
         return sorted(found, key=lambda one: one[1].named_us)[: max(most, 0)]
 
     def logs_announcing(self, key: bytes) -> list[LogId]:
-        """See the port."""
         announced = (
             (log, state.announced_keys.get(key)) for log, state in self._contents.logs.items()
         )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from vitne.core.filter.fields import SearchedRecord, text_field
-from vitne.core.filter.matches import Filter, filter_predicate
+from vitne.core.filter.matches import filter_predicate
+from vitne.core.filter.nodes import Filter
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 
@@ -26,13 +27,11 @@ class MemorySearch(ABC):
     def scan(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, limit: int
     ) -> list[Record]:
-        """See the port."""
         return self._matches(log, where, start, end)[::-1][: max(limit, 0)]
 
     def count(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, most: int
     ) -> int:
-        """See the port."""
         return min(len(self._matches(log, where, start, end)), max(most, 0))
 
     def facets(
@@ -44,7 +43,6 @@ class MemorySearch(ABC):
         fields: Sequence[str],
         most: int,
     ) -> dict[str, dict[str, int]]:
-        """See the port."""
         readings = [SearchedRecord(record) for record in self._matches(log, where, start, end)]
         found: dict[str, dict[str, int]] = {}
         for name in fields:
@@ -62,20 +60,16 @@ class MemorySearch(ABC):
         end: LeafIndex,
         edges_us: Sequence[int],
     ) -> list[int]:
-        """See the port."""
         times = [r.facets.occurred_us for r in self._matches(log, where, start, end)]
         return [sum(low <= t < high for t in times) for low, high in pairwise(edges_us)]
 
     def find(self, log: LogId, event_id: bytes) -> Record | None:
-        """See the port."""
         if not event_id:
             return None
         return next((r for r in self._all(log) if r.event_id == event_id), None)
 
     def record(self, log: LogId, index: LeafIndex) -> Record | None:
-        """See the port."""
         return next((r for r in self._all(log) if r.index == index), None)
 
     def records(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[Record]:
-        """See the port."""
         return [r for r in self._all(log) if start <= r.index < end]

@@ -21,13 +21,11 @@ class MemoryCheckpoints:
         self._contents = contents
 
     def head(self, log: LogId) -> Head | None:
-        """See the port."""
         name, cell = _cell(log)
         found: Head | None = getattr(self._contents.state(name), cell)
         return found
 
     def swap(self, swaps: Sequence[Swap]) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             for swap in swaps:
                 name, cell = _cell(swap.log)
@@ -50,11 +48,9 @@ class MemoryCatalog:
         self._contents = contents
 
     def segments(self, log: LogId) -> list[Segment]:
-        """See the port."""
         return list(self._contents.state(log).segments)
 
     def add(self, log: LogId, segment: Segment) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             known = draft.log(log).segments
             end = known[-1].end if known else 0
@@ -63,7 +59,6 @@ class MemoryCatalog:
             known.append(segment)
 
     def merge(self, log: LogId, merged: Segment) -> list[Segment]:
-        """See the port."""
         with self._contents.writing() as draft:
             state = draft.log(log)
             starts = [segment.start for segment in state.segments]
@@ -76,7 +71,6 @@ class MemoryCatalog:
         return replaced
 
     def replace(self, log: LogId, old: Segment, new: Segment) -> None:
-        """See the port."""
         with self._contents.writing() as draft:
             known = draft.log(log).segments
             if old not in known or (old.start, old.end) != (new.start, new.end):
@@ -91,37 +85,30 @@ class MemoryState:
         self._contents = contents
 
     def add_tenant(self, tenant: Tenant) -> None:
-        """See the port."""
         with self._contents.lock:
             if tenant.id in self._contents.tenants:
                 raise ConflictError(f"tenant {tenant.id!r} exists")
             self._contents.tenants[tenant.id] = tenant
 
     def tenants(self) -> list[Tenant]:
-        """See the port."""
         return [tenant for _, tenant in sorted(self._contents.tenants.items())]
 
     def tenant(self, tenant: LogId) -> Tenant | None:
-        """See the port."""
         return self._contents.tenants.get(tenant)
 
     def add_key(self, key: ApiKey) -> None:
-        """See the port."""
         with self._contents.lock:
             if key.id in self._contents.keys:
                 raise ConflictError(f"API key {key.id!r} exists")
             self._contents.keys[key.id] = key
 
     def keys(self) -> list[ApiKey]:
-        """See the port."""
         return sorted(self._contents.keys.values(), key=lambda key: (key.created_us, key.id))
 
     def key(self, key_id: str) -> ApiKey | None:
-        """See the port."""
         return self._contents.keys.get(key_id)
 
     def revoke_key(self, key_id: str, at_us: int) -> None:
-        """See the port."""
         with self._contents.lock:
             if key_id not in self._contents.keys:
                 raise NotFoundError(f"there is no API key {key_id!r}")
@@ -130,19 +117,16 @@ class MemoryState:
                 self._contents.keys[key_id] = replace(key, revoked_us=at_us)
 
     def add_source_key(self, key: SourceKey) -> None:
-        """See the port."""
         with self._contents.lock:
             if key.public_key in self._contents.source_keys:
                 raise ConflictError("a source has this key already")
             self._contents.source_keys[key.public_key] = key
 
     def source_keys(self) -> list[SourceKey]:
-        """See the port."""
         found = self._contents.source_keys.values()
         return sorted(found, key=lambda key: (key.source, key.added_us, key.public_key))
 
     def retire_source_key(self, public_key: bytes, at_us: int) -> None:
-        """See the port."""
         with self._contents.lock:
             key = self._contents.source_keys.get(public_key)
             if key is None:

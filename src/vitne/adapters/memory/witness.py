@@ -21,7 +21,6 @@ class MemoryWitness:
 
     @contextmanager
     def writing(self) -> Iterator["MemoryWitness"]:
-        """See the port."""
         with self._lock:
             before = dict(self._seen), list(self._forks)
             try:
@@ -31,15 +30,12 @@ class MemoryWitness:
                 raise
 
     def seen(self, origin: Origin) -> CosignedHead | None:
-        """See the port."""
         return self._seen.get(origin)
 
     def put(self, origin: Origin, seen: CosignedHead) -> None:
-        """See the port."""
         self._seen[origin] = seen
 
     def keep(self, fork: KeptFork) -> None:
-        """See the port."""
         same = [one for one in self._forks if one.origin == fork.origin]
         if any(_names(one) == _names(fork) for one in same):
             return
@@ -51,7 +47,6 @@ class MemoryWitness:
         self._forks.append(fork)
 
     def forks(self) -> list[KeptFork]:
-        """See the port."""
         return sorted(self._forks, key=lambda one: one.origin)
 
 

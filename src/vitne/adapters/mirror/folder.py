@@ -8,8 +8,6 @@ from pathlib import Path
 
 from vitne.errors import BadInputError, ConflictError, StorageError
 
-__all__ = ["PlainFolder"]
-
 _PART = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+"
 _NAME = re.compile(rf"{_PART}(?:/{_PART})*", re.ASCII)
 _MOST_BYTES = 400

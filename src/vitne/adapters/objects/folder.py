@@ -65,7 +65,6 @@ class FolderObjects:
         self._scratch.close()
 
     def put(self, objects: Mapping[str, bytes]) -> None:
-        """See the port."""
         stored = self.get_all(list(objects))
         for key, body in objects.items():
             if stored.get(key, body) != body:
@@ -75,7 +74,6 @@ class FolderObjects:
         self._settle(list(stored))
 
     def replace(self, objects: Mapping[str, bytes]) -> None:
-        """See the port."""
         for key in objects:
             checked_key(key)
         self._write(objects, over=True)
@@ -167,7 +165,6 @@ class FolderObjects:
         return self._read_all([key]).get(key)
 
     def delete(self, keys: Sequence[str]) -> None:
-        """See the port."""
         emptied: dict[Parts, list[str]] = {}
         for key in keys:
             *parts, name = file_name(checked_key(key)).split("/")
@@ -212,7 +209,6 @@ class FolderObjects:
                 yield name
 
     def free_bytes(self) -> int:
-        """See the port."""
         with os_errors(self._where):
             found = os.statvfs(self._root)
             return found.f_bavail * found.f_frsize

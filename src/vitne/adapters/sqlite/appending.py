@@ -94,32 +94,26 @@ class SqliteAppend:
         return known
 
     def tail(self, log: LogId) -> Tail:
-        """See the port."""
         return self._tail(log)[1]
 
     def seen(self, log: LogId, event_ids: Sequence[bytes]) -> dict[bytes, Seen]:
-        """See the port."""
         rows = select_many(self._connection, "seen", self._tail(log)[0], event_ids)
         return dict(map(to_seen, rows))
 
     def streams(self, log: LogId, stream_ids: Sequence[bytes]) -> dict[bytes, StreamState]:
-        """See the port."""
         rows = select_many(self._connection, "some_streams", self._tail(log)[0], stream_ids)
         return {state.stream_id: state for state in map(to_stream, rows)}
 
     def announced_keys(self, log: LogId) -> dict[bytes, AnnouncedKey]:
-        """See the port."""
         rows = self._connection.execute(query("announced_keys"), (self._tail(log)[0],))
         return {key: AnnouncedKey(LeafIndex(index), bool(retired)) for key, index, retired in rows}
 
     def announce_keys(self, log: LogId, keys: Mapping[bytes, AnnouncedKey]) -> None:
-        """See the port."""
         no = self._tail(log)[0]
         rows = [(no, key, told.index, int(told.retired)) for key, told in keys.items()]
         self._write("announce_keys", rows)
 
     def insert(self, log: LogId, records: Sequence[Record], digests: Sequence[bytes]) -> None:
-        """See the port."""
         no, tail = self._tail(log)
         with self._unbroken():
             _continue(tail, records)
@@ -138,12 +132,10 @@ class SqliteAppend:
                 self._tails[log] = no, after
 
     def save_streams(self, log: LogId, states: Sequence[StreamState]) -> None:
-        """See the port."""
         no = self._tail(log)[0]
         self._write("save_streams", [_stream_row(no, state) for state in states])
 
     def keep_aside(self, log: LogId, asides: Sequence[Aside]) -> None:
-        """See the port."""
         no = self._tail(log)[0]
         self._write(
             "keep_aside",
@@ -151,12 +143,10 @@ class SqliteAppend:
         )
 
     def kept_aside(self, log: LogId, digests: Sequence[bytes]) -> dict[bytes, LeafIndex]:
-        """See the port."""
         rows = select_many(self._connection, "kept_aside", self._tail(log)[0], digests)
         return {digest: LeafIndex(index) for digest, index in rows}
 
     def add_counts(self, log: LogId, counts: Mapping[tuple[str, str, str], int]) -> None:
-        """See the port."""
         no = self._tail(log)[0]
         self._write("add_counts", [(no, *key, number) for key, number in counts.items()])
 

@@ -17,12 +17,10 @@ class SqliteCatalog:
         self._database = database
 
     def segments(self, log: LogId) -> list[Segment]:
-        """See the port."""
         with self._database.reading() as connection:
             return [_segment(row) for row in connection.execute(query("segments"), (log,))]
 
     def add(self, log: LogId, segment: Segment) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             no, sealed_end = _sealed(connection, log)
             if segment.start != sealed_end or segment.end <= segment.start:
@@ -34,7 +32,6 @@ class SqliteCatalog:
             connection.execute(query("set_sealed_end"), (segment.end, no))
 
     def merge(self, log: LogId, merged: Segment) -> list[Segment]:
-        """See the port."""
         with self._database.writing() as connection:
             no, _ = _sealed(connection, log)
             rows = connection.execute(
@@ -50,7 +47,6 @@ class SqliteCatalog:
         return covered
 
     def replace(self, log: LogId, old: Segment, new: Segment) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             no, _ = _sealed(connection, log)
             rows = connection.execute(

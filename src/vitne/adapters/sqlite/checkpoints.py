@@ -20,12 +20,10 @@ class SqliteCheckpoints:
         self._database = database
 
     def head(self, log: LogId) -> Head | None:
-        """See the port."""
         with self._database.reading() as connection:
             return _head(connection, log)
 
     def swap(self, swaps: Sequence[Swap]) -> None:
-        """See the port."""
         if not swaps:
             return
         with self._database.writing() as connection:

@@ -25,36 +25,30 @@ class SqliteErasure:
         *,
         pruned: bool = False,
     ) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             for index, section in items:
                 connection.execute(query("note_erasure"), (log, index, section, entry, pruned))
 
     def pending(self, log: LogId) -> list[tuple[LeafIndex, Section]]:
-        """See the port."""
         with self._database.reading() as connection:
             rows = connection.execute(query("pending_erasures"), (log,)).fetchall()
         return [(LeafIndex(index), section) for index, section in rows]
 
     def settle(self, log: LogId, items: Sequence[tuple[LeafIndex, Section]]) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             for index, section in items:
                 connection.execute(query("settle_erasure"), (log, index, section))
 
     def reopen(self) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             connection.execute(query("reopen_erasures"))
 
     def erased(self, log: LogId, index: LeafIndex) -> dict[Section, LeafIndex]:
-        """See the port."""
         with self._database.reading() as connection:
             rows = connection.execute(query("erasures_of"), (log, index)).fetchall()
         return {section: LeafIndex(entry) for section, entry in rows}
 
     def overwrite(self, log: LogId, records: Sequence[Record]) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             row = connection.execute(query("log_no"), (log,)).fetchone()
             if row is None:
@@ -68,7 +62,6 @@ class SqliteErasure:
                 connection.execute(query("forget_digest"), (no, record.event_id))
 
     def clear_asides(self, log: LogId, indices: Sequence[LeafIndex]) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             for index in indices:
                 connection.execute(query("clear_aside"), (log, index))
@@ -78,20 +71,17 @@ class SqliteErasure:
         self._database.fold()
 
     def holds(self, log: LogId) -> list[Hold]:
-        """See the port."""
         with self._database.reading() as connection:
             rows = connection.execute(query("holds"), (log,)).fetchall()
         return [Hold(row[0], log, *row[1:]) for row in rows]
 
     def add_hold(self, hold: Hold) -> None:
-        """See the port."""
         values = (hold.log, hold.id, hold.where, hold.reason, hold.reference, hold.set_us)
         with self._database.writing() as connection:
             if connection.execute(query("add_hold"), values).rowcount != 1:
                 raise ConflictError(f"there is a hold {hold.id!r} already", where=hold.log)
 
     def release_hold(self, log: LogId, hold_id: str, at_us: int) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             if connection.execute(query("release_hold"), (at_us, log, hold_id)).rowcount != 1:
                 raise NotFoundError("there is no such hold", where=hold_id)

@@ -19,12 +19,10 @@ class SqliteIndexLog:
         self._database = database
 
     def size(self, log: LogId) -> int:
-        """See the port."""
         with self._database.reading() as connection:
             return _size(connection, log)[1]
 
     def append(self, log: LogId, run: SealedRun, counter: bytes) -> None:
-        """See the port."""
         segment = run.segment
         with self._database.writing() as connection:
             no, size = _size(connection, log)
@@ -43,33 +41,27 @@ class SqliteIndexLog:
                 connection.execute(query("set_index_counter"), (no, segment.end, counter))
 
     def records(self, log: LogId, start: int, end: int) -> list[bytes]:
-        """See the port."""
         with self._database.reading() as connection:
             rows = connection.execute(query("index_records"), (log, start, end))
             return [row[0] for row in rows]
 
     def run(self, log: LogId, position: int) -> SealedRun | None:
-        """See the port."""
         found = self._runs(log, position, position + 1)
         return found[0] if found else None
 
     def runs_from(self, log: LogId, position: int) -> Sequence[SealedRun]:
-        """See the port."""
         return self._runs(log, position, 1 << 53)
 
     def counter(self, log: LogId) -> tuple[LeafIndex, bytes]:
-        """See the port."""
         with self._database.reading() as connection:
             end, counter, _ = _counter(connection, _size(connection, log)[0])
             return LeafIndex(end), counter
 
     def told(self, log: LogId) -> int:
-        """See the port."""
         with self._database.reading() as connection:
             return _counter(connection, _size(connection, log)[0])[2]
 
     def set_told(self, log: LogId, count: int) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             connection.execute(query("set_index_told"), (count, log))
 

@@ -22,7 +22,6 @@ class SqliteRecords(SqliteSearch):
     """Tails, hot rows and what is kept beside them. Unknown logs are empty to every reader."""
 
     def create_log(self, log: LogId, origin: Origin, created_us: int) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             found = connection.execute(query("log_origins"), (log, origin)).fetchall()
             if found == [(log, origin)]:
@@ -33,12 +32,10 @@ class SqliteRecords(SqliteSearch):
             connection.execute(query("create_log"), (log, origin, created_us))
 
     def logs(self) -> list[LogInfo]:
-        """See the port."""
         with self._database.reading() as connection:
             return [_info(row) for row in connection.execute(query("logs"))]
 
     def log(self, log: LogId) -> LogInfo:
-        """See the port."""
         with self._database.reading() as connection:
             row = connection.execute(query("log"), (log,)).fetchone()
         if row is None:
@@ -46,13 +43,11 @@ class SqliteRecords(SqliteSearch):
         return _info(row)
 
     def unpublished(self) -> list[LogInfo]:
-        """See the port."""
         with self._database.reading() as connection:
             return [_info(row) for row in connection.execute(query("unpublished"))]
 
     @contextmanager
     def append(self) -> Iterator[SqliteAppend]:
-        """See the port."""
         with self._database.writing() as connection:
             transaction = SqliteAppend(connection)
             try:
@@ -63,18 +58,15 @@ class SqliteRecords(SqliteSearch):
                 raise transaction.broken
 
     def entries(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[bytes]:
-        """See the port."""
         with self._reading(log) as (connection, no):
             rows = connection.execute(query("entries"), row_keys(no, start, end)).fetchall()
         return [entry for (entry,) in rows]
 
     def first_index(self, log: LogId) -> LeafIndex | None:
-        """See the port."""
         lowest = self._lowest(log)
         return None if lowest is None else LeafIndex(lowest[0])
 
     def oldest_hot_us(self, log: LogId) -> int | None:
-        """See the port."""
         lowest = self._lowest(log)
         return None if lowest is None else lowest[1]
 
@@ -84,13 +76,11 @@ class SqliteRecords(SqliteSearch):
         return None if row is None else (row[0] - row_key(no, 0), row[1])
 
     def recall(self, log: LogId, event_id: bytes) -> Seen | None:
-        """See the port."""
         with self._reading(log) as (connection, no):
             row = connection.execute(repeated_query("seen", 1), (no, event_id)).fetchone()
         return None if row is None else to_seen(row)[1]
 
     def drop(self, log: LogId, end: LeafIndex) -> int:
-        """See the port."""
         dropped = 0
         with self._reading(log) as (_, no):
             low, high = row_keys(no, 0, end)
@@ -103,7 +93,6 @@ class SqliteRecords(SqliteSearch):
                 dropped += connection.execute(query("drop"), (lowest[0], low)).rowcount
 
     def forget(self, before_us: int, most: int) -> int:
-        """See the port."""
         forgotten = 0
         while forgotten < most:
             step = min(STEP_ROWS, most - forgotten)
@@ -120,13 +109,11 @@ class SqliteRecords(SqliteSearch):
         return forgotten
 
     def counts(self, log: LogId) -> dict[tuple[str, str, str], int]:
-        """See the port."""
         with self._reading(log) as (connection, no):
             rows = connection.execute(query("counts"), (no,)).fetchall()
         return {(source, type_, reason): number for source, type_, reason, number in rows}
 
     def unreported_counts(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
-        """See the port."""
         with self._database.reading() as connection:
             rows = connection.execute(query("unreported_counts")).fetchall()
         found: dict[LogId, dict[tuple[str, str, str], int]] = {}
@@ -135,13 +122,11 @@ class SqliteRecords(SqliteSearch):
         return found
 
     def begun_reports(self) -> dict[LogId, CountReport]:
-        """See the port."""
         with self._database.reading() as connection:
             rows = connection.execute(query("begun_reports")).fetchall()
         return {LogId(log): CountReport(event, _counts(counts)) for log, event, counts in rows}
 
     def begin_reports(self, reports: Mapping[LogId, CountReport]) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             for log, report in reports.items():
                 if connection.execute(query("log_no"), (log,)).fetchone() is None:
@@ -152,7 +137,6 @@ class SqliteRecords(SqliteSearch):
                     raise ConflictError(f"the log {log!r} has begun a report")
 
     def end_reports(self, logs: Sequence[LogId]) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             for log in logs:
                 for (counts,) in connection.execute(query("begun_report"), (log,)).fetchall():
@@ -161,30 +145,25 @@ class SqliteRecords(SqliteSearch):
                 connection.execute(query("end_reports"), (log,))
 
     def asides(self, log: LogId) -> list[Aside]:
-        """See the port."""
         with self._reading(log) as (connection, no):
             rows = connection.execute(query("asides"), (no,)).fetchall()
         return [Aside(*row) for row in rows]
 
     def streams(self, log: LogId) -> list[StreamState]:
-        """See the port."""
         with self._reading(log) as (connection, no):
             return [to_stream(row) for row in connection.execute(query("streams"), (no,))]
 
     def stream(self, log: LogId, stream_id: bytes) -> StreamState | None:
-        """See the port."""
         with self._reading(log) as (connection, no):
             row = connection.execute(repeated_query("some_streams", 1), (no, stream_id)).fetchone()
         return None if row is None else to_stream(row)
 
     def silent_streams(self, before_us: int, most: int) -> list[tuple[LogId, StreamState]]:
-        """See the port."""
         with self._database.reading() as connection:
             rows = connection.execute(query("silent_streams"), (before_us, max(most, 0))).fetchall()
         return [(LogId(row[-1]), to_stream(row)) for row in rows]
 
     def logs_announcing(self, key: bytes) -> list[LogId]:
-        """See the port."""
         with self._database.reading() as connection:
             return [LogId(log) for (log,) in connection.execute(query("logs_announcing"), (key,))]
 

@@ -13,7 +13,7 @@ from vitne.adapters.sqlite.engine.queries import filtered_query, query
 from vitne.adapters.sqlite.engine.where import row_condition
 from vitne.adapters.sqlite.rows import Row, all_row_keys, row_keys, to_part, to_record
 from vitne.core.filter.fields import Field, SearchedRecord, target_texts, text_field
-from vitne.core.filter.matches import Filter
+from vitne.core.filter.nodes import Filter
 from vitne.core.values.record import Parts, Record
 from vitne.core.values.types import LeafIndex, LogId
 
@@ -48,7 +48,6 @@ class SqliteSearch:
     def scan(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, limit: int
     ) -> list[Record]:
-        """See the port."""
         found = row_condition(where)
         sql = filtered_query("scan", found.sql)
         with self._reading(log) as (connection, no):
@@ -60,7 +59,6 @@ class SqliteSearch:
     def count(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, most: int
     ) -> int:
-        """See the port."""
         found = row_condition(where)
         sql = filtered_query("count", found.sql)
         with self._reading(log) as (connection, no):
@@ -77,7 +75,6 @@ class SqliteSearch:
         fields: Sequence[str],
         most: int,
     ) -> dict[str, dict[str, int]]:
-        """See the port."""
         found = row_condition(where)
         wanted = {name: text_field(name) for name in fields}
         others = [field for field in wanted.values() if field.name not in _COLUMNS]
@@ -100,7 +97,6 @@ class SqliteSearch:
         end: LeafIndex,
         edges_us: Sequence[int],
     ) -> list[int]:
-        """See the port."""
         found = row_condition(where)
         sql = filtered_query("claimed_times", found.sql)
         with self._reading(log) as (connection, no):
@@ -113,7 +109,6 @@ class SqliteSearch:
         return counts[1:-1]
 
     def find(self, log: LogId, event_id: bytes) -> Record | None:
-        """See the port."""
         with self._reading(log) as (connection, no):
             row = connection.execute(query("find_seen"), (no, event_id)).fetchone()
             if row is None:
@@ -123,12 +118,10 @@ class SqliteSearch:
         return None if row is None else to_record(row)
 
     def record(self, log: LogId, index: LeafIndex) -> Record | None:
-        """See the port."""
         found = self.records(log, index, LeafIndex(index + 1))
         return found[0] if found else None
 
     def records(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[Record]:
-        """See the port."""
         with self._reading(log) as (connection, no):
             rows = connection.execute(query("records"), row_keys(no, start, end)).fetchall()
         return [to_record(row) for row in rows]

@@ -18,60 +18,50 @@ class SqliteState:
         self._database = database
 
     def add_tenant(self, tenant: Tenant) -> None:
-        """See the port."""
         values = (tenant.id, tenant.name, tenant.created_us)
         with self._database.writing() as connection:
             if connection.execute(query("add_tenant"), values).rowcount != 1:
                 raise ConflictError(f"tenant {tenant.id!r} exists")
 
     def tenants(self) -> list[Tenant]:
-        """See the port."""
         with self._database.reading() as connection:
             return [_tenant(row) for row in connection.execute(query("tenants"))]
 
     def tenant(self, tenant: LogId) -> Tenant | None:
-        """See the port."""
         with self._database.reading() as connection:
             row = connection.execute(query("tenant"), (tenant,)).fetchone()
         return None if row is None else _tenant(row)
 
     def add_key(self, key: ApiKey) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             if connection.execute(query("add_key"), _key_row(key)).rowcount != 1:
                 raise ConflictError(f"API key {key.id!r} exists")
 
     def keys(self) -> list[ApiKey]:
-        """See the port."""
         with self._database.reading() as connection:
             return [_key(row) for row in connection.execute(query("keys"))]
 
     def key(self, key_id: str) -> ApiKey | None:
-        """See the port."""
         with self._database.reading() as connection:
             row = connection.execute(query("key"), (key_id,)).fetchone()
         return None if row is None else _key(row)
 
     def revoke_key(self, key_id: str, at_us: int) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             if connection.execute(query("revoke_key"), (at_us, key_id)).rowcount != 1:
                 raise NotFoundError(f"there is no API key {key_id!r}")
 
     def add_source_key(self, key: SourceKey) -> None:
-        """See the port."""
         values = (key.public_key, key.source, key.vkey, key.added_us, key.retired_us)
         with self._database.writing() as connection:
             if connection.execute(query("add_source_key"), values).rowcount != 1:
                 raise ConflictError("a source has this key already")
 
     def source_keys(self) -> list[SourceKey]:
-        """See the port."""
         with self._database.reading() as connection:
             return [SourceKey(*row) for row in connection.execute(query("source_keys"))]
 
     def retire_source_key(self, public_key: bytes, at_us: int) -> None:
-        """See the port."""
         with self._database.writing() as connection:
             if connection.execute(query("retire_source_key"), (at_us, public_key)).rowcount != 1:
                 raise NotFoundError("no source has this key")

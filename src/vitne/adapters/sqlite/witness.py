@@ -72,7 +72,6 @@ class SqliteWitness:
 
     @contextmanager
     def writing(self) -> Iterator["SqliteWitness._Transaction"]:
-        """See the port."""
         with self._connection_lock, storage_errors(self._where):
             # Another process on the same file waits here, and then sees what this one stored.
             self._connection.execute("BEGIN IMMEDIATE")
@@ -86,12 +85,10 @@ class SqliteWitness:
                 raise
 
     def seen(self, origin: Origin) -> CosignedHead | None:
-        """See the port."""
         with self._connection_lock, storage_errors(self._where):
             return _seen(self._connection, origin)
 
     def forks(self) -> list[KeptFork]:
-        """See the port."""
         with self._connection_lock, storage_errors(self._where):
             rows = self._connection.execute(_FORKS).fetchall()
         return [
@@ -115,16 +112,13 @@ class SqliteWitness:
             self._connection = connection
 
         def seen(self, origin: Origin) -> CosignedHead | None:
-            """See the port."""
             return _seen(self._connection, origin)
 
         def put(self, origin: Origin, seen: CosignedHead) -> None:
-            """See the port."""
             row = (origin, seen.size, seen.root, seen.note, seen.time_s)
             self._connection.execute(_PUT, row)
 
         def keep(self, fork: KeptFork) -> None:
-            """See the port."""
             told = fork.fork
             proof = "\n".join(told.proof)
             row = (fork.origin, fork.at_s, told.kept, told.other, told.old_size, proof)

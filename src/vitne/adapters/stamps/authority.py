@@ -38,11 +38,9 @@ class HttpAuthority(StampAuthority):
 
     @property
     def name(self) -> str:
-        """See the port."""
         return self._url
 
     def stamp(self, data: bytes) -> bytes:
-        """See the port."""
         builder = TimestampRequestBuilder().data(data).hash_algorithm(HashAlgorithm.SHA256)
         request = builder.nonce(nonce=True).cert_request(cert_request=True).build()
         token = self._ask(request.as_bytes())

@@ -33,7 +33,6 @@ class Rfc3161Reader(StampReader):
     """Reads tokens with rfc3161-client."""
 
     def check(self, token: bytes, data: bytes, certificates: bytes, signer: str = "") -> Stamped:
-        """See the port."""
         response = decode_token(token)
         found = check_token(response, data)
         builder = _trusting(read_certificates(certificates), response)
@@ -49,7 +48,6 @@ class Rfc3161Reader(StampReader):
         return found
 
     def covers(self, token: bytes, data: bytes) -> Stamped:
-        """See the port."""
         return check_token(decode_token(token), data)
 
 

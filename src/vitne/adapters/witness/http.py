@@ -49,15 +49,12 @@ class HttpWitness:
 
     @property
     def name(self) -> str:
-        """See the port."""
         return self._url
 
     def add(self, body: bytes) -> WitnessReply:
-        """See the port."""
         return self._ask("POST", f"{self._url}/add-checkpoint", body)
 
     def newest(self, origin: Origin) -> bytes | None:
-        """See the port."""
         reply = self._ask("GET", f"{self._url}/{log_path(origin)}")
         return reply.body if reply.status == httpx.codes.OK else None
 

@@ -22,8 +22,6 @@ from vitne.core.tree.witness import MAX_BODY_BYTES, SIZE_TYPE, Refused
 from vitne.errors import BadInputError, SlowBodyError, TooLargeError, VitneError
 from vitne.services.trust.witness_service import WitnessService
 
-__all__ = ["WitnessResource"]
-
 _LOG: Final = logging.getLogger("vitne.witness")
 _TEXT: Final = b"text/plain; charset=utf-8"
 _SHOWN: Final = re.compile("/([0-9a-f]{64})/(checkpoint|forks)", re.ASCII)

@@ -16,8 +16,6 @@ from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.settings import Settings
 from vitne.wiring import Server, open_server, refuse_backup
 
-__all__ = ["ServerFolder", "opened_server", "refuse_empty", "settings_of", "shell_user"]
-
 _WHERE = Group("Folder", sort_key=90)
 
 

@@ -29,8 +29,6 @@ from vitne.errors import (
 )
 from vitne.version import __version__
 
-__all__ = ["STATUSES", "VERBS", "Verb", "application", "run", "status_of"]
-
 STATUSES: dict[type[VitneError], int] = {
     IntegrityError: 1,
     BadInputError: 2,

@@ -25,19 +25,6 @@ from vitne.wire.problems import ProblemReply
 if TYPE_CHECKING:
     from vitne.cli.base.http import HttpAnswer
 
-__all__ = [
-    "API_KEY_HELP",
-    "DEFAULT_URL",
-    "JSON_BODY",
-    "HttpClient",
-    "Purpose",
-    "ServerOptions",
-    "fault_line",
-    "profile",
-    "read_reply",
-    "to_error",
-]
-
 T = TypeVar("T")
 
 JSON_BODY = {"Content-Type": "application/json"}

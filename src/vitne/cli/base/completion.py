@@ -7,8 +7,6 @@ from cyclopts import Parameter
 
 from vitne.cli.base.app import application
 
-__all__ = ["print_completion"]
-
 
 def print_completion(
     shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell.")], /

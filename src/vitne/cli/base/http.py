@@ -15,8 +15,6 @@ from msgspec import Struct
 
 from vitne.errors import ConfigurationError, UnavailableError
 
-__all__ = ["HttpAnswer", "HttpConnection"]
-
 _ERROR = 400
 _REPLY_BYTES_MAX = 1 << 30
 

@@ -10,8 +10,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-__all__ = ["Line", "Table", "width_of"]
-
 _GAP = "   "
 _LEAST_CHARS = 10
 """A column that may be wrapped is never narrower than this."""

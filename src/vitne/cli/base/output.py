@@ -17,19 +17,6 @@ from cyclopts import Parameter
 
 from vitne.cli.base.layout import Line, Table
 
-__all__ = [
-    "Advance",
-    "Json",
-    "Output",
-    "Printed",
-    "Shown",
-    "copied",
-    "debugging",
-    "plain",
-    "second",
-    "table",
-]
-
 Json = Annotated[
     bool,
     Parameter(name="--json", help="Print one JSON document on standard output, for programs."),

@@ -10,8 +10,6 @@ from vitne.cli.base.http import HttpConnection
 from vitne.core.tree.tile import TILE_WIDTH, TileId, parse_path, truncate_tile
 from vitne.errors import BadInputError, DecodeError, UnavailableError
 
-__all__ = ["FolderFiles", "HttpFiles", "open_files"]
-
 _MOST_BYTES = 20 * 1024 * 1024
 """A bundle of 256 entries of 65,535 bytes, and then some."""
 _TIMEOUT_S = 30

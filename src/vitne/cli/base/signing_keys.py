@@ -11,8 +11,6 @@ from vitne.core.tree.note import Signer
 from vitne.errors import BadInputError, ConfigurationError, DecodeError, StorageError, VitneError
 from vitne.evidence.policy import MAX_POLICY_BYTES, Policy, parse_policy
 
-__all__ = ["Trust", "read_policy", "read_signer", "read_text", "trusted_keys", "write_signer"]
-
 Trust = Annotated[
     list[str] | None,
     Parameter(

@@ -10,8 +10,6 @@ from vitne.cli.base.output import Json, Output, copied, plain
 from vitne.core.values.times import format_utc
 from vitne.wiring import make_backup
 
-__all__ = ["backup"]
-
 
 def backup(
     target: Annotated[Path, Parameter(help="An empty folder, or one to be made.")],

@@ -27,8 +27,6 @@ from vitne.settings import Settings
 from vitne.wire.events import IntakeReply
 from vitne.wiring import Server, open_server
 
-__all__ = ["Figure", "bench"]
-
 _LOG = LogId("bench")
 _BATCH = 500
 _IN_FLIGHT_BATCHES, _IN_FLIGHT_SINGLES = 4, 32

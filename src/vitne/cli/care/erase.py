@@ -10,8 +10,6 @@ from vitne.cli.base.output import Json, Output, plain
 from vitne.core.values.text import count
 from vitne.wire.erasure import EraseReply, EraseRequest
 
-__all__ = ["app"]
-
 app = App(name="erase", help="Erase a person's data, or sections of events; proofs stay.")
 
 Section = Literal["core", "payload", "person"]

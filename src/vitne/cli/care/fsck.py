@@ -12,8 +12,6 @@ from vitne.core.values.types import LogId
 from vitne.services.check.fsck import FsckReport
 from vitne.wiring import Server, open_server
 
-__all__ = ["fsck"]
-
 
 def fsck(
     *,

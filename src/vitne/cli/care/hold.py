@@ -10,8 +10,6 @@ from vitne.cli.base.output import Json, Output, copied, plain, second, table
 from vitne.core.values.text import count
 from vitne.wire.erasure import HoldReply, HoldRequest, HoldsReply
 
-__all__ = ["app"]
-
 app = App(name="hold", help="Legal holds: what matches is neither erased nor expires.")
 
 _COLUMNS = ("id!", "reason", "ref", "set!", "released!", "what?")

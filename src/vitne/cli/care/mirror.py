@@ -19,8 +19,6 @@ from vitne.services.copies.mirror import MirroredLog, MirrorProgress
 from vitne.services.copies.mirror_keys import MirrorKeys
 from vitne.wiring.mirror import open_mirror
 
-__all__ = ["app"]
-
 app = App(name="mirror", help="Keep a verified copy of a log on another machine.")
 
 LogPolicy = Annotated[

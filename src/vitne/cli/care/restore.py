@@ -13,8 +13,6 @@ from vitne.services.access.audit_events import OPERATOR
 from vitne.settings import Settings
 from vitne.wiring import Compared, accept_backup, compare_backup, open_server
 
-__all__ = ["restore"]
-
 _NAMES = ("checkpoint.cosigned", "checkpoint")
 
 

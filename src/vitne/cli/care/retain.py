@@ -8,8 +8,6 @@ from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, plain, table
 from vitne.wire.erasure import RetentionReply, RetentionRequest
 
-__all__ = ["app"]
-
 app = App(name="retain", help="Let records of some retention classes expire; proofs stay.")
 
 _COLUMNS = ("class!", "days#!", "records#!", "held#!", "below entry#!")

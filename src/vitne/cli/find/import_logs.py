@@ -18,8 +18,9 @@ from msgspec import Struct
 from vitne.cli.base.client import HttpClient, ServerOptions, read_reply
 from vitne.cli.base.output import Json, Output, table
 from vitne.core.event.body import IMPORT_TYPE
+from vitne.core.event.intake import IntakeContext, Quarantined, Rejected
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, validate_event
+from vitne.core.event.validate import validate_event
 from vitne.core.values.ids import to_text
 from vitne.core.values.text import count
 from vitne.errors import BadInputError, ConfigurationError, UnavailableError
@@ -27,8 +28,6 @@ from vitne.formats.cef import CallWatch
 from vitne.formats.importing import Format, ImportOptions, Tally, import_batches, mapped_records
 from vitne.formats.mapping import RecordMapping, read_mapping
 from vitne.wire.events import EventResult, IntakeReply, Status
-
-__all__ = ["import_"]
 
 _FORMAT_HELP = (
     "Else by the file's name: .csv and .tsv, .cef, .json (CloudTrail); jsonl for any other."

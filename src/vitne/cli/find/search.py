@@ -13,8 +13,6 @@ from vitne.core.values.text import count
 from vitne.errors import BadInputError
 from vitne.wire.search import EventHistogram, FacetCounts, FoundEvent, SearchReply
 
-__all__ = ["search"]
-
 _MORE = Group("Beside the events", sort_key=20)
 _PAGE_MAX = 200
 _BAR_CHARS = 40

@@ -24,8 +24,6 @@ from vitne.errors import BadInputError, UnavailableError
 from vitne.wire.events import EventResult, IntakeReply
 from vitne.wire.problems import ProblemReply
 
-__all__ = ["EventOptions", "send"]
-
 _CHUNK_EVENTS, _CHUNK_BYTES = 1_000, 4 << 20
 _ATTEMPTS = 4
 _LISTED = 20

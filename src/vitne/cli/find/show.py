@@ -15,8 +15,6 @@ from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import verify as record_proof
 from vitne.wire.search import EventReply, FoundEvent
 
-__all__ = ["show"]
-
 
 def show(
     event_id: Annotated[str, Parameter(help="The event's UUID.")],

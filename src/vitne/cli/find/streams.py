@@ -9,8 +9,6 @@ from vitne.cli.base.output import Json, Output, plain, second, table
 from vitne.core.values.text import count
 from vitne.wire.streams import StreamReply, StreamsReply
 
-__all__ = ["streams"]
-
 _COLUMNS = (
     *("source!", "status!", "last#!", "missing#!", "void#!", "late#!"),
     *("last seen!", "signed!?", "which are missing?", "stream?"),

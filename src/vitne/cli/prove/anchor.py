@@ -16,8 +16,6 @@ from vitne.ports import Stamped
 from vitne.services.trust.time_stamps import KeptStamp
 from vitne.wiring import Server, stamp_reader
 
-__all__ = ["app"]
-
 app = App(name="anchor", help="Have checkpoints time-stamped by outside authorities (RFC 3161).")
 
 Tenant = Annotated[str, Parameter(help="Whose log.")]

@@ -15,8 +15,6 @@ from vitne.core.event.schema import Category
 from vitne.errors import BadInputError, VerificationError
 from vitne.wire.answers import AnswerReply, AnswerRequest, FoundAction
 
-__all__ = ["Asking", "Narrow", "Period", "app"]
-
 _PERIOD = Group("Period", sort_key=10)
 _NARROW = Group("Only events that", sort_key=20)
 _ANSWER = Group("Answer", sort_key=30)

@@ -32,8 +32,6 @@ from vitne.evidence.bundle import document as bundle_document
 from vitne.evidence.policy import Policy, policy_of_keys
 from vitne.services.trust.audit_index import Audited, audit_once, find_fraud
 
-__all__ = ["audit_index"]
-
 _STATE_BYTES_MAX = 1 << 30
 
 

@@ -13,10 +13,9 @@ from vitne.errors import BadInputError
 from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import tlog_proof
 from vitne.evidence.record import verify as record_proof
+from vitne.evidence.record.document import redact_record
 from vitne.evidence.record.verify import VerifiedHead
 from vitne.wire.tenants import TenantsReply
-
-__all__ = ["prove"]
 
 
 def prove(  # noqa: PLR0913  # the options of a verb
@@ -55,7 +54,7 @@ def prove(  # noqa: PLR0913  # the options of a verb
         data = client.data(f"/v1/events/{event_id}/proof", tenant=client.tenant, form=form)
         keys = [] if not tlog_proof else _log_keys(client)
     if withhold:
-        data = record_proof.redact_record(data, withhold)
+        data = redact_record(data, withhold)
     index, head = _checked(data, keys)
     file = output or Path(f"{event_id}.{'tlog-proof' if tlog_proof else 'vitne.json'}")
     if str(file) == "-":

@@ -26,8 +26,6 @@ from vitne.evidence.audit.receipt_check import CheckedReceipt, DatedCheckpoint, 
 from vitne.sdk.options import default_spool_dir
 from vitne.wire.tenants import TenantReply, TenantsReply
 
-__all__ = ["app"]
-
 app = App(name="receipts", help="Check that the log contains every event it acknowledged.")
 
 _US = 1_000_000

@@ -7,8 +7,6 @@ from vitne.cli.base.output import Output
 from vitne.errors import BadInputError
 from vitne.evidence.browser import read_verifier_page
 
-__all__ = ["write_page"]
-
 
 def write_page(out: Output, path: Path) -> None:
     """Write the page, and say its SHA-256, by which others can know it.

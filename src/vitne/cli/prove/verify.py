@@ -13,7 +13,7 @@ from vitne.cli.prove.verify_bundle import index_secrets, print_bundle_check
 from vitne.core.values.times import format_utc
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence import policy
-from vitne.evidence.bundle import verify as bundle
+from vitne.evidence.bundle.document import is_bundle
 from vitne.evidence.policy import Policy, parse_policy
 from vitne.evidence.record import sentences as claims
 from vitne.evidence.record import tlog_proof
@@ -21,8 +21,6 @@ from vitne.evidence.record import verify as record_proof
 from vitne.evidence.record.sentences import Claims
 from vitne.evidence.record.tlog_proof import VerifiedEntry
 from vitne.evidence.record.verify import VerifiedRecord
-
-__all__ = ["verify"]
 
 _MAX_FILE_BYTES = 64 << 20
 
@@ -71,7 +69,7 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
     try:
         if tlog_proof.is_tlog_proof(data):
             _tell_entry(out, _verified_entry(data, trusted, entry))
-        elif bundle.is_bundle(data) or (file.suffix == ".vitne" and not _is_record(data)):
+        elif is_bundle(data) or (file.suffix == ".vitne" and not _is_record(data)):
             of_index = None if index_policy is None else parse_policy(_text(index_policy))
             print_bundle_check(out, data, trusted, of_index, _index_secrets(index_secret or []))
         else:

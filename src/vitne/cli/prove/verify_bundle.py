@@ -7,11 +7,10 @@ import msgspec
 from vitne.cli.base.output import Output, plain, second
 from vitne.core.values.times import format_utc
 from vitne.errors import BadInputError, VerificationError
+from vitne.evidence.bundle.answer import Answer, Hit, Policies
 from vitne.evidence.bundle.sentences import RULE_SENTENCES, AnswerClaims, claims_of_answer
-from vitne.evidence.bundle.verify import RULES, Answer, Hit, Policies, verify_bundle
+from vitne.evidence.bundle.verify import RULES, verify_bundle
 from vitne.evidence.policy import Policy
-
-__all__ = ["index_secrets", "print_bundle_check"]
 
 _KEY_BYTES = 32
 _MOST_HITS = 50

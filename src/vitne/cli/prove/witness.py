@@ -11,8 +11,6 @@ from vitne.cli.base.signing_keys import write_signer
 from vitne.core.tree.note import Signer
 from vitne.core.tree.signature import COSIGNATURE, MLDSA_COSIGNATURE, SEED_BYTES
 
-__all__ = ["app"]
-
 app = App(
     name="witness", help="Run a witness that co-signs the checkpoints of logs (C2SP tlog-witness)."
 )

@@ -23,8 +23,6 @@ from vitne.ports import KeptFork
 from vitne.settings import Settings
 from vitne.wiring.witness import open_forks, open_witness
 
-__all__ = ["WitnessConfig", "serve_witness", "show_forks"]
-
 _CONFIG_BYTES_MAX = 1 << 20
 _WORKERS = 4
 

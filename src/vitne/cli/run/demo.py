@@ -27,8 +27,6 @@ from vitne.cli.run.demo_load import load_history, wait_until_proved
 from vitne.errors import BadInputError, ConfigurationError, UnavailableError
 from vitne.simulator import Story
 
-__all__ = ["demo"]
-
 _HOST = "127.0.0.1"
 _START_S, _STOP_S = 60.0, 30.0
 _TAIL_CHARS = 2000

@@ -22,8 +22,6 @@ from vitne.services.access.tenants_and_keys import KeyRequest
 from vitne.simulator import Simulation, source_registrations
 from vitne.wiring import Server
 
-__all__ = ["DAYS", "DemoNote", "finish", "keep", "prepare", "simulation_of"]
-
 DAYS = 30
 _NOTE = "demo.json"
 _DAY_US = 86_400_000_000

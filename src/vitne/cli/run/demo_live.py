@@ -12,8 +12,6 @@ from vitne.sdk.events.context import new_id
 from vitne.sdk.events.fields import EventFields
 from vitne.simulator import Event
 
-__all__ = ["go_on"]
-
 _HOUR_US = 3_600_000_000
 _MORNING_US = 33 * _HOUR_US
 """Of the day after the history: nine in the morning, so that it never starts at night."""

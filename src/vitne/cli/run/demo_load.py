@@ -17,8 +17,6 @@ from vitne.wire.events import IntakeReply
 from vitne.wire.search import EventReply
 from vitne.wire.tenants import TenantsReply
 
-__all__ = ["load_history", "wait_until_proved"]
-
 _WINDOW = 1000
 _BATCH = 500
 _AT_ONCE = 6

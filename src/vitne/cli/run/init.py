@@ -18,8 +18,6 @@ from vitne.services.access.tenants_and_keys import KeyRequest
 from vitne.settings import FILE_NAME, Settings
 from vitne.wiring import Server, open_server, refuse_lost_keys
 
-__all__ = ["init"]
-
 PROFILE = "client.toml"
 
 

@@ -16,8 +16,6 @@ from vitne.errors import BadInputError
 from vitne.ports import ROLES, ApiKey, Role
 from vitne.services.access.tenants_and_keys import KeyRequest
 
-__all__ = ["SourceOptions", "app"]
-
 app = App(name="key", help="Make, list and revoke API keys; register keys that sources sign with.")
 app.command(source_key.app)
 

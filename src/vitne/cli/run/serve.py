@@ -17,8 +17,6 @@ from vitne.cli.base.admin import refuse_empty
 from vitne.settings import Settings
 from vitne.wiring import open_server
 
-__all__ = ["serve"]
-
 _PREPARING, _READING = 2, 8
 _FILES = 65_536
 

@@ -13,8 +13,6 @@ from vitne.core.values.types import LogId
 from vitne.ports import SourceKey
 from vitne.sdk.signing.keyfile import index_secret_text, make_signing_key, write_secret
 
-__all__ = ["app"]
-
 app = App(name="source", help="Keys that sources sign their events with.")
 
 _COLUMNS = ("source!", "vkey!", "retired!", "added!?")

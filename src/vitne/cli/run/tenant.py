@@ -10,8 +10,6 @@ from vitne.core.values.text import count
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId
 
-__all__ = ["app"]
-
 app = App(name="tenant", help="Add and list tenants; each has its own log.")
 
 

@@ -22,8 +22,6 @@ from vitne.core.values.strict import MAX_INT, check_int, decode_base64, encode_b
 from vitne.core.values.types import Hash
 from vitne.errors import DecodeError, TooLargeError, UnreadableBodyError
 
-__all__ = ["BATCH_TYPE", "FORMAT", "BatchHead", "encode_batch", "split_batch"]
-
 BATCH_TYPE: Final = "application/vnd.vitne.batch+x-ndjson"
 """Content type of a signed batch."""
 FORMAT: Final = "vitne-batch/v1"

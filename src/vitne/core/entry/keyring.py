@@ -28,8 +28,6 @@ from vitne.core.values.strict import HASH_BYTES
 from vitne.core.values.types import SECTIONS, Hash, Section
 from vitne.errors import DecodeError
 
-__all__ = ["Keyring", "erase_sections", "erased_sections", "leaves_of", "read_keyring"]
-
 _ABSENT: Final = 0
 _SALT: Final = 1
 _LEAF: Final = 2

@@ -11,8 +11,6 @@ from msgspec import Struct
 from vitne.core.values.record import Facets
 from vitne.errors import DecodeError
 
-__all__ = ["facets_of", "target_lines"]
-
 
 class _Actor(Struct, frozen=True):
     id: str = ""

@@ -28,8 +28,6 @@ from vitne.core.values.canonical import Json
 from vitne.core.values.record import Facets
 from vitne.errors import DecodeError
 
-__all__ = ["IntakeContext", "Quarantined", "Rejected", "validate_event", "validate_plainly"]
-
 MAX_QUARANTINE_BYTES = 1024 * 1024
 MAX_PROBLEMS = 50
 

@@ -21,39 +21,12 @@ from vitne.core.filter.nodes import (
     Not,
     Or,
     Text,
-    check_filter,
-    filter_leaves,
     fits_pattern,
-    pattern_of,
     pattern_parts,
-    simplify_filter,
 )
 from vitne.core.filter.search_text import text_found
-from vitne.core.filter.syntax import format_filter, parse_filter
 from vitne.core.values.record import Record
 from vitne.core.values.text import fold_text
-
-__all__ = [
-    "EVERYTHING",
-    "And",
-    "Between",
-    "Equals",
-    "Filter",
-    "Like",
-    "Not",
-    "Or",
-    "Text",
-    "check_filter",
-    "filter_leaves",
-    "filter_predicate",
-    "fits_pattern",
-    "format_filter",
-    "matches",
-    "parse_filter",
-    "pattern_of",
-    "pattern_parts",
-    "simplify_filter",
-]
 
 Test = Callable[[SearchedRecord], bool]
 

@@ -17,20 +17,6 @@ from vitne.core.filter.fields import target_texts
 from vitne.core.values.record import Record
 from vitne.errors import DecodeError
 
-__all__ = [
-    "GRADES",
-    "Grade",
-    "Kept",
-    "SourceSummary",
-    "Spoken",
-    "grade_marks",
-    "grade_of",
-    "join_summaries",
-    "quarantined_stream",
-    "source_of",
-    "summarize_sources",
-]
-
 Grade = Literal["A", "B", "C", "D", "E"]
 
 GRADES: Final[Mapping[str, Grade]] = {

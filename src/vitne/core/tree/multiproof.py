@@ -14,8 +14,6 @@ from vitne.core.values.strict import HASH_BYTES, MAX_INT
 from vitne.core.values.types import Hash
 from vitne.errors import BadInputError, DecodeError, VerificationError
 
-__all__ = ["multiproof", "multiproof_ranges", "multiproof_root"]
-
 
 def multiproof_ranges(size: int, wanted: Sequence[int]) -> list[Range]:
     """Ranges whose roots prove the wanted leaves of a tree of `size`, in the order of the path.

@@ -17,8 +17,6 @@ from msgspec import Struct
 
 from vitne.errors import DecodeError
 
-__all__ = ["Objection", "parse_objection"]
-
 _FORMAT: Final = "vitne-objection/v1"
 _RULE: Final = re.compile("[a-z][a-z_]{0,31}", re.ASCII)
 _LINES: Final = 5

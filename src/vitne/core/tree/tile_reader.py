@@ -26,8 +26,6 @@ from vitne.core.values.strict import HASH_BYTES
 from vitne.core.values.types import Hash, LeafIndex, TreeSize
 from vitne.errors import BadInputError, NotFoundError
 
-__all__ = ["TileReader"]
-
 _AT_ONCE: Final = 256
 """Tiles that are asked for together."""
 

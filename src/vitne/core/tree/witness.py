@@ -25,23 +25,6 @@ from vitne.core.values.strict import decode_hash, decode_utf8, encode_base64, pa
 from vitne.core.values.types import Hash, Origin
 from vitne.errors import IntegrityError
 
-__all__ = [
-    "MAX_BODY_BYTES",
-    "MAX_PROOF_LINES",
-    "SIZE_TYPE",
-    "CosignedHead",
-    "Fork",
-    "Refused",
-    "Request",
-    "Signed",
-    "authenticate_request",
-    "encode_request",
-    "log_path",
-    "read_request",
-    "read_size",
-    "refuse_request",
-]
-
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_PROOF_LINES: Final = 63
 SIZE_TYPE: Final = "text/x.tlog.size"

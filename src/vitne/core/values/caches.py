@@ -9,8 +9,6 @@ from functools import _lru_cache_wrapper, lru_cache
 from typing import Any, Final, TypeVar
 from weakref import WeakSet
 
-__all__ = ["forget_personal_values", "personal_cache"]
-
 Result = TypeVar("Result")
 
 _CACHES: Final[WeakSet["_lru_cache_wrapper[Any]"]] = WeakSet()

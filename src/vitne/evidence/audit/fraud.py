@@ -54,21 +54,6 @@ from vitne.evidence.bundle.document import (
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import VerifiedHead, check_head
 
-__all__ = [
-    "FORMAT",
-    "RULES",
-    "Fraud",
-    "FraudProof",
-    "Hidden",
-    "HiddenEntryMember",
-    "HidingLeavesMember",
-    "encode_fraud_proof",
-    "find_hidden_entry",
-    "hides",
-    "read_fraud_proof",
-    "verify_fraud_proof",
-]
-
 FORMAT: Final = "vitne-fraud/v1"
 MAX_BYTES: Final = 4 << 20
 RULES: Final = ("form", "log_head", "index_head", "entry", "record", "gap", "contradiction")

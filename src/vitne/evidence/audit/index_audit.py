@@ -39,8 +39,6 @@ from vitne.core.tree.merkle import Frontier, leaf_hash, verify_growth
 from vitne.core.values.types import Hash, Origin
 from vitne.errors import DecodeError, VerificationError, VitneError
 
-__all__ = ["AUDIT_RULES", "AuditState", "AuditedRecord", "Entries", "IndexAudit"]
-
 AUDIT_RULES: Final = (
     *("form", "within", "tiling", "cover", "once", "entries", "order", "delay", "epochs"),
     *("record", "head", "index"),

@@ -15,17 +15,6 @@ from vitne.core.values.types import Origin, Section
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import Trust, VerifiedHead
 
-__all__ = [
-    "Answer",
-    "AttachedStamp",
-    "Binding",
-    "Detection",
-    "ExporterSignature",
-    "Hit",
-    "Policies",
-    "StreamGap",
-]
-
 Binding = Literal["key", "sender", "log", "stated"]
 """On whose word the lookup key is that of the value: nobody's (K was given, or it follows from the
 value), a sender's signature, the log's, or only the exporter's."""

@@ -45,31 +45,11 @@ from vitne.evidence.bundle.document import (
 from vitne.evidence.bundle.facts import (
     BundleFacts,
     CoverageFacts,
-    DetectionFacts,
     GapFacts,
     LimitFacts,
     OpenedFacts,
-    SenderFacts,
-    StampFacts,
-    StreamFacts,
 )
 from vitne.evidence.bundle.rules_attached import seal_text
-
-__all__ = [
-    "BundleFacts",
-    "CoverageFacts",
-    "DetectionFacts",
-    "GapFacts",
-    "LimitFacts",
-    "OpenedFacts",
-    "SenderFacts",
-    "StampFacts",
-    "StreamFacts",
-    "build_bundle",
-    "postings_window",
-    "sign_bundle",
-]
-
 
 Sign = Callable[[str], str]
 """Makes a signed note of a text, under `<origin>/receipt`."""

@@ -22,37 +22,6 @@ from vitne.core.values.strict import HASH_BYTES, MAX_INT
 from vitne.core.values.types import SECTIONS, Hash, Section
 from vitne.errors import BadInputError, DecodeError
 
-__all__ = [
-    "FORMAT",
-    "MAX_BYTES",
-    "MAX_LIMITS",
-    "Bundle",
-    "CoverageMember",
-    "DetectionMember",
-    "GapMember",
-    "IndexMember",
-    "Int",
-    "KeyMember",
-    "LeafAt",
-    "LimitMember",
-    "LogMember",
-    "Member",
-    "OpenedMember",
-    "PartMember",
-    "Path",
-    "PolicyMember",
-    "PostingsMember",
-    "QuestionMember",
-    "SectionMember",
-    "SenderMember",
-    "StampMember",
-    "StreamMember",
-    "encode_bundle",
-    "is_bundle",
-    "read_bundle",
-    "unsigned_bytes",
-]
-
 FORMAT: Final = "vitne-bundle/v1"
 MAX_BYTES: Final = 64 << 20
 MAX_LIMITS: Final = 1_000

@@ -10,18 +10,6 @@ from vitne.core.index.index_record import Coverage
 from vitne.core.values.record import Record
 from vitne.core.values.types import Origin, Section
 
-__all__ = [
-    "BundleFacts",
-    "CoverageFacts",
-    "DetectionFacts",
-    "GapFacts",
-    "LimitFacts",
-    "OpenedFacts",
-    "SenderFacts",
-    "StampFacts",
-    "StreamFacts",
-]
-
 
 class GapFacts(Struct, frozen=True):
     """What one run says about the question's keys."""

@@ -31,8 +31,6 @@ from vitne.evidence.bundle.document import (
 )
 from vitne.evidence.bundle.state import Case, rule_failed
 
-__all__ = ["attached", "coverage", "seal_text", "senders"]
-
 _MODES: Final[dict[str, SignedMode]] = {"full": "full", "body": "body"}
 _COUNTS = ("registered", "open", "silent", "abandoned", "missing", "voided")
 _LISTED = {

@@ -22,8 +22,6 @@ from vitne.evidence.bundle.document import OpenedMember, SectionMember
 from vitne.evidence.bundle.rules_index import after_quorum
 from vitne.evidence.bundle.state import Case, UnknownEntry, rule_failed
 
-__all__ = ["entries", "held", "hits", "opened", "tail", "window"]
-
 
 def entries(case: Case) -> None:
     """Rule 8: the entries stand in the log, in the order of their recorded times."""

@@ -17,18 +17,6 @@ from vitne.evidence.bundle.state import BundleRun, Case, rule_failed
 from vitne.evidence.policy import Policy, parse_policy
 from vitne.evidence.record.verify import VerifiedHead, check_head
 
-__all__ = [
-    "after_quorum",
-    "gaps",
-    "index_checkpoint",
-    "link",
-    "log_checkpoint",
-    "policies",
-    "postings",
-    "records",
-    "tiling",
-]
-
 _LATE_US = 300_000_000
 
 

@@ -12,8 +12,6 @@ from vitne.core.entry.control import IndexSecretEntry
 from vitne.evidence.bundle.answer import Binding
 from vitne.evidence.bundle.state import Case, rule_failed
 
-__all__ = ["binding", "question_keys"]
-
 _PARTS = {
     keys.ACTOR: 2,
     keys.TARGET: 2,

@@ -12,10 +12,8 @@ from msgspec import Struct
 from vitne.answers.verdict import REASONS
 from vitne.core.entry import keys
 from vitne.core.values.times import format_utc
-from vitne.evidence.bundle.verify import Answer
+from vitne.evidence.bundle.answer import Answer
 from vitne.evidence.record.verify import VerifiedHead
-
-__all__ = ["RULE_SENTENCES", "AnswerClaims", "claims_of_answer"]
 
 _SECOND_US = 1_000_000
 _MOST = 20

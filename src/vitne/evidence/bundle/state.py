@@ -29,8 +29,6 @@ from vitne.evidence.bundle.document import Bundle, OpenedMember
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import Trust, VerifiedHead
 
-__all__ = ["BundleRun", "Case", "UnknownEntry", "named", "rule_failed"]
-
 
 class UnknownEntry(Struct, frozen=True):
     """An entry of a later version: only its header is understood."""

@@ -40,10 +40,8 @@ from vitne.core.entry.control import EraseEntry
 from vitne.core.values.types import SECTIONS, Section
 from vitne.evidence.bundle import rules_attached, rules_entries, rules_index, rules_keys
 from vitne.evidence.bundle.answer import Answer, Hit, Policies, StreamGap
-from vitne.evidence.bundle.document import MAX_BYTES, Bundle, KeyMember, is_bundle, read_bundle
+from vitne.evidence.bundle.document import Bundle, KeyMember, read_bundle
 from vitne.evidence.bundle.state import Case, named
-
-__all__ = ["MAX_BYTES", "RULES", "Answer", "Hit", "Policies", "is_bundle", "verify_bundle"]
 
 _FORM: Final = "form"
 _RULES: Final[tuple[tuple[str, Callable[[Case], None]], ...]] = (

@@ -18,20 +18,6 @@ from vitne.core.values.strict import check_int, decode_base64, decode_hash, enco
 from vitne.core.values.types import SECTIONS, Hash, LeafIndex, Origin, Section, TreeSize
 from vitne.errors import BadInputError, DecodeError, TooLargeError
 
-__all__ = [
-    "FORMAT",
-    "MAX_BYTES",
-    "MAX_KEYS",
-    "MAX_PATH",
-    "Document",
-    "OpenPart",
-    "Part",
-    "build_document",
-    "load_document",
-    "read_document",
-    "redact_record",
-]
-
 FORMAT: Final = "vitne-record/v1"
 MAX_BYTES: Final = 4 << 20
 MAX_PATH: Final = 53

@@ -10,8 +10,6 @@ from vitne.core.values.times import format_utc
 from vitne.evidence.record.tlog_proof import VerifiedEntry
 from vitne.evidence.record.verify import VerifiedHead, VerifiedRecord
 
-__all__ = ["Claims", "claims_of_entry", "claims_of_record"]
-
 _SKEW_US = 300_000_000
 
 

@@ -29,16 +29,6 @@ from vitne.errors import DecodeError, VerificationError, VitneError
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import VerifiedHead, check_head
 
-__all__ = [
-    "MAX_BYTES",
-    "TlogProof",
-    "VerifiedEntry",
-    "encode_tlog_proof",
-    "is_tlog_proof",
-    "parse_tlog_proof",
-    "verify_tlog_proof",
-]
-
 MAX_BYTES: Final = 1 << 20
 _MAX_PATH: Final = 53
 _FIRST: Final = "c2sp.org/tlog-proof@v1\n"

@@ -53,27 +53,12 @@ from vitne.core.values.types import SECTIONS, Hash, LeafIndex, Origin, Section, 
 from vitne.errors import VerificationError, VitneError
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.document import (
-    FORMAT,
     Document,
     OpenPart,
     Part,
-    build_document,
     load_document,
     read_document,
-    redact_record,
 )
-
-__all__ = [
-    "FORMAT",
-    "RULES",
-    "Cosignature",
-    "VerifiedHead",
-    "VerifiedRecord",
-    "build_document",
-    "check_head",
-    "redact_record",
-    "verify_record",
-]
 
 RULES: Final = (
     "json",

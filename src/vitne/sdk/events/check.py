@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from vitne.core.event.event import Problem
+from vitne.core.event.intake import IntakeContext, Quarantined, Rejected
 from vitne.core.event.sections import join_sections
 from vitne.core.event.source import SourceRegistration
-from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, validate_event
+from vitne.core.event.validate import validate_event
 from vitne.sdk.options import Options
 
 

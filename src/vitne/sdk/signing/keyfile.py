@@ -11,14 +11,6 @@ from vitne.core.tree.signature import ED25519, SEED_BYTES
 from vitne.core.values.strict import decode_base64, encode_base64
 from vitne.errors import ConfigurationError, ConflictError, DecodeError, NotFoundError
 
-__all__ = [
-    "index_secret_text",
-    "make_signing_key",
-    "read_index_secret",
-    "read_signing_key",
-    "write_secret",
-]
-
 _MOST_BYTES = 4096
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

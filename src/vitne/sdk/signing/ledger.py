@@ -25,8 +25,6 @@ from msgspec.structs import astuple, replace
 
 from vitne.errors import DecodeError
 
-__all__ = ["Ledger", "LedgerState", "StreamDescription", "StreamRef"]
-
 MAGIC: Final = b"vitled1\n"
 FILE_BYTES: Final = 4096
 _ISSUED: Final = struct.Struct(">Q")

@@ -40,9 +40,10 @@ from vitne.errors import (
     VerificationError,
 )
 from vitne.evidence.bundle import verify as bundle
-from vitne.evidence.bundle.build import BundleFacts, build_bundle
+from vitne.evidence.bundle.answer import Answer, Policies
+from vitne.evidence.bundle.build import build_bundle
 from vitne.evidence.bundle.document import MAX_BYTES
-from vitne.evidence.bundle.verify import Answer, Policies
+from vitne.evidence.bundle.facts import BundleFacts
 from vitne.evidence.policy import parse_policy
 from vitne.services.access.audit_events import Caller
 from vitne.services.access.logged_reads import LoggedReads
@@ -55,8 +56,6 @@ from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.answers.values import ValueLookup
 from vitne.services.log.keys import FIRST_EPOCH, LogKeys
 from vitne.services.log.names import Logs
-
-__all__ = ["AnsweredQuestion", "Answers"]
 
 _LOG: Final = logging.getLogger("vitne.ask")
 COVER_WAIT_S: Final = 5.0

@@ -39,8 +39,6 @@ from vitne.services.answers.limits import SearchedRange, limits_of, stream_facts
 from vitne.services.answers.source_summaries import SourceSummaries, weak_of
 from vitne.services.answers.values import ValueLookup, binds
 
-__all__ = ["Assembly", "GatheredFacts", "PlannedQuestion"]
-
 _BESIDE: Final[tuple[Grade, ...]] = ("C", "D", "E")
 """Grades of events by others that weaken an answer about one person."""
 

@@ -18,16 +18,6 @@ from vitne.ports import Count
 from vitne.services.answers.key_entries import RegisteredStream
 from vitne.services.answers.limits import SearchedRange, relevant
 
-__all__ = [
-    "MEANS",
-    "CoverageStatement",
-    "QuarantinedEvents",
-    "SourceSeen",
-    "StatementFacts",
-    "StreamSeen",
-    "make_statement",
-]
-
 MEANS: Final[Mapping[str, str]] = {
     "A": "a verdict on the person: a verified token or session",
     "B": "a verdict on the person, by a signed ticket or an exclusive checkout",

@@ -29,16 +29,6 @@ from vitne.ports import ObjectStore, Segment
 from vitne.services.answers.inputs import LogStores
 from vitne.services.log.published_files import Published
 
-__all__ = [
-    "HITS_MAX",
-    "EvidenceGatherer",
-    "Heads",
-    "SearchedSegment",
-    "holds",
-    "tagged",
-    "too_many",
-]
-
 HITS_MAX: Final = 10_000
 """Events that one answer may show: about as many as a bundle holds."""
 TAIL_MAX: Final = 131_072

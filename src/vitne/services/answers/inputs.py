@@ -9,8 +9,6 @@ from vitne.core.values.types import LogId, Section
 from vitne.evidence.bundle.facts import SenderFacts, StampFacts
 from vitne.ports import Archive, ObjectStore, RecordStore, SegmentList
 
-__all__ = ["FactSources", "LogStores"]
-
 
 class LogStores(Struct, frozen=True):
     """Where the records, the index and the published tiles of all logs are read."""

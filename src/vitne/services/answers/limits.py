@@ -17,8 +17,6 @@ from vitne.core.values.times import format_utc
 from vitne.evidence.bundle.facts import LimitFacts, StreamFacts
 from vitne.services.answers.key_entries import RegisteredStream
 
-__all__ = ["SearchedRange", "limits_of", "relevant", "stream_facts"]
-
 LIMITS_MAX: Final = 500
 """Limits of one answer; more are told as wider ones."""
 

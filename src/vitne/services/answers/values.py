@@ -12,13 +12,11 @@ from typing import Final
 from vitne.core.entry import keys
 from vitne.core.entry.commit import OVERFLOW_FLAG
 from vitne.core.entry.entry import EventEntry, decode_entry
-from vitne.core.filter.matches import Equals, Filter
+from vitne.core.filter.nodes import Equals, Filter
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import BadInputError
 from vitne.services.answers.inputs import LogStores
-
-__all__ = ["ValueLookup", "binds"]
 
 _LOOKED_AT: Final = 256
 """How many of the newest events of a value are tried as a binding."""

@@ -25,8 +25,6 @@ from vitne.services.log.grown_tree import right_edge
 from vitne.services.log.published_files import Published, log_key
 from vitne.services.log.staged_round import KNOWN_LOGS
 
-__all__ = ["MANIFEST", "CopyCount", "Manifest", "PublishedTree", "copy_objects", "read_manifest"]
-
 MANIFEST: Final = "backup.json"
 """Its name in a backup's folder."""
 FORMAT: Final = "vitne-backup/v1"

@@ -36,8 +36,6 @@ from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import VerifiedHead, check_head
 from vitne.ports import MirrorFolder
 
-__all__ = ["PRIVATE", "LogFiles", "MirrorProgress", "MirroredLog"]
-
 PRIVATE: Final = ".mirror/"
 """What is the mirror's own in its folder."""
 _INCOMING: Final = f"{PRIVATE}incoming/"

@@ -16,8 +16,6 @@ from vitne.evidence.policy import Policy, policy_of_keys
 from vitne.ports import MirrorFolder
 from vitne.services.copies.mirror import PRIVATE, LogFiles
 
-__all__ = ["MirrorKeys"]
-
 _ROLES: Final = {"log": "log-key", "index-log": "index-key"}
 _FIRST: Final = 64
 """A log announces its keys in its first entries."""

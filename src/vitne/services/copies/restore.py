@@ -18,8 +18,6 @@ from vitne.ports import Head, ObjectStore
 from vitne.services.copies.backup import PublishedTree
 from vitne.services.log.published_files import Published
 
-__all__ = ["Compared", "compare"]
-
 _HINT = (
     "look for a newer backup or the lost disk. To give up what came after it: keep this folder"
     " readable, and begin new logs under another server_name in another folder"

@@ -18,7 +18,9 @@ from msgspec.structs import replace
 from vitne.core.entry.control import EraseEntry, PruneEntry
 from vitne.core.entry.entry import ERASE, ControlEntry, decode_entry
 from vitne.core.entry.keyring import erase_sections, erased_sections
-from vitne.core.filter.matches import Filter, filter_predicate, parse_filter
+from vitne.core.filter.matches import filter_predicate
+from vitne.core.filter.nodes import Filter
+from vitne.core.filter.syntax import parse_filter
 from vitne.core.values.caches import forget_personal_values
 from vitne.core.values.ids import from_text
 from vitne.core.values.record import Facets, Record
@@ -33,8 +35,6 @@ from vitne.ports import (
     SegmentCatalog,
     SegmentStore,
 )
-
-__all__ = ["Erase", "ErasePlan", "Erasure", "ErasureRequest", "without_sections"]
 
 MOST_RECORDS: Final = 100_000
 OWN_TYPES: Final = "audit."

@@ -20,8 +20,6 @@ from vitne.errors import BadInputError
 from vitne.ports import Clock, Searchable, Segment, SegmentList
 from vitne.services.erasure.erase import Erase
 
-__all__ = ["CLASSES", "Expiry", "Retain", "parse_rules"]
-
 _DAY_US: Final = 86_400 * 1_000_000
 CLASSES: Final[Mapping[str, int]] = {
     "security-13m": 396,

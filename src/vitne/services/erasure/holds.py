@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
-from vitne.core.filter.matches import parse_filter
+from vitne.core.filter.syntax import parse_filter
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError
 from vitne.ports import Clock, ErasureStore, Hold, IdSource
 from vitne.services.access.audit_events import Caller, OwnEvents
-
-__all__ = ["Holds"]
 
 _REASON_MAX, _REFERENCE_MAX = 64, 128
 _ID_BYTES: Final = 5

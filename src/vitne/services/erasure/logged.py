@@ -13,8 +13,6 @@ from vitne.services.access.audit_events import OPERATOR, Caller, OwnEvents
 from vitne.services.erasure.erase import Erase, ErasePlan, Erasure, ErasureRequest
 from vitne.services.erasure.expiry import Expiry, Retain
 
-__all__ = ["RETENTION", "Erasing"]
-
 RETENTION: Final = Caller("vitne/retention", "service", tenant=OPERATOR, method="none")
 """Who lets records expire day by day: the server itself, as it was set up to."""
 

@@ -12,9 +12,10 @@ from vitne.core.entry.entry import VOID_QUARANTINED, VOID_REJECTED
 from vitne.core.entry.keys import KeyCache, stream_id
 from vitne.core.event.body import raw_part
 from vitne.core.event.event import Problem, ValidEvent
+from vitne.core.event.intake import IntakeContext, Quarantined, Rejected
 from vitne.core.event.source import SourceRegistration
 from vitne.core.event.trust import UNDECLARED
-from vitne.core.event.validate import IntakeContext, Quarantined, Rejected, validate_event
+from vitne.core.event.validate import validate_event
 from vitne.core.values import canonical
 from vitne.core.values.caches import personal_cache
 from vitne.core.values.ids import to_text

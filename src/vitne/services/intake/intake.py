@@ -14,8 +14,6 @@ from vitne.services.writer.reply import Arrival, Form
 from vitne.services.writer.writer import Writer
 from vitne.wire.events import IntakeReply
 
-__all__ = ["Form", "Ingest"]
-
 
 class Ingest:
     """The way in. Any thread may call."""

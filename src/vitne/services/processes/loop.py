@@ -7,8 +7,6 @@ from typing import Final
 
 from vitne.errors import VitneError
 
-__all__ = ["Loop", "Pause"]
-
 _LOG: Final = logging.getLogger("vitne.loop")
 _CLOSE_WAIT_S: Final = 5.0
 

@@ -18,8 +18,6 @@ from vitne.services.log.names import Logs
 from vitne.services.log.published_files import Published, log_key
 from vitne.services.log.staged_round import Stage, StepHook, apply_stage, encode_stage, no_step
 
-__all__ = ["IndexLog", "index_log_id", "index_origin"]
-
 
 class IndexLog:
     """Appends and publishes records. Reading is for any thread; writing for the one that seals."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from vitne.core.filter.matches import And, Between, Equals, Filter
+from vitne.core.filter.nodes import And, Between, Equals, Filter
 
 _SECOND: Final = 1_000_000
 _HOUR: Final = 3600 * _SECOND

@@ -13,7 +13,8 @@ from typing import Final, Literal, TypeVar
 from msgspec import Struct
 
 from vitne.core.filter.fields import find_field
-from vitne.core.filter.matches import Filter, parse_filter
+from vitne.core.filter.nodes import Filter
+from vitne.core.filter.syntax import parse_filter
 from vitne.core.values.types import LeafIndex, LogId, TreeSize
 from vitne.errors import BadInputError, CursorError, UnavailableError
 from vitne.ports import Clock, Histogram, LogInfo, RecordStore, Searchable, SegmentList

@@ -15,7 +15,7 @@ from vitne.core.values.record import Record
 from vitne.core.values.types import Hash, LeafIndex, LogId, Section
 from vitne.errors import IntegrityError, NotFoundError, UnavailableError, VerificationError
 from vitne.evidence.record import tlog_proof
-from vitne.evidence.record import verify as record_proof
+from vitne.evidence.record.document import build_document
 from vitne.ports import ObjectStore, Searchable
 from vitne.services.log.keys import LogKeys
 from vitne.services.log.published_files import Published
@@ -51,7 +51,7 @@ class ShownRecord(Struct, frozen=True):
             TooLargeError: the record does not fit into a document.
         """
         self._need_proof()
-        return record_proof.build_document(
+        return build_document(
             self.record, self.checkpoint, self.path, self.keys, withhold, self.erased
         )
 

@@ -32,8 +32,6 @@ from vitne.services.trust.heads_to_cosign import WitnessedHeads
 from vitne.services.trust.policies import PolicyTexts, base_log
 from vitne.services.trust.witness_loop import Asker, Outcome
 
-__all__ = ["WitnessEndpoint", "Witnessing"]
-
 _LOG: Final = logging.getLogger("vitne.witness")
 _GATE_S: Final = 10.0
 """How long a log waits for the first answer of a witness before it is published all the same."""

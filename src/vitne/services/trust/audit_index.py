@@ -23,8 +23,6 @@ from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import VerifiedHead, check_head
 from vitne.services.log.published_files import COSIGNED
 
-__all__ = ["Audited", "PublishedFiles", "audit_once", "find_fraud"]
-
 
 class PublishedFiles(Protocol):
     """What a log serves below its prefix; nothing of it is taken as true."""

@@ -14,8 +14,6 @@ from vitne.services.trust.contradictions import WitnessIncident, WitnessIncident
 from vitne.services.trust.heads_to_cosign import WitnessedHeads
 from vitne.services.trust.policies import PolicyTexts
 
-__all__ = ["Auditors"]
-
 _LOG: Final = logging.getLogger("vitne.witness")
 _US: Final = 1_000_000
 _AHEAD_S: Final = 300

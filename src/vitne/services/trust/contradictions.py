@@ -21,8 +21,6 @@ from vitne.errors import IntegrityError
 from vitne.ports import ObjectStore
 from vitne.services.trust.policies import base_log
 
-__all__ = ["WitnessIncident", "WitnessIncidents"]
-
 _FOLDER: Final = "incidents/"
 
 

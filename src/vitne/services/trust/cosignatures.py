@@ -10,8 +10,6 @@ from vitne.core.tree.note import Verified
 from vitne.errors import VerificationError
 from vitne.evidence.policy import Policy
 
-__all__ = ["CosignTarget", "CosignatureSet"]
-
 _HEADS_KEPT: Final = 8
 
 

@@ -22,8 +22,6 @@ from vitne.services.log.published_files import COSIGNED, Published, log_key
 from vitne.services.trust.cosignatures import CosignatureSet, CosignTarget
 from vitne.services.trust.policies import PolicyTexts
 
-__all__ = ["WitnessedHeads"]
-
 _LOG: Final = logging.getLogger("vitne.witness")
 _STALE_S: Final = 10.0
 """Age of a target after which a newer head takes its place though too few have cosigned it."""

@@ -17,8 +17,6 @@ from vitne.evidence.policy import Policy, parse_policy
 from vitne.services.log.keys import INDEX_SUFFIX, LogKeys
 from vitne.services.log.names import Logs
 
-__all__ = ["Base", "PolicyTexts", "base_log", "read_base"]
-
 _NONE: Final = "quorum none\n"
 _LOG: Final = "log"
 

@@ -11,8 +11,6 @@ from vitne.core.values.types import LogId
 from vitne.errors import UnavailableError, VitneError
 from vitne.services.processes.loop import Loop
 
-__all__ = ["Asker", "Outcome"]
-
 _LOG: Final = logging.getLogger("vitne.witness")
 
 Outcome = Literal["done", "again", "refused"]

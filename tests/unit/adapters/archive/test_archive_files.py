@@ -22,7 +22,7 @@ from vitne.adapters.archive.parquet.single_rows import RowFile
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.core.entry import entry as entries
 from vitne.core.event.facets import facets_of
-from vitne.core.filter.matches import Equals
+from vitne.core.filter.nodes import Equals
 from vitne.core.index.source_summary import summarize_sources
 from vitne.core.values.ids import to_text
 from vitne.core.values.record import Facets, Parts, Record

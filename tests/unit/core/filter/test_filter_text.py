@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.core.filter.matches import (
+from vitne.core.filter.nodes import (
     And,
     Between,
     Equals,
@@ -15,9 +15,8 @@ from vitne.core.filter.matches import (
     Text,
     check_filter,
     fits_pattern,
-    format_filter,
-    parse_filter,
 )
+from vitne.core.filter.syntax import format_filter, parse_filter
 from vitne.errors import FilterSyntaxError, TooLargeError
 
 NOW_US = 1_795_514_400_000_000

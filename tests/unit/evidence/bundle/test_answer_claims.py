@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from vitne.core.entry import keys
-from vitne.evidence.bundle.build import LimitFacts, build_bundle
+from vitne.evidence.bundle.build import build_bundle
+from vitne.evidence.bundle.facts import LimitFacts
 from vitne.evidence.bundle.sentences import RULE_SENTENCES, AnswerClaims, claims_of_answer
 from vitne.evidence.bundle.verify import RULES, verify_bundle
 

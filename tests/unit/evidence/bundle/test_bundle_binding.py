@@ -11,8 +11,9 @@ from vitne.core.entry import keys
 from vitne.core.tree.note import sign_note
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
+from vitne.evidence.bundle.answer import Answer, Policies
 from vitne.evidence.bundle.rules_attached import seal_text
-from vitne.evidence.bundle.verify import Answer, Policies, verify_bundle
+from vitne.evidence.bundle.verify import verify_bundle
 
 ISSUER = "https://id.example"
 TARGET = ("customer", "cus_1")

@@ -11,14 +11,9 @@ from vitne.core.index.gap import postings_root
 from vitne.core.tree.merkle import leaf_hash
 from vitne.core.tree.multiproof import multiproof_root
 from vitne.errors import BadInputError, DecodeError, VerificationError
-from vitne.evidence.bundle.build import (
-    LimitFacts,
-    OpenedFacts,
-    build_bundle,
-    postings_window,
-    sign_bundle,
-)
+from vitne.evidence.bundle.build import build_bundle, postings_window, sign_bundle
 from vitne.evidence.bundle.document import read_bundle
+from vitne.evidence.bundle.facts import LimitFacts, OpenedFacts
 from vitne.evidence.bundle.verify import verify_bundle
 
 PARTS = ("https://id.example", "usr_1")

@@ -15,7 +15,7 @@ from vitne.core.tree.note import Signer, Vkey, sign_note
 from vitne.core.values.canonical import encode_trusted
 from vitne.core.values.types import Hash
 from vitne.errors import VerificationError
-from vitne.evidence.bundle.build import StampFacts
+from vitne.evidence.bundle.facts import StampFacts
 from vitne.evidence.bundle.rules_attached import seal_text
 from vitne.evidence.bundle.verify import RULES, verify_bundle
 from vitne.evidence.policy import parse_policy

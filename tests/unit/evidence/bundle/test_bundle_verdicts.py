@@ -6,8 +6,9 @@ import pytest
 
 from vitne.answers.verdict import REASONS
 from vitne.core.entry import keys
-from vitne.evidence.bundle.build import LimitFacts
-from vitne.evidence.bundle.verify import Answer, verify_bundle
+from vitne.evidence.bundle.answer import Answer
+from vitne.evidence.bundle.facts import LimitFacts
+from vitne.evidence.bundle.verify import verify_bundle
 
 ISSUER = "https://id.example"
 TARGET = ("customer", "cus_1")

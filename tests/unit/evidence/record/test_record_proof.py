@@ -18,6 +18,7 @@ from vitne.core.values.types import SECTIONS, TreeSize
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import verify as record_proof
+from vitne.evidence.record.document import build_document, redact_record
 from vitne.evidence.record.sentences import claims_of_record
 from vitne.evidence.record.verify import RULES
 
@@ -269,7 +270,7 @@ def _commit_again(log: Any, core: bytes) -> bytes:
     )
     text = Checkpoint(log.signer.name, TreeSize(1), merkle_root([leaf_hash(made)])).text()
     record = replace(old, index=0, entry=made, parts=parts)
-    return record_proof.build_document(record, sign_note(text, [log.signer]), [], [log.signer.vkey])
+    return build_document(record, sign_note(text, [log.signer]), [], [log.signer.vkey])
 
 
 def test_what_is_not_published_yet_cannot_be_proved(make_log: Callable[[int], Any]) -> None:
@@ -277,7 +278,7 @@ def test_what_is_not_published_yet_cannot_be_proved(make_log: Callable[[int], An
     small, large = make_log(3), make_log(5)
 
     with pytest.raises(BadInputError, match="not in the published tree"):
-        record_proof.build_document(large.records[3], small.note, [], [small.signer.vkey])
+        build_document(large.records[3], small.note, [], [small.signer.vkey])
 
 
 def test_the_claims_say_when_the_key_came_with_the_file(small_log: Any) -> None:
@@ -304,7 +305,5 @@ def test_whoever_holds_a_proof_can_withhold_sections_of_it(small_log: Any, hidde
     for index in (2, 3):
         whole = small_log.prove(index)
 
-        assert record_proof.redact_record(whole, hidden) == small_log.prove(index, withhold=hidden)
-        assert record_proof.redact_record(record_proof.redact_record(whole, hidden), hidden) == (
-            record_proof.redact_record(whole, hidden)
-        )
+        assert redact_record(whole, hidden) == small_log.prove(index, withhold=hidden)
+        assert redact_record(redact_record(whole, hidden), hidden) == (redact_record(whole, hidden))

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from vitne.adapters.archive.index.lookup import IndexHeader, Lookup
 from vitne.core.entry import keys
-from vitne.core.filter.matches import And, Between, Equals, Filter
+from vitne.core.filter.nodes import And, Between, Equals, Filter
 from vitne.core.index.gap import keys_of
 from vitne.core.values.ids import from_text
 from vitne.core.values.types import LogId

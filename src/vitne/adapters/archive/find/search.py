@@ -29,7 +29,8 @@ from vitne.adapters.archive.find.where import field_texts, segment_condition
 from vitne.adapters.archive.parquet.files import SegmentFiles
 from vitne.core.filter.compile import Condition
 from vitne.core.filter.fields import SearchedRecord, text_field
-from vitne.core.filter.matches import Filter, filter_predicate
+from vitne.core.filter.matches import filter_predicate
+from vitne.core.filter.nodes import Filter
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.ports import Segment
@@ -97,7 +98,6 @@ class SegmentSearch:
     def scan(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, limit: int
     ) -> list[Record]:
-        """See the port."""
         if limit <= 0:
             return []
         asked = self._ask(log, where, start, end)
@@ -117,7 +117,6 @@ class SegmentSearch:
     def count(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, most: int
     ) -> int:
-        """See the port."""
         asked = self._ask(log, where, start, end)
         return self._listed.over(
             log, start, end, lambda segments: self._count(asked, segments, most)
@@ -163,7 +162,6 @@ class SegmentSearch:
         fields: Sequence[str],
         most: int,
     ) -> dict[str, dict[str, int]]:
-        """See the port."""
         asked = self._ask(log, where, start, end)
         return self._listed.over(
             log, start, end, lambda segments: self._facets(asked, segments, fields, most)
@@ -209,7 +207,6 @@ class SegmentSearch:
         end: LeafIndex,
         edges_us: Sequence[int],
     ) -> list[int]:
-        """See the port."""
         asked = self._ask(log, where, start, end)
         if len(edges_us) < 2:  # noqa: PLR2004 - a bucket has two edges
             return []

@@ -14,8 +14,6 @@ from typing import Final, Literal, overload
 
 from vitne.errors import IntegrityError
 
-__all__ = ["Pages", "Part", "Width", "open_pages", "padded_size", "place_sections", "write_pages"]
-
 MAGIC: Final = b"vitidx4\n"
 _FAMILY: Final = MAGIC[:6]
 PREFIX: Final = Layout("<8sIII4x")

@@ -7,8 +7,6 @@ import pyarrow as pa
 
 from vitne.errors import IntegrityError, StorageError
 
-__all__ = ["damage"]
-
 
 @contextmanager
 def damage(where: str) -> Iterator[None]:

@@ -32,8 +32,6 @@ from vitne.adapters.archive.parquet.thrift import ENDS, Chunk, Column, Group, de
 from vitne.core.index.gap import MAX_SEGMENT_ENTRIES
 from vitne.errors import IntegrityError
 
-__all__ = ["RowFile", "RowTable", "add_table", "table_of"]
-
 _MAGIC: Final = b"vitrows1"
 _CHUNK: Final = Layout("<QQII")
 _TAIL: Final = Layout("<8sQI")

@@ -14,8 +14,6 @@ from typing import Final
 
 from msgspec import Struct
 
-__all__ = ["ENDS", "Chunk", "Column", "Group", "describe_groups"]
-
 _I32, _I64, _BINARY, _LIST, _STRUCT = 5, 6, 8, 9, 12
 _BYTE_ARRAY, _FIXED = 6, 7
 _OPTIONAL: Final = 1

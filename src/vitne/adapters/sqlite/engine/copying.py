@@ -8,8 +8,6 @@ from vitne.adapters.sqlite.engine.failures import storage_errors
 from vitne.adapters.sqlite.engine.migrate import check_version
 from vitne.errors import ConflictError
 
-__all__ = ["copy_database"]
-
 
 def copy_database(source: Path, target: Path) -> None:
     """Write a compact copy; durable when the call returns.
