@@ -6,7 +6,8 @@
 A block that begins with ```text vitne --help (or the help of another verb) contains what that
 command prints. A block whose first line ends in ` run` is run by tests/house. A map of rooms or
 chapters, in a page or in the docstring of a package, consists of the first sentences of their own
-docstrings, in the order of the import contracts.
+docstrings, in the order of the import contracts. The lines of docs/tour.md are the first sentences
+of the modules.
 """
 
 import ast
@@ -324,6 +325,21 @@ def _page_with_maps(text: str) -> str:
     return _MAP_IN_PAGE.sub(again, text)
 
 
+_MODULE_IN_TOUR = re.compile(r"^\| `([\w/]+\.py)` \| .* \|$", re.MULTILINE)
+
+
+def _tour_with_lines(text: str) -> str:
+    """The tour, each module with the first line of its own docstring; their order is by hand."""
+
+    def again(match: re.Match[str]) -> str:
+        file = ROOT / "src" / "vitne" / match[1]
+        about = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
+        line = " ".join(about.partition("\n\n")[0].split()).rstrip(".:")
+        return f"| `{match[1]}` | {_cell(line)} |"
+
+    return _MODULE_IN_TOUR.sub(again, text)
+
+
 _ROLES_IN_PAGE = re.compile(r"(<!-- roles -->\n).*?(<!-- end of roles -->)", re.DOTALL)
 
 
@@ -352,6 +368,8 @@ def stale() -> dict[Path, str]:
     for path in pages:
         if path not in wanted:
             wanted[path] = _page_with_roles(_page_with_maps(outputs(path.read_text("utf-8"))))
+    tour = ROOT / "docs" / "tour.md"
+    wanted[tour] = _tour_with_lines(wanted[tour])
     for package in MAPPED:
         path = _place(package) / "__init__.py"
         wanted[path] = _code_with_map(package, path.read_text("utf-8"))

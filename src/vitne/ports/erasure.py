@@ -1,4 +1,4 @@
-"""What is erased, what is held against erasure, and the deleting itself."""
+"""What is erased, what a legal hold keeps, and the deleting itself."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""One adapter for each port, and what all chapters of a server stand on."""
+"""One adapter for each port, and what all chapters of a server share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Backups of a folder, and what happens before a server goes on from one."""
+"""Backups of a folder, and what happens before a server continues from one."""
 
 import shutil
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""All that the in-memory stores hold, and the transaction that changes it: all, or nothing."""
+"""What the in-memory stores contain, and the transaction that changes all of it or nothing."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The request of `POST /v1/answers` as the OpenAPI document tells it."""
+"""The request of `POST /v1/answers` as the OpenAPI document describes it."""
 
 from dataclasses import dataclass
 from typing import Final

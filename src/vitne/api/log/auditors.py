@@ -1,4 +1,4 @@
-"""`POST /v1/logs/{tenant}/index/cosignatures`, `…/objections`: auditors' word about an index log.
+"""`POST /v1/logs/{tenant}/index/cosignatures`, `…/objections`: what auditors send.
 
 Who may do so is decided by signatures: only cosignatures by keys of the index policy, over a head
 that this very log has, are kept; and only objections by such keys. Reading rights are asked for

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what Litestar cannot derive, above all the request of POST /v1/events."""
+"""The OpenAPI document: what Litestar does not derive, above all the request of POST /v1/events."""
 
 from dataclasses import dataclass
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""The receipt: a signed promise that a batch stands in the log (transparency-log §3.7)."""
+"""The receipt: a signed promise that a batch is in the log (transparency-log §3.7)."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""What may never stand in an event: card numbers, passwords, tokens, keys (event-schema §1.1).
+"""What an event may never contain: card numbers, passwords, tokens, keys (event-schema §1.1).
 
 Senders remove it before they sign; from unsigned events the server removes it and lists what it
 removed in `redactions`. Ids that are themselves personal become pseudonyms here, too.

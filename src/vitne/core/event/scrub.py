@@ -1,4 +1,4 @@
-"""Take out of an unsigned event what may not stand in it, and say where it stood.
+"""Take out of an unsigned event what it may not contain, and say where it was.
 
 Card numbers, secrets by the name of their field, and tokens are removed or cut out of prose, each
 listed in `redactions`. Ids that are personal become keyed pseudonyms; an e-mail address stays

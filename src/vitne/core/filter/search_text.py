@@ -1,4 +1,4 @@
-"""The text of a record that a free-text search looks through.
+"""The text of a record that a free-text search searches.
 
 Every value of all six parts, but for the event's own ids and time (`id`, `occurred_at`,
 `correlation.action_id` and `.trace_id`): those stand in every event, so that a search for "2026" or

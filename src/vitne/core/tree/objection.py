@@ -1,4 +1,4 @@
-"""An auditor's objection: the signed word that an index log is false (pure).
+"""An auditor's objection: a signed statement that an index log is false (pure).
 
 It is a signed note whose text is no checkpoint, so that nobody takes it for a cosignature:
 

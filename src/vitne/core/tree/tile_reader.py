@@ -1,4 +1,4 @@
-"""A tree as its tiles tell it: entries, roots and proofs (transparency-log §2.4)."""
+"""A tree as its tiles have it: entries, roots and proofs (transparency-log §2.4)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final

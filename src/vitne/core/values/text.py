@@ -1,4 +1,4 @@
-"""Text: what may stand in an event, how the rest is cleaned, and how text is folded for search.
+"""Text: what an event may contain, how the rest is cleaned, and how text is folded for search.
 
 Control characters, line separators and the characters that turn the direction of writing can
 make a log read differently from what it says. Ids with them are refused; in the text of unsigned

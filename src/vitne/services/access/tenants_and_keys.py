@@ -1,4 +1,4 @@
-"""Tenants and API keys: make, list, revoke, and tell whose token this is.
+"""Tenants and API keys: make, list, revoke, and find the key of a token.
 
 Each act of an administrator is an event: about a tenant in the operator's log, about a key in the
 log of every tenant that it is for (an operator's key: in the operator's). What gives access is told

@@ -1,4 +1,4 @@
-"""Restore: hold a backup against what was published since, before anybody goes on from it.
+"""Restore: compare a backup with what was published since, before a server continues from it.
 
 Going on from a state that is older than a checkpoint that somebody holds signs a second history: a
 fork, and evidence against the log. Checkpoints are brought from where they are kept: a mirror, the

@@ -1,4 +1,4 @@
-"""How a working process ends: at once, without a word on standard error.
+"""How a working process ends: at once, and without output.
 
 Its standard error is the server's, where each line is one of JSON. At the end of an interpreter
 DuckDB's binding lists what is still alive ("nanobind: leaked …"), which is most of it where the

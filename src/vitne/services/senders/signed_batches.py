@@ -1,4 +1,4 @@
-"""That a sender signed an event: the batch that holds it, and its place in the batch's tree.
+"""Proofs that a sender signed an event: the batch that contains it, and its place in that batch.
 
 Only the log's own records are needed, hot or sealed, erased ones too: of an erased section the
 leaf is left, which is what the sender signed.

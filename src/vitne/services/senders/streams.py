@@ -1,4 +1,4 @@
-"""Streams whose senders sign: opening them, their beats and voids; and how all streams stand.
+"""Streams whose senders sign: opening them, their beats and voids; and the state of all streams.
 
 What a sender says here is a control entry of the log (transparency-log §3.2, types 3 to 5), signed
 like its batches. The signature is checked here, where the stream stands in the transaction

@@ -1,4 +1,4 @@
-"""What is told, and answered, when something that a sender signed is not taken."""
+"""What is recorded and answered when something that a sender signed is not accepted."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""64 gap leaves of an index, as they stand together in its file; `lookup` tells their form."""
+"""64 gap leaves of an index, packed together in its file; `lookup` describes their form."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Building the index of a segment (its form is told in `lookup`), column-wise for speed.
+"""Building the index of a segment (`lookup` describes its form), column-wise for speed.
 
 `vitne.core.index.gap` is the plain form of the same sorting and hashing; a test compares both.
 """

@@ -1,4 +1,4 @@
-"""What a file that cannot be read as what it should be is told as."""
+"""Errors of reading a segment file, as errors of Vitne that name the file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

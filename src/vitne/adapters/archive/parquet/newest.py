@@ -1,4 +1,4 @@
-"""A few things that are dear to make, kept as long as they are used."""
+"""A small cache: values that are slow to make, the last used ones kept."""
 
 import threading
 from collections import OrderedDict
