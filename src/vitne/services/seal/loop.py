@@ -1,4 +1,4 @@
-"""The thread that seals at an interval."""
+"""The thread that seals at an interval, and at once when a question asks for it."""
 
 import logging
 import threading
