@@ -268,7 +268,7 @@ def _rules() -> dict[str, _Rule]:
 _RULES: Final = types.MappingProxyType(_rules())
 
 
-def table() -> list[Setting]:
+def all_settings() -> list[Setting]:
     """Every setting, in the order of the class."""
     defaults = Settings()
     return [
@@ -375,7 +375,7 @@ def render_table() -> str:
         "| name | variable | takes | default | unit | what it does |",
         "|---|---|---|---|---|---|",
     ]
-    for row in table():
+    for row in all_settings():
         default = str(row.default).lower() if isinstance(row.default, bool) else str(row.default)
         takes = row.kind.replace("|", "\\|")
         lines.append(

@@ -57,12 +57,12 @@ def test_every_setting_route_verb_code_and_field_is_in_the_reference(build: Modu
     """By name, whatever the generator does."""
     from vitne.cli.base.app import VERBS  # noqa: PLC0415  # after the fixture, which needs them too
     from vitne.core.filter.fields import FIELD_NAMES  # noqa: PLC0415  # likewise
-    from vitne.settings import table  # noqa: PLC0415  # likewise
+    from vitne.settings import all_settings  # noqa: PLC0415  # likewise
 
     told = "".join(path.read_text("utf-8") for path in (DOCS / "reference").glob("*.md"))
     names = [
-        *(f"`{row.name}`" for row in table()),
-        *(f"`{row.variable}`" for row in table()),
+        *(f"`{row.name}`" for row in all_settings()),
+        *(f"`{row.variable}`" for row in all_settings()),
         *(f"## vitne {verb.name}\n" for verb in VERBS),
         *(f"`{code}`" for code in PROBLEM_CODES),
         *(f"`{name}`" for name in FIELD_NAMES),

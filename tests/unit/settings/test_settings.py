@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from vitne.errors import ConfigurationError
-from vitne.settings import Settings, load, render_table, strange_variables, table
+from vitne.settings import Settings, all_settings, load, render_table, strange_variables
 
 
 def test_without_file_and_environment_every_default_holds() -> None:
@@ -74,7 +74,7 @@ def test_a_variable_that_nobody_reads_is_told() -> None:
 
 
 def test_every_default_follows_its_own_rule() -> None:
-    for row in table():
+    for row in all_settings():
         default = str(row.default).lower() if isinstance(row.default, bool) else str(row.default)
         assert getattr(load(environ={row.variable: default}), row.name) == row.default
 

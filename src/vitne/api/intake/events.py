@@ -28,7 +28,7 @@ from vitne.errors import (
     UnsupportedMediaError,
 )
 from vitne.ports import ApiKey
-from vitne.services.access.audit_events import Intake
+from vitne.services.access.audit_events import EventIntake
 from vitne.services.intake.quota import Quota
 from vitne.services.writer.reply import Arrival, Form
 from vitne.wire.events import EventResult, IntakeReply
@@ -62,7 +62,7 @@ class EventsResource:
     def __init__(
         self,
         *,
-        intake: Intake,
+        intake: EventIntake,
         access: Access,
         quota: Quota,
         meters: Meters,

@@ -89,7 +89,7 @@ class PatientServer(Server):
                 signal.signal(number, self.handle_exit)
 
 
-def serve(
+def serve_http(
     application: Any,  # noqa: ANN401  # an ASGI application, whose scopes no two libraries type alike
     settings: Settings,
     listener: socket.socket,

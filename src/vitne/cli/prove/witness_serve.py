@@ -11,8 +11,7 @@ from msgspec import Struct
 
 from vitne.api.log.witness import WitnessResource
 from vitne.api.server.program_log import LOG, start_log
-from vitne.api.server.server import bounds_of, listen, tell_systemd
-from vitne.api.server.server import serve as run
+from vitne.api.server.server import bounds_of, listen, serve_http, tell_systemd
 from vitne.cli.base.app import REFUSED
 from vitne.cli.base.output import Json, Output, plain, second, table
 from vitne.cli.base.signing_keys import read_policy, read_signer, read_text, trusted_keys
@@ -120,7 +119,7 @@ def _serve(config: WitnessConfig) -> None:
                 LOG.info("cosigning", extra={"vkey": vkey})
             tell_systemd("READY=1")
 
-        run(WitnessResource(witness.desk, workers), settings, listener, bounds, ready)
+        serve_http(WitnessResource(witness.desk, workers), settings, listener, bounds, ready)
         tell_systemd("STOPPING=1")
     witness.close()
     LOG.info("stopped")

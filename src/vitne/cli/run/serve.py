@@ -11,8 +11,7 @@ from cyclopts import Parameter
 from vitne import settings as table
 from vitne.api.assemble import build
 from vitne.api.server.program_log import LOG, start_log
-from vitne.api.server.server import bounds_of, listen, tell_systemd
-from vitne.api.server.server import serve as run
+from vitne.api.server.server import bounds_of, listen, serve_http, tell_systemd
 from vitne.cli.base.admin import refuse_empty
 from vitne.settings import Settings
 from vitne.wiring import open_server
@@ -63,7 +62,7 @@ def _serve(settings: Settings) -> None:
             LOG.info("listening", extra={"host": settings.host, "port": port})
             tell_systemd("READY=1")
 
-        run(application, settings, listener, bounds, ready)
+        serve_http(application, settings, listener, bounds, ready)
         tell_systemd("STOPPING=1")
     LOG.info("stopped", extra={"accepted": server.writer.stats.accepted})
 

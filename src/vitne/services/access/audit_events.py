@@ -22,7 +22,7 @@ from vitne.wire.events import IntakeReply
 OPERATOR: Final = LogId("vitne")
 """The tenant whose log holds the operator's own affairs."""
 
-Door = Literal["api", "cli"]
+Channel = Literal["api", "cli"]
 
 _WAIT_S: Final = 30.0
 _PURPOSE: Final = re.compile(r"[a-z0-9_.-]{1,64}", re.ASCII)
@@ -88,7 +88,7 @@ def holder(key: ApiKey, *, arrival: Arrival, purpose: AuditPurpose) -> Caller:
     )
 
 
-class Intake(Protocol):
+class EventIntake(Protocol):
     """The way in, as `services.intake.intake` offers it."""
 
     def submit(self, body: bytes, form: Form, key: ApiKey, arrival: Arrival) -> Future[IntakeReply]:
@@ -98,17 +98,17 @@ class Intake(Protocol):
 class OwnEvents:
     """Writes them, as the source `vitne/api` or `vitne/cli`."""
 
-    def __init__(self, intake: Intake, door: Door) -> None:
+    def __init__(self, intake: EventIntake, channel: Channel) -> None:
         self._intake = intake
         self._key = ApiKey(
             id="",
-            name=f"vitne/{door}",
+            name=f"vitne/{channel}",
             secret_sha256=b"",
             roles=("write",),
             tenants=(),
             source=SourceRegistration(
                 application="vitne",
-                service=door,
+                service=channel,
                 layer="internal_service",
                 party="vendor",
                 may_assert=True,

@@ -83,7 +83,7 @@ class ErasePlan(Struct, frozen=True):
     """Entries below it were looked at."""
 
 
-class Erasure(Struct, frozen=True):
+class ErasureResult(Struct, frozen=True):
     """What was erased."""
 
     plan: ErasePlan
@@ -158,7 +158,7 @@ class Erase:
         )
         return ErasePlan(indices, len(found) - len(there), len(segments), asides, holds, below)
 
-    def run(self, request: ErasureRequest, below: LeafIndex | None = None) -> Erasure:
+    def run(self, request: ErasureRequest, below: LeafIndex | None = None) -> ErasureResult:
         """Erase. When the call returns nothing of it is left in the store's files.
 
         Args:
@@ -189,7 +189,7 @@ class Erase:
         if plan.asides:
             self._erasures.clear_asides(request.log, plan.asides)
         self._scrub()
-        return Erasure(plan, tuple(entries))
+        return ErasureResult(plan, tuple(entries))
 
     def prune(self, log: LogId, entry: PruneEntry, indices: Sequence[LeafIndex]) -> None:
         """Delete all sections of records, under a retention rule. Errors as `run`."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, HeldError, NotFoundError
 from vitne.services.access.audit_events import OPERATOR, Caller, OwnEvents
-from vitne.services.erasure.erase import Erase, ErasePlan, Erasure, ErasureRequest
+from vitne.services.erasure.erase import Erase, ErasePlan, ErasureRequest, ErasureResult
 from vitne.services.erasure.expiry import Expiry, Retain
 
 RETENTION: Final = Caller("vitne/retention", "service", tenant=OPERATOR, method="none")
@@ -31,7 +31,7 @@ class Erasing:
         self._record_event("audit.log.erasure_planned", request, plan, caller)
         return plan
 
-    def run(self, request: ErasureRequest, caller: Caller) -> Erasure:
+    def run(self, request: ErasureRequest, caller: Caller) -> ErasureResult:
         """Erase; told before it is done, and told as denied if it is refused.
 
         Raises:

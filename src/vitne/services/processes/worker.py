@@ -65,7 +65,7 @@ def start_process(name: str, open_answer: OpenAnswer) -> tuple[Connection, BaseP
     """A new process that serves a pipe, and our end of the pipe."""
     context = multiprocessing.get_context("spawn")
     pipe, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(theirs, open_answer), name=name, daemon=True)
+    process = context.Process(target=run_worker, args=(theirs, open_answer), name=name, daemon=True)
     process.start()
     theirs.close()
     return pipe, process
@@ -226,7 +226,7 @@ class EncodedError(Struct, frozen=True, array_like=True):
         return error
 
 
-def serve(pipe: Connection, open_answer: OpenAnswer) -> None:
+def run_worker(pipe: Connection, open_answer: OpenAnswer) -> None:
     """The process: request after request until the pipe ends; does not return."""
     run_to_the_end(lambda: _serve(pipe, open_answer))
 

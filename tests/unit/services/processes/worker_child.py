@@ -14,7 +14,7 @@ import msgspec
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import StorageError
 from vitne.services.intake.workers import open_request_preparer
-from vitne.services.processes.worker import EncodedError, serve
+from vitne.services.processes.worker import EncodedError, run_worker
 from vitne.services.seal.worker import SealJob, open_sealer
 from vitne.settings import Settings
 from vitne.wiring import open_preparer, open_sealing
@@ -35,7 +35,7 @@ def main(kind: str, how: str, folder: str) -> None:
     context = multiprocessing.get_context("spawn")
     pipe, theirs = context.Pipe()
     process = context.Process(
-        target=serve,
+        target=run_worker,
         args=(theirs, partial(answering, partial(opening, Settings(folder=folder)))),
         daemon=True,
     )
