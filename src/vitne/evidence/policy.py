@@ -43,47 +43,28 @@ class Policy(Struct, frozen=True):
         """The trusted keys of one log."""
         return tuple(log for log in self.logs if log.name == origin)
 
-    def quorum_time_s(self, times_s: Mapping[str, int]) -> int | None:
+    def quorum_time_of(self, signed: Iterable[Verified]) -> int | None:
         """When the quorum was met: the smallest t for which cosignatures up to t suffice.
 
-        Args:
-            times_s: seconds since 1970 that each witness, by key name, states.
-
-        Returns:
-            None for the quorum `none`.
-
-        Raises:
-            VerificationError: the quorum is not met.
-        """
-        return self._quorum_s(
-            {
-                name: times_s[witness.name]
-                for name, witness in self.witnesses.items()
-                if witness.name in times_s
-            }
-        )
-
-    def quorum_time_of(self, signed: Iterable[Verified]) -> int | None:
-        """The same from signatures, key by key: two keys of one name do not count for each other.
+        Two keys of one name do not count for each other.
 
         Args:
             signed: by witnesses of this policy; others are passed over.
 
+        Returns:
+            Seconds since 1970; None for the quorum `none`.
+
         Raises:
             VerificationError: the quorum is not met.
         """
+        if self.quorum == _NONE:
+            return None
         found = list(signed)
         times_s: dict[str, int] = {}
         for name, witness in self.witnesses.items():
             own = [one.time_s for one in found if one.verifier is witness]
             if own:
                 times_s[name] = min(own)
-        return self._quorum_s(times_s)
-
-    def _quorum_s(self, times_s: Mapping[str, int]) -> int | None:
-        """By the names that the policy itself gives to its witnesses."""
-        if self.quorum == _NONE:
-            return None
         met = self._met(self.quorum, times_s)
         if met is None:
             raise VerificationError(

@@ -21,9 +21,9 @@ from vitne.ports import Segment
 from vitne.services.copies.backup import (
     FORMAT,
     MANIFEST,
+    BackedUpTree,
     CopyCount,
     Manifest,
-    PublishedTree,
     copy_objects,
     read_manifest,
 )
@@ -99,10 +99,10 @@ def _copy(folder: Path, target: Path) -> tuple[Manifest, CopyCount]:
     return Manifest(FORMAT, SystemClock().now_us(), __version__, signed), copied
 
 
-def _trees(rows: SqliteStores) -> list[PublishedTree]:
+def _trees(rows: SqliteStores) -> list[BackedUpTree]:
     """Every tree that the database knows."""
     return [
-        PublishedTree(tree, origin, rows.checkpoints.head(tree))
+        BackedUpTree(tree, origin, rows.checkpoints.head(tree))
         for info in rows.records.logs()
         for tree, origin in (
             (info.log, info.origin),
@@ -165,7 +165,7 @@ def accept_backup(settings: Settings) -> None:
     (Path(settings.folder) / MANIFEST).unlink()
 
 
-def _verifier(keys: LogKeys, tree: PublishedTree) -> Verifier:
+def _verifier(keys: LogKeys, tree: BackedUpTree) -> Verifier:
     return keys.tree_signer(tree.origin).verifier
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import EMPTY_ROOT
-from vitne.core.tree.note import Signer
+from vitne.core.tree.note import Signer, Verified
 from vitne.core.tree.signature import COSIGNATURE, MLDSA_COSIGNATURE
 from vitne.core.values.types import Origin, TreeSize
 from vitne.errors import BadInputError, VerificationError
-from vitne.evidence.policy import parse_policy, policy_of_keys
+from vitne.evidence.policy import Policy, parse_policy, policy_of_keys
 from vitne.evidence.record import verify as record_proof
 
 WITNESSES = [Signer(f"w{n}.example", bytes([n]) * 32, COSIGNATURE) for n in range(1, 5)]
@@ -24,6 +24,11 @@ def _text(*lines: str) -> str:
 
 def _numbered() -> list[tuple[int, Signer]]:
     return list(enumerate(WITNESSES, start=1))
+
+
+def _signed(policy: Policy, times: dict[int, int]) -> list[Verified]:
+    """Cosignatures of witnesses 1, 2, …, each of its time in seconds."""
+    return [Verified(policy.witnesses[f"w{n}"], time_s, "") for n, time_s in times.items()]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +48,7 @@ def test_the_quorum_time_is_the_first_at_which_the_quorum_was_met(
     """The smallest t for which the cosignatures up to t suffice."""
     policy = parse_policy(_text(*lines))
 
-    assert policy.quorum_time_s({f"w{n}.example": t for n, t in times.items()}) == met
+    assert policy.quorum_time_of(_signed(policy, times)) == met
 
 
 @pytest.mark.parametrize(
@@ -60,7 +65,7 @@ def test_too_few_witnesses_make_no_quorum(lines: tuple[str, ...], times: dict[in
     policy = parse_policy(_text(*lines))
 
     with pytest.raises(VerificationError) as refused:
-        policy.quorum_time_s({f"w{n}.example": t for n, t in times.items()})
+        policy.quorum_time_of(_signed(policy, times))
     assert refused.value.rule == "quorum"
 
 

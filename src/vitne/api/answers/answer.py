@@ -20,7 +20,7 @@ from vitne.services.answers.coverage_statement import (
     SourceSeen,
     StreamSeen,
 )
-from vitne.services.search.row import to_row
+from vitne.services.search.row import row_of_record
 from vitne.wire.answers import (
     AnswerReason,
     AnswerReply,
@@ -118,7 +118,7 @@ def _question(found: AnsweredQuestion) -> AskedQuestion:
 
 
 def _action(hit: Hit, record: Record, withhold: tuple[Section, ...]) -> FoundAction:
-    row = to_row(_without(record, withhold))
+    row = row_of_record(_without(record, withhold))
     event = row.event
     actor = _object(event.get("actor"))
     targets = [_object(one) for one in _list(event.get("targets"))]

@@ -16,7 +16,7 @@ from vitne.core.values.ids import from_text, to_text
 from vitne.core.values.times import format_utc
 from vitne.errors import NotFoundError
 from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.search.row import Row, to_row
+from vitne.services.search.row import Row, row_of_record
 from vitne.services.search.show import Show, ShownRecord
 from vitne.wire.search import EventReply, FoundEvent
 
@@ -71,7 +71,7 @@ class EventResource:
         proof = Raw(b"null") if shown.reason else Raw(shown.document())
         return msgspec.json.encode(
             {
-                "shown": to_found_event(log, to_row(shown.record)),
+                "shown": to_found_event(log, row_of_record(shown.record)),
                 "proof": proof,
                 "reason": shown.reason,
             }

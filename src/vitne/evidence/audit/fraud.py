@@ -26,8 +26,7 @@ A proof that holds needs nobody's word but the two signatures: both heads cannot
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Annotated, Final, Literal
 
@@ -42,7 +41,7 @@ from vitne.core.tree.checkpoint import check_origin
 from vitne.core.tree.merkle import leaf_hash, verify_inclusion
 from vitne.core.tree.multiproof import multiproof_root
 from vitne.core.values.types import Hash, Origin
-from vitne.errors import BadInputError, DecodeError, VerificationError, VitneError
+from vitne.errors import BadInputError, DecodeError, VerificationError
 from vitne.evidence.bundle.document import (
     IndexMember,
     Int,
@@ -53,6 +52,7 @@ from vitne.evidence.bundle.document import (
 )
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import VerifiedHead, check_head
+from vitne.evidence.rule import named_rule
 
 FORMAT: Final = "vitne-fraud/v1"
 MAX_BYTES: Final = 4 << 20
@@ -217,19 +217,19 @@ def verify_fraud_proof(data: bytes, log: Policy | None, index: Policy | None) ->
     Raises:
         VerificationError: a rule fails; the log is not convicted by this.
     """
-    with _rule("form"):
+    with named_rule("form"):
         proof = read_fraud_proof(data)
-    with _rule("log_head"):
+    with named_rule("log_head"):
         log_head = _head(proof.log.checkpoint, log, proof.origin)
-    with _rule("index_head"):
+    with named_rule("index_head"):
         index_head = _head(proof.index.checkpoint, index, f"{proof.origin}/index")
-    with _rule("entry"):
+    with named_rule("entry"):
         _check_entry(proof, log_head)
-    with _rule("record"):
+    with named_rule("record"):
         record = _check_record(proof, index_head, log_head)
-    with _rule("gap"):
+    with named_rule("gap"):
         leaves = _check_gaps(proof, record)
-    with _rule("contradiction"):
+    with named_rule("contradiction"):
         kind = _contradiction(proof, leaves)
     return Fraud(log_head, index_head, proof.log.index, proof.key, record, proof.gap.record, kind)
 
@@ -298,14 +298,3 @@ def _check_left_out(leaf: GapLeaf, told: PostingsMember, key: bytes, index: int)
         raise VerificationError("the postings are not those of the leaf")
     if not _lacks(leaf, told, index):
         raise VerificationError("the postings do not leave the entry out")
-
-
-@contextmanager
-def _rule(name: str) -> Iterator[None]:
-    """Whatever fails inside fails this rule."""
-    try:
-        yield
-    except VitneError as error:
-        raise VerificationError(
-            error.message, rule=name, where=error.where, hint=error.hint
-        ) from error

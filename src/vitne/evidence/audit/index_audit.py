@@ -20,8 +20,7 @@ against what it computes itself; no key of the log's is needed. These are the ru
 The first that fails is named in the error. The state between two runs is `AuditState`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from typing import Final
@@ -37,7 +36,8 @@ from vitne.core.index.index_record import Coverage, IndexRecord, parse_record, w
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import Frontier, leaf_hash, verify_growth
 from vitne.core.values.types import Hash, Origin
-from vitne.errors import DecodeError, VerificationError, VitneError
+from vitne.errors import DecodeError, VerificationError
+from vitne.evidence.rule import named_rule
 
 AUDIT_RULES: Final = (
     *("form", "within", "tiling", "cover", "once", "entries", "order", "delay", "epochs"),
@@ -149,7 +149,7 @@ class IndexAudit:
             prove: the consistency proof from a size to this head's.
         """
         old_size, old_root = self._state.newest
-        with _rule("head", "the log's head"):
+        with named_rule("head", "the log's head", keep=True):
             if head.origin != self._state.origin:
                 raise VerificationError(f"it is of another log: {head.origin}")
             if head.size < old_size:
@@ -173,13 +173,13 @@ class IndexAudit:
     def confirm(self, prove: Callable[[int], Sequence[Hash]]) -> None:
         """Hold all entries that were read against the head of the log."""
         head = self._needed_head()
-        with _rule("head", f"entries up to {self._log.size}"):
+        with named_rule("head", f"entries up to {self._log.size}", keep=True):
             proof = prove(self._log.size) if self._log.size else ()
             verify_growth(self._log.size, head.size, self._log.root(), head.root, proof)
 
     def confirm_index(self, head: Checkpoint) -> None:
         """Hold all records that were read against the head of the index log."""
-        with _rule("index", "the index log's head"):
+        with named_rule("index", "the index log's head", keep=True):
             if head.origin != f"{self._state.origin}/index" or head.size != self._index.size:
                 raise VerificationError(f"expected size {self._index.size}, got {head.size}")
             if head.root != self._index.root():
@@ -194,16 +194,16 @@ class IndexAudit:
 
     def covers(self, data: bytes) -> bool:
         """Whether the head of the log covers a record, so that it can be audited now."""
-        with _rule("form", self._where()):
+        with named_rule("form", self._where(), keep=True):
             return parse_record(data).end <= self._needed_head().size
 
     def record(self, data: bytes, entries: Entries) -> IndexRecord:
         """Verify the next record of the index log; what it says."""
-        with _rule("form", self._where()):
+        with named_rule("form", self._where(), keep=True):
             record = parse_record(data)
             if record.origin != self._state.origin:
                 raise VerificationError(f"it is of another log: {record.origin}")
-        with _rule("within", self._where()):
+        with named_rule("within", self._where(), keep=True):
             if record.end > self._needed_head().size:
                 raise VerificationError(f"it ends at {record.end}, behind the head of the log")
         self._check_range(record)
@@ -235,16 +235,16 @@ class IndexAudit:
     def _check_range(self, record: IndexRecord) -> None:
         size = int(self._log.size)
         if record.level == 0:
-            with _rule("tiling", self._where()):
+            with named_rule("tiling", self._where(), keep=True):
                 if record.start != size:
                     raise VerificationError(f"it starts at {record.start}, not at {size}")
         else:
-            with _rule("cover", self._where()):
+            with named_rule("cover", self._where(), keep=True):
                 if record.start not in self._starts or record.end not in self._ends:
                     raise VerificationError(
                         f"[{record.start}, {record.end}) does not cover whole records"
                     )
-        with _rule("once", self._where()):
+        with named_rule("once", self._where(), keep=True):
             known = self._roots.get((record.start, record.end), record.run_root)
             if known != record.run_root:
                 raise VerificationError(
@@ -253,7 +253,7 @@ class IndexAudit:
 
     def _read(self, record: IndexRecord, found: Sequence[bytes]) -> None:
         """Read the entries of a new range for the first time."""
-        with _rule("entries", self._where()):
+        with named_rule("entries", self._where(), keep=True):
             if len(found) != record.end - record.start:
                 raise VerificationError("entries are missing")
             for index, entry in enumerate(found, record.start):
@@ -265,13 +265,13 @@ class IndexAudit:
             raise DecodeError(f"entry {index} is too short")
         recorded_us = HEADER.unpack_from(entry)[5]
         found = decode_entry(entry)
-        with _rule("order", f"entry {index}"):
+        with named_rule("order", f"entry {index}", keep=True):
             if recorded_us < state.recorded_us:
                 raise VerificationError(f"recorded at {recorded_us}, after {state.recorded_us}")
         state.recorded_us = recorded_us
         self._check_delay(index, recorded_us)
         if isinstance(found, IndexSecretEntry):
-            with _rule("epochs", f"entry {index}"):
+            with named_rule("epochs", f"entry {index}", keep=True):
                 if state.commits.setdefault(found.epoch, found.commit) != found.commit:
                     raise VerificationError(f"epoch {found.epoch} has a second key")
         elif isinstance(found, SigningKeyEntry) and found.role == "index-log":
@@ -285,7 +285,7 @@ class IndexAudit:
         heads = self._state.heads
         while heads and heads[0][0] <= index:
             size, time_s = heads.pop(0)
-            with _rule("delay", f"entry {index}"):
+            with named_rule("delay", f"entry {index}", keep=True):
                 if recorded_us < time_s * 1_000_000 - self._state.delay_us:
                     raise VerificationError(
                         f"recorded at {recorded_us}, and not in the head of size {size} that was"
@@ -309,7 +309,7 @@ class IndexAudit:
         else:
             log_root, coverage = self._log.root(), self._counter.coverage()
         leaves = gap_leaves(record.start, found)
-        with _rule("record", self._where()):
+        with named_rule("record", self._where(), keep=True):
             wrong = wrong_members(
                 record,
                 self._state.origin,
@@ -327,7 +327,7 @@ class IndexAudit:
             (one for one in self._state.listed if one.level == 0 and self._inside(one, record)),
             key=lambda one: one.start,
         )
-        with _rule("entries", self._where()):
+        with named_rule("entries", self._where(), keep=True):
             joined = all(one.end == after.start for one, after in pairwise(tiles))
             if not tiles or not joined or len(found) != record.end - record.start:
                 raise VerificationError("entries are missing")
@@ -349,16 +349,3 @@ def _digest(entries: Sequence[bytes]) -> bytes:
     for entry in entries:
         found.update(len(entry).to_bytes(4, "big") + entry)
     return found.digest()
-
-
-@contextmanager
-def _rule(name: str, where: str) -> Iterator[None]:
-    """Whatever fails inside fails this rule, unless it names another one."""
-    try:
-        yield
-    except VerificationError as error:
-        if error.rule:
-            raise
-        raise VerificationError(error.message, rule=name, where=where) from error
-    except VitneError as error:
-        raise VerificationError(error.message, rule=name, where=where) from error

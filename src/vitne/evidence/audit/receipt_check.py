@@ -8,6 +8,7 @@ receipt and checkpoint together are evidence against it, which anybody can check
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vitne.core.entry.receipt import Receipt, open_receipt
 from vitne.core.tree.checkpoint import Checkpoint
@@ -122,17 +123,8 @@ def _against_tiles(
         return _checked("broken", "bad_tiles", text, note, receipt)
     if merkle_root(leaves) != receipt.root:
         text = f"other entries than promised stand at {receipt.first} to {wanted[-1]}"
-        return CheckedReceipt(
-            "broken",
-            "other_entries",
-            text,
-            note,
-            receipt.origin,
-            receipt.first,
-            receipt.count,
-            tuple(leaves),
-            tuple(path),
-        )
+        found = _checked("broken", "other_entries", text, note, receipt)
+        return replace(found, leaves=tuple(leaves), path=tuple(path))
     return _checked("held", "held", "the entries stand where they were promised", note, receipt)
 
 

@@ -1,9 +1,8 @@
 """What the rules of a bundle have found out so far: each reads what those before it have set."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 
 from msgspec import Struct
 
@@ -16,7 +15,7 @@ from vitne.core.index.gap import GapLeaf
 from vitne.core.index.index_record import Coverage, IndexRecord
 from vitne.core.values.canonical import Json
 from vitne.core.values.types import Section
-from vitne.errors import VerificationError, VitneError
+from vitne.errors import VerificationError
 from vitne.evidence.bundle.answer import (
     AttachedStamp,
     Binding,
@@ -124,16 +123,5 @@ class Case:
 
 
 def rule_failed(message: str, where: str = "") -> VerificationError:
-    """What a rule raises; `named` adds which."""
+    """What a rule raises; `named_rule` adds which."""
     return VerificationError(message, where=where)
-
-
-@contextmanager
-def named(rule: str) -> Iterator[None]:
-    """Whatever fails inside fails this rule."""
-    try:
-        yield
-    except VitneError as error:
-        raise VerificationError(
-            error.message, rule=rule, where=error.where, hint=error.hint
-        ) from error

@@ -41,7 +41,8 @@ from vitne.core.values.types import SECTIONS, Section
 from vitne.evidence.bundle import rules_attached, rules_entries, rules_index, rules_keys
 from vitne.evidence.bundle.answer import Answer, Hit, Policies, StreamGap
 from vitne.evidence.bundle.document import Bundle, KeyMember, read_bundle
-from vitne.evidence.bundle.state import Case, named
+from vitne.evidence.bundle.state import Case
+from vitne.evidence.rule import named_rule
 
 _FORM: Final = "form"
 _RULES: Final[tuple[tuple[str, Callable[[Case], None]], ...]] = (
@@ -81,11 +82,11 @@ def verify_bundle(data: bytes, policies: Policies | None = None) -> Answer:
     Raises:
         VerificationError: a rule fails; `rule` names it.
     """
-    with named(_FORM):
+    with named_rule(_FORM):
         bundle = read_bundle(data)
     case = Case(data, bundle, policies, _question(bundle))
     for name, apply in _RULES:
-        with named(name):
+        with named_rule(name):
             apply(case)
     return _answer(case)
 

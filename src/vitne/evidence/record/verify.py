@@ -32,8 +32,6 @@ Members, all required:
 Not checked: lookup keys, for which one needs the tenant's index secret.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 import msgspec
@@ -50,7 +48,7 @@ from vitne.core.tree.signature import ED25519
 from vitne.core.values.record import Parts
 from vitne.core.values.times import parse_utc
 from vitne.core.values.types import SECTIONS, Hash, LeafIndex, Origin, Section, TreeSize
-from vitne.errors import VerificationError, VitneError
+from vitne.errors import VerificationError
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.document import (
     Document,
@@ -59,6 +57,7 @@ from vitne.evidence.record.document import (
     load_document,
     read_document,
 )
+from vitne.evidence.rule import named_rule
 
 RULES: Final = (
     "json",
@@ -153,18 +152,18 @@ def verify_record(data: bytes, policy: Policy | None = None) -> VerifiedRecord:
     Raises:
         VerificationError: a rule fails; `rule` names it.
     """
-    with _rule("json"):
+    with named_rule("json", keep=True):
         value = load_document(data)
-    with _rule("members"):
+    with named_rule("members", keep=True):
         document = read_document(value)
-    with _rule("entry"):
+    with named_rule("entry", keep=True):
         entry = entries.decode_entry(document.entry)
         if not isinstance(entry, EventEntry):
             raise VerificationError("the entry is that of no event")
     leaves = document.leaves()
-    with _rule("body_root"):  # and `sections`, which it tells apart
+    with named_rule("body_root", keep=True):  # and `sections`, which it tells apart
         commit.verify_body(leaves, entry.flags, entry.body_root)
-    with _rule("occurred_at"):
+    with named_rule("occurred_at", keep=True):
         _check_time(document.opened["core"][0], entry.occurred_us)
     head = _check_tree(document, policy)
     return VerifiedRecord(
@@ -183,14 +182,14 @@ def verify_record(data: bytes, policy: Policy | None = None) -> VerifiedRecord:
 
 
 def _check_tree(document: Document, policy: Policy | None) -> VerifiedHead:
-    with _rule("origin"):
+    with named_rule("origin", keep=True):
         head = Checkpoint.parse(parse_note(document.checkpoint)[0])
         if (head.origin, head.size) != (document.origin, document.size):
             raise VerificationError("the checkpoint is of another log or size", where=head.origin)
-    with _rule("path"):
+    with named_rule("path", keep=True):
         leaf = leaf_hash(document.entry)
         verify_inclusion(leaf, document.index, head.size, document.path, head.root)
-    with _rule("trust"):
+    with named_rule("trust", keep=True):
         bundled = tuple(
             Verifier(key.encode())
             for key in document.keys
@@ -214,9 +213,9 @@ def check_head(
     Raises:
         VerificationError: one of the three fails, or the note is none (rule `origin`).
     """
-    with _rule("origin"):
+    with named_rule("origin", keep=True):
         head = Checkpoint.parse(parse_note(note)[0])
-    with _rule("trust"):
+    with named_rule("trust", keep=True):
         logs = bundled if policy is None else policy.log(head.origin)
         if not logs:
             raise VerificationError(
@@ -225,11 +224,11 @@ def check_head(
                 hint="give its key with --trust; its owner publishes it",
             )
     witnesses = () if policy is None else tuple(policy.witnesses.values())
-    with _rule("signature"):
+    with named_rule("signature", keep=True):
         opened = open_note(note, (*logs, *witnesses))
         key = _signer(opened, logs)
     times = {v.verifier.name: v.time_s for v in opened.verified if v.verifier in witnesses}
-    with _rule("quorum"):
+    with named_rule("quorum", keep=True):
         quorum_s = None if policy is None else policy.quorum_time_of(opened.verified)
     return VerifiedHead(
         origin=head.origin,
@@ -280,15 +279,3 @@ def _hidden(document: Document, section: Section) -> bool:
 
 def _decoded(part: bytes | None) -> dict[str, Any]:
     return msgspec.json.decode(part, type=dict[str, Any]) if part else {}
-
-
-@contextmanager
-def _rule(name: str) -> Iterator[None]:
-    """Whatever fails inside fails this rule, unless it names another one."""
-    try:
-        yield
-    except VitneError as error:
-        named = error.rule if isinstance(error, VerificationError) else ""
-        raise VerificationError(
-            error.message, rule=named or name, where=error.where, hint=error.hint
-        ) from error

@@ -132,7 +132,7 @@ class Assembly:
         opened = [self._opened(row, shown if at in records else core) for at, row in both]
         signed = [self._sender(row) for _, row in both]
         senders = [one for one in signed if one is not None]
-        known = {at: row.entry for at, row in both} | gatherer.tail
+        known = {at: row.entry for at, row in both} | gatherer.not_indexed
         entries = gatherer.entries(self._wanted(opened, senders), known)
         log_policy, index_policy = self._fact_sources.policies(planned.log)
         runs = sorted(gatherer.runs, key=lambda run: run.segment.record)
@@ -175,7 +175,7 @@ class Assembly:
         """Every entry that the bundle must hold."""
         size, key_entries = self._gatherer.size, self._planned.key_entries
         yield from self._gatherer.boundaries()
-        yield from self._gatherer.tail
+        yield from self._gatherer.not_indexed
         for one in opened:
             yield one.record.index
             yield from one.erased.values()
@@ -308,7 +308,7 @@ class Assembly:
         gatherer, (a, b) = self._gatherer, self._gatherer.range
         wanted = [key.key for key in target_keys(self._planned.request, self._planned.epochs)]
         found = {at for at in gatherer.postings(wanted) if a <= at < b}
-        found |= {at for at, entry in gatherer.tail.items() if holds(entry, set(wanted))}
+        found |= {at for at, entry in gatherer.not_indexed.items() if holds(entry, set(wanted))}
         others = sorted(found - set(gatherer.candidates))
         weak = weak_of(self._summaries.over(self._planned.log, LeafIndex(gatherer.size)), others)
         return {grade: weak[grade] for grade in _BESIDE if weak.get(grade)}

@@ -8,6 +8,7 @@ was given cover everything it returns.
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import takewhile
 from typing import Final
 
 from msgspec import Struct
@@ -31,7 +32,7 @@ from vitne.services.log.published_files import Published
 
 HITS_MAX: Final = 10_000
 """Events that one answer may show: about as many as a bundle holds."""
-TAIL_MAX: Final = 131_072
+NOT_INDEXED_MAX: Final = 131_072
 """Entries that no record of the index covers, and that an answer may give whole."""
 _TILES: Final = 2_048
 
@@ -139,24 +140,17 @@ class EvidenceGatherer:
     def segments(self) -> list[Segment]:
         """Segments that the index checkpoint lists and that cover the range from its start on."""
         a, b = self.range
-        found: list[Segment] = []
-        for segment in self._listed:
-            if segment.end <= a:
-                continue
-            if segment.start >= max(b, a + 1):
-                break
-            found.append(segment)
-        return found
+        return [one for one in self._listed if one.end > a and one.start < max(b, a + 1)]
 
     @cached_property
     def _listed(self) -> list[Segment]:
         """All segments up to the first that the checkpoints do not cover."""
-        found: list[Segment] = []
-        for segment in self._stores.catalog.segments(self._log):
-            if segment.record >= self.index_size or segment.end > self.size:
-                break
-            found.append(segment)
-        return found
+        return list(
+            takewhile(
+                lambda one: one.record < self.index_size and one.end <= self.size,
+                self._stores.catalog.segments(self._log),
+            )
+        )
 
     @property
     def covered(self) -> int:
@@ -226,14 +220,14 @@ class EvidenceGatherer:
         return {at for one in self.segments for at in index.postings(log, one, wanted)}
 
     @cached_property
-    def tail(self) -> dict[int, bytes]:
+    def not_indexed(self) -> dict[int, bytes]:
         """The entries of the range that no record covers.
 
         Raises:
             UnavailableError: they are too many.
         """
         start, end = max(self.covered, self.range[0]), self.range[1]
-        if end - start > TAIL_MAX:
+        if end - start > NOT_INDEXED_MAX:
             raise UnavailableError(
                 f"the index is {end - start:,} entries behind the log",
                 hint=self.heads.uncosigned or "ask again in a minute, or about an earlier period",
@@ -251,7 +245,7 @@ class EvidenceGatherer:
         a, b = self.range
         found = {at for run in self.runs for at in run.held(a, b)}
         wanted = {*self._value_keys, *self._pseudo_keys}
-        found |= {at for at, entry in self.tail.items() if holds(entry, wanted)}
+        found |= {at for at, entry in self.not_indexed.items() if holds(entry, wanted)}
         if len(found) > HITS_MAX:
             raise too_many(len(found))
         return sorted(found)

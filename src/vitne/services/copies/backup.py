@@ -35,7 +35,7 @@ _BESIDE: Final = ("anchors/",)
 _COSIGNED: Final = "checkpoint.cosigned"
 
 
-class PublishedTree(Struct, frozen=True):
+class BackedUpTree(Struct, frozen=True):
     """One published tree as the copied database knows it: a log, or the index log of one."""
 
     log: LogId
@@ -83,7 +83,7 @@ class CopyCount(Struct, frozen=True):
 def copy_objects(
     source: ObjectStore,
     target: ObjectStore,
-    trees: Sequence[PublishedTree],
+    trees: Sequence[BackedUpTree],
     segments: Sequence[Segment],
 ) -> CopyCount:
     """Copy what the trees signed, and the segments, into an empty store.
@@ -106,7 +106,7 @@ def copy_objects(
 
 
 def _all(
-    source: ObjectStore, trees: Sequence[PublishedTree], segments: Sequence[Segment]
+    source: ObjectStore, trees: Sequence[BackedUpTree], segments: Sequence[Segment]
 ) -> Iterator[tuple[str, bytes]]:
     for tree in trees:
         if tree.head is None:

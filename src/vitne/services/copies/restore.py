@@ -15,7 +15,7 @@ from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.types import LogId
 from vitne.errors import IntegrityError, RollbackError, VitneError
 from vitne.ports import Head, ObjectStore
-from vitne.services.copies.backup import PublishedTree
+from vitne.services.copies.backup import BackedUpTree
 from vitne.services.log.published_files import Published
 
 _HINT = (
@@ -35,7 +35,7 @@ class Compared(Struct, frozen=True):
 
 def compare(
     objects: ObjectStore,
-    trees: Sequence[PublishedTree],
+    trees: Sequence[BackedUpTree],
     keys: Mapping[str, Verifier],
     seen: Sequence[tuple[str, str]],
 ) -> Compared:
@@ -66,8 +66,8 @@ def compare(
 
 
 def _opened(
-    trees: Mapping[str, PublishedTree], keys: Mapping[str, Verifier], where: str, note: str
-) -> tuple[PublishedTree | None, Checkpoint | None]:
+    trees: Mapping[str, BackedUpTree], keys: Mapping[str, Verifier], where: str, note: str
+) -> tuple[BackedUpTree | None, Checkpoint | None]:
     """The tree and the checkpoint of a note; None of a log that is not in the backup."""
     origin = note.partition("\n")[0]
     if origin not in trees:
@@ -79,7 +79,7 @@ def _opened(
         raise
 
 
-def _hold(objects: ObjectStore, tree: PublishedTree, found: Checkpoint, where: str) -> None:
+def _hold(objects: ObjectStore, tree: BackedUpTree, found: Checkpoint, where: str) -> None:
     head = tree.head or Head(found.size, found.root, "")
     size = tree.head.size if tree.head else 0
     if found.size > size:

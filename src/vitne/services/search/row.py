@@ -25,7 +25,7 @@ class Row(Struct, frozen=True):
     """Sections that are erased or withheld: their members are not in `event`."""
 
 
-def to_row(record: Record) -> Row:
+def row_of_record(record: Record) -> Row:
     """The event of a record."""
     parts = record.parts
     sections = {"core": parts.core, "payload": parts.payload, "person": parts.person}

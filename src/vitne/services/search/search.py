@@ -1,13 +1,13 @@
-"""Search: hot rows and segments as one log, newest first.
+"""Search: recent rows and segments as one log, newest first.
 
-Order is that of the log, never of anybody's clock. A page reads the hot rows from the sealed end
-on, and then the segments below it; if a segment was sealed in between, rows may have left the hot
-store unseen, and the hot part is read again. The first page fixes the high-water mark; the cursor
-carries it, so pages neither skip nor repeat an event however many arrive meanwhile.
+Order is that of the log, never of anybody's clock. A page reads the recent rows from the sealed end
+on, and then the segments below it; if a segment was sealed in between, rows may have left that
+store unseen, and they are read again. The first page fixes the high-water mark; the cursor carries
+it, so pages neither skip nor repeat an event however many arrive meanwhile.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
@@ -21,7 +21,7 @@ from vitne.ports import Clock, Histogram, LogInfo, RecordStore, Searchable, Segm
 from vitne.services.search import cursor as search_cursor
 from vitne.services.search.cursor import Cursor
 from vitne.services.search.histogram import edges_for, is_indexed, time_bounds
-from vitne.services.search.row import Row, to_row
+from vitne.services.search.row import Row, row_of_record
 
 PAGE_EVENTS_MAX: Final = 1_000
 COUNT_MOST: Final = 1_000
@@ -88,7 +88,7 @@ class Search:
     """Answers searches. Any thread may ask.
 
     Args:
-        store: the hot rows.
+        store: the recent rows.
         archive: the segments.
         catalog: of the segments, for the times that they span.
         clock: for relative times and the lag.
@@ -139,7 +139,7 @@ class Search:
             sealed = self._store.log(log).sealed_end
             found = self._store.find(log, event_id) or self._archive.find(log, event_id)
             if found is not None:
-                return to_row(found)
+                return row_of_record(found)
             if self._store.log(log).sealed_end == sealed:
                 return None
         raise _moving(log)
@@ -160,32 +160,45 @@ class Search:
         return search_cursor.write_cursor(after, request.log, request.text)
 
     def _rows(self, log: LogId, where: Filter | None, end: LeafIndex, limit: int) -> list[Row]:
-        def hot(span: Span) -> list[Row]:
-            return [to_row(each) for each in self._store.scan(log, where, *span, limit)]
+        def recent(span: Span) -> list[Row]:
+            return [row_of_record(each) for each in self._store.scan(log, where, *span, limit)]
 
         none: list[Row] = []
-        rows, sealed = self._hot(log, (LeafIndex(0), end), hot, none)
+        rows, sealed = self._recent(log, (LeafIndex(0), end), recent, none)
         if len(rows) < limit and sealed > 0:
             older = self._archive.scan(
                 log, where, LeafIndex(0), LeafIndex(min(sealed, end)), limit - len(rows)
             )
-            rows = [*rows, *map(to_row, older)]
+            rows = [*rows, *map(row_of_record, older)]
         return rows
 
-    def _hot(
+    def _recent(
         self, log: LogId, span: Span, read: Callable[[Span], Result], nothing: Result
     ) -> tuple[Result, LeafIndex]:
-        """Read the hot part of a span; with the sealed end that it begins at."""
+        """Read the recent part of a span; with the sealed end that it begins at."""
         start, end = span
         for _ in range(_TRIES):
             sealed = self._store.log(log).sealed_end
             if sealed >= end:
                 return nothing, sealed
             found = read((max(sealed, start), end))
-            # Rows leave the hot store only after the sealed end has passed them.
+            # Rows leave the store only after the sealed end has passed them.
             if self._store.log(log).sealed_end == sealed:
                 return found, sealed
         raise _moving(log)
+
+    def _both(
+        self,
+        log: LogId,
+        span: Span,
+        read: Callable[[Searchable, Span], Result],
+        nothing: Result,
+    ) -> tuple[Result, Result]:
+        """Read a span that begins at 0: its recent part, and its sealed one."""
+        recent, sealed = self._recent(log, span, lambda part: read(self._store, part), nothing)
+        if sealed <= 0:
+            return recent, nothing
+        return recent, read(self._archive, (LeafIndex(0), LeafIndex(min(sealed, span[1]))))
 
     # ------------------------------------------------------------ around the page
 
@@ -209,8 +222,8 @@ class Search:
             where is None or is_indexed(where) or cursor.high_water <= CHEAP_ENTRIES
         ):
             return (shown + 1, "at least") if first else (None, "not counted")
-        count, sealed = self._hot(
-            request.log, span, lambda hot: self._store.count(request.log, where, *hot, most), 0
+        count, sealed = self._recent(
+            request.log, span, lambda part: self._store.count(request.log, where, *part, most), 0
         )
         if count < most and sealed > 0:
             old = (LeafIndex(0), LeafIndex(min(sealed, span[1])))
@@ -224,14 +237,10 @@ class Search:
             return {}
         log, names, most = request.log, request.facets, _FACET_VALUES_READ
         none: dict[str, dict[str, int]] = {name: {} for name in names}
-        hot, sealed = self._hot(
-            log, span, lambda part: self._store.facets(log, where, *part, names, most), none
+        recent, old = self._both(
+            log, span, lambda store, part: store.facets(log, where, *part, names, most), none
         )
-        old = none
-        if sealed > 0:
-            end = LeafIndex(min(sealed, span[1]))
-            old = self._archive.facets(log, where, LeafIndex(0), end, names, most)
-        return {name: _commonest(hot[name], old[name], most) for name in names}
+        return {name: _commonest(recent[name], old[name], most) for name in names}
 
     def _histogram(
         self, request: SearchRequest, where: Filter | None, span: Span, now_us: int
@@ -246,14 +255,10 @@ class Search:
         low, high = time_bounds(where, min(known), max(known) + 1)
         edges = edges_for(low, high, request.buckets)
         zero = [0] * (len(edges) - 1)
-        hot, sealed = self._hot(
-            log, span, lambda part: self._store.histogram(log, where, *part, edges), zero
+        recent, old = self._both(
+            log, span, lambda store, part: store.histogram(log, where, *part, edges), zero
         )
-        old: Sequence[int] = zero
-        if sealed > 0:
-            end = LeafIndex(min(sealed, span[1]))
-            old = self._archive.histogram(log, where, LeafIndex(0), end, edges)
-        return Histogram(edges, [a + b for a, b in zip(hot, old, strict=True)])
+        return Histogram(edges, [a + b for a, b in zip(recent, old, strict=True)])
 
     def _lag_ms(self, info: LogInfo, high_water: LeafIndex) -> int:
         if info.head_size >= high_water:
@@ -276,13 +281,13 @@ def _check(request: SearchRequest) -> None:
             raise BadInputError(f"values of {name} cannot be counted", where=name)
 
 
-def _commonest(hot: dict[str, int], old: dict[str, int], most: int) -> FacetValues:
-    both = Counter(hot)
+def _commonest(recent: dict[str, int], old: dict[str, int], most: int) -> FacetValues:
+    both = Counter(recent)
     both.update(old)
     ordered = sorted(both.items(), key=lambda item: (-item[1], item[0]))
     return FacetValues(
         values=dict(ordered[:FACET_VALUES]),
-        exact=len(hot) < most and len(old) < most,
+        exact=len(recent) < most and len(old) < most,
         more=len(ordered) > FACET_VALUES,
     )
 
