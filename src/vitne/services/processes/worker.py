@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from itertools import count
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final
@@ -39,6 +40,7 @@ _READY: Final = b"!"
 _DONE: Final = b"+"
 _FAULT: Final = b"-"
 _COLLECT_EVERY: Final = 2_000
+_SIGNALS_TO_THE_GROUP: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class WorkerEndedError(Exception):
@@ -62,11 +64,20 @@ class _Running:
 
 
 def start_process(name: str, open_answer: OpenAnswer) -> tuple[Connection, BaseProcess]:
-    """A new process that serves a pipe, and our end of the pipe."""
+    """A new process that serves a pipe, and our end of the pipe.
+
+    It takes no notice of a signal to the whole group, as of a terminal or a supervisor: the server
+    ends it.
+    """
     context = multiprocessing.get_context("spawn")
     pipe, theirs = context.Pipe()
     process = context.Process(target=run_worker, args=(theirs, open_answer), name=name, daemon=True)
-    process.start()
+    resource_tracker.ensure_running()  # starting that with the process would unblock the signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS_TO_THE_GROUP)
+    try:
+        process.start()  # it inherits the mask
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     return pipe, process
 
@@ -149,7 +160,7 @@ class WorkerProcess:
         running = self._running
         if running is not None and running.reader is not None:
             running.is_dismissed = True
-            running.process.terminate()  # its pipe ends, so nobody who holds the lock is held up
+            running.process.kill()  # its pipe ends, so nobody who holds the lock is held up
             running.reader.join()
 
     def close(self) -> None:
@@ -232,8 +243,6 @@ def run_worker(pipe: Connection, open_answer: OpenAnswer) -> None:
 
 
 def _serve(pipe: Connection, open_answer: OpenAnswer) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends it, not the terminal
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         answer = open_answer()
     except VitneError as error:

@@ -1,7 +1,10 @@
 """One process and its pipe: whose answer is whose, and what becomes of those who wait."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -123,6 +126,25 @@ def test_a_closed_one_starts_nothing(worker: WorkerProcess, starts: Starts) -> N
     with pytest.raises(WorkerEndedError):
         worker.ask(b"a")
     assert not starts.ends
+
+
+def test_a_signal_to_the_whole_group_leaves_the_end_to_the_server(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A supervisor's SIGTERM ended it before the server did, which warned of it at every stop."""
+    worker = WorkerProcess("worker", partial(partial, bytes))
+    with pytest.raises(WorkerEndedError):
+        worker.ask(b"a", only_if_ready=True)
+    assert worker.pid is not None
+
+    os.kill(worker.pid, signal.SIGTERM)  # while it starts
+    assert worker.ask(b"b") == b"b"
+    os.kill(worker.pid, signal.SIGTERM)
+    os.kill(worker.pid, signal.SIGINT)
+
+    assert worker.ask(b"c") == b"c"
+    worker.close()
+    assert not caplog.records
 
 
 def test_what_the_process_raises_is_raised_where_it_was_asked() -> None:
