@@ -140,27 +140,11 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 _PLACED: Final = frozenset(
-    {
-        "duid",
-        "duser",
-        "dproc",
-        "end",
-        "externalId",
-        "flexString1",
-        "msg",
-        "outcome",
-        "reason",
-        "request",
-        "requestClientApplication",
-        "requestMethod",
-        "rt",
-        "sproc",
-        "src",
-        "start",
-        "suid",
-        "suser",
-        "dvchost",
-    }
+    (
+        *("duid", "duser", "dproc", "end", "externalId", "flexString1", "msg"),
+        *("outcome", "reason", "request", "requestClientApplication", "requestMethod"),
+        *("rt", "sproc", "src", "start", "suid", "suser", "dvchost"),
+    )
 )
 
 

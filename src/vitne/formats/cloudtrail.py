@@ -19,6 +19,7 @@ from vitne.formats.mapped import (
     type_part,
     utc_time,
     without_empty,
+    wrong_type,
 )
 
 SOURCE: Final = "aws/cloudtrail"
@@ -33,19 +34,11 @@ _EXECUTES = ("Start", "Stop", "Send", "Invoke", "Reboot", "Leave", "Execute", "E
 _DENIALS = ("Denied", "Unauthorized")
 _NAMING = re.compile(r"([A-Za-z]+?)(?:Name|Id|Arn|ARN|Identifier)")
 _NOT_NAMING = frozenset(
-    {
-        "roleSessionName",
-        "clientRequestToken",
-        "versionId",
-        "accountId",
-        "parentId",
-        "requestId",
-        "availabilityZoneId",
-        "dhcpOptionsId",
-        "keyPairName",
-        "externalId",
-        "principalId",
-    }
+    (
+        *("roleSessionName", "clientRequestToken", "versionId", "accountId"),
+        *("parentId", "requestId", "availabilityZoneId", "dhcpOptionsId"),
+        *("keyPairName", "externalId", "principalId"),
+    )
 )
 _FILTERS = frozenset({"filterSet", "filters", "parameterFilters", "tagSet", "tagSpecificationSet"})
 _SERVICES: Final = frozenset({"AWSService", "AWSAccount"})
@@ -59,12 +52,9 @@ def map_record(record: object, raw: str) -> Mapped:
         raw: its text, exactly as it stood in the file.
     """
     if not isinstance(record, Mapping):
-        return refused_record(raw, "wrong_type", "$", "a CloudTrail record", _kind(record))
-    original_id, name, service = (
-        _text(record, "eventID"),
-        _text(record, "eventName"),
-        _text(record, "eventSource"),
-    )
+        return wrong_type(raw, "a CloudTrail record", record)
+    original_id = _text(record, "eventID")
+    name, service = _text(record, "eventName"), _text(record, "eventSource")
     occurred_at = utc_time(_text(record, "eventTime"))
     if not original_id or not name or not service:
         return refused_record(
@@ -258,21 +248,11 @@ def _correlation(record: _Object) -> dict[str, object]:
 
 
 _PLACED = frozenset(
-    {
-        "awsRegion",
-        "errorCode",
-        "errorMessage",
-        "eventID",
-        "eventName",
-        "eventSource",
-        "eventTime",
-        "eventType",
-        "readOnly",
-        "recipientAccountId",
-        "requestID",
-        "sharedEventID",
-        "userAgent",
-    }
+    (
+        *("awsRegion", "errorCode", "errorMessage", "eventID", "eventName"),
+        *("eventSource", "eventTime", "eventType", "readOnly", "recipientAccountId"),
+        *("requestID", "sharedEventID", "userAgent"),
+    )
 )
 _PLACED_IDENTITY = frozenset({"accessKeyId", "arn", "invokedBy", "principalId", "type", "userName"})
 
@@ -299,7 +279,3 @@ def _object(record: _Object, name: str) -> _Object:
 def _text(record: _Object, name: str) -> str:
     value = record.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _kind(value: object) -> str:
-    return "null" if value is None else type(value).__name__

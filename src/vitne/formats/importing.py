@@ -12,12 +12,13 @@ from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from vitne.core.event.body import MAX_RAW_BYTES
 from vitne.core.event.event import Problem
 from vitne.errors import BadInputError
 from vitne.formats import cef, cloudtrail, frames
-from vitne.formats.mapped import Mapped, Original, event_id, refused_record
+from vitne.formats.mapped import Mapped, Original, event_id, refused_record, wrong_type
 from vitne.formats.mapping import RecordMapping
 
 Format = Literal["cloudtrail", "cef", "jsonl", "csv"]
@@ -134,8 +135,7 @@ class Tally(Struct):
             for name in record.unmapped:
                 self.unmapped[name] = self.unmapped.get(name, 0) + 1
             if record.event is None:
-                fault = record.problems[0]
-                self._reject(fault.code, fault.path, fault.expected, fault.got)
+                self._reject(record.problems[0])
             else:
                 self._answer(next(answers))
 
@@ -144,17 +144,14 @@ class Tally(Struct):
         if status in ("accepted", "duplicate", "quarantined", "dropped"):
             setattr(self, status, getattr(self, status) + 1)
             return
-        for fault in problems[:1]:
-            self._reject(fault.code, fault.path, fault.expected, fault.got)
-        if not problems:
-            self._reject("", "", "", "")
+        self._reject(problems[0] if problems else Problem("", ""))
 
-    def _reject(self, code: str, path: str, expected: str, got: str) -> None:
+    def _reject(self, fault: Problem) -> None:
         self.rejected += 1
-        reason = f"{code or 'unknown'} {path}".strip()
+        reason = f"{fault.code or 'unknown'} {fault.path}".strip()
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
         if len(self.examples) < _EXAMPLES:
-            self.examples.append(Reject(self.read, code, path, expected, got))
+            self.examples.append(Reject(self.read, *astuple(fault)))
 
 
 class _Repeats:
@@ -218,7 +215,7 @@ def _as_it_is(text: str, repeats: _Repeats) -> Mapped:
     """A line that is an event of Vitne's own schema: there is no other original."""
     event = msgspec.json.decode(text)
     if not isinstance(event, dict):
-        return refused_record(text, "wrong_type", "$", "an event", type(event).__name__)
+        return wrong_type(text, "an event", event)
     if not event.get("id"):
         event["id"] = event_id("import/jsonl", repeats.id_of(text))
     return Mapped(event, "")

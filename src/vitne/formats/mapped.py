@@ -39,6 +39,12 @@ def refused_record(raw: str, code: str, path: str, expected: str, got: str = "")
     return Mapped(None, raw, problems=(Problem(code, path, expected, got),))
 
 
+def wrong_type(raw: str, expected: str, found: object) -> Mapped:
+    """A record that is another JSON value than expected."""
+    kind = "null" if found is None else type(found).__name__
+    return refused_record(raw, "wrong_type", "$", expected, kind)
+
+
 def event_id(source_id: str, original_id: str) -> str:
     """Text of the UUIDv8 of a foreign record: the same whenever it is imported."""
     return ids.to_text(ids.uuid8_for_original(source_id, original_id))
@@ -83,15 +89,9 @@ def utc_time(value: str, offset: str = "") -> str | None:
         offset: like `+01:00`, for values that have none; empty: those are refused.
     """
     try:
-        moment = datetime.fromisoformat(value.strip())
-    except ValueError:
+        return _formatted(datetime.fromisoformat(value.strip()), offset)
+    except (OverflowError, ValueError):
         return None
-    if moment.tzinfo is None:
-        zone = fixed_zone(offset)
-        if zone is None:
-            return None
-        moment = moment.replace(tzinfo=zone)
-    return _formatted(moment)
 
 
 def epoch_time(value: str, unit_s: float) -> str | None:
@@ -103,7 +103,7 @@ def epoch_time(value: str, unit_s: float) -> str | None:
     micros = int(whole) * scale + int((fraction or "0").ljust(9, "0")) * scale // 10**9
     try:
         return _formatted(_EPOCH + timedelta(microseconds=micros))
-    except OverflowError:
+    except (OverflowError, ValueError):
         return None
 
 
@@ -111,12 +111,9 @@ def pattern_time(value: str, pattern: str, offset: str = "") -> str | None:
     """A time in a `strptime` pattern in the form of an event; None if it is none."""
     try:
         moment = datetime.strptime(value.strip(), pattern)  # noqa: DTZ007  # the zone follows
-    except ValueError:
+        return _formatted(moment, offset)
+    except (OverflowError, ValueError):
         return None
-    zone = fixed_zone(offset)
-    if moment.tzinfo is None and zone is None:
-        return None
-    return _formatted(moment if moment.tzinfo is not None else moment.replace(tzinfo=zone))
 
 
 def fixed_zone(offset: str) -> timezone | None:
@@ -130,11 +127,11 @@ def fixed_zone(offset: str) -> timezone | None:
     return timezone(-ahead if match[1] == "-" else ahead) if ahead < timedelta(days=1) else None
 
 
-def _formatted(moment: datetime) -> str | None:
-    try:
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    except (OverflowError, ValueError):
+def _formatted(moment: datetime, offset: str = "") -> str | None:
+    zone = moment.tzinfo or fixed_zone(offset)
+    if zone is None:
         return None
+    return moment.replace(tzinfo=zone).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def without_empty(value: Mapping[str, object]) -> dict[str, Json]:

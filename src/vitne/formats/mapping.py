@@ -14,7 +14,6 @@ with `default` (if the field is absent or empty), `skip` (values that are as goo
 A member without a value is left out, and an object of a list that lacks its `id` is left out too.
 """
 
-import re
 import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
@@ -34,6 +33,7 @@ from vitne.formats.mapped import (
     refused_record,
     utc_time,
     without_empty,
+    wrong_type,
 )
 
 Path = str | list[str]
@@ -97,8 +97,7 @@ class RecordMapping:
             fallback_id: used as the record's own id, if the mapping names none.
         """
         if not isinstance(record, Mapping):
-            kind = "null" if record is None else type(record).__name__
-            return refused_record(raw, "wrong_type", "$", "an object", kind)
+            return wrong_type(raw, "an object", record)
         fields = RecordFields(record)
         occurred_at = self._time(fields)
         if occurred_at is None:
@@ -125,7 +124,8 @@ class RecordMapping:
         given = made.get("source")
         made["source"] = source | (given if isinstance(given, dict) else {})
         ignored = {*self._document.ignore, *fields.read}
-        unmapped = tuple(leaf for leaf in leaf_paths(record) if _base(leaf) not in ignored)
+        leaves = leaf_paths(record)
+        unmapped = tuple(leaf for leaf in leaves if leaf.replace("[]", "") not in ignored)
         if problems:
             return Mapped(None, raw, unmapped, tuple(problems))
         return Mapped(without_empty(made), raw, unmapped)
@@ -201,7 +201,3 @@ def _filled(part: object, fields: RecordFields, path: str, problems: list[Proble
         made = [_filled(m, fields, f"{path}[{at}]", problems) for at, m in enumerate(part)]
         return [m for m in made if not (isinstance(m, dict) and m.get("id") == "")]
     return part
-
-
-def _base(leaf: str) -> str:
-    return re.sub(r"\[\]", "", leaf)
