@@ -53,29 +53,24 @@ class Coalescer:
                 self._closed.append(self._open.popitem(last=False)[1])
         return None
 
-    def close_until(self, now_us: int) -> list[tuple[dict[str, object], Mapping[str, object]]]:
-        """Take the series whose window is over: (first event, its `repeat`), repeated ones only."""
+    def close_until(self, now_us: int) -> list[Series]:
+        """Take the series whose window is over; repeated ones only."""
         with self._lock:
             over = [key for key, series in self._open.items() if series.ends_us <= now_us]
             closed = [*self._closed, *(self._open.pop(key) for key in over)]
             self._closed = []
-        return [
-            (series.event, {"count": series.count, "last_at": series.last_at})
-            for series in closed
-            if series.count >= _COUNT_FROM
-        ]
+        return [series for series in closed if series.count >= _COUNT_FROM]
 
 
-def repeat_of(
-    event: dict[str, object], repeat: Mapping[str, object], event_id: str
-) -> dict[str, object]:
+def repeat_of(series: Series, event_id: str) -> dict[str, object]:
     """The event that closes a series: a part of the first event's action."""
+    event = series.event
     correlation = cast(Mapping[str, object], event["correlation"])
     observed = cast(Mapping[str, object], event["observed"])
     return {
         **event,
         "id": event_id,
-        "repeat": repeat,
+        "repeat": {"count": series.count, "last_at": series.last_at},
         "observed": {**observed, "role": "part"},
         "correlation": {**correlation, "part": {"k": 2, "key": "repeat"}},
     }

@@ -113,8 +113,8 @@ class EventPreparer:
     def repeats(self, now_us: int) -> list[UnnumberedEvent]:
         """The events that close the views whose window is over."""
         return [
-            self.finish(repeat_of(event, repeat, new_id()), now_us)
-            for event, repeat in self.coalescer.close_until(now_us)
+            self.finish(repeat_of(series, new_id()), now_us)
+            for series in self.coalescer.close_until(now_us)
         ]
 
     def _check(self, event_type: str, body: bytes, now_us: int) -> tuple[str, ...]:
