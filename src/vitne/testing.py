@@ -24,7 +24,8 @@ from vitne.core.values.ids import to_text, uuid7
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import Hash, LogId
 from vitne.ports import ApiKey, Clock, IdSource
-from vitne.sdk.signing.signer import FIRST, SignableEvent, StreamBatch, StreamSigner
+from vitne.sdk.delivery.event_item import EventItem
+from vitne.sdk.signing.signer import FIRST, StreamBatch, StreamSigner
 from vitne.services.senders.streams import ActReceipt, Beat, Opening, Void
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
@@ -173,10 +174,13 @@ class SigningSender:
     def sign(self, events: Sequence[dict[str, Any]], prev: Hash | None = None) -> StreamBatch:
         """A batch, not sent yet."""
         items = [
-            SignableEvent(
+            EventItem(
+                0,
+                event["id"],
+                self.tenant,
                 json.dumps(event, separators=(",", ":")).encode(),
-                bytes([event["stream"]["seq"] % 256]) * 16,
-                event["stream"]["seq"],
+                seq=event["stream"]["seq"],
+                record_key=bytes([event["stream"]["seq"] % 256]) * 16,
             )
             for event in events
         ]
@@ -184,7 +188,7 @@ class SigningSender:
             TEST_START_US, self.key.source or _SOURCE, bytes, lambda _t, _p: "",
             default_tenant=self.tenant,
         )  # fmt: skip
-        return self.signs.batch(self.tenant, items, context, self.chain if prev is None else prev)
+        return self.signs.batch(items, context, self.chain if prev is None else prev)
 
     def post(self, batch: StreamBatch, key: ApiKey | None = None) -> IntakeReply:
         """Send a batch that was signed; the chain goes on if it is taken."""

@@ -173,10 +173,7 @@ class ClientRun:
         """Send or spool what waits, and end the threads."""
         left = self.pipeline.stop(timeout_s)
         if left:
-            _log.error(
-                "no answer from the server and no room on disk; events lost: %d",
-                len(left),
-            )
+            _log.error("no answer from the server and no room on disk; events lost: %d", len(left))
 
     def abandon(self) -> None:
         """In a forked child: close what belongs to the parent process, without changing it."""

@@ -11,8 +11,9 @@ from vitne.core.event.intake import IntakeContext
 from vitne.core.event.source import SourceRegistration
 from vitne.core.tree.note import Signer
 from vitne.core.values.strict import encode_base64
+from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.signing.keyfile import read_signing_key
-from vitne.sdk.signing.signer import FIRST, SignableEvent, StreamBatch, StreamSigner
+from vitne.sdk.signing.signer import FIRST, StreamBatch, StreamSigner
 from vitne.testing import sample_event
 
 NAME = "pod-1"
@@ -57,8 +58,13 @@ class Door:
     def batch(self, *numbers: int) -> StreamBatch:
         """A signed batch of these numbers."""
         items = [
-            SignableEvent(
-                json.dumps(sample_event(n), separators=(",", ":")).encode(), bytes([n]) * 16, n
+            EventItem(
+                0,
+                f"event {n}",
+                "acme",
+                json.dumps(sample_event(n), separators=(",", ":")).encode(),
+                seq=n,
+                record_key=bytes([n]) * 16,
             )
             for n in numbers
         ]
@@ -66,7 +72,7 @@ class Door:
             1_790_000_000_000_000, SourceRegistration("crm", "crm-bff"), bytes, lambda _t, _p: "",
             default_tenant="acme",
         )  # fmt: skip
-        return self.signs.batch("acme", items, context, FIRST)
+        return self.signs.batch(items, context, FIRST)
 
     def send(self, batch: StreamBatch) -> httpx.Response:
         """Send a batch."""

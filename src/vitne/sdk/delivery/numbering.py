@@ -55,7 +55,8 @@ class NumberedStreams:
             name = self.name if tenant else f"{self.name}{_NAMELESS}"
             if generation := self._generation.get(tenant, 0):
                 name = f"{name}/{generation + 1}"
-            stream = self._by_tenant[tenant] = NumberedStream(tenant, name, _head(name))
+            head = b',"stream":{"id":' + json.encode(name) + b',"seq":'
+            stream = self._by_tenant[tenant] = NumberedStream(tenant, name, head)
         return stream
 
     def end(self, stream: NumberedStream) -> bool:
@@ -76,7 +77,3 @@ class NumberedStreams:
         stream.last_seq += 1
         close = b',"end":true}}' if end else b"}}"
         return b"%b%b%d%b%b" % (event[:-1], stream.head, stream.last_seq, self._tail, close)
-
-
-def _head(name: str) -> bytes:
-    return b',"stream":{"id":' + json.encode(name) + b',"seq":'

@@ -57,13 +57,11 @@ class ReceiptStore:
             elif result.status == "rejected":
                 self._reject(now_us, item, result)
         for number, events in sorted(by_receipt.items()):
-            kept = KeptReceipt(now_us, reply.receipts[number], events)
-            self._recent.append(kept)
-            self._write(self._kept, kept)
+            self.keep(reply.receipts[number], events)
 
-    def keep(self, note: str) -> None:
-        """Keep a receipt of something else than events: a stream's opening, a beat, a void."""
-        kept = KeptReceipt(time.time_ns() // 1000, note, {})
+    def keep(self, note: str, events: dict[str, int] | None = None) -> None:
+        """Keep a receipt: of events, or of a stream's opening, a beat, a void."""
+        kept = KeptReceipt(time.time_ns() // 1000, note, events or {})
         self._recent.append(kept)
         self._write(self._kept, kept)
 

@@ -12,8 +12,8 @@ from vitne.sdk.delivery.event_item import EventItem
 from vitne.wire.events import EventResult
 
 
-class BatchReply(Struct):
-    """What a client needs of `IntakeReply`: a result per event sent, and the receipts."""
+class BatchReply(Struct, frozen=True):
+    """The server read the batch. Of `IntakeReply`: a result per event sent, and the receipts."""
 
     results: tuple[EventResult, ...]
     receipts: tuple[str, ...] = ()

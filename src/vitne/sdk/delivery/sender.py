@@ -18,7 +18,6 @@ from vitne.sdk.delivery.queue import EventQueue, resolve_waiters
 from vitne.sdk.delivery.reply import BatchReply
 from vitne.sdk.delivery.spool import Spool
 from vitne.sdk.delivery.transport import (
-    BatchAnswered,
     BatchUnreadable,
     NoAnswer,
     PartlyRefused,
@@ -126,7 +125,7 @@ class Sender:
             return batch
         if queue.stats.away:
             items = [structs.replace(item, body=mark_spooled(item.body)) for item in items]
-        kept = spool.append(items, sync=any(item.waiter is not None for item in items))
+        kept = spool.append(items)
         with queue.lock:
             queue.stats.spooled += kept
             queue.park(items[:kept])
@@ -168,7 +167,7 @@ class Sender:
                 batch.origin.done()
             with self._queue.lock:
                 self._queue.stats.requests += 1
-                if self._queue.stopping and not isinstance(outcome, BatchAnswered | PartlyRefused):
+                if self._queue.stopping and not isinstance(outcome, BatchReply | PartlyRefused):
                     return
                 pieces = self._after(pieces, outcome, batch)
                 if batch.origin is None:
@@ -186,8 +185,8 @@ class Sender:
             outcome = _rejecting(items[0], outcome)
         if isinstance(outcome, PartlyRefused):
             self._on_answer(*_faulty(items, outcome))
-        if isinstance(outcome, BatchAnswered):
-            self._on_answer(items, outcome.reply)
+        if isinstance(outcome, BatchReply):
+            self._on_answer(items, outcome)
         return outcome
 
     def _after(
@@ -207,7 +206,7 @@ class Sender:
             self._settle(items, reply.results, batch)
             left = [item for at, item in enumerate(first) if at not in outcome.faults]
             return [*self._transport.split(left), *rest]
-        self._settle(first, outcome.reply.results, batch)
+        self._settle(first, outcome.results, batch)
         return rest
 
     def _settle(
@@ -230,8 +229,7 @@ class Sender:
         items = [item for piece in pieces for item in piece]
         kept = 0
         if self._spool is not None:
-            # A durable event's caller is told that it is on disk, so it has to be.
-            kept = self._spool.append(items, sync=any(item.waiter is not None for item in items))
+            kept = self._spool.append(items)
         with self._queue.lock:
             self._queue.note_spooled(items[:kept])
             self._queue.under_way = items[kept:]
@@ -270,7 +268,7 @@ def _is_whole(items: Sequence[EventItem], outcome: SendOutcome) -> bool:
     """Whether nothing of them is left to send."""
     if isinstance(outcome, PartlyRefused):
         return len(outcome.faults) == len(items)
-    return isinstance(outcome, BatchAnswered)
+    return isinstance(outcome, BatchReply)
 
 
 def wait_before_retry_s(options: Options, failures: int, retry_after_s: float) -> float:
@@ -282,11 +280,11 @@ def wait_before_retry_s(options: Options, failures: int, retry_after_s: float) -
     return retry_after_s + _jitter.uniform(0.0, bound_s)
 
 
-def _rejecting(item: EventItem, outcome: BatchUnreadable) -> BatchAnswered:
+def _rejecting(item: EventItem, outcome: BatchUnreadable) -> BatchReply:
     """The result of a single event that the server cannot read."""
     problem = Problem("unreadable", "$", "an event that the server can read", outcome.reason)
     result = EventResult("rejected", id=item.event_id, problems=(problem,))
-    return BatchAnswered(BatchReply(results=(result,)))
+    return BatchReply((result,))
 
 
 def _refusal(result: EventResult) -> EventRefusedError:

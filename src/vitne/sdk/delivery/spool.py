@@ -84,11 +84,12 @@ class Spool:
         """No event waits here."""
         return not self._segments
 
-    def append(self, items: Sequence[EventItem], *, sync: bool) -> int:
+    def append(self, items: Sequence[EventItem], *, sync: bool = False) -> int:
         """Write events at the end; how many of them were kept, counted from the first.
 
         Fewer than all are kept when the bound is reached or the disk refuses; what was written of
-        a frame that did not fit is cut off again. With `sync` they are on disk on return.
+        a frame that did not fit is cut off again. With `sync` they are on disk on return, and so
+        they are if somebody waits for one of them, who will be told so.
         """
         with self._lock:
             if not self._open:
@@ -103,7 +104,8 @@ class Spool:
                 return 0
             try:
                 self._write(b"".join(frames[:kept]))
-                if sync or self._fsync == "write":
+                waits = any(item.waiter is not None for item in items)
+                if sync or waits or self._fsync == "write":
                     os.fdatasync(self._write_fd)
             except OSError:
                 self._cut_back()

@@ -89,7 +89,7 @@ class Spooler:
     def _copy(self, items: list[EventItem]) -> None:
         """Spool events whose request takes too long; the log reports the copy as a duplicate."""
         assert self._spool is not None  # noqa: S101 - `_plan` returns nothing without a spool
-        kept = self._spool.append(items, sync=True)
+        kept = self._spool.append(items)
         with self._queue.lock:
             self._queue.note_spooled(items[:kept])
         self._note_full(kept < len(items))
@@ -97,8 +97,7 @@ class Spooler:
     def _move(self, items: list[EventItem]) -> None:
         assert self._spool is not None  # noqa: S101 - `_plan` returns nothing without a spool
         marked = [structs.replace(item, body=mark_spooled(item.body)) for item in items]
-        sync = any(item.waiter is not None for item in items)
-        kept = self._spool.append(marked, sync=sync)
+        kept = self._spool.append(marked)
         with self._queue.lock:
             self._queue.note_spooled(items[:kept])
             self._queue.put_back(items[kept:])

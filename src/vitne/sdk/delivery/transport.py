@@ -20,12 +20,6 @@ _COMPRESS_FROM_BYTES = 4096
 _MAX_REPLY_BYTES = 8 * 1024 * 1024
 
 
-class BatchAnswered(Struct, frozen=True):
-    """The server read the batch: every event has its result."""
-
-    reply: BatchReply
-
-
 class NoAnswer(Struct, frozen=True):
     """No usable answer; the same batch is to be sent again, not before `retry_after_s`."""
 
@@ -52,7 +46,7 @@ class PartlyRefused(Struct, frozen=True):
     """By their place in what was sent; the others are to be sent again without them."""
 
 
-SendOutcome = BatchAnswered | NoAnswer | BatchUnreadable | PartlyRefused
+SendOutcome = BatchReply | NoAnswer | BatchUnreadable | PartlyRefused
 
 
 class ServerAnswer(Struct, frozen=True):
@@ -175,7 +169,7 @@ class HttpTransport(Transport):
         """What an answer means for the events that were sent."""
         if answer.status == httpx.codes.OK:
             try:
-                return BatchAnswered(read_batch_reply(answer.data, items, self._check_receipt))
+                return read_batch_reply(answer.data, items, self._check_receipt)
             except VitneError as error:
                 return NoAnswer(str(error), faulty=True)
         unreadable = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)

@@ -32,17 +32,10 @@ from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import Signer
 from vitne.core.values.types import Hash, Origin
 from vitne.errors import EventRefusedError
+from vitne.sdk.delivery.event_item import EventItem
 
 FIRST: Hash = Hash(bytes(32))
 """`prev` of a stream's first batch."""
-
-
-class SignableEvent(Struct, frozen=True):
-    """One event that may be signed."""
-
-    body: bytes
-    record_key: bytes
-    seq: int
 
 
 class StreamBatch(Struct, frozen=True):
@@ -97,17 +90,15 @@ class StreamSigner:
         )
         return replace(entry, sig=self._sign(open_message(self.origin, entry)))
 
-    def batch(
-        self, tenant: str, events: Sequence[SignableEvent], context: IntakeContext, prev: Hash
-    ) -> StreamBatch:
-        """Sign events whose numbers follow on each other.
+    def batch(self, events: Sequence[EventItem], context: IntakeContext, prev: Hash) -> StreamBatch:
+        """Sign events of one tenant whose numbers follow on each other.
 
         Raises:
             EventRefusedError: one of them is not complete and clean, so the log would refuse all.
         """
         leaves = [leaf_hash(self._view(one, context)) for one in events]
         head = BatchHead(
-            tenant,
+            events[0].tenant,
             self.name,
             self.mode,
             self._epoch,
@@ -133,7 +124,7 @@ class StreamSigner:
         entry = VoidEntry(1, occurred_us, self.stream_id, first, last, reason, FIRST)
         return replace(entry, sig=self._sign(void_message(self.origin, entry)))
 
-    def _view(self, one: SignableEvent, context: IntakeContext) -> bytes:
+    def _view(self, one: EventItem, context: IntakeContext) -> bytes:
         """The sender's view of an event, whose leaf hash is in the batch's tree."""
         event = validate_event(one.body, context)
         if not isinstance(event, ValidEvent) or event.filled:

@@ -20,7 +20,6 @@ from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.delivery.numbering import NumberedStream
 from vitne.sdk.delivery.reply import BatchReply
 from vitne.sdk.delivery.transport import (
-    BatchAnswered,
     BatchUnreadable,
     HttpTransport,
     NoAnswer,
@@ -33,7 +32,7 @@ from vitne.sdk.options import Options
 from vitne.sdk.signing.keyfile import read_index_secret
 from vitne.sdk.signing.ledger import Ledger, StreamRef
 from vitne.sdk.signing.signed_streams import SignedStreams
-from vitne.sdk.signing.signer import SignableEvent, StreamSigner
+from vitne.sdk.signing.signer import StreamSigner
 from vitne.sdk.signing.stream_messages import CONFLICT, OK, StreamMessages
 from vitne.wire.events import EventResult
 
@@ -110,9 +109,7 @@ class SigningTransport(Transport):
         if ledger is None:
             return NoAnswer("the ledger of a signed stream is missing", faulty=True)
         if items[-1].seq <= ledger.state.acked:  # answered before the process died
-            return BatchAnswered(
-                BatchReply(tuple(EventResult("duplicate", item.event_id) for item in items))
-            )
+            return BatchReply(tuple(EventResult("duplicate", item.event_id) for item in items))
         try:
             return (
                 self.streams.open(ledger)
@@ -125,10 +122,10 @@ class SigningTransport(Transport):
     def _post_batch(
         self, ledger: Ledger, items: Sequence[EventItem], *, again: bool = False
     ) -> SendOutcome:
-        tenant, before = ledger.about.tenant, ledger.state
-        signs, context = self._messages.signer_of(ledger.about), self._context(tenant)
+        about, before = ledger.about, ledger.state
+        signs, context = self._messages.signer_of(about), self._context(about.tenant)
         try:
-            batch = signs.batch(tenant, _signable(items), context, Hash(before.chain))
+            batch = signs.batch(items, context, Hash(before.chain))
         except EventRefusedError:
             return self._unsignable(ledger, items, signs, context)
         pending = before.pending_hash if before.pending_last else b""
@@ -141,7 +138,7 @@ class SigningTransport(Transport):
             return answer
         if answer.status == OK:
             outcome = self._http.judge(answer, items)
-            if isinstance(outcome, BatchAnswered):
+            if isinstance(outcome, BatchReply):
                 ledger.answered()
             return outcome
         is_other = bool(pending) and pending != batch.message_hash and not again
@@ -177,9 +174,7 @@ class SigningTransport(Transport):
         faults: dict[int, EventResult] = {}
         for at, item in enumerate(items):
             try:
-                signs.batch(
-                    ledger.about.tenant, _signable([item]), context, Hash(ledger.state.chain)
-                )
+                signs.batch([item], context, Hash(ledger.state.chain))
             except EventRefusedError as error:
                 problem = Problem("unsignable", "$", "a complete event", str(error))
                 faults[at] = EventResult("rejected", item.event_id, problems=(problem,))
@@ -202,10 +197,6 @@ class SigningTransport(Transport):
     def close(self) -> None:
         """Close the connection; a request that is under way fails."""
         self._http.close()
-
-
-def _signable(items: Sequence[EventItem]) -> list[SignableEvent]:
-    return [SignableEvent(item.body, item.record_key, item.seq) for item in items]
 
 
 def _faults(answer: ServerAnswer, count: int) -> dict[int, EventResult]:
