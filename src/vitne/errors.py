@@ -45,11 +45,15 @@ class VitneError(Exception):
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, where: str = "", hint: str = "", problems: tuple[object, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.where = where
         self.hint = hint
+        self.problems = problems
+        """Every fault, where there can be many (`core.event.event.Problem`)."""
         self.request_id = ""
         """Id of the request in the server's program log, for clients of one."""
 
@@ -104,19 +108,13 @@ class EventRefusedError(BadInputError):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.problems = problems
+        self.problems: tuple[str, ...] = problems
 
 
 class SenderRefusedError(BadInputError):
-    """What a sender signed is refused; `problems`: every fault (`core.event.event.Problem`)."""
+    """What a sender signed is refused; `problems` say why."""
 
     code = "sender_refused"
-
-    def __init__(
-        self, message: str, *, where: str = "", hint: str = "", problems: tuple[object, ...] = ()
-    ) -> None:
-        super().__init__(message, where=where, hint=hint)
-        self.problems = problems
 
 
 class FilterSyntaxError(BadInputError):
@@ -187,8 +185,7 @@ class StreamConflictError(ConflictError):
         problems: tuple[object, ...] = (),
         stand: object = None,
     ) -> None:
-        super().__init__(message, where=where, hint=hint)
-        self.problems = problems
+        super().__init__(message, where=where, hint=hint, problems=problems)
         self.stand = stand
 
 

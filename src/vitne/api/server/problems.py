@@ -14,7 +14,6 @@ from vitne.api.server.replies import PROBLEM, Header, HttpReply
 from vitne.core.event.event import Problem
 from vitne.core.values.strict import encode_base64
 from vitne.errors import (
-    SenderRefusedError,
     StreamConflictError,
     UnavailableError,
     UnknownKeyError,
@@ -92,16 +91,10 @@ def problem(error: VitneError, *, request_id: str = "") -> HttpReply:
         detail=error.message,
         where=error.where,
         hint=error.hint,
-        problems=_problems_of(error),
+        problems=tuple(one for one in error.problems if isinstance(one, Problem)),
         stream=_standing_of(error),
     )
     return HttpReply(kind.status, msgspec.json.encode(made), PROBLEM, tuple(headers))
-
-
-def _problems_of(error: VitneError) -> tuple[Problem, ...]:
-    if not isinstance(error, SenderRefusedError | StreamConflictError):
-        return ()
-    return tuple(one for one in error.problems if isinstance(one, Problem))
 
 
 def _standing_of(error: VitneError) -> StreamStanding | None:

@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from vitne.core.event.event import Problem
 from vitne.core.values.caches import forget_personal_values
-from vitne.errors import SenderRefusedError, VitneError, kinds_of_errors
+from vitne.errors import VitneError, kinds_of_errors
 from vitne.services.processes.exit import run_to_the_end
 
 _LOG = logging.getLogger("vitne.processes")
@@ -224,16 +224,14 @@ class EncodedError(Struct, frozen=True, array_like=True):
     @classmethod
     def of(cls, error: VitneError) -> "EncodedError":
         """What is sent of an error."""
-        problems = error.problems if isinstance(error, SenderRefusedError) else ()
-        known = tuple(problem for problem in problems if isinstance(problem, Problem))
+        known = tuple(problem for problem in error.problems if isinstance(problem, Problem))
         return cls(type(error).__name__, error.message, error.where, error.hint, known)
 
     def error(self) -> VitneError:
         """The error again."""
         kinds = {kind.__name__: kind for kind in kinds_of_errors()}
         error = kinds[self.name](self.message, where=self.where, hint=self.hint)
-        if isinstance(error, SenderRefusedError):
-            error.problems = self.problems
+        error.problems = self.problems
         return error
 
 
