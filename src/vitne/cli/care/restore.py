@@ -89,7 +89,7 @@ def _tell(settings: Settings, compared: Compared) -> None:
             return
         server.intake.own_events.write(
             OPERATOR,
-            ("audit.backup.restored", "audit"),
+            "audit.backup.restored",
             shell_user(),
             target=("folder", "backup"),
             more={"extra": {"unseen": len(compared.unseen), "seen": len(compared.newest)}},

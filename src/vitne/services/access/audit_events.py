@@ -118,26 +118,26 @@ class OwnEvents:
     def write(
         self,
         log: LogId,
-        kind: tuple[str, str],
+        event_type: str,
         caller: Caller,
         *,
-        target: tuple[str, str],
+        target: tuple[str, str] | None = None,
         more: Mapping[str, Any] | None = None,
     ) -> None:
         """Append one event to `log`; durable when the call returns.
 
         Args:
             log: whose log tells it.
-            kind: event type and category.
+            event_type: of the category `audit`.
             caller: who acted.
-            target: type and id of what was acted on.
+            target: type and id of what was acted on; None: the log.
             more: further members of the event, such as `query` or `outcome`.
 
         Raises:
             UnavailableError: it could not be stored; then the act must not be answered either.
             IntegrityError: intake refused what Vitne itself wrote.
         """
-        event = _event(log, kind, caller, target) | dict(more or {})
+        event = _event(log, event_type, caller, target or ("log", log)) | dict(more or {})
         arrival = Arrival(peer_ip=caller.peer_ip, traceparent=caller.traceparent)
         _durable(self._submit(msgspec.json.encode(event), arrival), log)
 
@@ -168,9 +168,7 @@ def _durable(waiting: Future[IntakeReply], log: LogId) -> None:
         raise IntegrityError(f"Vitne's own event was refused: {faults}", where=log)
 
 
-def _event(
-    log: LogId, kind: tuple[str, str], caller: Caller, target: tuple[str, str]
-) -> dict[str, Any]:
+def _event(log: LogId, event_type: str, caller: Caller, target: tuple[str, str]) -> dict[str, Any]:
     """The members that every one of them has."""
     actor: dict[str, Any] = {"type": caller.kind, "id": caller.id, "party": caller.party}
     if caller.tenant and caller.tenant != log:
@@ -186,8 +184,8 @@ def _event(
         purpose["reference"] = caller.purpose.reference
     purpose["declared_by"] = "system" if caller.purpose.code == "unstated" else "user"
     event: dict[str, Any] = {
-        "type": kind[0],
-        "category": kind[1],
+        "type": event_type,
+        "category": "audit",
         "tenant": {"id": log},
         "actor": actor,
         "targets": [{"type": target[0], "id": target[1], "role": "object"}],

@@ -46,23 +46,12 @@ class LoggedReads:
         }
         if text:
             query["text"] = _cut(text)
-        self._own.write(
-            log,
-            ("audit.log.searched", "audit"),
-            caller,
-            target=("log", log),
-            more={"query": query},
-        )
+        self._own.write(log, "audit.log.searched", caller, more={"query": query})
 
     def asked(self, caller: Caller, log: LogId, text: str) -> None:
         """Somebody asks a question, which is about to be looked into; `text` is the question."""
-        self._own.write(
-            log,
-            ("audit.log.asked", "audit"),
-            caller,
-            target=("log", log),
-            more={"query": {"kind": "report", "text": _cut(text)}},
-        )
+        query = {"kind": "report", "text": _cut(text)}
+        self._own.write(log, "audit.log.asked", caller, more={"query": query})
 
     def answered(
         self,
@@ -90,39 +79,26 @@ class LoggedReads:
             "result_count": len(shown),
             "shown": {"type": "event", "ids": shown[:_SHOWN_MAX], "total": len(shown)},
         }
-        self._own.write(
-            log,
-            ("audit.log.answered", "audit"),
-            caller,
-            target=("log", log),
-            more={"query": query, "extra": {"verdict": verdict, "bundle_sha256": bundle_sha256}},
-        )
+        extra = {"verdict": verdict, "bundle_sha256": bundle_sha256}
+        more = {"query": query, "extra": extra}
+        self._own.write(log, "audit.log.answered", caller, more=more)
 
     def viewed(self, caller: Caller, log: LogId, event_id: str, *, found: bool = True) -> None:
         """Somebody is about to see one event whole, or to learn that there is none of that id."""
-        missed = {"outcome": {"result": "failed", "code": "not_found"}}
-        self._own.write(
-            log,
-            ("audit.log.viewed", "audit"),
-            caller,
-            target=("event", event_id),
-            more=None if found else missed,
-        )
+        more = None if found else {"outcome": {"result": "failed", "code": "not_found"}}
+        target = ("event", event_id)
+        self._own.write(log, "audit.log.viewed", caller, target=target, more=more)
 
     def streams_viewed(self, caller: Caller, log: LogId) -> None:
         """Somebody is about to see how complete the streams of a log are."""
-        self._own.write(log, ("audit.streams.viewed", "audit"), caller, target=("log", log))
+        self._own.write(log, "audit.streams.viewed", caller)
 
     def refused(self, caller: Caller, asked: str, code: str) -> None:
         """Somebody asked for a log that is not theirs; `asked` is what they named."""
         named = asked if _TENANT.fullmatch(asked) else "unreadable"
-        self._own.write(
-            OPERATOR,
-            ("audit.log.viewed", "audit"),
-            caller,
-            target=("log", named),
-            more={"outcome": {"result": "denied", "code": code}, "severity": "warning"},
-        )
+        more = {"outcome": {"result": "denied", "code": code}, "severity": "warning"}
+        target = ("log", named)
+        self._own.write(OPERATOR, "audit.log.viewed", caller, target=target, more=more)
 
 
 def _cut(text: str) -> str:

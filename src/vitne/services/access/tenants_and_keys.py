@@ -92,8 +92,7 @@ class Onboard:
             raise ConflictError("the tenant exists already", where=tenant, hint="vitne tenant list")
         made = Tenant(id=tenant, name=name, created_us=self._clock.now_us())
         self._logs.create(tenant)
-        kind = ("audit.tenant.created", "audit")
-        self._own.write(OPERATOR, kind, caller, target=("tenant", tenant))
+        self._own.write(OPERATOR, "audit.tenant.created", caller, target=("tenant", tenant))
         self._state.add_tenant(made)
         return made
 
@@ -171,7 +170,7 @@ class Onboard:
     def _record_event(self, kind: str, key: ApiKey, caller: Caller, **extra: Any) -> None:  # noqa: ANN401  # JSON
         for log in key.tenants or (OPERATOR,):
             more = {"extra": extra} if extra else None
-            self._own.write(log, (kind, "audit"), caller, target=("api_key", key.id), more=more)
+            self._own.write(log, kind, caller, target=("api_key", key.id), more=more)
 
 
 def _check_types(types: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from vitne.core.entry.assemble import Assembler
-from vitne.core.entry.commit import section_leaves, verify_body
+from vitne.core.entry.commit import parts_of, section_leaves, verify_body
 from vitne.core.entry.control import EraseEntry, PruneEntry, StreamEntry
 from vitne.core.entry.entry import (
     EVENT,
@@ -24,7 +24,7 @@ from vitne.core.event.event import ValidEvent
 from vitne.core.event.facets import target_lines
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.times import parse_utc
-from vitne.core.values.types import SECTIONS, LeafIndex, Origin
+from vitne.core.values.types import SECTIONS, LeafIndex, Origin, Section
 from vitne.errors import DecodeError, VitneError
 from vitne.ports import StreamState
 from vitne.services.check.senders import SenderCheck
@@ -88,7 +88,7 @@ class RecordCheck:
         self._streams: dict[bytes, StreamCursor] = {}
         self._senders = SenderCheck(origin)
         self._erased: set[tuple[LeafIndex, str]] = set()
-        self._lacking: dict[LeafIndex, list[str]] = {}
+        self._lacking: dict[LeafIndex, list[Section]] = {}
         self._pruned_below = 0
         self.events = 0
         self.voids: dict[LeafIndex, bytes] = {}
@@ -250,26 +250,9 @@ def _check_remains(record: Record) -> Iterator[str]:
         yield f"what is left of an erased record is damaged: {error.message}"
 
 
-def _lacking(parts: Parts) -> list[str]:
+def _lacking(parts: Parts) -> list[Section]:
     """Sections of which a part is erased."""
-    if None not in (
-        parts.core,
-        parts.payload,
-        parts.person,
-        parts.core_record,
-        parts.payload_record,
-        parts.person_record,
-    ):
-        return []
-    return [
-        section
-        for section, pair in (
-            ("core", (parts.core, parts.core_record)),
-            ("payload", (parts.payload, parts.payload_record)),
-            ("person", (parts.person, parts.person_record)),
-        )
-        if None in pair
-    ]
+    return [name for name in SECTIONS if None in parts_of(parts, name)]
 
 
 def _as_valid(parts: Parts) -> ValidEvent:

@@ -10,6 +10,7 @@ serves a folder with one until `restore` has compared it with what was published
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -95,7 +96,8 @@ def copy_objects(
         IntegrityError: what was copied does not give the root that was signed.
     """
     objects = size = 0
-    for batch in _batches(_all(source, trees, segments)):
+    found = _all(source, trees, segments)
+    while batch := dict(islice(found, _AT_ONCE)):
         target.put(batch)
         objects, size = objects + len(batch), size + sum(map(len, batch.values()))
     for tree in trees:
@@ -156,14 +158,3 @@ def _read(source: ObjectStore, key: str) -> bytes:
     if data is None:
         raise NotFoundError("an object went away while it was being copied", where=key)
     return data
-
-
-def _batches(found: Iterator[tuple[str, bytes]]) -> Iterator[dict[str, bytes]]:
-    batch: dict[str, bytes] = {}
-    for key, data in found:
-        batch[key] = data
-        if len(batch) == _AT_ONCE:
-            yield batch
-            batch = {}
-    if batch:
-        yield batch

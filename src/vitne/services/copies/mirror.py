@@ -119,7 +119,7 @@ class MirroredLog:
         try:
             head = check_head(note, policy)
         except VerificationError as error:
-            self._keep("refused", note, held_note, error)
+            self._keep(note, held_note, error)
             raise
         before = held.size if held else 0
         if held is not None:
@@ -145,7 +145,7 @@ class MirroredLog:
         elif head.size == held.size and head.root != held.root:
             error = _fork(held, head)
         if error is not None:
-            self._keep("refused", note, held_note, error)
+            self._keep(note, held_note, error)
             raise error
 
     def _take(
@@ -261,10 +261,10 @@ class MirroredLog:
                 )
         except (NotFoundError, DecodeError, UnavailableError):
             pass  # its tiles do not say; the entries speak
-        self._keep("refused", note, held_note, error)
+        self._keep(note, held_note, error)
         raise error
 
-    def _keep(self, kind: str, note: str, held: str | None, error: VitneError) -> None:
+    def _keep(self, note: str, held: str | None, error: VitneError) -> None:
         at_us = self._now()
         found = {
             "found_at": format_utc(at_us),
@@ -277,7 +277,7 @@ class MirroredLog:
         }
         data = msgspec.json.format(msgspec.json.encode(found)) + b"\n"
         place = self._prefix.rstrip("/") or "log"
-        self._folder.put({f"{_EVIDENCE}{place}-{kind}-{at_us}.json": data})
+        self._folder.put({f"{_EVIDENCE}{place}-refused-{at_us}.json": data})
 
     # ------------------------------------------------------------ what is held
 

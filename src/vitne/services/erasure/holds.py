@@ -64,14 +64,14 @@ class Holds:
 
     def show(self, log: LogId, caller: Caller) -> Sequence[Hold]:
         """As `list`, for somebody: their filters may name people, so the look is an event too."""
-        self._own.write(log, ("audit.log.holds_viewed", "audit"), caller, target=("log", log))
+        self._own.write(log, "audit.log.holds_viewed", caller)
         return self._store.holds(log)
 
     def _record_event(self, kind: str, hold: Hold, caller: Caller) -> None:
         extra = {"reason": hold.reason, "reference": hold.reference}
         self._own.write(
             hold.log,
-            (kind, "audit"),
+            kind,
             caller,
             target=("hold", hold.id),
             more={"extra": {name: value for name, value in extra.items() if value}},

@@ -87,9 +87,7 @@ class Erasing:
         more: dict[str, Any] = {"extra": extra}
         if outcome:
             more["outcome"] = dict(outcome)
-        self._own.write(
-            request.log, (kind, "audit"), caller, target=("log", request.log), more=more
-        )
+        self._own.write(request.log, kind, caller, more=more)
 
     def _record_expiry(self, kind: str, log: LogId, found: list[Expiry], caller: Caller) -> None:
         extra: dict[str, int] = {}
@@ -98,4 +96,4 @@ class Erasing:
             for name, count in zip(("days", "records", "held", "below"), counts, strict=True):
                 extra[f"{one.retention_class.replace('-', '_')}_{name}"] = count
         more = {"extra": extra} if extra else {}
-        self._own.write(log, (kind, "audit"), caller, target=("log", log), more=more)
+        self._own.write(log, kind, caller, more=more)

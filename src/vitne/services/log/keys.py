@@ -8,7 +8,7 @@ from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import Signer, sign_note
 from vitne.core.values.strict import encode_utf8
 from vitne.core.values.types import Hash, LogId, Origin, TreeSize
-from vitne.ports import KeyVault
+from vitne.ports import KeyRole, KeyVault
 
 FIRST_EPOCH = 1
 """Epoch of the index secret that a log begins with; a later one is not made yet."""
@@ -32,38 +32,28 @@ class LogKeys:
 
     def __init__(self, vault: KeyVault) -> None:
         self._vault = vault
-        self._log: dict[Origin, Signer] = {}
-        self._receipt: dict[Origin, Signer] = {}
-        self._index_log: dict[Origin, Signer] = {}
+        self._signers: dict[tuple[Origin, KeyRole], Signer] = {}
         self._index: dict[tuple[LogId, int], bytes] = {}
-        self._lock = Lock()  # guards: the four dicts of keys
+        self._lock = Lock()  # guards: _signers, _index
 
     def log_signer(self, origin: Origin) -> Signer:
         """The key that signs a log's checkpoints; its name is the origin."""
-        found = self._log.get(origin)
-        if found is None:
-            with self._lock:
-                found = Signer(origin, self._vault.seed(origin, "log"))
-                self._log[origin] = found
-        return found
+        return self._signer(origin, "log", origin)
 
     def receipt_signer(self, origin: Origin) -> Signer:
         """The key that signs a log's receipts."""
-        found = self._receipt.get(origin)
-        if found is None:
-            with self._lock:
-                found = Signer(receipt_name(origin), self._vault.seed(origin, "receipt"))
-                self._receipt[origin] = found
-        return found
+        return self._signer(origin, "receipt", receipt_name(origin))
 
     def index_signer(self, origin: Origin) -> Signer:
         """The key that signs the checkpoints of a log's index log, named `<origin>/index`."""
-        found = self._index_log.get(origin)
+        return self._signer(origin, "index-log", index_origin(origin))
+
+    def _signer(self, origin: Origin, role: KeyRole, name: str) -> Signer:
+        found = self._signers.get((origin, role))
         if found is None:
             with self._lock:
-                seed = self._vault.seed(origin, "index-log")
-                found = Signer(index_origin(origin), seed)
-                self._index_log[origin] = found
+                found = Signer(name, self._vault.seed(origin, role))
+                self._signers[origin, role] = found
         return found
 
     def tree_signer(self, origin: Origin) -> Signer:

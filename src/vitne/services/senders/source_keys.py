@@ -117,10 +117,10 @@ class SourceKeys:
             NotFoundError: no such log.
         """
         key = self._keys.known_index_secret(log)
-        kind = ("audit.index_key.exported", "audit")
-        self._own.write(log, kind, caller, target=("log", log), more={"severity": "critical"})
+        more = {"severity": "critical"}
+        self._own.write(log, "audit.index_key.exported", caller, more=more)
         return key, FIRST_EPOCH
 
     def _record_event(self, kind: str, key: SourceKey, caller: Caller) -> None:
         more = {"extra": {"vkey": key.vkey}}
-        self._own.write(OPERATOR, (kind, "audit"), caller, target=("source", key.source), more=more)
+        self._own.write(OPERATOR, kind, caller, target=("source", key.source), more=more)

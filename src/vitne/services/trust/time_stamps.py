@@ -95,14 +95,12 @@ class Anchor:
             note = self._newest(log)
             if note is None:
                 continue
-            for authority in self._authorities:
-                if authority.name in failed or not self._due(log, authority.name, note):
-                    continue
-                try:
-                    stamps.append(self._stamp(log, note, authority))
-                except (UnavailableError, VerificationError) as error:
-                    failed[authority.name] = f"{error.code}: {error}"
-                    _LOG.warning("no time stamp by %s: %s", authority.name, error)
+            asked = [
+                one
+                for one in self._authorities
+                if one.name not in failed and self._due(log, one.name, note)
+            ]
+            stamps += self._ask(log, note, asked, failed)
         return Anchored(stamps, failed)
 
     def stamp_now(self, log: LogId) -> Anchored:
@@ -117,15 +115,28 @@ class Anchor:
         note = self._newest(log)
         if note is None:
             raise UnavailableError("the log has published no checkpoint yet", where=log)
-        failed, stamps = dict[str, str](), list[KeptStamp]()
-        for authority in self._authorities:
+        failed = dict[str, str]()
+        stamps = self._ask(log, note, self._authorities, failed)
+        if not stamps:
+            raise UnavailableError("; ".join(failed.values()), where=log)
+        return Anchored(stamps, failed)
+
+    def _ask(
+        self,
+        log: LogId,
+        note: str,
+        authorities: Sequence[StampAuthority],
+        failed: dict[str, str],
+    ) -> list[KeptStamp]:
+        """The stamps that they give; who gives none is added to `failed`."""
+        stamps = []
+        for authority in authorities:
             try:
                 stamps.append(self._stamp(log, note, authority))
             except (UnavailableError, VerificationError) as error:
                 failed[authority.name] = f"{error.code}: {error}"
-        if not stamps:
-            raise UnavailableError("; ".join(failed.values()), where=log)
-        return Anchored(stamps, failed)
+                _LOG.warning("no time stamp by %s: %s", authority.name, error)
+        return stamps
 
     def stamps(self, log: LogId) -> list[KeptStamp]:
         """Every stamp of a log, by tree size."""

@@ -83,12 +83,4 @@ class PendingRequest:
         )
         for result in results:
             counts[result.status] += 1
-        return IntakeReply(
-            accepted=counts["accepted"],
-            duplicate=counts["duplicate"],
-            dropped=counts["dropped"],
-            quarantined=counts["quarantined"],
-            rejected=counts["rejected"],
-            receipts=self._receipts,
-            results=results,
-        )
+        return IntakeReply(**counts, receipts=self._receipts, results=results)

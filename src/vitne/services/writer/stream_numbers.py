@@ -7,6 +7,8 @@ remembered as missing, and closed when the late number comes.
 
 from bisect import bisect_right
 
+from msgspec.structs import replace
+
 from vitne.ports import StreamState
 
 MAX_RANGES = 1024
@@ -164,17 +166,13 @@ class StreamCursor:
             named_us: time of the entries that name it; 0: as before.
         """
         old = self._state
-        return StreamState(
-            stream_id=old.stream_id,
-            source=old.source,
-            name=old.name,
-            numbers=old.numbers,
+        return replace(
+            old,
             last_seq=self.last,
             missing=tuple(self._missing),
             closed=self.closed,
             abandoned=self.abandoned,
             followed=self.followed,
-            beat_s=old.beat_s,
             named_us=named_us or old.named_us,
             voided=self.voided,
             late=self.late,
