@@ -206,26 +206,18 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class Setting(Struct, frozen=True):
-    """One row of the table, as the documentation shows it."""
+    """One row of the table: what a value must be, and what stands beside it."""
 
     name: str
-    kind: str
+    base: type
+    choices: tuple[str, ...]
+    about: _About
     default: str | int | bool
-    unit: str
-    help: str
 
     @property
     def variable(self) -> str:
         """Its environment variable."""
         return ENV_PREFIX + self.name.upper()
-
-
-class _Rule(Struct, frozen=True):
-    """What a value must be, taken from an annotation."""
-
-    base: type
-    choices: tuple[str, ...]
-    about: _About
 
     @property
     def expected(self) -> str:
@@ -256,25 +248,23 @@ class _Rule(Struct, frozen=True):
         return (low is None or value >= low) and (high is None or value <= high)
 
 
-def _rules() -> dict[str, _Rule]:
-    rules: dict[str, _Rule] = {}
+def _rows() -> dict[str, Setting]:
+    rows: dict[str, Setting] = {}
+    defaults = Settings()
     for name, hint in get_type_hints(Settings, include_extras=True).items():
         inner, about = get_args(hint)
         choices = get_args(inner) if get_origin(inner) is Literal else ()
-        rules[name] = _Rule(str if choices else inner, choices, about)
-    return rules
+        base = str if choices else inner
+        rows[name] = Setting(name, base, choices, about, getattr(defaults, name))
+    return rows
 
 
-_RULES: Final = types.MappingProxyType(_rules())
+_ROWS: Final = types.MappingProxyType(_rows())
 
 
 def all_settings() -> list[Setting]:
     """Every setting, in the order of the class."""
-    defaults = Settings()
-    return [
-        Setting(name, rule.expected, getattr(defaults, name), rule.about.unit, rule.about.help)
-        for name, rule in _RULES.items()
-    ]
+    return list(_ROWS.values())
 
 
 def load(
@@ -296,10 +286,10 @@ def load(
     """
     values: dict[str, Any] = {}
     given = {name: value for name, value in (options or {}).items() if value is not None}
-    for name in _RULES:
-        raw = environ.get(ENV_PREFIX + name.upper())
+    for name, row in _ROWS.items():
+        raw = environ.get(row.variable)
         if raw is not None:
-            values[name] = _checked(name, _from_text(name, raw), f"${ENV_PREFIX}{name.upper()}")
+            values[name] = _checked(name, _from_text(name, raw), f"${row.variable}")
     for name, value in given.items():
         values[name] = _checked(name, value, f"option --{name.replace('_', '-')}")
     path = config or Path(values.get("folder", DEFAULT_FOLDER)) / FILE_NAME
@@ -310,7 +300,7 @@ def load(
 
 def strange_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     """`VITNE_…` variables that neither a server nor a client reads: most likely misspelt."""
-    known = {name.upper() for name in _RULES} | NOT_SETTINGS
+    known = {name.upper() for name in _ROWS} | NOT_SETTINGS
     return sorted(
         name
         for name in environ
@@ -328,8 +318,8 @@ def _from_file(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path}: expected readable TOML, got: {error}") from error
     for name, value in loaded.items():
-        if name not in _RULES:
-            near = difflib.get_close_matches(name, _RULES, n=1)
+        if name not in _ROWS:
+            near = difflib.get_close_matches(name, _ROWS, n=1)
             hint = f"did you mean `{near[0]}`?" if near else "see docs/reference/settings.md"
             raise ConfigurationError(
                 f"{path}: {name}: expected the name of a setting, got one that does not exist",
@@ -340,11 +330,10 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _checked(name: str, value: object, where: str) -> object:
-    rule = _RULES[name]
-    if not rule.accepts(value):
-        shown = repr(value)
+    row = _ROWS[name]
+    if not row.accepts(value):
         raise ConfigurationError(
-            f"{where}: {name}: expected {rule.expected}, got {shown[:80]}",
+            f"{where}: {name}: expected {row.expected}, got {repr(value)[:80]}",
             hint="see docs/reference/settings.md",
         )
     return value
@@ -352,7 +341,7 @@ def _checked(name: str, value: object, where: str) -> object:
 
 def _from_text(name: str, raw: str) -> object:
     """An environment's text as the type its setting has; the text itself where it is not one."""
-    base = _RULES[name].base
+    base = _ROWS[name].base
     if base is bool:
         return {"true": True, "1": True, "false": False, "0": False}.get(raw.lower(), raw)
     if base is int and re.fullmatch(r"-?[0-9]{1,19}", raw, re.ASCII):
@@ -377,9 +366,10 @@ def render_table() -> str:
     ]
     for row in all_settings():
         default = str(row.default).lower() if isinstance(row.default, bool) else str(row.default)
-        takes = row.kind.replace("|", "\\|")
+        about, takes = row.about, row.expected.replace("|", "\\|")
         lines.append(
-            f"| `{row.name}` | `{row.variable}` | {takes} | `{default}` | {row.unit} | {row.help} |"
+            f"| `{row.name}` | `{row.variable}` | {takes} | `{default}`"
+            f" | {about.unit} | {about.help} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -6,8 +6,8 @@ from typing import Self
 
 from vitne.core.values.types import LogId
 from vitne.services.access.tenants_and_keys import Onboard
+from vitne.services.check.findings import Stores
 from vitne.services.check.fsck import Fsck
-from vitne.services.check.log import Stores
 from vitne.services.log.keys import INDEX_SUFFIX, LogKeys
 from vitne.services.log.names import Logs
 from vitne.services.log.staged_round import StepHook, no_step

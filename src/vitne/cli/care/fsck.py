@@ -9,7 +9,7 @@ from vitne.cli.base.app import REFUSED
 from vitne.cli.base.output import Advance, Json, Output, plain, table
 from vitne.core.values.text import count
 from vitne.core.values.types import LogId
-from vitne.services.check.fsck import FsckReport
+from vitne.services.check.findings import FsckReport
 from vitne.wiring import Server, open_server
 
 

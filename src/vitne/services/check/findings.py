@@ -1,11 +1,43 @@
-"""What fsck finds."""
+"""What fsck finds, and where everything lies that it looks at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from msgspec import Struct
 
+from vitne.core.entry.keys import KeyCache
 from vitne.core.values.types import LogId
+from vitne.ports import (
+    CheckpointStore,
+    IndexLogStore,
+    ObjectStore,
+    RecordStore,
+    SegmentList,
+    SegmentStore,
+)
+from vitne.services.log.keys import LogKeys
 
 MOST_DAMAGES = 100
 """Listed one by one; further ones are counted."""
+
+Tell = Callable[[str, int | None, str], None]
+"""(file, index of the entry it is about, what is wrong)."""
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where everything lies that is checked."""
+
+    store: RecordStore
+    heads: CheckpointStore
+    objects: ObjectStore
+    keys: LogKeys
+    segments: SegmentList
+    archive: SegmentStore
+    index_log: IndexLogStore
+    database: str
+    """What to call the file of the hot rows."""
+    cache: KeyCache = field(default_factory=KeyCache)
 
 
 class Damage(Struct, frozen=True):
@@ -19,15 +51,27 @@ class Damage(Struct, frozen=True):
     what: str
 
 
-class Findings:
-    """What is found over all logs."""
+class FsckReport(Struct):
+    """What was checked, and what was found."""
 
-    def __init__(self) -> None:
-        self.entries = self.events = self.published = self.segments = self.count = 0
-        self.damages: list[Damage] = []
+    logs: int
+    entries: int = 0
+    events: int = 0
+    published: int = 0
+    """Entries under a signed checkpoint; the others are not hashed into a tree yet."""
+    segments: int = 0
+    damages: list[Damage] = []
+    """The first `MOST_DAMAGES`, in the order of checking."""
+    damage_count: int = 0
+    took_s: float = 0.0
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found."""
+        return not self.damage_count
 
     def add(self, log: LogId, where: str, index: int | None, what: str) -> None:
         """One more damage; listed if there is room, counted in any case."""
-        self.count += 1
+        self.damage_count += 1
         if len(self.damages) < MOST_DAMAGES:
             self.damages.append(Damage(log, where, index, what))

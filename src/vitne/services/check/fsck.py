@@ -7,31 +7,9 @@ runs beside a server or on a folder at rest.
 
 import time
 
-from msgspec import Struct
-
 from vitne.core.values.types import LogId
-from vitne.services.check.findings import Damage, Findings
-from vitne.services.check.log import LogCheck, Progress, Stores
-
-
-class FsckReport(Struct, frozen=True):
-    """What was checked, and what was found."""
-
-    logs: int
-    entries: int
-    events: int
-    published: int
-    """Entries under a signed checkpoint; the others are not hashed into a tree yet."""
-    segments: int
-    damages: list[Damage]
-    """The first `MOST_DAMAGES`, in the order of checking."""
-    damage_count: int
-    took_s: float
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing was found."""
-        return not self.damage_count
+from vitne.services.check.findings import FsckReport, Stores
+from vitne.services.check.log import LogCheck, Progress
 
 
 class Fsck:
@@ -54,16 +32,8 @@ class Fsck:
         started = time.perf_counter()
         store = self._stores.store
         infos = [store.log(only)] if only is not None else store.logs()
-        found = Findings()
+        report = FsckReport(len(infos))
         for info in infos:
-            LogCheck(self._stores, info, found, progress).run()
-        return FsckReport(
-            logs=len(infos),
-            entries=found.entries,
-            events=found.events,
-            published=found.published,
-            segments=found.segments,
-            damages=found.damages,
-            damage_count=found.count,
-            took_s=time.perf_counter() - started,
-        )
+            LogCheck(self._stores, info, report, progress).run()
+        report.took_s = time.perf_counter() - started
+        return report

@@ -1,57 +1,36 @@
 """… its index log: every run computed again from the entries, then records, tiles and signature."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.index_record import Coverage, IndexRecord, parse_record, wrong_members
 from vitne.core.tree.note import open_checkpoint
 from vitne.core.tree.tile import TILE_WIDTH
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values.types import Hash, LeafIndex, LogId, Origin, TreeSize
+from vitne.core.values.types import Hash, LeafIndex, TreeSize
 from vitne.errors import IntegrityError, VitneError
-from vitne.ports import CheckpointStore, Head, IndexLogStore, ObjectStore, Segment, SegmentStore
+from vitne.ports import Head, LogInfo, Segment
+from vitne.services.check.findings import Stores, Tell
 from vitne.services.check.tree import TreeCheck
-from vitne.services.log.keys import LogKeys, index_log_id
+from vitne.services.log.keys import index_log_id
 from vitne.services.log.published_files import Published, log_key
-
-Tell = Callable[[str, int | None, str], None]
-"""(file, index of the entry it is about, what is wrong)."""
 
 
 class IndexCheck:
-    """The index log of one log.
+    """The index log of one log; `damage` is told of each fault."""
 
-    Args:
-        log: whose.
-        origin: of the log.
-        store, heads, objects, archive, keys: where everything lies.
-        damage: told of each fault.
-    """
-
-    def __init__(  # noqa: PLR0913 - where everything lies
-        self,
-        log: LogId,
-        origin: Origin,
-        *,
-        store: IndexLogStore,
-        heads: CheckpointStore,
-        objects: ObjectStore,
-        archive: SegmentStore,
-        keys: LogKeys,
-        database: str,
-        damage: Tell,
-    ) -> None:
-        self._log = log
-        self._origin = origin
-        self._store = store
-        self._archive = archive
-        self._keys = keys
-        self._database = database
+    def __init__(self, stores: Stores, info: LogInfo, damage: Tell) -> None:
+        self._log = info.log
+        self._origin = info.origin
+        self._store = stores.index_log
+        self._archive = stores.archive
+        self._keys = stores.keys
+        self._database = stores.database
         self._damage = damage
-        self._tree = index_log_id(log)
-        self._head = heads.head(self._tree)
-        self._published = Published(objects, self._tree)
-        self._entries = Published(objects, log)
+        self._tree = index_log_id(info.log)
+        self._head = stores.heads.head(self._tree)
+        self._published = Published(stores.objects, self._tree)
+        self._entries = Published(stores.objects, info.log)
 
     def run(self, segments: Sequence[Segment]) -> None:
         """Check it, and that the catalog's segments are those that it lists."""

@@ -1,31 +1,20 @@
 """Checking one log whole: rows, segments, tree, signatures."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 
 from vitne.core.entry.assemble import Assembler
-from vitne.core.entry.keys import KeyCache
 from vitne.core.tree.note import open_checkpoint
 from vitne.core.tree.tile import TILE_WIDTH
 from vitne.core.values.record import Record
 from vitne.core.values.types import Hash, LeafIndex, LogId, TreeSize
 from vitne.errors import IntegrityError, NotFoundError, VitneError
-from vitne.ports import (
-    CheckpointStore,
-    Head,
-    IndexLogStore,
-    LogInfo,
-    ObjectStore,
-    RecordStore,
-    SegmentList,
-    SegmentStore,
-)
-from vitne.services.check.findings import Findings
+from vitne.ports import Head, LogInfo
+from vitne.services.check.findings import FsckReport, Stores
 from vitne.services.check.index_log import IndexCheck
 from vitne.services.check.records import RecordCheck
 from vitne.services.check.tree import TreeCheck
-from vitne.services.log.keys import FIRST_EPOCH, LogKeys
+from vitne.services.log.keys import FIRST_EPOCH
 from vitne.services.log.published_files import Published, log_key
 
 _STEP = 8 * TILE_WIDTH
@@ -34,33 +23,17 @@ Progress = Callable[[LogId, int, int], None]
 """(log, entries checked, entries in all)."""
 
 
-@dataclass(frozen=True)
-class Stores:
-    """Where everything lies that is checked."""
-
-    store: RecordStore
-    heads: CheckpointStore
-    objects: ObjectStore
-    keys: LogKeys
-    segments: SegmentList
-    archive: SegmentStore
-    index_log: IndexLogStore
-    database: str
-    """What to call the file of the hot rows."""
-    cache: KeyCache = field(default_factory=KeyCache)
-
-
 class LogCheck:
     """One log. Rows are read as they are; a server may append meanwhile, never change."""
 
     def __init__(
-        self, stores: Stores, info: LogInfo, found: Findings, progress: Progress | None
+        self, stores: Stores, info: LogInfo, report: FsckReport, progress: Progress | None
     ) -> None:
         self._stores = stores
         # The head first: a log that grows meanwhile then ends at or above it.
         self._head = stores.heads.head(info.log)
         self._info = stores.store.log(info.log)
-        self._found = found
+        self._report = report
         self._progress = progress
         self._published = Published(stores.objects, info.log)
         size = self._head.size if self._head else TreeSize(0)
@@ -85,33 +58,19 @@ class LogCheck:
             self._damage(self._stores.database, end, f"rows end below the signed size {self._size}")
         elif self._head is not None:
             self._check_head(self._head, self._tree.finish())
-        self._index().run(self._segments)
+        IndexCheck(self._stores, self._info, self._damage).run(self._segments)
         # Rows come in while we read; states and asides are compared only if none did.
         if self._stores.store.log(self._info.log).next_index == end:
             self._check_asides()
             for what in self._records.compare_streams(self._stores.store.streams(self._info.log)):
                 self._damage(self._stores.database, None, what)
-        self._found.entries += end
-        self._found.events += self._records.events
-        self._found.published += min(self._size, end)
-        self._found.segments += len(self._segments)
-
-    def _index(self) -> IndexCheck:
-        stores = self._stores
-        return IndexCheck(
-            self._info.log,
-            self._info.origin,
-            store=stores.index_log,
-            heads=stores.heads,
-            objects=stores.objects,
-            archive=stores.archive,
-            keys=stores.keys,
-            database=stores.database,
-            damage=self._damage,
-        )
+        self._report.entries += end
+        self._report.events += self._records.events
+        self._report.published += min(self._size, end)
+        self._report.segments += len(self._segments)
 
     def _damage(self, where: str, index: int | None, what: str) -> None:
-        self._found.add(self._info.log, where, index, what)
+        self._report.add(self._info.log, where, index, what)
 
     def _assembler(self) -> Assembler | None:
         try:

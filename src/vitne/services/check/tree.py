@@ -1,25 +1,23 @@
 """Checking the published tree of one log against its entries, tile by tile."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.tile import ENTRIES, TILE_WIDTH, TileId, encode_bundle
 from vitne.core.values.strict import HASH_BYTES
 from vitne.core.values.types import Hash, TreeSize
 from vitne.errors import IntegrityError
+from vitne.services.check.findings import Tell
 from vitne.services.log.published_files import Published, log_key
-
-Report = Callable[[str, int, str], None]
-"""(object key, index of an entry it covers, what is wrong)."""
 
 
 class TreeCheck:
     """Takes the entries in order, 256 at a time, and compares what was published of them."""
 
-    def __init__(self, published: Published, size: TreeSize, report: Report) -> None:
+    def __init__(self, published: Published, size: TreeSize, damage: Tell) -> None:
         self._published = published
         self._size = size
-        self._report = report
+        self._damage = damage
         self._levels: list[list[Hash]] = [[]]
         self._tiles = 0
 
@@ -63,21 +61,21 @@ class TreeCheck:
                 (i for i, one in enumerate(hashes) if wrong[i * HASH_BYTES :][:HASH_BYTES] != one),
                 0,
             )
-            self._report(self._key(tile), first + at, "the hash is not that of the entry")
+            self._damage(self._key(tile), first + at, "the hash is not that of the entry")
 
     def _compare(self, tile: TileId, first: int, expected: bytes) -> bytes | None:
         """Report a missing or damaged tile; returns the bytes of one that merely differs."""
         try:
             found = self._published.tile(tile)
         except IntegrityError as error:
-            self._report(self._key(tile), first, str(error))
+            self._damage(self._key(tile), first, str(error))
             return None
         if found is None:
-            self._report(self._key(tile), first, "the object is missing")
+            self._damage(self._key(tile), first, "the object is missing")
         elif found != expected:
             if tile.level == ENTRIES or tile.level > 0:
                 what = "entries" if tile.level == ENTRIES else "hashes below it"
-                self._report(self._key(tile), first, f"the object does not hold the {what}")
+                self._damage(self._key(tile), first, f"the object does not hold the {what}")
             return found
         return None
 
