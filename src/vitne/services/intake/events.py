@@ -178,26 +178,19 @@ class Preparer:
         events.append(prepared)
         if event.warnings and UNDECLARED in event.warnings:
             request.count(log, event.type, UNDECLARED)
-        if self.may_be_forgotten(event.event_id, request.context.now_us):
-            self._look_back(request, log, prepared)
-
-    def _look_back(self, request: _Request, log: LogId, event: PreparedEvent) -> None:
-        """Note that an event of an old id is sealed already, and whether it is the same one."""
-        seen = self.sealed_before(log, event)
+        seen = self.sealed_before(log, prepared, request.context.now_us)
         if seen is not None:
             request.archived.setdefault(log, {})[event.event_id] = seen
 
-    def sealed_before(self, log: LogId, event: PreparedEvent) -> Seen | None:
-        """What a segment holds under the id of an event; None if none does."""
+    def sealed_before(self, log: LogId, event: PreparedEvent, now_us: int) -> Seen | None:
+        """What a segment holds under the id of an event, if that is old enough to be only there."""
+        if not may_be_forgotten(event.event_id, now_us - self._dedupe_us):
+            return None
         record = self._sealed(log, event.event_id)
         if record is None:
             return None
         digest = event.digest if same_event(record.parts, event.parts) else b""
         return Seen(record.index, digest, record.recorded_us)
-
-    def may_be_forgotten(self, event_id: bytes, now_us: int) -> bool:
-        """Whether the id is old enough for its event to be in segments only."""
-        return may_be_forgotten(event_id, now_us - self._dedupe_us)
 
     def fault(self, log: LogId, stream_name: str) -> Problem | None:
         """What validation cannot know: which tenants exist, which stream names are ours."""

@@ -6,6 +6,7 @@ What only the stream's state can tell (is it open, is this its key, what came be
 the transaction (`services/writer/plan`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
@@ -28,7 +29,7 @@ from vitne.core.tree.signature import ED25519, key_id_of
 from vitne.core.values.ids import to_text
 from vitne.core.values.types import LogId, Origin
 from vitne.errors import DecodeError, TenantNotAllowedError, VerificationError
-from vitne.ports import ApiKey, Seen
+from vitne.ports import ApiKey, Count, Seen
 from vitne.services.intake.events import Preparer, core_record, person_record, prepared_event
 from vitne.services.intake.system_events import SystemEvents
 from vitne.services.log.keys import FIRST_EPOCH
@@ -168,10 +169,9 @@ class BatchPreparer:
             stream, sent = work.signed.stream, items[position]
             prepared = prepared_event(position, event, stream, assembled, record_key, sent)
             prepared_events.append(prepared)
-            if self._preparer.may_be_forgotten(event.event_id, now_us):
-                seen = self._preparer.sealed_before(work.log, prepared)
-                if seen is not None:
-                    archived[event.event_id] = seen
+            seen = self._preparer.sealed_before(work.log, prepared, now_us)
+            if seen is not None:
+                archived[event.event_id] = seen
         if merkle_root(leaves) != head.root:
             return self._incident(work, Problem("wrong_root", "$.root", "of these events", "other"))
         batch = LogBatch(work.log, prepared_events, archived=archived, signed=work.signed)
@@ -247,12 +247,10 @@ def _void(
     return PreparedVoid(position, event_id, VOID_REJECTED, digest, stream, number)
 
 
-def _undeclared(
-    work: _Work, events: Sequence[ValidEvent]
-) -> dict[LogId, dict[tuple[str, str, str], int]]:
-    found: dict[tuple[str, str, str], int] = {}
-    for event in events:
-        if UNDECLARED in event.warnings:
-            name = (event.source_id, event.type, UNDECLARED)
-            found[name] = found.get(name, 0) + 1
+def _undeclared(work: _Work, events: Sequence[ValidEvent]) -> dict[LogId, dict[Count, int]]:
+    found = Counter(
+        (event.source_id, event.type, UNDECLARED)
+        for event in events
+        if UNDECLARED in event.warnings
+    )
     return {work.log: found} if found else {}

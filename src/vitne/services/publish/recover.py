@@ -17,7 +17,7 @@ from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import open_checkpoint
 from vitne.core.values.types import LeafIndex, LogId, TreeSize
 from vitne.errors import DecodeError, IntegrityError, NotFoundError, RollbackError
-from vitne.ports import CheckpointStore, Head, IndexLogStore, LogInfo, ObjectStore, RecordStore
+from vitne.ports import CheckpointStore, IndexLogStore, LogInfo, ObjectStore, RecordStore
 from vitne.services.log.grown_tree import right_edge
 from vitne.services.log.keys import LogKeys, index_log_id, index_origin
 from vitne.services.log.published_files import Published, log_key
@@ -25,7 +25,6 @@ from vitne.services.log.staged_round import (
     KNOWN_LOGS,
     STAGING,
     Stage,
-    StagedLog,
     StepHook,
     apply_stage,
     decode_stage,
@@ -122,15 +121,12 @@ class Recover:
 
     def _settle(self, key: str, stage: Stage, halted: dict[LogId, str]) -> bool:
         """Apply one staged round if it happened, else delete it; whether it was applied."""
-        happened = [part for part in stage.logs if self._happened(part)]
+        happened = [part for part in stage.logs if self._heads.head(part.log) == part.head]
         refused = apply_stage(self._objects, happened, self._step) if happened else {}
         halted.update(refused)
         if not refused:
             self._objects.delete([key])
         return bool(happened)
-
-    def _happened(self, part: StagedLog) -> bool:
-        return self._heads.head(part.log) == part.head
 
     def _check_sizes(self, info: LogInfo, halted: dict[LogId, str]) -> None:
         """Refuse if the rows end below what was signed, or the head is not the newest one."""
@@ -177,9 +173,6 @@ class Recover:
         except (IntegrityError, NotFoundError) as error:
             halted[log] = f"{error.code}: {error}"
             return False
-        return self._show(log, head)
-
-    def _show(self, log: LogId, head: Head) -> bool:
         key, note = log_key(log, "checkpoint"), head.note.encode()
         if self._objects.get(key) == note:
             return False

@@ -47,7 +47,6 @@ class PublishReport(Struct, frozen=True):
     """Entries were left for the next round."""
     conflict: bool = False
     """Another publisher was faster: nothing was published, the next round starts anew."""
-    staged_bytes: int = 0
     took_s: float = 0.0
 
 
@@ -96,8 +95,7 @@ class PublishRounds:
             if not parts:
                 return PublishReport((), self.halted, more)
             stage = Stage(parts)
-            staged = encode_stage(stage)
-            if not self._swap(stage, staged, olds):
+            if not self._swap(stage, olds):
                 return PublishReport((), self.halted, True, conflict=True)
             self._finish(stage)
             grown = [
@@ -106,7 +104,7 @@ class PublishRounds:
                 if part.log not in self._halted
             ]
             took_s = time.perf_counter() - started
-            return PublishReport(grown, self.halted, more, staged_bytes=len(staged), took_s=took_s)
+            return PublishReport(grown, self.halted, more, took_s=took_s)
 
     def halt(self, log: LogId, reason: str) -> None:
         """Publish this log no more: somebody found that its stored bytes disagree."""
@@ -159,9 +157,9 @@ class PublishRounds:
             part.fixed[KNOWN_LOGS + info.log] = f"{info.origin}\n".encode()
         return part
 
-    def _swap(self, stage: Stage, staged: bytes, olds: Sequence[Head | None]) -> bool:
+    def _swap(self, stage: Stage, olds: Sequence[Head | None]) -> bool:
         """Stage the round and swap the heads; False if another publisher was faster."""
-        self._objects.replace({stage.key: staged})
+        self._objects.replace({stage.key: encode_stage(stage)})
         self._step("staged")
         swaps = [Swap(part.log, old, part.head) for part, old in zip(stage.logs, olds, strict=True)]
         try:

@@ -173,9 +173,7 @@ class SegmentSealer:
 
     def seal(self, job: SealJob) -> Segment:
         """Seal one range that follows on the last segment. Errors as `SealRunner.run`."""
-        sealed = self._runner.run(job)
-        self._check(job, sealed.run.segment)
-        segment = self._list(job.log, sealed)
+        segment = self._list(job.log, self._made(job))
         self._take(job.log, segment)
         return segment
 
@@ -191,9 +189,7 @@ class SegmentSealer:
         covered = [one for one in segments if span[0] <= one.start and one.end <= span[1]]
         level = 1 + max(one.level for one in covered)
         job = SealJob("merge", log, *span, level)
-        sealed = self._runner.run(job)
-        self._check(job, sealed.run.segment)
-        merged = self._list(log, sealed)
+        merged = self._list(log, self._made(job))
         return merged if self._swap(log, merged) else None
 
     def settle(self, log: LogId) -> list[Segment]:
@@ -215,6 +211,13 @@ class SegmentSealer:
         return swapped
 
     # ---------------------------------------------------------------- the steps
+
+    def _made(self, job: SealJob) -> Sealed:
+        sealed = self._runner.run(job)
+        segment = sealed.run.segment
+        if (segment.start, segment.end) != (job.start, job.end):
+            raise IntegrityError("a job made another segment than asked for", where=job.log)
+        return sealed
 
     def _list(self, log: LogId, sealed: Sealed) -> Segment:
         """The run gets its position; its record is published, and an entry of the log names it."""
@@ -343,8 +346,3 @@ class SegmentSealer:
 
     def _now(self) -> int:
         return self._clock.now_us()
-
-    @staticmethod
-    def _check(job: SealJob, segment: Segment) -> None:
-        if (segment.start, segment.end) != (job.start, job.end):
-            raise IntegrityError("a job made another segment than asked for", where=job.log)

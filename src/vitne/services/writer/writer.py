@@ -226,24 +226,22 @@ class Writer:
 
     def _store_group(self, group: Sequence[PendingRequest]) -> list[_Part]:
         self._check_room()
-        by_log: dict[LogId, list[tuple[PendingRequest, LogBatch | None]]] = {}
+        by_log: dict[LogId, list[tuple[PendingRequest, LogBatch]]] = {}
         for request in group:
             for batch in request.batches:
                 by_log.setdefault(batch.log, []).append((request, batch))
-            for log in request.counts:
-                by_log.setdefault(log, []).append((request, None))
         parts: list[_Part] = []
         with self._store.append() as tx:
             now_us = self._clock.now_us()
             for log, brought in by_log.items():
-                batches = [(request, batch) for request, batch in brought if batch is not None]
-                planned = self._write_log(tx, log, [batch for _, batch in batches], now_us)
+                planned = self._write_log(tx, log, [batch for _, batch in brought], now_us)
                 parts += [
                     _Part(request, log, one)
-                    for (request, _), one in zip(batches, planned, strict=True)
+                    for (request, _), one in zip(brought, planned, strict=True)
                 ]
-                for request in (request for request, batch in brought if batch is None):
-                    tx.add_counts(log, request.counts[log])
+            for request in group:
+                for log, counts in request.counts.items():
+                    tx.add_counts(log, counts)
         return parts
 
     def _check_room(self) -> None:
