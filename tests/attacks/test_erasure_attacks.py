@@ -128,7 +128,7 @@ def test_no_byte_of_a_persons_data_is_left_and_every_older_proof_holds(
     """Sealed, hot and quarantined; raw, gzipped, and in the rows of Parquet files."""
     folder = Path(server.settings.folder)
     about = _about(server)
-    proofs = [server.search.records.by_id(ACME, one.event_id).document() for one in about]
+    proofs = [server.show.by_id(ACME, one.event_id).document() for one in about]
     assert len(about) > 10
     assert len([where for where in _left(folder) if "rows" in where]) >= 3
     assert any("vitne.db" in where for where in _left(folder))
@@ -143,7 +143,7 @@ def test_no_byte_of_a_persons_data_is_left_and_every_older_proof_holds(
     for proof in proofs:
         assert record_proof.verify_record(proof).event()["targets"][0]["id"] == VICTIM
     assert server.fsck.run().clean
-    shown = server.search.records.by_id(ACME, about[0].event_id)
+    shown = server.show.by_id(ACME, about[0].event_id)
     told = record_proof.verify_record(shown.document())
     assert told.erased == {"person": done.entries[0], "payload": done.entries[0]}
     assert told.withheld == ()
@@ -262,7 +262,7 @@ def test_one_event_can_be_erased_by_its_id(server: Server) -> None:
     event = sample_event(5)
     done = server.erasure.erase.run(_request(where="", events=(event["id"],), mentions=()))
 
-    record = server.search.pages.by_id(ACME, from_text(event["id"]))
+    record = server.search.by_id(ACME, from_text(event["id"]))
     assert len(done.plan.records) == 1
     assert record is not None
     assert record.gone

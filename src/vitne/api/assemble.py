@@ -76,14 +76,14 @@ def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor
     erasure = ErasureResource(server.erasure.logged, server.erasure.holds, access)
     routes = [
         intake_route(events),
-        *finding_routes(SearchResource(server.search.pages, access, told), reads),
+        *finding_routes(SearchResource(server.search, access, told), reads),
         *answer_routes(
             AnswersResource(
                 server.answers.questions, access, told, server.adapters.clock, meters.answered
             ),
             reads,
         ),
-        *showing_routes(EventResource(server.search.records, access, told), reads),
+        *showing_routes(EventResource(server.show, access, told), reads),
         *tenant_routes(TenantsResource(access, server.adapters.state, _LogKeysOf(server)), reads),
         *log_routes(log, reads),
         *auditor_routes(AuditorsResource(log, server.trust.auditors, server.trust.heads), reads),

@@ -12,6 +12,8 @@ from vitne.services.log.keys import INDEX_SUFFIX, LogKeys
 from vitne.services.log.names import Logs
 from vitne.services.log.staged_round import StepHook, no_step
 from vitne.services.publish.recover import Recovery
+from vitne.services.search.search import Search
+from vitne.services.search.show import Show
 from vitne.settings import Settings
 from vitne.wiring.adapters import DATABASE, Adapters, Common
 from vitne.wiring.answers import Answering
@@ -19,7 +21,6 @@ from vitne.wiring.erasure import Erasure
 from vitne.wiring.intake import Intake, preparer_of, writer_of
 from vitne.wiring.publish import Publishing
 from vitne.wiring.seal import AroundJobs, Sealing
-from vitne.wiring.search import Searching
 from vitne.wiring.senders import Senders
 from vitne.wiring.trust import Trust
 
@@ -60,7 +61,15 @@ class Server:
         self.publish = Publishing(common, self.trust, chores)
         self.seal = Sealing(common, self.writer, self.trust, around_jobs)
         self.erasure = Erasure(common, self.writer, self.intake, self.seal)
-        self.search = Searching(common, self.publish, self.erasure)
+        self.search = Search(adapters.store, adapters.archive, adapters.segments, clock)
+        self.show = Show(
+            adapters.store,
+            adapters.archive,
+            adapters.objects,
+            keys,
+            nudge=self.publish.loop.nudge,
+            erased=self.erasure.erase.erased_by,
+        )
         self.answers = Answering(
             common, self.trust, self.senders, self.publish, self.seal, self.erasure
         )

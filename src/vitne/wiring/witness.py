@@ -1,8 +1,7 @@
 """Everything that a witness server or an auditor needs; no log is opened here."""
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from vitne.adapters.clock import SystemClock
@@ -13,28 +12,18 @@ from vitne.ports import KeptFork
 from vitne.services.trust.witness_service import WitnessService
 
 
-@dataclass(frozen=True)
-class OpenWitness:
-    """A running witness without its door."""
-
-    desk: WitnessService
-    store: SqliteWitness
-    close: Callable[[], None]
-
-
-def open_witness(database: Path, signers: Sequence[Signer], logs: Sequence[str]) -> OpenWitness:
+@contextmanager
+def open_witness(
+    database: Path, signers: Sequence[Signer], logs: Sequence[str]
+) -> Iterator[WitnessService]:
     """A witness over its own file.
 
     Raises:
         ConfigurationError: keys that cannot serve so, or another program's file.
         StorageError: the file cannot be opened or written.
     """
-    with ExitStack() as stack:
-        store = SqliteWitness.open(database)
-        stack.callback(store.close)
-        desk = WitnessService(store, signers, logs, SystemClock())
-        return OpenWitness(desk, store, stack.pop_all().close)
-    raise AssertionError  # pragma: no cover - the stack never swallows an error
+    with closing(SqliteWitness.open(database)) as store:
+        yield WitnessService(store, signers, logs, SystemClock())
 
 
 def open_forks(database: Path) -> list[KeptFork]:
@@ -46,8 +35,5 @@ def open_forks(database: Path) -> list[KeptFork]:
     """
     if not database.exists():
         raise ConfigurationError("there is no such file", where=str(database))
-    store = SqliteWitness.open(database)
-    try:
+    with closing(SqliteWitness.open(database)) as store:
         return store.forks()
-    finally:
-        store.close()

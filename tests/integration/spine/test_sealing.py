@@ -52,10 +52,10 @@ def fill(spine: Any, first: int, last: int) -> None:
 
 
 def all_pages(spine: Any, text: str, limit: int = 3) -> list[Page]:
-    pages = [spine.server.search.pages.run(SearchRequest(ACME, text, limit))]
+    pages = [spine.server.search.run(SearchRequest(ACME, text, limit))]
     while pages[-1].next:
         pages.append(
-            spine.server.search.pages.run(SearchRequest(ACME, text, limit, cursor=pages[-1].next))
+            spine.server.search.run(SearchRequest(ACME, text, limit, cursor=pages[-1].next))
         )
     return pages
 
@@ -120,7 +120,7 @@ def test_records_of_every_kind_come_back_from_the_archive(spine: Any) -> None:
     assert store.records(ACME, LeafIndex(0), LeafIndex(2 * FULL)) == []
     assert any(not record.event_id for record in hot)
     for record in hot:
-        found = spine.server.search.pages.by_id(ACME, record.event_id) if record.event_id else None
+        found = spine.server.search.by_id(ACME, record.event_id) if record.event_id else None
         assert found is None or found.index == record.index
 
 
@@ -208,13 +208,13 @@ def test_a_page_tells_how_far_it_saw_and_what_no_checkpoint_covers(spine: Any) -
     spine.send([sample_event(5)])
     spine.clock.advance((3) * SECOND_US)
 
-    page = spine.server.search.pages.run(SearchRequest(ACME, "", 2))
+    page = spine.server.search.run(SearchRequest(ACME, "", 2))
 
     info = spine.adapters.store.log(ACME)
     assert (page.high_water, page.published) == (info.next_index, info.head_size)
     assert page.lag_ms == 3_000
     spine.publish()
-    assert spine.server.search.pages.run(SearchRequest(ACME, "", 2)).lag_ms == 0
+    assert spine.server.search.run(SearchRequest(ACME, "", 2)).lag_ms == 0
 
 
 @example_settings(max_examples=25)
@@ -283,12 +283,12 @@ class _Own:
             pass
 
     def page(self, text: str, cursor: str, limit: int) -> Page:
-        return self.server.search.pages.run(SearchRequest(ACME, text, limit, cursor=cursor))
+        return self.server.search.run(SearchRequest(ACME, text, limit, cursor=cursor))
 
 
 def test_a_cursor_of_another_search_is_refused(spine: Any) -> None:
     fill(spine, 1, 9)
-    run = spine.server.search.pages.run
+    run = spine.server.search.run
     cursor = run(SearchRequest(ACME, "since:7d", 2)).next
 
     for request in (
@@ -306,10 +306,10 @@ def test_a_cursor_of_another_search_is_refused(spine: Any) -> None:
 
 def test_a_relative_time_means_the_same_on_every_page(spine: Any) -> None:
     fill(spine, 1, 9)
-    first = spine.server.search.pages.run(SearchRequest(ACME, "since:1h", 3))
+    first = spine.server.search.run(SearchRequest(ACME, "since:1h", 3))
     spine.clock.advance((7_200) * SECOND_US)
 
-    second = spine.server.search.pages.run(SearchRequest(ACME, "since:1h", 3, cursor=first.next))
+    second = spine.server.search.run(SearchRequest(ACME, "since:1h", 3, cursor=first.next))
 
     assert numbers([first, second]) == [8, 7, 6, 5, 4, 3]
 
@@ -319,10 +319,10 @@ def test_facets_and_bars_count_hot_and_sealed_events_together(spine: Any) -> Non
     request = SearchRequest(
         ACME, "type:crm.*", 1, facets=("actor", "target", "outcome"), buckets=10, count="exact"
     )
-    before = spine.server.search.pages.run(request)
+    before = spine.server.search.run(request)
 
     spine.server.seal.segments.run_once()
-    after = spine.server.search.pages.run(request)
+    after = spine.server.search.run(request)
 
     assert after.facets == before.facets
     assert after.facets["actor"].values == {

@@ -148,7 +148,7 @@ def _proofs(server: Server, events: int) -> list[Figure]:
     shown_ms, verified_ms = [], []
     for number in range(0, events, max(1, events // _SHOWN)):
         started = time.perf_counter()
-        document = server.search.records.by_id(_LOG, from_text(_id(number))).document()
+        document = server.show.by_id(_LOG, from_text(_id(number))).document()
         between = time.perf_counter()
         record_proof.verify_record(document)
         shown_ms.append((between - started) * 1e3)
@@ -172,7 +172,7 @@ def _searches(server: Server) -> list[Figure]:
         took_ms = []
         for turn in range(_SEARCHES):
             started = time.perf_counter()
-            server.search.pages.run(SearchRequest(log=_LOG, text=text(turn)))
+            server.search.run(SearchRequest(log=_LOG, text=text(turn)))
             took_ms.append((time.perf_counter() - started) * 1e3)
         found.append(Figure(f"search by {kind}", statistics.median(took_ms), "ms", "first page"))
     return found

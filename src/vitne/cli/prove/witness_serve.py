@@ -107,21 +107,22 @@ def _serve(config: WitnessConfig) -> None:
         logs += [verifier.vkey for verifier in read_policy(Path(config.policy)).logs]
     settings = Settings(host=config.host, port=config.port, shutdown_grace_s=5)
     bounds = bounds_of(settings)
-    witness = open_witness(Path(config.database), signers, logs)
-    listener = listen(config.host, config.port)
-    port = listener.getsockname()[1]
-    with ThreadPoolExecutor(_WORKERS, "vitne-serve-witness") as workers, listener:
+    with (
+        open_witness(Path(config.database), signers, logs) as witness,
+        listen(config.host, config.port) as listener,
+        ThreadPoolExecutor(_WORKERS, "vitne-serve-witness") as workers,
+    ):
+        port = listener.getsockname()[1]
 
         def ready() -> None:
-            told = {"host": config.host, "port": port, "logs": len(witness.desk.origins)}
+            told = {"host": config.host, "port": port, "logs": len(witness.origins)}
             LOG.info("listening", extra=told)
-            for vkey in witness.desk.vkeys:
+            for vkey in witness.vkeys:
                 LOG.info("cosigning", extra={"vkey": vkey})
             tell_systemd("READY=1")
 
-        serve_http(WitnessResource(witness.desk, workers), settings, listener, bounds, ready)
+        serve_http(WitnessResource(witness, workers), settings, listener, bounds, ready)
         tell_systemd("STOPPING=1")
-    witness.close()
     LOG.info("stopped")
 
 

@@ -70,7 +70,7 @@ def _publish(server: Server) -> None:
 
 
 def _record(server: Server, number: int) -> Record:
-    return server.search.records.by_id(ACME, from_text(sample_event(number)["id"])).record
+    return server.show.by_id(ACME, from_text(sample_event(number)["id"])).record
 
 
 def _gone(server: Server) -> set[int]:
@@ -79,9 +79,7 @@ def _gone(server: Server) -> set[int]:
 
 
 def _proof(server: Server, number: int) -> bytes:
-    document: bytes = server.search.records.by_id(
-        ACME, from_text(sample_event(number)["id"])
-    ).document()
+    document: bytes = server.show.by_id(ACME, from_text(sample_event(number)["id"])).document()
     return document
 
 
