@@ -23,7 +23,7 @@ from vitne.core.values.types import Hash, LogId, Origin, TreeSize
 from vitne.errors import DecodeError, IntegrityError, NotFoundError
 from vitne.ports import Head, ObjectStore, Segment
 from vitne.services.log.grown_tree import right_edge
-from vitne.services.log.published_files import Published, log_key
+from vitne.services.log.published_files import COSIGNED, Published, log_key
 from vitne.services.log.staged_round import KNOWN_LOGS
 
 MANIFEST: Final = "backup.json"
@@ -31,9 +31,8 @@ MANIFEST: Final = "backup.json"
 FORMAT: Final = "vitne-backup/v1"
 _MOST_MANIFEST_BYTES: Final = 64 << 20
 _AT_ONCE: Final = 64
-_BESIDE: Final = ("anchors/",)
+_STAMPS: Final = "anchors/"
 """Objects that are copied as they are."""
-_COSIGNED: Final = "checkpoint.cosigned"
 
 
 class BackedUpTree(Struct, frozen=True):
@@ -125,9 +124,8 @@ def _all(
     for segment in segments:
         for key in filter(None, (segment.key, segment.index_key)):
             yield key, _read(source, key)
-    for prefix in _BESIDE:
-        for key in source.keys(prefix):
-            yield key, _read(source, key)
+    for key in source.keys(_STAMPS):
+        yield key, _read(source, key)
 
 
 def _tiles(size: int) -> Iterator[TileId]:
@@ -141,7 +139,7 @@ def _tiles(size: int) -> Iterator[TileId]:
 
 def _cosigned(source: ObjectStore, log: LogId, head: Head) -> Iterator[tuple[str, bytes]]:
     """The cosigned checkpoint, if it is not of a later size."""
-    key = log_key(log, _COSIGNED)
+    key = log_key(log, COSIGNED)
     note = source.get(key)
     if note is None:
         return

@@ -11,7 +11,7 @@ them; one in it leaves files that no checkpoint names, and that it writes again 
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -35,6 +35,7 @@ from vitne.errors import (
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import VerifiedHead, check_head
 from vitne.ports import MirrorFolder
+from vitne.services.log.published_files import COSIGNED, PublishedFiles
 
 PRIVATE: Final = ".mirror/"
 """What is the mirror's own in its folder."""
@@ -44,17 +45,6 @@ _PIECE: Final = 16 * TILE_WIDTH
 """Entries in memory at once."""
 _EMPTY: Final = Edge(TreeSize(0), ())
 _HEAD_BYTES: Final = 1 << 20
-
-
-class LogFiles(Protocol):
-    """What a log serves below its prefix; nothing of it is taken as true."""
-
-    def get(self, path: str) -> bytes | None:
-        """The bytes at `checkpoint` or `tile/...`; None if there are none.
-
-        Raises:
-            UnavailableError: not reached in time, or an answer that is too long.
-        """
 
 
 class MirrorProgress(Struct, frozen=True):
@@ -81,7 +71,7 @@ class MirroredLog:
     """
 
     def __init__(
-        self, files: LogFiles, folder: MirrorFolder, prefix: str, now: Callable[[], int]
+        self, files: PublishedFiles, folder: MirrorFolder, prefix: str, now: Callable[[], int]
     ) -> None:
         self._files = files
         self._folder = folder
@@ -340,7 +330,7 @@ class MirroredLog:
             ) from error
 
     def _note(self, policy: Policy) -> str | None:
-        names = ["checkpoint"] if policy.quorum == "none" else ["checkpoint.cosigned", "checkpoint"]
+        names = ["checkpoint"] if policy.quorum == "none" else [COSIGNED, "checkpoint"]
         shown = (self._files.get(self._prefix + name) for name in names)
         data = next((one for one in shown if one is not None), None)
         if data is not None and len(data) > _HEAD_BYTES:

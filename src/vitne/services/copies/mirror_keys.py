@@ -14,7 +14,8 @@ from vitne.core.tree.tile import ENTRIES, TILE_WIDTH, TileId, parse_bundle
 from vitne.errors import DecodeError, NotFoundError, VerificationError
 from vitne.evidence.policy import Policy, policy_of_keys
 from vitne.ports import MirrorFolder
-from vitne.services.copies.mirror import PRIVATE, LogFiles
+from vitne.services.copies.mirror import PRIVATE
+from vitne.services.log.published_files import PublishedFiles
 
 _ROLES: Final = {"log": "log-key", "index-log": "index-key"}
 _FIRST: Final = 64
@@ -34,7 +35,7 @@ class MirrorKeys:
         self._folder = folder
         self._given = {"log": given, "index-log": index}
 
-    def policy(self, role: str, files: LogFiles) -> tuple[Policy, str]:
+    def policy(self, role: str, files: PublishedFiles) -> tuple[Policy, str]:
         """The policy for a role, and on whose word: `given`, `kept`, `named` (by the log, now).
 
         Args:
@@ -58,7 +59,7 @@ class MirrorKeys:
         self._folder.put({PRIVATE + _ROLES[role]: f"{policy.logs[0].vkey}\n".encode()})
 
 
-def _announced(files: LogFiles, role: str) -> str:
+def _announced(files: PublishedFiles, role: str) -> str:
     note = files.get("checkpoint")
     if note is None:
         raise NotFoundError("the log shows no checkpoint", where="checkpoint")

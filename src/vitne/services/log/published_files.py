@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from vitne.core.tree.tile import (
     ENTRIES,
@@ -30,6 +30,17 @@ def log_key(log: LogId, path: str) -> str:
 def is_full_bundle(tile: TileId) -> bool:
     """Whether it can be had as a gzip frame."""
     return tile.level == ENTRIES and tile.width == TILE_WIDTH
+
+
+class PublishedFiles(Protocol):
+    """What a log serves below its prefix; nothing of it is taken as true."""
+
+    def get(self, path: str) -> bytes | None:
+        """The bytes at `checkpoint`, `tile/...`, `index/...`; None if there are none.
+
+        Raises:
+            UnavailableError: not reached, or an answer that is too long.
+        """
 
 
 class Published:

@@ -1,7 +1,6 @@
 """Auditing an index log as its readers find it: over HTTP, or in a mirrored folder."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from msgspec import UNSET, Struct
 
@@ -21,18 +20,7 @@ from vitne.evidence.audit.index_audit import AuditState, IndexAudit
 from vitne.evidence.bundle.document import Bundle
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import VerifiedHead, check_head
-from vitne.services.log.published_files import COSIGNED
-
-
-class PublishedFiles(Protocol):
-    """What a log serves below its prefix; nothing of it is taken as true."""
-
-    def get(self, path: str) -> bytes | None:
-        """The bytes at `checkpoint`, `tile/...`, `index/...`; None if there are none.
-
-        Raises:
-            UnavailableError: not reached, or an answer that is too long.
-        """
+from vitne.services.log.published_files import COSIGNED, PublishedFiles
 
 
 class Audited(Struct, frozen=True):
