@@ -14,7 +14,6 @@ from vitne.adapters.lock import FolderLock
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.engine.copying import copy_database
 from vitne.adapters.sqlite.store import SqliteStores
-from vitne.core.tree.note import Verifier
 from vitne.core.values.times import format_utc
 from vitne.errors import ConfigurationError, ConflictError, NotFoundError
 from vitne.ports import Segment
@@ -151,7 +150,7 @@ def compare_backup(settings: Settings, seen: Sequence[tuple[str, str]]) -> Compa
     """
     with _backup(settings) as (rows, objects, keys):
         trees = _trees(rows)
-        verifiers = {str(tree.origin): _verifier(keys, tree) for tree in trees}
+        verifiers = {str(one.origin): keys.tree_signer(one.origin).verifier for one in trees}
         return compare(objects, trees, verifiers, seen)
 
 
@@ -163,10 +162,6 @@ def accept_backup(settings: Settings) -> None:
     with SqliteStores.open(Path(settings.folder) / DATABASE) as rows:
         rows.erasure.reopen()
     (Path(settings.folder) / MANIFEST).unlink()
-
-
-def _verifier(keys: LogKeys, tree: BackedUpTree) -> Verifier:
-    return keys.tree_signer(tree.origin).verifier
 
 
 @contextmanager
