@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal, TypeVar, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vitne.core.entry import keys
 from vitne.core.tree.note import parse_vkey
@@ -210,19 +211,13 @@ def parse_stream(recorded_us: int, stream_id: bytes, tail: Members) -> StreamEnt
         check_int(tail["beat_s"], "beat_s"),
     )
     if signed:
-        key, sig = _bytes(tail, "key", 32), _bytes(tail, "sig", 64)
-        entry = _replace(entry, key=key, sig=sig)
+        entry = replace(entry, key=_bytes(tail, "key", 32), sig=_bytes(tail, "sig", 64))
     if "prev" in tail:
         prev, last = _bytes(tail, "prev", 16), check_int(tail["prev_last"], "prev_last")
         if not any(prev):
             raise DecodeError("a stream follows none by leaving the member out", where="prev")
-        entry = _replace(entry, prev=prev, prev_last=last)
+        entry = replace(entry, prev=prev, prev_last=last)
     return entry
-
-
-def _replace(entry: StreamEntry, **changes: bytes | int) -> StreamEntry:
-    values = {name: getattr(entry, name) for name in StreamEntry.__struct_fields__}
-    return StreamEntry(**(values | changes))
 
 
 def parse_key(recorded_us: int, tail: Members) -> IndexSecretEntry | SigningKeyEntry:

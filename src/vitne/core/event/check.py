@@ -7,7 +7,7 @@ fault is left out of the result, and prose is cleaned, so the rest can be checke
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -121,7 +121,7 @@ def _walk_object(node: types.Type, value: _Value, path: str, out: Checked) -> _V
     if not isinstance(node, types.StructType) or not isinstance(value, dict):
         out.report("wrong_type", path, "an object", describe_problems(value))
         return _GONE
-    known = _members(node)
+    known = _members(node.cls)
     found: dict[str, _Value] = {}
     for name, member in value.items():
         field = known.get(name)
@@ -290,13 +290,9 @@ def _bare(node: types.Type) -> type[types.Type]:
 
 
 @lru_cache(maxsize=64)
-def _members_of(cls: type) -> dict[str, types.Field]:
+def _members(cls: type) -> dict[str, types.Field]:
     info = types.type_info(cls)
     return {f.encode_name: f for f in info.fields} if isinstance(info, types.StructType) else {}
-
-
-def _members(node: types.StructType) -> dict[str, types.Field]:
-    return _members_of(node.cls)
 
 
 def _is_nothing(value: object) -> bool:
@@ -316,17 +312,14 @@ def _unknown(name: str, member: object, path: str, out: Checked) -> None:
         out.report("unknown_field", f"{path}.{name}", "a field of vitne.audit/1.0", "another name")
     elif not _is_nothing(member):
         pruned = _without_nothing(member)
-        at_fault = list(_placed_faults(pruned, f"{path}.{name}"))
-        out.problems.extend(at_fault)
-        if not at_fault and not _is_nothing(pruned):
+        faults = list(json_faults(pruned))
+        for fault in faults:
+            place = f"{path}.{name}{fault.path.removeprefix('$')}"
+            out.report(fault.code, place, fault.expected, fault.got)
+        if not faults and not _is_nothing(pruned):
             steps = re.sub(r"\[(\d+)\]", r".\1", path.removeprefix("$"))
             escaped = name.replace("~", "~0").replace("/", "~1")
             out.unknown[f"{steps.replace('.', '/')}/{escaped}"] = pruned
-
-
-def _placed_faults(value: object, path: str) -> Iterator[Problem]:
-    for fault in json_faults(value):
-        yield Problem(fault.code, path + fault.path.removeprefix("$"), fault.expected, fault.got)
 
 
 def _without_nothing(value: object) -> Json:
