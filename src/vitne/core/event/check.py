@@ -119,8 +119,7 @@ def _walk_union(node: types.UnionType, value: _Value, path: str, out: Checked) -
 
 def _walk_object(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
     if not isinstance(node, types.StructType) or not isinstance(value, dict):
-        out.report("wrong_type", path, "an object", describe_problems(value))
-        return _GONE
+        return _wrong_type(node, value, path, out)
     known = _members(node.cls)
     found: dict[str, _Value] = {}
     for name, member in value.items():
@@ -142,17 +141,14 @@ def _walk_object(node: types.Type, value: _Value, path: str, out: Checked) -> _V
 
 def _walk_list(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
     if not isinstance(node, types.ListType) or not isinstance(value, list):
-        out.report("wrong_type", path, "an array", describe_problems(value))
-        return _GONE
+        return _wrong_type(node, value, path, out)
     most = node.max_length
     if most is not None and len(value) > most:
         out.report("too_many", path, f"at most {most}", str(len(value)))
     found = []
     for at, item in enumerate(value[:most]):
         if _is_nothing(item):
-            out.report(
-                "wrong_type", f"{path}[{at}]", expectation(node.item_type), describe_problems(item)
-            )
+            _wrong_type(node.item_type, item, f"{path}[{at}]", out)
             continue
         walked = _walk(node.item_type, item, f"{path}[{at}]", out)
         if walked is not _GONE:
@@ -162,8 +158,7 @@ def _walk_list(node: types.Type, value: _Value, path: str, out: Checked) -> _Val
 
 def _walk_dict(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
     if not isinstance(node, types.DictType) or not isinstance(value, dict):
-        out.report("wrong_type", path, "an object", describe_problems(value))
-        return _GONE
+        return _wrong_type(node, value, path, out)
     if node.max_length is not None and len(value) > node.max_length:
         out.report("too_many", path, f"at most {node.max_length} members", str(len(value)))
         return _GONE
@@ -184,8 +179,7 @@ def _walk_string(
     node: types.Type, value: _Value, path: str, out: Checked, *, prose: bool = False
 ) -> _Value:
     if not isinstance(node, types.StrType) or not isinstance(value, str):
-        out.report("wrong_type", path, expectation(node), describe_problems(value))
-        return _GONE
+        return _wrong_type(node, value, path, out)
     if not prose and text.has_forbidden(value):
         out.report("control_character", path, "no control characters", describe_problems(value))
     elif node.max_length is not None and len(value) > node.max_length:
@@ -203,8 +197,7 @@ def _walk_string(
 
 def _walk_integer(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
     if not isinstance(node, types.IntType) or isinstance(value, bool) or not isinstance(value, int):
-        out.report("wrong_type", path, expectation(node), describe_problems(value))
-        return _GONE
+        return _wrong_type(node, value, path, out)
     low, high = node.ge, node.le
     if (low is not None and value < low) or (high is not None and value > high):
         got = str(value) if abs(value) < 10**20 else "a longer integer"
@@ -216,22 +209,22 @@ def _walk_integer(node: types.Type, value: _Value, path: str, out: Checked) -> _
 def _walk_boolean(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
     if isinstance(value, bool):
         return value
-    out.report("wrong_type", path, expectation(node), describe_problems(value))
-    return _GONE
+    return _wrong_type(node, value, path, out)
 
 
 def _walk_choice(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
     if not isinstance(value, str):
-        out.report("wrong_type", path, expectation(node), describe_problems(value))
-    elif isinstance(node, types.LiteralType) and value in node.values:
+        return _wrong_type(node, value, path, out)
+    if isinstance(node, types.LiteralType) and value in node.values:
         return value
-    else:
-        shown = (
-            value
-            if len(value) <= _SHOWN_VALUE and value.isprintable()
-            else describe_problems(value)
-        )
-        out.report("not_in_list", path, expectation(node), shown)
+    is_shown = len(value) <= _SHOWN_VALUE and value.isprintable()
+    shown = value if is_shown else describe_problems(value)
+    out.report("not_in_list", path, expectation(node), shown)
+    return _GONE
+
+
+def _wrong_type(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
+    out.report("wrong_type", path, expectation(node), describe_problems(value))
     return _GONE
 
 
