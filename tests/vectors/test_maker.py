@@ -232,7 +232,7 @@ def test_every_proof_of_the_example_bundles(
 def _verify(made: Any, data: bytes) -> Any:
     texts = made.policies
     own = (parse_policy(texts["log"]), parse_policy(texts["index"])) if texts else (None, None)
-    return verify_bundle(data, Policies(*own, index_secrets=made.index_keys))
+    return verify_bundle(data, Policies(*own, index_secrets=made.index_secrets))
 
 
 @pytest.mark.parametrize("first", range(0, 200, 50))

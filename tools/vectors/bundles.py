@@ -1,7 +1,7 @@
 """Random logs, random questions, their bundles, and what a scan of the whole log expects.
 
 from tools.vectors.bundles import generate, mutate
-made = generate(seed=7)          # .data, .policies, .index_keys, .expected
+made = generate(seed=7)          # .data, .policies, .index_secrets, .expected
 bad = mutate(made.data, seed=1)  # no verifier may give it a stronger verdict
 """
 
@@ -27,7 +27,7 @@ class Generated:
     data: bytes
     policies: dict[str, str] | None
     """Texts of the verifier's own policies; None: it has none."""
-    index_keys: dict[int, bytes]
+    index_secrets: dict[int, bytes]
     expected: Expected
 
 
@@ -36,7 +36,7 @@ def generated(export: Export) -> Generated:
     document = export.document()
     policies = dict(document["policy"]) if export.c.trust == "given" else None
     return Generated(
-        export.sealed(document), policies, export.c.index_keys, Reckoning(export).expected()
+        export.sealed(document), policies, export.c.index_secrets, Reckoning(export).expected()
     )
 
 
@@ -81,7 +81,7 @@ def random_choices(rng: Random, log: Log) -> Choices:
     c.log_witnesses, c.log_times = _witnesses(rng, log, "log")
     c.index_witnesses, c.index_times = _witnesses(rng, log, "index")
     if rng.random() < 0.3:
-        c.index_keys = {e: k for e, k in log.K.items() if rng.random() < 0.8}
+        c.index_secrets = {e: k for e, k in log.K.items() if rng.random() < 0.8}
     c.detections = [_detection(rng)] if rng.random() < 0.2 else []
     c.stamps = [_stamp(rng)] if rng.random() < 0.2 else []
     return c

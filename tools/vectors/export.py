@@ -45,7 +45,7 @@ class Choices:
     log_times: list[int | None] = field(default_factory=list)
     index_times: list[int | None] = field(default_factory=list)
     trust: str = "given"
-    index_keys: dict[int, bytes] = field(default_factory=dict)
+    index_secrets: dict[int, bytes] = field(default_factory=dict)
     detections: list[dict[str, Any]] = field(default_factory=list)
     stamps: list[dict[str, Any]] = field(default_factory=list)
 

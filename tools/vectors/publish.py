@@ -344,7 +344,7 @@ def bundles() -> dict[str, bytes]:
         expected.append(
             {
                 "file": f"{name}.vitne", "policies": made.policies,
-                "index_keys": {str(e): k.hex() for e, k in made.index_keys.items()},
+                "index_keys": {str(e): k.hex() for e, k in made.index_secrets.items()},
                 **made.expected.json(),
             }
         )  # fmt: skip

@@ -137,7 +137,7 @@ class Reckoning:
 
     def _grade(self, epoch: int) -> str:
         kind, parts = self.c.kind, self.c.parts
-        if epoch in self.c.index_keys:
+        if epoch in self.c.index_secrets:
             return "key"
         if not self.c.secrets:
             return "stated"

@@ -106,7 +106,7 @@ def verdicts() -> dict[str, Export]:
         "proved-at-least": (calm, {"coverage": False}),
         "proved-sender-binding": (calm, {"kind": 1, "parts": (ISSUER, "usr_0")}),
         "proved-both": (calm, {"kind": 3, "parts": (ISSUER, "usr_1", *QUIET), **whole}),
-        "proved-with-key": (calm, {"secrets": False, "index_keys": dict(calm.K)}),
+        "proved-with-key": (calm, {"secrets": False, "index_secrets": dict(calm.K)}),
         "proved-tail": (calm, {"to_us": last}),
         "proved-stream": (calm, {"kind": 4, "parts": ("crm/bff", "crm/bff/pod-1")}),
         "proved-type": (calm, {"kind": 5, "parts": ("crm.order.changed",)}),
@@ -116,41 +116,41 @@ def verdicts() -> dict[str, Export]:
                    "to_us": calm.times[calm.covered - 1] - 2_000_000},
         ),
         "disproved": (calm, {"kind": 3, "parts": (ISSUER, "usr_7", *QUIET), **whole,
-                             "index_keys": dict(calm.K)}),
+                             "index_secrets": dict(calm.K)}),
         "disproved-sender-binding": (
             calm, {"kind": 1, "parts": (ISSUER, "usr_2"), **whole, "to_us": calm.times[9]},
         ),
         "undecidable-unbound": (calm, {"kind": 1, "parts": (ISSUER, "nobody")}),
         "undecidable-open-end": (
-            calm, {"kind": 6, "parts": ("act_99",), "to_us": last, "index_keys": dict(calm.K)},
+            calm, {"kind": 6, "parts": ("act_99",), "to_us": last, "index_secrets": dict(calm.K)},
         ),
         "undecidable-no-coverage": (
-            calm, {"kind": 6, "parts": ("act_99",), "coverage": False, "index_keys": dict(calm.K)},
+            calm, {"kind": 6, "parts": ("act_99",), "coverage": False, "index_secrets": dict(calm.K)},
         ),
         "undecidable-withheld": (
-            calm, {"kind": 6, "parts": ("act_1",), "index_keys": dict(calm.K),
+            calm, {"kind": 6, "parts": ("act_1",), "index_secrets": dict(calm.K),
                    "withhold": {(i, "core") for i in calm.told}},
         ),
         "undecidable-after-quorum": (
-            calm, {"kind": 6, "parts": ("act_99",), "index_keys": dict(calm.K),
+            calm, {"kind": 6, "parts": ("act_99",), "index_secrets": dict(calm.K),
                    "log_times": [calm.times[-1] // 1_000_000 - 500] * 3},
         ),
         "undecidable-limit": (
-            calm, {"kind": 6, "parts": ("act_99",), "index_keys": dict(calm.K),
+            calm, {"kind": 6, "parts": ("act_99",), "index_secrets": dict(calm.K),
                    "limits": [{"code": "quarantined", "from_us": 0, "source": "crm/bff",
                                "text": "1 event is in quarantine", "to_us": 2**52}]},
         ),
         "undecidable-senders": (
-            tour, {"kind": 1, "parts": (ISSUER, "usr_9"), "index_keys": dict(tour.K)},
+            tour, {"kind": 1, "parts": (ISSUER, "usr_9"), "index_secrets": dict(tour.K)},
         ),
         "undecidable-erased": (
-            tour, {"kind": 2, "parts": ("order", "o_0"), "index_keys": dict(tour.K)},
+            tour, {"kind": 2, "parts": ("order", "o_0"), "index_secrets": dict(tour.K)},
         ),
-        "proved-mixed": (tour, {"index_keys": dict(tour.K)}),
+        "proved-mixed": (tour, {"index_secrets": dict(tour.K)}),
         "undecidable-other-value": (tour, {"kind": 1, "parts": (ISSUER, "usr_4"),
-                                      "index_keys": dict(tour.K)}),
+                                      "index_secrets": dict(tour.K)}),
         "undecidable-overflow": (tour, {"kind": 2, "parts": ("order", "o_99"),
-                                        "index_keys": dict(tour.K)}),
+                                        "index_secrets": dict(tour.K)}),
     }  # fmt: skip
     return {name: Export(log, choices(log, **changes)) for name, (log, changes) in rows.items()}
 

@@ -100,8 +100,8 @@ def test_a_single_event_with_faults_is_a_422_that_names_them_all(served: Any) ->
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        ({"more": 1}, "the event has 1 problem, with its path"),
-        ({"more": 1, "most": 2}, "the event has 2 problems, each with its path"),
+        ({"more": 1}, "the event was not stored: it has 1 problem"),
+        ({"more": 1, "most": 2}, "the event was not stored: it has 2 problems"),
     ],
 )
 def test_one_problem_is_told_in_the_singular(
