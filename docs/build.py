@@ -4,7 +4,7 @@
     python docs/build.py --check    write nothing; exit status 1 if a page is stale
 
 A block that begins with ```text vitne --help (or the help of another verb) contains what that
-command prints. A block whose first line ends in ` run` is run by tests/house. A map of rooms or
+command prints. A block whose first line ends in ` run` is run by tests/project. A map of rooms or
 chapters, in a page or in the docstring of a package, consists of the first sentences of their own
 docstrings, in the order of the import contracts. The lines of docs/tour.md are the first sentences
 of the modules.

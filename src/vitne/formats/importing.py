@@ -144,14 +144,15 @@ class Tally(Struct):
         if status in ("accepted", "duplicate", "quarantined", "dropped"):
             setattr(self, status, getattr(self, status) + 1)
             return
-        self._reject(problems[0] if problems else Problem("", ""))
+        self._reject(next(iter(problems), None))
 
-    def _reject(self, fault: Problem) -> None:
+    def _reject(self, fault: Problem | None) -> None:
         self.rejected += 1
-        reason = f"{fault.code or 'unknown'} {fault.path}".strip()
+        reason = f"{fault.code} {fault.path}".strip() if fault else "unknown"
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
         if len(self.examples) < _EXAMPLES:
-            self.examples.append(Reject(self.read, *astuple(fault)))
+            said = astuple(fault) if fault else ("", "", "", "")
+            self.examples.append(Reject(self.read, *said))
 
 
 class _Repeats:

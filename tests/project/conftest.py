@@ -11,7 +11,7 @@ import pytest
 @cache
 def _pages() -> ModuleType:
     path = Path(__file__).with_name("pages.py")
-    spec = importlib.util.spec_from_file_location("house_pages", path)
+    spec = importlib.util.spec_from_file_location("project_pages", path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -21,7 +21,7 @@ def _pages() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def pages() -> ModuleType:
-    """tests/house/pages.py: every page as prose, sentences, anchors and steps."""
+    """tests/project/pages.py: every page as prose, sentences, anchors and steps."""
     return _pages()
 
 
