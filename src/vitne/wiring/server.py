@@ -135,7 +135,9 @@ class Server:
         """Stop: take no more, write what waits, publish it, let go of everything."""
         with ExitStack() as stack:  # last in, first out; each is closed whatever the others do
             stack.callback(self.adapters.close)
-            if not self._started:
+            if not self._started:  # what prepares and seals starts with its first job
+                stack.callback(self.intake.preparation.close)
+                stack.callback(self.seal.loop.close)
                 return
             self._started = False
             if self.serving:

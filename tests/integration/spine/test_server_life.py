@@ -16,7 +16,7 @@ from vitne.core.values.types import LogId, Origin
 from vitne.errors import RollbackError
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
-from vitne.testing import sample_key
+from vitne.testing import sample_event, sample_key
 from vitne.wiring import Server, folder_adapters, open_server
 
 ACME = LogId("acme")
@@ -158,6 +158,24 @@ def test_parts_that_fail_before_they_close_hold_up_no_other(
     left = _alive()
     close()
     assert set(left) <= {"vitne-sealer", "vitne-seal", "vitne-seal-answers"}
+    assert _alive() == []
+
+
+def test_a_server_that_was_used_and_never_started_leaves_nothing(tmp_path: Path) -> None:
+    """It left the processes that prepare and seal, and whoever used it never ended."""
+    server = open_server(_settings(tmp_path), create=True)
+    server.writer.create(ACME)
+    events = [sample_event(number) for number in range(1, 101)]
+    body = msgspec.json.encode(events)
+    server.intake.requests.submit(body, "json", sample_key("acme"), Arrival())
+    server.writer.write(server.writer.queue.take(1))
+    server.publish.rounds.run_once()
+    server.seal.segments.seal_now(ACME)
+    used = {one.name for one in multiprocessing.active_children()}
+
+    server.close()
+
+    assert used == {"vitne-prepare-0", "vitne-seal"}
     assert _alive() == []
 
 
