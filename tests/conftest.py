@@ -88,6 +88,12 @@ def answer_server() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def store_model() -> ModuleType:
+    """`tests/support/store_model.py`: a plain model of the stores that SQLite is compared with."""
+    return _module("vitne_test_store_model", "support/store_model.py")
+
+
+@pytest.fixture(scope="session")
 def world() -> ModuleType:
     """`tests/support/witness_world.py`: real witnesses, logs and auditors in processes."""
     return _module("vitne_test_witness_world", "support/witness_world.py")

@@ -40,7 +40,7 @@ The rooms, from the ground up; imports only go down:
                 and nothing here.
     cli         The command line: one file per verb, each loaded only when it is called.
     __main__    `python -m vitne`: the command line.
-    testing     For tests of applications and of Vitne itself: a whole server in memory, and a
+    testing     For tests of applications and of Vitne itself: a server in a temporary folder, a
                 clock to set.
 
 docs/tour.md names every module. Names below are loaded when they are first used, so that

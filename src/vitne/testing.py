@@ -1,21 +1,23 @@
-"""For tests of applications and of Vitne itself: a whole server in memory, and a clock to set.
+"""For tests of applications and of Vitne itself: a server in a temporary folder, a clock to set.
 
-from vitne.testing import FixedClock, memory_server
+from vitne.testing import FixedClock, temporary_server
 
-with memory_server(clock=FixedClock()) as server:
+with temporary_server(clock=FixedClock()) as server:
     server.writer.create("acme")
     ...
 """
 
+import dataclasses
 import json
+import threading
 from collections.abc import Sequence
-from typing import Any
+from contextlib import ExitStack
+from hashlib import shake_256
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
-from vitne.adapters.memory.archive import MemoryArchive
-from vitne.adapters.memory.clock import TEST_START_US, FixedClock, SeededIds
-from vitne.adapters.memory.keys import MemoryVault
-from vitne.adapters.memory.objects import MemoryObjects
-from vitne.adapters.memory.store import MemoryStores
+import msgspec
+
 from vitne.core.entry.batch import encode_batch
 from vitne.core.event.intake import IntakeContext
 from vitne.core.event.source import SourceRegistration
@@ -30,44 +32,87 @@ from vitne.services.senders.streams import ActReceipt, Beat, Opening, Void
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.wire.events import IntakeReply
-from vitne.wiring import Adapters, Server
+from vitne.wiring import Server, folder_adapters
 
 __all__ = [
     "TEST_START_US",
     "FixedClock",
     "SeededIds",
     "SigningSender",
-    "memory_adapters",
-    "memory_server",
     "sample_event",
     "sample_key",
     "source_signer",
+    "temporary_server",
 ]
 
-
-def memory_adapters(clock: Clock | None = None, ids: IdSource | None = None) -> Adapters:
-    """Adapters that keep everything in memory and foresee every key; never for production."""
-    rows = MemoryStores()
-    return Adapters(
-        store=rows.records,
-        heads=rows.checkpoints,
-        segments=rows.segments,
-        index_log=rows.index_log,
-        erasure=rows.erasure,
-        state=rows.state,
-        objects=MemoryObjects(),
-        archive=MemoryArchive(rows.segments),
-        vault=MemoryVault(),
-        clock=clock or FixedClock(),
-        ids=ids or SeededIds(),
-    )
+TEST_START_US: Final = 1_790_000_000_000_000
+"""2026-09-21T13:33:20Z."""
 
 
-def memory_server(
+class FixedClock:
+    """Stands still until it is set or moved; may go back, as real clocks do."""
+
+    def __init__(self, now_us: int = TEST_START_US) -> None:
+        self._now_us = now_us
+
+    def now_us(self) -> int:
+        """Microseconds since 1970, as they were set."""
+        return self._now_us
+
+    def set(self, now_us: int) -> None:
+        """Set the time."""
+        self._now_us = now_us
+
+    def advance(self, by_us: int) -> int:
+        """Move on (or back, if negative); the new time."""
+        self._now_us += by_us
+        return self._now_us
+
+
+class SeededIds:
+    """The same bytes in the same order for the same seed; foreseeable, so never for production."""
+
+    def __init__(self, seed: str = "vitne") -> None:
+        self._seed = seed
+        self._drawn = 0
+        self._lock = threading.Lock()  # guards: _drawn
+
+    def random_bytes(self, count: int) -> bytes:
+        """The next bytes of the seed."""
+        with self._lock:
+            self._drawn += 1
+            return shake_256(f"{self._seed}/{self._drawn}".encode()).digest(count)
+
+
+def temporary_server(
     settings: Settings | None = None, clock: Clock | None = None, ids: IdSource | None = None
 ) -> Server:
-    """A server in memory, not started yet."""
-    return Server(memory_adapters(clock, ids), settings or Settings(folder="memory"))
+    """A server over a new folder, not started yet. Close it: then the folder goes away.
+
+    It is the real one, with SQLite and Parquet files, but for its keys, which anybody can foresee.
+    It prepares and seals in this process; `server.settings.folder` says where the folder is.
+
+    Args:
+        settings: of the server, but for `folder` and `seal_process`.
+        clock: a `FixedClock` if None.
+        ids: `SeededIds` if None.
+    """
+    held = ExitStack()
+    try:
+        here = msgspec.structs.replace(
+            settings or Settings(free_bytes_min=0),
+            folder=held.enter_context(TemporaryDirectory(prefix="vitne-")),
+            seal_process=False,
+            prepare_processes=0,
+        )
+        adapters = folder_adapters(
+            here, create=True, clock=clock or FixedClock(), ids=ids or SeededIds()
+        )
+        held.callback(adapters.close)
+        return Server(dataclasses.replace(adapters, close=held.close), here)
+    except BaseException:
+        held.close()
+        raise
 
 
 def sample_key(*tenants: str, **registration: Any) -> ApiKey:  # noqa: ANN401 - of SourceRegistration

@@ -27,11 +27,10 @@ from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
 from vitne.testing import (
     TEST_START_US,
-    FixedClock,
     SigningSender,
-    memory_adapters,
     sample_key,
     source_signer,
+    temporary_server,
 )
 from vitne.wiring import Server
 
@@ -41,14 +40,7 @@ THIEF = Signer("crm/crm-bff", b"\x66" * 32)
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    settings = Settings(
-        folder="memory",
-        server_name="audit.test",
-        free_bytes_min=0,
-        prepare_processes=0,
-        seal_process=False,
-    )
-    with Server(memory_adapters(FixedClock()), settings) as made:
+    with temporary_server(Settings(server_name="audit.test", free_bytes_min=0)) as made:
         for log in (ACME, GLOBEX, LogId("vitne")):
             made.writer.create(log)
         made.senders.source_keys.add(source_signer().vkey, Caller(id="uid:0"))

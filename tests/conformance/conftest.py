@@ -15,10 +15,6 @@ import pytest
 from vitne.adapters.archive.archive import ParquetArchive
 from vitne.adapters.clock import SystemIds
 from vitne.adapters.keys.vault import FolderVault
-from vitne.adapters.memory.archive import MemoryArchive
-from vitne.adapters.memory.keys import MemoryVault
-from vitne.adapters.memory.objects import MemoryObjects
-from vitne.adapters.memory.store import MemoryStores
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.entry.control import ConfigEntry
@@ -33,6 +29,7 @@ from vitne.ports import (
     ObjectStore,
     RecordStore,
     Searchable,
+    Seen,
     Segment,
     SegmentCatalog,
     StateStore,
@@ -59,28 +56,17 @@ Opener = Callable[[], Stores]
 would)."""
 
 
-def _memory(folder: Path) -> Opener:  # noqa: ARG001 - as the others
-    stores = MemoryStores()
-    return lambda: stores
-
-
 def _sqlite(folder: Path) -> Opener:
     return lambda: SqliteStores.open(folder / "vitne.db")
 
 
-STORES: dict[str, Callable[[Path], Opener]] = {"memory": _memory, "sqlite": _sqlite}
+STORES: dict[str, Callable[[Path], Opener]] = {"sqlite": _sqlite}
 OBJECTS: dict[str, Callable[[Path], Callable[[], ObjectStore]]] = {
-    "memory": lambda _folder: _always(MemoryObjects()),
     "folder": lambda folder: lambda: FolderObjects.open(folder / "objects"),
 }
 VAULTS: dict[str, Callable[[Path], Callable[[], KeyVault]]] = {
-    "memory": lambda _folder: _always(MemoryVault()),
     "folder": lambda folder: lambda: FolderVault.open(folder / "keys", SystemIds(), create=True),
 }
-
-
-def _always(store: Any) -> Callable[[], Any]:
-    return lambda: store
 
 
 @pytest.fixture(params=STORES)
@@ -172,31 +158,21 @@ class Sealing(NamedTuple):
         return segment
 
 
-def _catalog() -> SegmentCatalog:
-    stores = MemoryStores()
-    stores.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
-    return stores.segments
-
-
-def _memory_archive(folder: Path) -> Iterator[Sealing]:  # noqa: ARG001 - as the others
-    catalog = _catalog()
-    yield Sealing(MemoryArchive(catalog), catalog, [])
-
-
 def _parquet_archive(folder: Path) -> Iterator[Sealing]:
     """Parquet files in a folder; the entries come from the published bundles, here from a list."""
-    catalog, published, root = _catalog(), list[bytes](), folder / "objects"
-    objects = FolderObjects.open(root)
-    archive = ParquetArchive(root, objects, catalog, lambda _log, start, end: published[start:end])
-    yield Sealing(archive, catalog, published)
-    archive.close()
-    objects.close()
+    published, root = list[bytes](), folder / "objects"
+    with SqliteStores.open(folder / "vitne.db") as stores:
+        stores.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
+        catalog, objects = stores.segments, FolderObjects.open(root)
+        archive = ParquetArchive(
+            root, objects, catalog, lambda _log, low, high: published[low:high]
+        )
+        yield Sealing(archive, catalog, published)
+        archive.close()
+        objects.close()
 
 
-ARCHIVES: dict[str, Callable[[Path], Iterator[Sealing]]] = {
-    "memory archive": _memory_archive,
-    "parquet archive": _parquet_archive,
-}
+ARCHIVES: dict[str, Callable[[Path], Iterator[Sealing]]] = {"parquet archive": _parquet_archive}
 
 
 @pytest.fixture(params=ARCHIVES)
@@ -300,6 +276,12 @@ class Make:
     def events(first: int, count: int) -> list[Record]:
         """Plain events at consecutive indices."""
         return [event(index) for index in range(first, first + count)]
+
+    @staticmethod
+    def seen(store: RecordStore, log: LogId, event_id: bytes) -> Seen | None:
+        """What a log remembers of an event id."""
+        with store.append() as transaction:
+            return transaction.seen(log, [event_id]).get(event_id)
 
     @staticmethod
     def insert(store: RecordStore, log: LogId, records: list[Record]) -> None:

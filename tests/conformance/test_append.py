@@ -122,7 +122,7 @@ def test_an_event_id_twice_in_one_insert_is_refused(records: RecordStore, make: 
     with pytest.raises(IntegrityError), records.append() as tx:
         tx.insert(ACME, twice, [b"d" * 16] * 2)
 
-    assert records.recall(ACME, make.event_id(1)) is None
+    assert make.seen(records, ACME, make.event_id(1)) is None
 
 
 def test_a_digest_is_needed_for_every_record(records: RecordStore, make: Any) -> None:
@@ -147,7 +147,7 @@ def test_a_failed_insert_that_is_caught_still_undoes_the_transaction(
         append()
 
     assert records.records(ACME, START, END) == []
-    assert records.recall(ACME, make.event_id(1)) is None
+    assert make.seen(records, ACME, make.event_id(1)) is None
 
 
 def test_logs_do_not_share_indices_or_event_ids(records: RecordStore, make: Any) -> None:
@@ -184,7 +184,7 @@ def test_an_error_undoes_everything_in_every_log(records: RecordStore, make: Any
 
     assert [info.next_index for info in records.logs()] == [0, 0]
     assert records.records(ACME, START, END) == records.records(BETA, START, END) == []
-    assert records.recall(ACME, make.event_id(1)) is None
+    assert make.seen(records, ACME, make.event_id(1)) is None
     assert (records.streams(ACME), records.asides(ACME), records.counts(ACME)) == ([], [], {})
 
 
@@ -289,7 +289,7 @@ def test_control_entries_are_not_remembered(records: RecordStore, make: Any) -> 
 
     with records.append() as tx:
         assert tx.seen(ACME, [b""]) == {}
-    assert records.recall(ACME, b"") is None
+    assert make.seen(records, ACME, b"") is None
     assert records.find(ACME, b"") is None
 
 

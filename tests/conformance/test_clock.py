@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from vitne.adapters.clock import SystemClock, SystemIds
-from vitne.adapters.memory.clock import FixedClock, SeededIds
 from vitne.ports import Clock, IdSource
+from vitne.testing import FixedClock, SeededIds
 
 
 @pytest.mark.parametrize("clock", [SystemClock(), FixedClock()], ids=["system", "fixed"])

@@ -72,7 +72,6 @@ def test_a_log_that_was_never_created_is_empty_to_every_other_reader(
     assert records.records(NONE, START, END) == []
     assert records.record(NONE, START) is None
     assert records.find(NONE, make.event_id(1)) is None
-    assert records.recall(NONE, make.event_id(1)) is None
     assert (records.first_index(NONE), records.oldest_hot_us(NONE)) == (None, None)
     assert (records.counts(NONE), records.asides(NONE), records.streams(NONE)) == ({}, [], [])
     assert records.drop(NONE, END) == 0
@@ -137,11 +136,11 @@ def test_an_event_is_found_by_its_id_in_its_own_log(records: RecordStore, make: 
 def test_an_id_is_recalled_with_index_digest_and_time(records: RecordStore, make: Any) -> None:
     make.insert(records, ACME, make.events(0, 2))
 
-    assert records.recall(ACME, make.event_id(2)) == Seen(
+    assert make.seen(records, ACME, make.event_id(2)) == Seen(
         LeafIndex(1), make.digest_of(make.event(1)), 1_000_001
     )
-    assert records.recall(ACME, make.event_id(77)) is None
-    assert records.recall(BETA, make.event_id(2)) is None
+    assert make.seen(records, ACME, make.event_id(77)) is None
+    assert make.seen(records, BETA, make.event_id(2)) is None
 
 
 def test_first_and_oldest_tell_of_the_lowest_hot_row(records: RecordStore, make: Any) -> None:
@@ -178,7 +177,7 @@ def test_dropping_leaves_the_tail_and_what_is_remembered(records: RecordStore, m
     assert records.drop(ACME, END) == 5
 
     assert records.log(ACME).next_index == 5
-    assert records.recall(ACME, make.event_id(3)) is not None
+    assert make.seen(records, ACME, make.event_id(3)) is not None
     assert records.find(ACME, make.event_id(3)) is None
     make.insert(records, ACME, make.events(5, 1))
     assert records.first_index(ACME) == 5
@@ -191,12 +190,12 @@ def test_forgetting_takes_the_oldest_ids_of_version_7_and_says_how_many(
 
     assert records.forget(1_000_000, 10_000) == 0
     assert records.forget(1_004_000, 10) == 10
-    assert records.recall(ACME, make.event_id(10)) is None
-    assert records.recall(ACME, make.event_id(11)) is not None
+    assert make.seen(records, ACME, make.event_id(10)) is None
+    assert make.seen(records, ACME, make.event_id(11)) is not None
 
     assert records.forget(1_004_000, 10_000) == 3_990
-    assert records.recall(ACME, make.event_id(4_000)) is None
-    assert records.recall(ACME, make.event_id(4_001)) is not None
+    assert make.seen(records, ACME, make.event_id(4_000)) is None
+    assert make.seen(records, ACME, make.event_id(4_001)) is not None
     assert records.forget(1_004_000, 10_000) == 0
 
 
@@ -206,7 +205,7 @@ def test_ids_of_other_versions_are_remembered_for_good(records: RecordStore, mak
 
     assert records.forget(2_000_000, 100) == 1
 
-    left = [record.index for record in batch if records.recall(ACME, record.event_id)]
+    left = [record.index for record in batch if make.seen(records, ACME, record.event_id)]
     assert left == [index for index in range(16) if index != 7]
 
 
@@ -218,7 +217,9 @@ def test_an_id_is_forgotten_only_when_its_own_time_is_older_too(
     make.insert(records, ACME, batch)
 
     assert records.forget(2_000_000, 100) == 2
-    assert [records.recall(ACME, r.event_id) is not None for r in batch] == [False] * 2 + [True] * 2
+    assert [make.seen(records, ACME, r.event_id) is not None for r in batch] == [False] * 2 + [
+        True
+    ] * 2
 
     assert records.forget(2_000_001, 100) == 1
     assert records.forget(9_999_000, 100) == 0
@@ -247,7 +248,7 @@ def test_an_event_that_is_forgotten_is_still_found_while_it_is_hot(
     make.insert(records, ACME, make.events(0, 5))
     records.forget(1_000_003, 100)
 
-    assert records.recall(ACME, make.event_id(2)) is None
+    assert make.seen(records, ACME, make.event_id(2)) is None
     assert records.find(ACME, make.event_id(2)) == make.event(1)
     assert records.find(ACME, make.event_id(77)) is None
 

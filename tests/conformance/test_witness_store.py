@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from vitne.adapters.memory.witness import MemoryWitness
 from vitne.adapters.sqlite.witness import SqliteWitness
 from vitne.core.tree.witness import CosignedHead, Fork
 from vitne.core.values.types import Hash, Origin
@@ -15,12 +14,9 @@ from vitne.ports import KeptFork, WitnessStore
 A, B = Origin("log.example/a"), Origin("log.example/b")
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WitnessStore]:
+@pytest.fixture(params=["sqlite"])
+def store(tmp_path: Path) -> Iterator[WitnessStore]:
     """An empty store."""
-    if request.param == "memory":
-        yield MemoryWitness()
-        return
     opened = SqliteWitness.open(tmp_path / "witness.db")
     yield opened
     opened.close()

@@ -108,10 +108,10 @@ class Witness:
 
     def check_events(self, server: Server) -> None:
         """Every acknowledged event is there, once, where it was said to be."""
-        for (log, event_id), index in self.events.items():
-            seen = server.adapters.store.recall(LogId(log), from_text(event_id))
-            assert seen is not None
-            assert seen.index == index
+        with server.adapters.store.append() as transaction:
+            for (log, event_id), index in self.events.items():
+                id_ = from_text(event_id)
+                assert transaction.seen(LogId(log), [id_])[id_].index == index
 
     def check_heads(self, server: Server) -> None:
         """The tree is consistent with every checkpoint ever seen."""

@@ -9,16 +9,17 @@ import stat
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from vitne.core.values.types import LogId
 from vitne.errors import StorageError
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
-from vitne.testing import memory_server, sample_event, sample_key
+from vitne.testing import sample_event, sample_key
 from vitne.wire.events import IntakeReply
 from vitne.wiring import Server, open_server
 
@@ -221,18 +222,19 @@ def test_when_tiles_cannot_be_written_intake_goes_on_and_the_publisher_says_so(
     check_whole(settings)
 
 
-def test_short_of_the_reserve_for_publishing_intake_refuses_and_publishing_goes_on() -> None:
-    server = memory_server(Settings(free_bytes_min=1_000_000))
-    server.writer.create(ACME)
-    send(server, 1)
-    objects: Any = server.adapters.objects
-    objects.room_bytes = 0
+def test_short_of_the_reserve_for_publishing_intake_refuses_and_publishing_goes_on(
+    settings: Settings,
+) -> None:
+    with closing(open_server(settings)) as server:
+        send(server, 1)
+    more_than_there_is = replace(settings, free_bytes_min=1 << 60)
 
-    with pytest.raises(StorageError) as refused:
-        send(server, 2)
-    published = server.publish.rounds.run_once()
-    objects.room_bytes = 1 << 40
+    with closing(open_server(more_than_there_is)) as server:
+        with pytest.raises(StorageError) as refused:
+            send(server, 2)
+        published = server.publish.rounds.run_once()
 
     assert refused.value.retry_after_s > 1
     assert [grown.size for grown in published.grown] == [6]
-    assert send(server, 2).accepted == 1
+    with closing(open_server(settings)) as server:
+        assert send(server, 2).accepted == 1

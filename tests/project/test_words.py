@@ -54,7 +54,6 @@ _VERDICTS = (
 )
 _TEXTS = (
     "src/vitne/adapters/keys/files.py",
-    "src/vitne/adapters/memory/records.py",
     "src/vitne/adapters/mirror/folder.py",
     "src/vitne/adapters/objects/folder.py",
     "src/vitne/adapters/objects/tree.py",

@@ -1,4 +1,4 @@
-"""A server that answers questions, in memory or over a folder.
+"""A server that answers questions, over a folder of its own.
 
 Time stands still until it is moved, publishing and sealing happen when they are told to. Its index
 is that of the segments, or one that is computed anew from the published entries by `core.index.gap`
@@ -6,8 +6,6 @@ and `core.index.index_record`: so it is an oracle of that index as well as a pla
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -35,10 +33,8 @@ from vitne.services.answers.inputs import FactSources, LogStores
 from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.log.published_files import Published
 from vitne.services.writer.reply import Arrival
-from vitne.settings import Settings
-from vitne.testing import FixedClock, memory_adapters, sample_event, sample_key
+from vitne.testing import FixedClock, sample_event, sample_key, temporary_server
 from vitne.wire.events import IntakeReply
-from vitne.wiring import Server, folder_adapters
 
 ACME = LogId("acme")
 HOUR_US = 3_600_000_000
@@ -49,25 +45,13 @@ class AnswerServer:
     """The tenant `acme`, and whoever asks about it.
 
     Args:
-        folder: of a real store and archive; None: everything is in memory.
         index: `made`, by sealing, or by `definition`.
     """
 
-    def __init__(
-        self, folder: Path | None = None, index: Literal["made", "definition"] = "definition"
-    ) -> None:
+    def __init__(self, index: Literal["made", "definition"] = "definition") -> None:
         self.clock = FixedClock()
-        settings = Settings(folder=str(folder or "memory"), free_bytes_min=0)
-        adapters = (
-            memory_adapters(self.clock)
-            if folder is None
-            else replace(
-                folder_adapters(settings, create=True, clock=self.clock),
-                sealing=None,
-                preparing=None,
-            )
-        )
-        self.server = Server(adapters, settings)
+        self.server = temporary_server(clock=self.clock)
+        adapters = self.server.adapters
         self.server.writer.start()
         self.server.writer.create(ACME)
         self.sealing = True

@@ -231,9 +231,6 @@ class RecordStore(Searchable, Protocol):
     def oldest_hot_us(self, log: LogId) -> int | None:
         """`recorded_us` of the lowest hot row; None if there is none."""
 
-    def recall(self, log: LogId, event_id: bytes) -> Seen | None:
-        """What is remembered of one event id, outside a transaction."""
-
     def drop(self, log: LogId, end: LeafIndex) -> int:
         """Delete hot rows below `end`, in short transactions; how many went."""
 

@@ -1,21 +1,16 @@
 """A server that answers questions."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 
-@pytest.fixture(params=["definition", "memory", "folder"])
-def server(
-    request: pytest.FixtureRequest, answer_server: ModuleType, tmp_path: Path
-) -> Iterator[Any]:
-    """A server of the test's own: by definition, in memory, and with SQLite and Parquet files."""
-    folder = tmp_path / "vitne" if request.param == "folder" else None
-    index = "definition" if request.param == "definition" else "made"
-    with answer_server.AnswerServer(folder, index) as made:
+@pytest.fixture(params=["definition", "made"])
+def server(request: pytest.FixtureRequest, answer_server: ModuleType) -> Iterator[Any]:
+    """A server of the test's own: with an index by definition, and with that of its segments."""
+    with answer_server.AnswerServer(request.param) as made:
         yield made
 
 

@@ -1,4 +1,4 @@
-"""A server over memory and over a folder, and senders that sign, driven by hand."""
+"""A server over a folder, and senders that sign, driven by hand."""
 
 import json
 import os
@@ -18,27 +18,17 @@ from vitne.core.values.types import LogId
 from vitne.sdk import Client
 from vitne.services.access.audit_events import Caller
 from vitne.settings import Settings
-from vitne.testing import FixedClock, SeededIds, SigningSender, memory_adapters, source_signer
-from vitne.wiring import Server, folder_adapters
+from vitne.testing import SigningSender, source_signer, temporary_server
+from vitne.wiring import Server
 
 ACME, GLOBEX = LogId("acme"), LogId("globex")
 CALLER = Caller(id="uid:0", method="shell")
 
 
-@pytest.fixture(params=["memory", "folder"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture
+def server() -> Iterator[Server]:
     """A started server with the tenants acme and globex, and a key of the source crm/crm-bff."""
-    clock, ids = FixedClock(), SeededIds()
-    settings = Settings(
-        folder=str(tmp_path / "server"), server_name="audit.test", free_bytes_min=0,
-        prepare_processes=0, seal_process=False,
-    )  # fmt: skip
-    adapters = (
-        memory_adapters(clock, ids)
-        if request.param == "memory"
-        else folder_adapters(settings, create=True, clock=clock, ids=ids)
-    )
-    with Server(adapters, settings) as made:
+    with temporary_server(Settings(server_name="audit.test", free_bytes_min=0)) as made:
         for log in (ACME, GLOBEX, LogId("vitne")):
             made.writer.create(log)
         made.senders.source_keys.add(source_signer().vkey, CALLER)

@@ -1,4 +1,4 @@
-"""A server over memory and over a folder, each with the tenants `acme` and `globex`."""
+"""A server over a folder with the tenants `acme` and `globex`."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from vitne.ports import ApiKey
 from vitne.services.seal.worker import Sealed, SealJob, SealRunner
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
-from vitne.testing import FixedClock, SeededIds, memory_adapters, sample_key
+from vitne.testing import FixedClock, SeededIds, sample_key
 from vitne.wire.events import IntakeReply
 from vitne.wiring import Adapters, Server, folder_adapters
 
@@ -96,13 +96,9 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(folder=str(tmp_path / "vitne"), free_bytes_min=0)
 
 
-@pytest.fixture(params=["memory", "folder"])
-def spine(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Spine]:
-    clock, ids = FixedClock(), SeededIds()
-    if request.param == "memory":
-        adapters = memory_adapters(clock, ids)
-    else:
-        adapters = folder_adapters(settings, create=True, clock=clock, ids=ids)
+@pytest.fixture
+def spine(settings: Settings) -> Iterator[Spine]:
+    adapters = folder_adapters(settings, create=True, clock=FixedClock(), ids=SeededIds())
     made = Spine(adapters, settings)
     yield made
     made.server.close()

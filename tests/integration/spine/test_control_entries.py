@@ -3,13 +3,13 @@
 from vitne.core.entry.control import ConfigEntry
 from vitne.core.entry.entry import VOID_DROPPED, VoidEntry, decode_entry
 from vitne.core.values.types import Hash, LogId
-from vitne.testing import FixedClock, memory_server
+from vitne.testing import FixedClock, temporary_server
 
 ACME = LogId("acme")
 
 
 def test_control_entries_follow_each_other_and_bear_the_writers_time() -> None:
-    with memory_server(clock=FixedClock()) as server:
+    with temporary_server(clock=FixedClock()) as server:
         server.writer.create(ACME)
         before = server.adapters.store.log(ACME).next_index
         config = ConfigEntry(0, "publish", {"max_delay_s": 30})

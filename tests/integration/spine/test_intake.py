@@ -1,6 +1,7 @@
-"""From the bytes of a request to durable entries, over memory and over a folder."""
+"""From the bytes of a request to durable entries, over a folder."""
 
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from vitne.core.values.types import LogId
 from vitne.errors import NotAllowedError, OverloadedError, UnreadableBodyError
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
-from vitne.testing import TEST_START_US, memory_server, sample_event, sample_key
+from vitne.testing import TEST_START_US, sample_event, sample_key, temporary_server
 from vitne.wire.events import IntakeReply
 
 ACME = LogId("acme")
@@ -254,21 +255,21 @@ def test_an_import_keeps_the_original(spine: Any) -> None:
 
 
 def test_when_too_much_waits_a_request_is_refused_whole() -> None:
-    server = memory_server(Settings(queue_events_max=5))
-    server.writer.create(ACME)
     key = sample_key("acme")
 
     def body(*numbers: int) -> bytes:
         return json.dumps([sample_event(number) for number in numbers]).encode()
 
-    first = server.intake.requests.submit(body(1, 2, 3), "json", key, Arrival())
-    with pytest.raises(OverloadedError) as refusal:
-        server.intake.requests.submit(body(4, 5, 6), "json", key, Arrival())
-    server.writer.write(server.writer.queue.take(99))
+    with closing(temporary_server(Settings(free_bytes_min=0, queue_events_max=5))) as server:
+        server.writer.create(ACME)
+        first = server.intake.requests.submit(body(1, 2, 3), "json", key, Arrival())
+        with pytest.raises(OverloadedError) as refusal:
+            server.intake.requests.submit(body(4, 5, 6), "json", key, Arrival())
+        server.writer.write(server.writer.queue.take(99))
 
-    assert refusal.value.retry_after_s >= 1
-    assert first.result(timeout=0).accepted == 3
-    assert server.adapters.store.log(ACME).next_index == 4 + 1 + 3
+        assert refusal.value.retry_after_s >= 1
+        assert first.result(timeout=0).accepted == 3
+        assert server.adapters.store.log(ACME).next_index == 4 + 1 + 3
 
 
 def test_the_time_never_goes_back_and_the_clamp_is_counted(spine: Any) -> None:

@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -20,8 +21,7 @@ from vitne.services.log.published_files import Published
 from vitne.services.log.staged_round import KNOWN_LOGS, STAGING
 from vitne.services.publish.round import PublishRounds
 from vitne.services.writer.reply import Arrival
-from vitne.settings import Settings
-from vitne.testing import memory_server, sample_event, sample_key
+from vitne.testing import sample_event, sample_key, temporary_server
 from vitne.wiring import Server
 
 ACME = LogId("acme")
@@ -48,17 +48,18 @@ def send(server: Server, events: Sequence[dict[str, Any]]) -> None:
     server.writer.write(server.writer.queue.take(1))
 
 
-def built(cuts: Sequence[int], published: set[int]) -> Server:
+@contextmanager
+def built(cuts: Sequence[int], published: set[int]) -> Iterator[Server]:
     """A log of `EVENTS` events, cut into requests there, published after some of them."""
-    server = memory_server(Settings(free_bytes_min=0), ids=OneRun())
-    server.writer.create(ACME)
-    edges = [0, *sorted(set(cuts)), EVENTS]
-    for at, (first, last) in enumerate(pairwise(edges)):
-        send(server, [sample_event(n + 1) for n in range(first, last)])
-        if at in published:
-            server.publish.rounds.run_once()
-    server.publish.rounds.run_once()
-    return server
+    with closing(temporary_server(ids=OneRun())) as server:
+        server.writer.create(ACME)
+        edges = [0, *sorted(set(cuts)), EVENTS]
+        for at, (first, last) in enumerate(pairwise(edges)):
+            send(server, [sample_event(n + 1) for n in range(first, last)])
+            if at in published:
+                server.publish.rounds.run_once()
+        server.publish.rounds.run_once()
+        yield server
 
 
 def checkpoint(server: Server) -> Checkpoint:
@@ -72,13 +73,13 @@ def checkpoint(server: Server) -> Checkpoint:
 def test_any_sequence_of_batches_gives_the_tree_of_one_batch(
     cuts: Sequence[int], published: set[int]
 ) -> None:
-    one, many = built([], set()), built(cuts, published)
-
-    assert many.adapters.store.entries(ACME, 0, 99) == one.adapters.store.entries(ACME, 0, 99)
-    assert checkpoint(many) == checkpoint(one)
-    assert sorted(many.adapters.objects.keys("log/")) == sorted(one.adapters.objects.keys("log/"))
-    for key in one.adapters.objects.keys("log/"):
-        assert many.adapters.objects.get(key) == one.adapters.objects.get(key)
+    with built([], set()) as one, built(cuts, published) as many:
+        assert many.adapters.store.entries(ACME, 0, 99) == one.adapters.store.entries(ACME, 0, 99)
+        assert checkpoint(many) == checkpoint(one)
+        objects, others = one.adapters.objects, many.adapters.objects
+        assert sorted(others.keys("log/")) == sorted(objects.keys("log/"))
+        for key in objects.keys("log/"):
+            assert others.get(key) == objects.get(key)
 
 
 def test_the_published_tree_is_that_of_the_entries(spine: Any) -> None:
@@ -191,12 +192,10 @@ def test_the_rounds_of_busy_logs_leave_none_behind(spine: Any) -> None:
     assert rounds >= 4
 
 
-def test_a_missing_row_below_the_next_checkpoint_stops_the_log(settings: Settings) -> None:
-    server = memory_server(settings)
-    server.writer.create(ACME)
-    server.adapters.store.drop(ACME, 1)  # type: ignore[arg-type]  # an index
+def test_a_missing_row_below_the_next_checkpoint_stops_the_log(spine: Any) -> None:
+    spine.adapters.store.drop(ACME, 1)
 
-    report = server.publish.rounds.run_once()
+    report = spine.server.publish.rounds.run_once()
 
     assert "expected the 4 rows" in report.halted[ACME]
 

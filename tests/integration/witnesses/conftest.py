@@ -1,16 +1,16 @@
-"""A server in memory whose heads are cosigned by witnesses, honest and not, over real HTTP."""
+"""A server whose heads are cosigned by witnesses, honest and not, over real HTTP."""
 
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import ExitStack
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from vitne.adapters.memory.witness import MemoryWitness
-from vitne.adapters.witness.http import HttpWitness
+from vitne.adapters.sqlite.witness import SqliteWitness
 from vitne.core.tree.note import Signer
 from vitne.core.tree.signature import COSIGNATURE, MLDSA_COSIGNATURE
 from vitne.core.tree.witness import Refused
@@ -19,8 +19,8 @@ from vitne.services.log.keys import index_log_id
 from vitne.services.trust.witness_service import WitnessService
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
-from vitne.testing import FixedClock, memory_adapters, sample_event, sample_key
-from vitne.wiring import Adapters, Server
+from vitne.testing import FixedClock, SeededIds, sample_event, sample_key
+from vitne.wiring import Server, folder_adapters
 
 ACME = LogId("acme")
 
@@ -28,10 +28,10 @@ ACME = LogId("acme")
 class Desk:
     """An honest witness behind a `Door`, with both kinds of keys."""
 
-    def __init__(self, name: str, *, mldsa: bool = False) -> None:
+    def __init__(self, store: SqliteWitness, name: str, *, mldsa: bool = False) -> None:
         kinds = [COSIGNATURE, MLDSA_COSIGNATURE] if mldsa else [COSIGNATURE]
         self.signers = [Signer(name, name.encode().ljust(32, b"."), kind) for kind in kinds]
-        self.store = MemoryWitness()
+        self.store = store
         self.clock = FixedClock()
         self.desk: WitnessService | None = None
 
@@ -54,7 +54,9 @@ class Desk:
 class Watched:
     """A server whose log `acme` is watched."""
 
-    def __init__(self, doors: list[Any], signers: list[list[Signer]], quorum: str) -> None:
+    def __init__(
+        self, folder: Path, doors: list[Any], signers: list[list[Signer]], quorum: str
+    ) -> None:
         lines, names = [], []
         for number, (door, keys) in enumerate(zip(doors, signers, strict=True)):
             for key in keys:
@@ -62,10 +64,16 @@ class Watched:
                 lines.append(f"witness {names[-1]} {key.vkey} {door.url}")
         lines += [f"group q {quorum} {' '.join(names)}", "quorum q", ""]
         self.policy = "\n".join(lines)
-        self.adapters: Adapters = replace(
-            memory_adapters(), log_policy=self.policy, index_policy=self.policy,
-            witness_at=HttpWitness,
+        policy = folder / "policy"
+        policy.write_text(self.policy)
+        self.settings = Settings(
+            folder=str(folder / "vitne"), free_bytes_min=0, prepare_processes=0,
+            seal_process=False, log_policy=str(policy), index_policy=str(policy),
+            witness_interval_ms=100,
         )  # fmt: skip
+        self.adapters = folder_adapters(
+            self.settings, create=True, clock=FixedClock(), ids=SeededIds()
+        )
         self.server = self.open()
         self.server.writer.start()
         for log in ("vitne", "acme"):
@@ -76,8 +84,7 @@ class Watched:
 
     def open(self) -> Server:
         """A server over the same stores; the thread that publishes is the test's own."""
-        settings = Settings(folder="memory", witness_interval_ms=100)
-        return Server(self.adapters, settings)
+        return Server(self.adapters, self.settings)
 
     def send(self, first: int = 1, count: int = 3) -> None:
         """Take events."""
@@ -112,7 +119,6 @@ class Watched:
         """Stop."""
         self.server.trust.witnesses.close()
         self.server.writer.close()
-        self.server.intake.preparation.close()
 
     index_tree = index_log_id(ACME)
 
@@ -135,20 +141,28 @@ def doors(world: ModuleType) -> Iterator[Callable[[Any], Any]]:
 
 
 @pytest.fixture
-def watch() -> Iterator[Watch]:
+def watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
     """Makes watched servers."""
     made: list[Watched] = []
 
     def start(doors: list[Any], signers: list[list[Signer]], quorum: str = "all") -> Watched:
-        made.append(Watched(doors, signers, quorum))
+        made.append(Watched(tmp_path_factory.mktemp("watched"), doors, signers, quorum))
         return made[-1]
 
     yield start
     for one in made:
         one.close()
+        one.adapters.close()
 
 
 @pytest.fixture
-def desk() -> type[Desk]:
-    """Honest witnesses."""
-    return Desk
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Desk]]:
+    """Makes honest witnesses."""
+    with ExitStack() as stack:
+
+        def make(name: str, **more: Any) -> Desk:
+            store = SqliteWitness.open(tmp_path_factory.mktemp("desk") / "witness.db")
+            stack.callback(store.close)
+            return Desk(store, name, **more)
+
+        yield make

@@ -199,7 +199,7 @@ def test_a_witness_that_is_ahead_stops_the_log_and_somebody_is_told(
         )
     )
     assert told is not None
-    (incident,) = watched.server.trust.incidents.all()
+    (incident,) = (one for one in watched.server.trust.incidents.all() if one.tree == ACME)
     assert (incident.kind, incident.their_size, incident.note) == ("ahead", 1000, "")
     assert "has cosigned size 1000" in watched.server.trust.cosigned.incident(ACME)
 
@@ -221,7 +221,7 @@ def test_a_refused_proof_is_a_fork_and_what_the_witness_shows_proves_it(
     watched.publish()
     contradicted(watched)
 
-    (incident,) = watched.server.trust.incidents.all()
+    (incident,) = (one for one in watched.server.trust.incidents.all() if one.tree == ACME)
     assert incident.kind == "fork"
     log = watched.server.trust.policies.signer(ACME).verifier
     shown = open_note(incident.note, [log, Verifier(witness.signers[0].vkey)])

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 
 import msgspec
 
-from vitne.adapters.sqlite.appending import SqliteAppend, to_seen, to_stream
+from vitne.adapters.sqlite.appending import SqliteAppend, to_stream
 from vitne.adapters.sqlite.engine.queries import query, repeated_query
 from vitne.adapters.sqlite.rows import Row, all_row_keys, row_key, row_keys
 from vitne.adapters.sqlite.searching import SqliteSearch
 from vitne.core.values.ids import time_prefix
 from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import ConflictError, NotFoundError
-from vitne.ports import Aside, CountReport, LogInfo, Seen, StreamState
+from vitne.ports import Aside, CountReport, LogInfo, StreamState
 
 STEP_ROWS = 2000
 """Rows that one transaction of `drop` or `forget` deletes, so that intake waits a few ms only."""
@@ -74,11 +74,6 @@ class SqliteRecords(SqliteSearch):
         with self._reading(log) as (connection, no):
             row = connection.execute(query("lowest"), all_row_keys(no)).fetchone()
         return None if row is None else (row[0] - row_key(no, 0), row[1])
-
-    def recall(self, log: LogId, event_id: bytes) -> Seen | None:
-        with self._reading(log) as (connection, no):
-            row = connection.execute(repeated_query("seen", 1), (no, event_id)).fetchone()
-        return None if row is None else to_seen(row)[1]
 
     def drop(self, log: LogId, end: LeafIndex) -> int:
         dropped = 0

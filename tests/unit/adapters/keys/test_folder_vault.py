@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from vitne.adapters.clock import SystemIds
 from vitne.adapters.keys.vault import FolderVault
-from vitne.adapters.memory.clock import SeededIds
 from vitne.core.values.types import LogId, Origin
 from vitne.errors import BadInputError, ConfigurationError, IntegrityError, StorageError
+from vitne.testing import SeededIds
 
 ACME, BETA = LogId("acme"), LogId("beta")
 

@@ -5,7 +5,7 @@ import pytest
 from vitne.api.assemble import checks, gauges, publish_lag_s
 from vitne.api.operate.health import ReadinessCheck, probe
 from vitne.core.values.types import LogId
-from vitne.testing import FixedClock, memory_server
+from vitne.testing import FixedClock, temporary_server
 from vitne.wiring import Server
 
 ACME = LogId("acme")
@@ -19,10 +19,11 @@ def clock() -> FixedClock:
 @pytest.fixture
 def server(clock: FixedClock) -> Iterator[Server]:
     """A server that writes, and publishes only when it is told to."""
-    made = memory_server(clock=clock)
+    made = temporary_server(clock=clock)
     made.writer.start()
     yield made
     made.writer.close()
+    made.close()
 
 
 def test_the_lag_is_the_age_of_the_oldest_entry_that_no_checkpoint_covers(

@@ -11,7 +11,7 @@ from vitne.ports import ApiKey, Role
 from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.services.access.doorkeeper import KeyAuthenticator, readable
 from vitne.services.access.tenants_and_keys import KeyRequest
-from vitne.testing import FixedClock, memory_server
+from vitne.testing import FixedClock, temporary_server
 from vitne.wiring import Server
 
 CALLER = Caller(id="uid:1000", name="kari", method="shell", tenant=OPERATOR)
@@ -20,7 +20,7 @@ ACME = LogId("acme")
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with memory_server() as made:
+    with temporary_server() as made:
         made.onboard.add_tenant(OPERATOR, "Operator", CALLER)
         made.onboard.add_tenant(ACME, "Acme", CALLER)
         yield made
@@ -126,7 +126,7 @@ def test_a_token_opens_as_its_key_and_any_other_as_none(server: Server) -> None:
 
 def test_a_revoked_key_is_refused_within_two_seconds_and_the_revocation_is_told() -> None:
     clock = FixedClock()
-    with memory_server(clock=clock) as server:
+    with temporary_server(clock=clock) as server:
         server.onboard.add_tenant(OPERATOR, "Operator", CALLER)
         doorkeeper = KeyAuthenticator(server.adapters.state, clock)
         key, token = server.onboard.add_key(_reader(tenants=()), CALLER)

@@ -11,7 +11,7 @@ from vitne.ports import ApiKey
 from vitne.services.access.audit_events import OPERATOR, AuditPurpose, Caller, OwnEvents, holder
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.writer.reply import Arrival
-from vitne.testing import memory_server
+from vitne.testing import temporary_server
 from vitne.wire.events import EventResult, IntakeReply
 from vitne.wiring import Server
 
@@ -20,7 +20,7 @@ READER = Caller(id="usr_9", party="tenant", tenant="acme", key_id="abc", peer_ip
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with memory_server() as made:
+    with temporary_server() as made:
         made.writer.create(OPERATOR)
         made.writer.create(LogId("acme"))
         yield made

@@ -21,7 +21,7 @@ from vitne.services.access.audit_events import Caller
 from vitne.services.erasure.expiry import CLASSES, parse_rules
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
-from vitne.testing import FixedClock, memory_server, sample_event, sample_key
+from vitne.testing import FixedClock, sample_event, sample_key, temporary_server
 from vitne.wiring import Server
 
 ACME = LogId("acme")
@@ -48,13 +48,16 @@ def clock() -> FixedClock:
 @pytest.fixture
 def server(clock: FixedClock) -> Iterator[Server]:
     """A log with ten events of each of three classes, all sealed, and no thread but the writer."""
-    made = memory_server(Settings(folder="memory", seal_entries=64, retention="access-24m"), clock)
+    made = temporary_server(
+        Settings(free_bytes_min=0, seal_entries=64, retention="access-24m"), clock
+    )
     made.writer.start()
     made.writer.create(ACME)
     _send(made, *ACCESS, *LOGIN, *RIGHTS)
     made.seal.segments.seal_now(ACME)
     yield made
     made.writer.close()
+    made.close()
 
 
 def _send(server: Server, *numbers: int) -> None:
@@ -239,7 +242,7 @@ def test_a_rule_that_is_none_is_refused_and_stops_a_start(text: str) -> None:
     with pytest.raises(BadInputError):
         parse_rules(text)
     with pytest.raises(ConfigurationError, match=r"^retention: "):
-        memory_server(Settings(folder="memory", retention=text))
+        temporary_server(Settings(retention=text))
 
 
 @given(st.text(max_size=60))

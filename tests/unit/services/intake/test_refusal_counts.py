@@ -12,7 +12,7 @@ from vitne.services.access.audit_events import OwnEvents
 from vitne.services.intake.refusal_counts import LISTED_MAX, STATS_TYPE, CountReporter, summary
 from vitne.services.writer.reply import Arrival
 from vitne.settings import Settings
-from vitne.testing import memory_server, sample_event, sample_key
+from vitne.testing import sample_event, sample_key, temporary_server
 from vitne.wiring import Server, open_server
 
 ACME, BETA = LogId("acme"), LogId("beta")
@@ -23,12 +23,13 @@ BAD = {"type": "crm.customer.viewed", "actor": {"id": 7}}
 @pytest.fixture
 def server() -> Iterator[Server]:
     """With its writer only: the publisher would tell the counts by itself."""
-    made = memory_server()
+    made = temporary_server()
     made.writer.start()
     made.writer.create(ACME)
     made.writer.create(BETA)
     yield made
     made.writer.close()
+    made.close()
 
 
 def _send(server: Server, tenant: str, *events: dict[str, Any]) -> None:

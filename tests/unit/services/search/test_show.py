@@ -1,50 +1,44 @@
 """Showing one record: from the hot rows or the archive, with its way to the published tree."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import msgspec
 import pytest
 
-from vitne.adapters.memory.archive import MemoryArchive
-from vitne.adapters.memory.keys import MemoryVault
-from vitne.adapters.memory.objects import MemoryObjects
-from vitne.adapters.memory.store import MemoryStores
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import IntegrityError, NotFoundError, UnavailableError
 from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import tlog_proof
 from vitne.evidence.record import verify as record_proof
-from vitne.services.log.keys import LogKeys
-from vitne.services.publish.round import PublishRounds
 from vitne.services.search.show import Show
+from vitne.testing import temporary_server
 
 LOG = LogId("acme")
 
 
 class World:
-    """A log in memory with the records of `small_log`, not published yet."""
+    """A log with the records of `small_log`, not published yet."""
 
     def __init__(self, small_log: Any) -> None:
-        self.stores = MemoryStores()
-        self.objects = MemoryObjects()
-        self.archive = MemoryArchive(self.stores.segments)
-        self.keys = LogKeys(MemoryVault())
+        self.server = temporary_server()
+        self.adapters = self.server.adapters
+        self.objects = self.adapters.objects
+        self.keys = self.server.keys
         self.records = small_log.records
         self.origin = small_log.signer.name
-        self.stores.records.create_log(LOG, self.origin, 1)
-        self.publisher = PublishRounds(
-            self.stores.records, self.stores.checkpoints, self.objects, self.keys
-        )
+        self.adapters.store.create_log(LOG, self.origin, 1)
+        self.publisher = self.server.publish.rounds
 
     def append(self, start: int, end: int) -> None:
         """Store some of the records."""
-        with self.stores.records.append() as tx:
+        with self.adapters.store.append() as tx:
             tx.insert(LOG, self.records[start:end], [b"d" * 16] * (end - start))
 
     def show(self, **kwargs: Any) -> Show:
         """The service."""
-        return Show(self.stores.records, self.archive, self.objects, self.keys, **kwargs)
+        return Show(self.adapters.store, self.adapters.archive, self.objects, self.keys, **kwargs)
 
     @property
     def policy(self) -> Any:
@@ -58,7 +52,7 @@ def world(small_log: Any) -> Iterator[World]:
     made = World(small_log)
     made.append(0, len(made.records))
     yield made
-    made.objects.close()
+    made.server.close()
 
 
 def test_a_published_record_comes_with_a_proof_that_verifies(world: World) -> None:
@@ -118,10 +112,10 @@ def test_a_sealed_record_is_shown_from_the_archive(world: World) -> None:
     """Its rows are gone; its proof is the same."""
     world.publisher.run_once()
     before = world.show().by_id(LOG, world.records[3].event_id).document()
-    world.stores.segments.add(LOG, world.archive.write(LOG, world.records))
-    world.stores.records.drop(LOG, LeafIndex(len(world.records)))
+    world.adapters.segments.add(LOG, world.adapters.archive.write(LOG, world.records))
+    world.adapters.store.drop(LOG, LeafIndex(len(world.records)))
 
-    assert world.stores.records.find(LOG, world.records[3].event_id) is None
+    assert world.adapters.store.find(LOG, world.records[3].event_id) is None
     assert world.show().by_id(LOG, world.records[3].event_id).document() == before
 
 
@@ -138,5 +132,5 @@ def test_a_row_that_differs_from_what_was_published_is_not_shown(
     other.records[3] = msgspec.structs.replace(honest, entry=later)
     other.append(0, len(other.records))
 
-    with pytest.raises(IntegrityError, match="not what was published"):
+    with closing(other.server), pytest.raises(IntegrityError, match="not what was published"):
         other.show().by_id(LOG, honest.event_id)

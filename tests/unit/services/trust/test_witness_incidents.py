@@ -1,8 +1,12 @@
 """What witnesses and auditors have against the logs, as it is kept."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from msgspec.structs import replace
 
-from vitne.adapters.memory.objects import MemoryObjects
+from vitne.adapters.objects.folder import FolderObjects
 from vitne.core.values.types import LogId
 from vitne.services.trust.contradictions import WitnessIncident, WitnessIncidents
 
@@ -12,16 +16,23 @@ OTHER = WitnessIncident(INDEX, "b.example", "objection", 7, 0, 4, "note", "recor
 FORK = WitnessIncident(INDEX, "https://w.example", "fork", 7, 6, 6)
 
 
-def kept(*incidents: WitnessIncident) -> tuple[MemoryObjects, WitnessIncidents]:
-    objects = MemoryObjects()
+@pytest.fixture
+def objects(tmp_path: Path) -> Iterator[FolderObjects]:
+    """Empty."""
+    opened = FolderObjects.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+def kept(objects: FolderObjects, *incidents: WitnessIncident) -> WitnessIncidents:
     made = WitnessIncidents(objects)
     for one in incidents:
         assert made.add(one)
-    return objects, made
+    return made
 
 
-def test_an_objection_hides_no_fork_and_a_fork_no_objection() -> None:
-    objects, incidents = kept(OBJECTION, FORK)
+def test_an_objection_hides_no_fork_and_a_fork_no_objection(objects: FolderObjects) -> None:
+    incidents = kept(objects, OBJECTION, FORK)
 
     assert not incidents.add(OBJECTION)
 
@@ -31,9 +42,9 @@ def test_an_objection_hides_no_fork_and_a_fork_no_objection() -> None:
     assert again.reason(ACME) == FORK.reason
 
 
-def test_one_auditor_s_objection_outlives_another_s() -> None:
+def test_one_auditor_s_objection_outlives_another_s(objects: FolderObjects) -> None:
     """The second was acknowledged, and lost when the first auditor cosigned."""
-    objects, incidents = kept(OBJECTION, OTHER)
+    incidents = kept(objects, OBJECTION, OTHER)
 
     assert incidents.end(INDEX, "a.example", 9, 7)
 
@@ -43,8 +54,10 @@ def test_one_auditor_s_objection_outlives_another_s() -> None:
     assert again.objections(INDEX) == [OTHER]
 
 
-def test_an_objection_ends_by_a_later_cosignature_of_no_less_and_is_remembered() -> None:
-    objects, incidents = kept(OBJECTION)
+def test_an_objection_ends_by_a_later_cosignature_of_no_less_and_is_remembered(
+    objects: FolderObjects,
+) -> None:
+    incidents = kept(objects, OBJECTION)
 
     assert not incidents.end(INDEX, "a.example", 5, 7), "not later"
     assert not incidents.end(INDEX, "a.example", 9, 6), "an older part of the index log"
@@ -62,18 +75,18 @@ def test_an_objection_ends_by_a_later_cosignature_of_no_less_and_is_remembered()
     assert [one.at_us for one in again.objections(INDEX)] == [9]
 
 
-def test_a_newer_objection_takes_the_place_of_the_older_and_is_no_news_if_it_says_the_same() -> (
-    None
-):
-    _, incidents = kept(OBJECTION)
+def test_a_newer_objection_takes_the_place_of_the_older_and_is_no_news_if_it_says_the_same(
+    objects: FolderObjects,
+) -> None:
+    incidents = kept(objects, OBJECTION)
 
     assert not incidents.add(replace(OBJECTION, at_us=8))
     assert not incidents.end(INDEX, "a.example", 7, 7), "between the two"
     assert incidents.add(replace(OBJECTION, at_us=9, said="record 3 is false"))
 
 
-def test_a_contradiction_is_over_when_its_witness_agrees() -> None:
-    objects, incidents = kept(FORK, OBJECTION)
+def test_a_contradiction_is_over_when_its_witness_agrees(objects: FolderObjects) -> None:
+    incidents = kept(objects, FORK, OBJECTION)
 
     assert not incidents.clear(INDEX, "a.example"), "an objection is none"
     assert incidents.clear(INDEX, "https://w.example")
