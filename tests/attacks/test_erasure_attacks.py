@@ -153,7 +153,7 @@ def test_no_byte_of_a_persons_data_is_left_and_every_older_proof_holds(
 
 def test_no_cache_of_names_or_addresses_outlives_an_erasure(server: Server) -> None:
     """Of this process; the others are told (`test_prepare_process`)."""
-    caches = (search_text._fold, is_address, person_record)  # noqa: SLF001 - what must be empty
+    caches = (search_text.fold_text_cached, is_address, person_record)
     name = NAME + " é"
     search_text.search_text(Parts(core=json.dumps({"name": name}, ensure_ascii=False).encode()))
     is_address("203.0.113.7")

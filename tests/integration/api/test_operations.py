@@ -29,10 +29,7 @@ def test_a_server_that_works_says_so(served: Any) -> None:
 def test_a_server_without_room_on_disk_says_which_check_fails_and_takes_nothing(
     serve: Callable[..., Any], minimal: Event
 ) -> None:
-    served = serve()
-    served.stop()
-    served._settings["VITNE_FREE_BYTES_MIN"] = str(1 << 60)  # noqa: SLF001  # our own fixture's
-    served.start()
+    served = serve(free_bytes_min=1 << 60)
 
     with served.client() as client:
         ready = client.get("/readyz")

@@ -15,6 +15,7 @@ from vitne.core.event.validate import validate_event
 from vitne.core.values.times import parse_utc
 from vitne.simulator import Simulation, simulated_days, source_registrations
 from vitne.simulator.rota import day_of, midnight_us, shift, weekday
+from vitne.simulator.story import Plot
 from vitne.simulator.world import Person
 
 START_US = 1_763_942_400_000_000  # Monday 2025-11-24
@@ -189,7 +190,9 @@ def test_a_live_continuation_tells_what_the_history_would_have_told() -> None:
     live = [e["id"] for _, e in itertools.islice(simulation.live(from_us), 800)]
 
     story = {i for ids in msgspec.structs.asdict(simulation.story).values() for i in ids}
-    plot = {e["id"] for day in range(40) for *_, e in simulation._plot.rows(day + 20_416)}  # noqa: SLF001 - what `live` leaves out
+    written = Plot(simulation.world, 3, simulation.first_day, simulation.days)
+    days = range(simulation.first_day, simulation.first_day + simulation.days)
+    plot = {e["id"] for day in days for *_, e in written.rows(day)}  # what `live` leaves out
     history = [e["id"] for e in simulation.events() if moment(e) >= from_us]
     told = [one for one in history if one not in story | plot]
     assert live == told[:800]

@@ -126,7 +126,7 @@ def _tell_all(asking: _Asking, cursor: str, out: Output) -> None:
             for row in page.events if out.as_json else ():
                 out.document(row)
             if not out.as_json:
-                out.result(None, *_events(page.events, out))
+                out.result(None, *event_lines(page.events, out))
             cursor = page.next
             if not cursor:
                 break
@@ -134,12 +134,12 @@ def _tell_all(asking: _Asking, cursor: str, out: Output) -> None:
 
 
 def _lines(page: SearchReply, out: Output) -> list[Printed]:
-    lines = _events(page.events, out)
+    lines = event_lines(page.events, out)
     for name, found in page.facets.items():
         rows = [(value, f"{number:,}") for value, number in found.values.items()]
         lines.append(table(f"{name}{_how_exact(found)}", ("value", "events#"), rows))
     if page.histogram is not None:
-        lines.append(_bars(page.histogram))
+        lines.append(histogram_table(page.histogram))
     lines.append(plain(f"{_total(page)}; {_reach(page)}"))
     if page.next:
         lines.append(copied(f"more with:  --cursor {page.next}"))
@@ -152,7 +152,7 @@ def _how_exact(found: FacetCounts) -> str:
     return more if found.exact else f"{more}, at least"
 
 
-def _events(rows: list[FoundEvent], out: Output) -> list[Printed]:
+def event_lines(rows: list[FoundEvent], out: Output) -> list[Printed]:
     """A table where there is room for one, else two lines an event."""
     if not rows:
         return []
@@ -217,7 +217,8 @@ def _reach(page: SearchReply) -> str:
     return f"searched all {count(page.high_water, 'entry')}, {signed}"
 
 
-def _bars(histogram: EventHistogram) -> Table:
+def histogram_table(histogram: EventHistogram) -> Table:
+    """A row for each bar."""
     counts, edges = histogram.counts, histogram.edges
     most = max([*counts, 1])
     rows = [

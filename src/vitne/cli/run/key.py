@@ -20,7 +20,7 @@ app = App(name="key", help="Make, list and revoke API keys; register keys that s
 app.command(source_key.app)
 
 _SOURCE = Group("Source: the application that sends with it (for --role write)", sort_key=10)
-_COLUMNS = (
+KEY_COLUMNS = (
     *("id!", "name", "roles", "tenants", "revoked!"),
     *("source!?", "created!?", "person?"),
 )
@@ -193,7 +193,7 @@ def list_keys(*, server_folder: ServerFolder | None = None, json: Json = False) 
         )
         for one in found
     ]
-    out.result({"keys": found}, table(count(len(found), "key"), _COLUMNS, rows))
+    out.result({"keys": found}, table(count(len(found), "key"), KEY_COLUMNS, rows))
 
 
 @app.command(name="revoke")

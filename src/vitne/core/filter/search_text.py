@@ -21,7 +21,7 @@ SEPARATOR = "\x1f"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 _CORRELATED = ("action_id", "trace_id")
 
-_fold = personal_cache(16_384)(fold_text)
+fold_text_cached = personal_cache(16_384)(fold_text)
 """Names and titles come again and again, and folding is slow beyond ASCII."""
 
 _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
@@ -60,7 +60,7 @@ def search_text(parts: Parts) -> str:
         if part and part != b"{}":
             _collect(_decode(part), texts)
     whole = SEPARATOR.join(texts)
-    return whole.lower() if whole.isascii() else SEPARATOR.join(map(_fold, texts))
+    return whole.lower() if whole.isascii() else SEPARATOR.join(map(fold_text_cached, texts))
 
 
 def _drop_ids(correlation: Any) -> None:  # noqa: ANN401 - any JSON value

@@ -193,7 +193,7 @@ def _server_answer(response: httpx.Response, data: bytes) -> ServerAnswer:
         problems = ()
     is_problem = response.headers.get("Content-Type", "").startswith("application/problem+json")
     return ServerAnswer(
-        response.status_code, data, document, problems, is_problem, _retry_after_s(response)
+        response.status_code, data, document, problems, is_problem, delay_asked_s(response)
     )
 
 
@@ -206,7 +206,7 @@ def _read_body(response: httpx.Response) -> bytes:
     return bytes(data)
 
 
-def _retry_after_s(response: httpx.Response) -> float:
+def delay_asked_s(response: httpx.Response) -> float:
     """Seconds of `Retry-After` (RFC 9110 §10.2.3: a number, or a date); 0 if there is none."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():

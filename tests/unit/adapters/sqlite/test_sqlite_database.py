@@ -136,11 +136,13 @@ def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
 
 def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
     """The settings on which every promise of durability rests."""
-    with SqliteStores.open(tmp_path / "vitne.db") as stores, stores._database.writing() as writer:  # noqa: SLF001  # what no port tells
+    database = Database.open(tmp_path / "vitne.db")
+    with database.writing() as writer:
         told = {
             name: writer.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
         }
+    database.close()
 
     assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
 

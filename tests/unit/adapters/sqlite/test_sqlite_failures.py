@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId, Origin
@@ -126,11 +127,11 @@ def test_a_read_only_file_is_told_with_its_path(without_powers: Any, tmp_path: P
 
 def test_a_file_that_turns_read_only_refuses_writes_and_serves_reads(tmp_path: Path) -> None:
     """As SQLite reports it: by a connection that may not write."""
-    with SqliteStores.open(tmp_path / "vitne.db") as stores:
+    database = Database.open(tmp_path / "vitne.db")
+    with SqliteStores(database) as stores:
         stores.records.create_log(ACME, Origin("o"), 1)
-        writer = stores._database._writer  # noqa: SLF001  # the one place that can be made to fail
-        assert writer is not None
-        writer.execute("PRAGMA query_only = ON")
+        with database.writing() as writer:
+            writer.execute("PRAGMA query_only = ON")
 
         with pytest.raises(StorageError, match="cannot be written") as caught:
             stores.records.create_log(LogId("beta"), Origin("p"), 1)

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from vitne.cli.base.layout import Line, Table
 from vitne.cli.base.output import Output, copied, plain, table
-from vitne.cli.find import search
-from vitne.cli.run.key import _COLUMNS
+from vitne.cli.find.search import event_lines, histogram_table
+from vitne.cli.run.key import KEY_COLUMNS
 from vitne.wire.search import EventHistogram, FoundEvent
 
 KEY = ("Qh3kTz81LmP0", "crm-prod", "write, read, admin", "acme, beta", "2026-11-24T09:15:02Z")
@@ -55,8 +55,8 @@ def test_ids_and_times_never_fold_in_a_list_of_keys() -> None:
     """Less important columns are left out, and named."""
     rows = [(*KEY, "crm/crm-customer-service-bff", "2026-11-23T09:15:02Z", "emp_4711")]
 
-    narrow = _printed(80, table("1 keys", _COLUMNS, rows))
-    wide = _printed(200, table("1 keys", _COLUMNS, rows))
+    narrow = _printed(80, table("1 keys", KEY_COLUMNS, rows))
+    wide = _printed(200, table("1 keys", KEY_COLUMNS, rows))
 
     assert any(KEY[0] in line and KEY[4] in line for line in narrow)
     assert max(map(len, narrow)) <= 80
@@ -81,7 +81,7 @@ def test_events_show_the_time_of_the_act_and_where_the_log_took_them_later(width
     at_once = _event(1, "2026-11-24T09:15:02.113Z", "2026-11-24T09:15:02.900123Z")
     late = _event(2, "2026-11-24T09:15:02.113Z", "2026-11-25T10:00:00.000000Z")
 
-    printed = _printed(width, *search._events([at_once, late], _Wide(width)))  # noqa: SLF001  # what the verb prints
+    printed = _printed(width, *event_lines([at_once, late], _Wide(width)))
 
     assert any("occurred" in line and "recorded" in line for line in printed)
     assert sum("2026-11-24T09:15:02Z" in line for line in printed) == 2
@@ -94,7 +94,7 @@ def test_an_event_without_its_time_shows_when_it_was_recorded() -> None:
     """That section may be erased."""
     row = replace(_event(1, "", "2026-11-25T10:00:00.000000Z"), event={})
 
-    printed = _printed(80, *search._events([row], _Wide(80)))  # noqa: SLF001  # what the verb prints
+    printed = _printed(80, *event_lines([row], _Wide(80)))
 
     assert any("recorded 2026-11-25T10:00:00Z" in line for line in printed)
 
@@ -115,7 +115,7 @@ def test_an_event_without_its_time_shows_when_it_was_recorded() -> None:
 def test_bars_of_less_than_a_minute_have_labels_of_their_own(
     edges: Sequence[str], labels: Sequence[str]
 ) -> None:
-    bars = search._bars(EventHistogram(list(edges), [3] * len(labels)))  # noqa: SLF001  # likewise
+    bars = histogram_table(EventHistogram(list(edges), [3] * len(labels)))
 
     printed = [line.strip() for line in _printed(80, bars)]
 

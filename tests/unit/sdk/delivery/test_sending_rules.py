@@ -7,7 +7,7 @@ import pytest
 
 from vitne.sdk.delivery.numbering import NumberedStream, NumberedStreams
 from vitne.sdk.delivery.sender import wait_before_retry_s
-from vitne.sdk.delivery.transport import _retry_after_s
+from vitne.sdk.delivery.transport import delay_asked_s
 from vitne.sdk.options import ClientOptions, Options
 
 OPTIONS = Options(application="a", service="s", backoff_first_s=1.0, backoff_max_s=8.0)
@@ -44,7 +44,7 @@ def test_what_the_server_asked_for_is_waited_in_any_case() -> None:
 def test_retry_after_is_read_as_seconds_or_as_a_date(
     headers: dict[str, str], seconds: float
 ) -> None:
-    assert _retry_after_s(httpx.Response(503, headers=headers)) == seconds
+    assert delay_asked_s(httpx.Response(503, headers=headers)) == seconds
 
 
 def test_every_option_has_a_default_and_a_type_in_both_tables() -> None:

@@ -1,6 +1,7 @@
 """The spool keeps events in order, within its bound, and tells what it could not keep."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -151,11 +152,18 @@ def test_a_file_that_is_no_segment_is_counted_and_removed(tmp_path: Path) -> Non
 
 
 def test_a_disk_that_refuses_keeps_nothing_and_breaks_nothing(tmp_path: Path) -> None:
+    """In the middle of a frame, of which five bytes are written (EFBIG)."""
     spool = Spool(tmp_path / "run", max_bytes=ROOM)
     spool.append(items(1, 1), sync=False)
-    full = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(full, spool._write_fd)  # noqa: SLF001 - a full disk under the open segment
-    os.close(full)
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    assert spool.append(items(2, 1), sync=False) == 0
-    assert drain(spool) == items(1, 1)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (spool.used_bytes + 5, unlimited[1]))
+    try:
+        kept = spool.append(items(2, 1), sync=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+
+    assert kept == 0
+    assert spool.append(items(3, 1), sync=False) == 1
+    assert drain(spool) == [*items(1, 1), *items(3, 1)]
+    assert spool.damaged == 0
