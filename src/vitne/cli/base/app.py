@@ -188,7 +188,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()  # the reader has left; Python would complain about the rest
         return PIPE_CLOSED
     except Exception as error:  # noqa: BLE001  # the last resort: a sentence, never a traceback
-        return _fail(out, _told(words, error))
+        return print_error(out, _told(words, error))
     return returned if isinstance(returned, int) and not isinstance(returned, bool) else 0
 
 
@@ -261,7 +261,7 @@ def _fault(error: BaseException) -> VitneError:
     )
 
 
-def _fail(out: Output, error: VitneError) -> int:
+def print_error(out: Output, error: VitneError) -> int:
     """Print an error: sentence, place, next step; with `--json` as a document too."""
     if debugging():
         traceback.print_exc()

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from vitne import errors
-from vitne.cli.base.app import run
+from vitne.cli.base.app import print_error
 from vitne.cli.base.client import HttpClient, ServerOptions, profile, to_error
 from vitne.cli.base.http import HttpAnswer
+from vitne.cli.base.output import Output
 from vitne.errors import ConfigurationError, UnavailableError, VitneError
 
 
@@ -139,20 +140,14 @@ def test_when_to_try_again_is_taken_from_the_reply() -> None:
     assert dated.retry_after_s == 1
 
 
-def test_the_id_of_a_failed_request_is_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_id_of_a_failed_request_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """All that the server tells of a fault of its own; beside it stands the cause in its log."""
     failed = to_error(
         _reply(500, _PROBLEM | {"code": "internal", "request_id": "abc0123456789def"})
     )
 
-    def fail(*, json: bool = False) -> None:  # noqa: ARG001  # as the verb takes it
-        raise failed
-
-    monkeypatch.setattr("vitne.cli.prove.verify.verify", fail)
-    status = run(["verify"])
-    as_json = run(["verify", "--json"])
+    status = print_error(Output(as_json=False), failed)
+    as_json = print_error(Output(as_json=True), failed)
 
     told = capsys.readouterr()
     assert (status, as_json) == (70, 70)
