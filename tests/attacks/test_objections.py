@@ -272,7 +272,7 @@ def test_an_objection_of_the_second_in_which_its_auditor_cosigned_stands(audited
         first = client.post("/v1/logs/acme/index/objections", content=brought)
     disputed = audited.ask()
     while SystemClock().now_us() // 1_000_000 <= cosigned_s:
-        time.sleep(0.05)
+        time.sleep(0.05)  # what is awaited is the next second itself
     audited.audit()
     with audited.server.client() as client:
         again = client.post("/v1/logs/acme/index/objections", content=brought)

@@ -6,7 +6,6 @@ import threading
 from itertools import count
 from operator import attrgetter
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import msgspec
@@ -66,15 +65,20 @@ def _copy_database(folder: Path, into: Path) -> None:
         shutil.copy(path, into)
 
 
-def _busy(server: Server) -> None:
+class Sealed(threading.Event):
+    """Set once a first segment was sealed: only then the index log grows."""
+
+    def step(self, step: str) -> None:
+        """As a server tells each step of publishing."""
+        if step == "index_swapped":
+            self.set()
+
+
+def _busy(server: Server, sealed: Sealed) -> None:
     """Events through every part, so that both kinds of processes run."""
     server.writer.create(ACME)
     _submit(server)
-    for _ in range(1200):
-        if server.seal.loop.stats.segments:
-            return
-        sleep(0.05)
-    pytest.fail(f"nothing was sealed in a minute: {server.seal.loop.stats}")
+    assert sealed.wait(60), f"nothing was sealed in a minute: {server.seal.loop.stats}"
 
 
 def _submit(server: Server) -> None:
@@ -133,10 +137,10 @@ def test_a_server_that_refuses_to_begin_lets_go_of_its_folder(tmp_path: Path) ->
 def test_a_part_that_fails_to_close_holds_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    settings = _settings(tmp_path)
-    server = open_server(settings, create=True)
+    settings, sealed = _settings(tmp_path), Sealed()
+    server = open_server(settings, create=True, step=sealed.step)
     server.start()
-    _busy(server)
+    _busy(server, sealed)
     real = attrgetter(part)(server)
     close = real.close
 
@@ -158,9 +162,10 @@ def test_parts_that_fail_before_they_close_hold_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread of the part itself goes on; it is the only one."""
-    server = open_server(_settings(tmp_path), create=True)
+    sealed = Sealed()
+    server = open_server(_settings(tmp_path), create=True, step=sealed.step)
     server.start()
-    _busy(server)
+    _busy(server, sealed)
     close = server.seal.loop.close
 
     def fail() -> None:

@@ -110,7 +110,7 @@ class Watched:
         return int(note.split("\n")[1]) if note else 0
 
     def until(self, true: Callable[[], Any]) -> None:
-        """Wait for what threads do."""
+        """Wait for what threads do; the test's own timeout ends it."""
         turn = threading.Event()
         while not true():
             turn.wait(0.01)

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Iterator
-from time import sleep
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -152,18 +153,27 @@ def test_a_clean_stop_tells_what_is_left_and_a_start_tells_nothing_again(tmp_pat
     ]
 
 
-def test_what_a_crash_left_untold_is_told_after_the_next_start(server: Server) -> None:
+def test_what_a_crash_left_untold_is_told_after_the_next_start(tmp_path: Path) -> None:
     """By the publisher's thread, between two rounds; an hour later again."""
+    told = Event()
+
+    def look(_step: str) -> None:
+        if not server.adapters.store.unreported_counts():
+            told.set()
+
+    settings = Settings(folder=str(tmp_path / "server"), free_bytes_min=0, publish_interval_ms=10)
+    server = open_server(settings, create=True, step=look)
+    server.writer.start()
+    server.writer.create(ACME)
     _send(server, "acme", POLLED)
 
     server.publish.loop.start()
-    for _ in range(1200):
-        if not server.adapters.store.unreported_counts():
-            break
-        sleep(0.05)
+    assert told.wait(60), "the publisher told nothing in a minute"
     server.publish.loop.close()
 
     assert [one["/extra"]["dropped"] for one in _told(server, ACME)] == [1]
+    server.writer.close()
+    server.close()
 
 
 def test_the_rest_of_many_types_is_summed() -> None:

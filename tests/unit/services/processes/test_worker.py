@@ -8,7 +8,6 @@ from functools import partial
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from time import sleep
 from typing import Any
 
 import pytest
@@ -30,14 +29,23 @@ class Starts:
 
     def __init__(self) -> None:
         self.ends: list[Connection] = []
+        self._started = threading.Condition()  # guards: ends
 
     def __call__(self, name: str, _open_answer: OpenAnswer) -> tuple[Connection, BaseProcess]:
         """As `start_process`."""
         ours, theirs = Pipe()
         process = get_context("spawn").Process(target=int, name=name, daemon=True)
         process.start()
-        self.ends.append(theirs)
+        with self._started:
+            self.ends.append(theirs)
+            self._started.notify_all()
         return ours, process
+
+    def end(self, number: int) -> Connection:
+        """The other end of the process that was started as that one, once it is."""
+        with self._started:
+            assert self._started.wait_for(lambda: len(self.ends) > number, timeout=30)
+        return self.ends[number]
 
 
 def _never() -> Any:
@@ -85,17 +93,11 @@ def _answer(end: Connection, *messages: bytes) -> None:
         end.send_bytes(message)
 
 
-def _end_of(starts: Starts, number: int) -> Connection:
-    while len(starts.ends) <= number:
-        sleep(0.001)
-    return starts.ends[number]
-
-
 def test_an_answer_of_one_process_is_never_for_a_request_to_the_next(
     worker: WorkerProcess, starts: Starts
 ) -> None:
     first, second = Asking(worker, b"a"), Asking(worker, b"b")
-    end = _end_of(starts, 0)
+    end = starts.end(0)
     assert {end.recv_bytes(), end.recv_bytes()} == {b"a", b"b"}
     _answer(end, b"!", b"+one")
     end.close()
@@ -105,7 +107,7 @@ def test_an_answer_of_one_process_is_never_for_a_request_to_the_next(
     assert sum(isinstance(answer, WorkerEndedError) for answer in answers) == 1
 
     third = Asking(worker, b"c")
-    end = _end_of(starts, 1)
+    end = starts.end(1)
     assert end.recv_bytes() == b"c"
     _answer(end, b"!", b"+three")
     assert third.answer() == b"three"
