@@ -20,13 +20,13 @@ from bench.answer_world import DAY_US, Asked, World, scan, target_id
 from bench.measure import percentile
 from bench.scenarios import SEGMENT, Figures
 from vitne.answers.ask_request import QuestionRequest, read_question
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import SourceRegistration
 from vitne.core.values.types import LogId
 from vitne.evidence.bundle import verify as bundle
 from vitne.ports import ApiKey
 from vitne.services.access.audit_events import AuditPurpose, Caller, OwnEvents
 from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock
 from vitne.wiring import Server, folder_adapters

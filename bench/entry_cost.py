@@ -9,8 +9,7 @@ import msgspec
 from bench.scenarios import Figures
 from vitne.core.entry.assemble import Assembler
 from vitne.core.event.event import ValidEvent
-from vitne.core.event.intake import IntakeContext
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.validate import validate_event
 from vitne.core.values.types import Origin
 from vitne.services.intake.events import core_record

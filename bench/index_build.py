@@ -13,8 +13,7 @@ from vitne.adapters.archive.index.build import Values, build_index, run_of
 from vitne.adapters.archive.index.lookup import Lookup
 from vitne.core.entry.assemble import Assembler
 from vitne.core.event.event import ValidEvent
-from vitne.core.event.intake import IntakeContext
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.validate import validate_event
 from vitne.core.index.gap import gap_leaves, run_root
 from vitne.core.tree.multiproof import multiproof

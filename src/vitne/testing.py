@@ -19,8 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from vitne.core.entry.batch import encode_batch
-from vitne.core.event.intake import IntakeContext
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.tree.note import Signer
 from vitne.core.values.ids import to_text, uuid7
 from vitne.core.values.times import format_utc
@@ -29,7 +28,7 @@ from vitne.ports import ApiKey, Clock, IdSource
 from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.signing.signer import FIRST, StreamBatch, StreamSigner
 from vitne.services.senders.streams import ActReceipt, Beat, Opening, Void
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.wire.events import IntakeReply
 from vitne.wiring import Server, folder_adapters

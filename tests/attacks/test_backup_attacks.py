@@ -11,7 +11,7 @@ import pytest
 from vitne.cli.base.app import run
 from vitne.core.values.types import LogId
 from vitne.errors import ConfigurationError, IntegrityError, RollbackError, VerificationError
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import Server, compare_backup, make_backup, open_server

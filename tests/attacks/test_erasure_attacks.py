@@ -22,7 +22,7 @@ from vitne.services.access.audit_events import Caller, OwnEvents
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.erasure.erase import ErasureRequest
 from vitne.services.intake.events import person_record
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import Server, open_server

@@ -17,7 +17,7 @@ from vitne.core.values.types import LogId
 from vitne.errors import IntegrityError, RollbackError
 from vitne.services.check.findings import Damage
 from vitne.services.seal.worker import Sealed
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import Server, folder_adapters, open_server

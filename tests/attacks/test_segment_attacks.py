@@ -8,7 +8,7 @@ import pytest
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.services.check.findings import Damage
 from vitne.services.seal.worker import SealJob
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import open_server

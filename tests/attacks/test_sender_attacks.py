@@ -23,7 +23,7 @@ from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.errors import SenderRefusedError, StreamConflictError
 from vitne.services.access.audit_events import Caller
 from vitne.services.senders.streams import Beat, Opening, Void
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import (
     TEST_START_US,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import SourceRegistration
 from vitne.core.values.types import LogId
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import ApiKey, StateStore, Tenant

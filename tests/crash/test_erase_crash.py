@@ -16,7 +16,7 @@ import pytest
 from vitne.core.values.types import LogId
 from vitne.evidence.record import verify as record_proof
 from vitne.services.erasure.erase import Erase, ErasureRequest
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import Server, folder_adapters, open_server

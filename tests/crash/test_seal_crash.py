@@ -17,7 +17,7 @@ from vitne.core.entry.entry import decode_entry
 from vitne.core.index.index_record import parse_record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.services.log.keys import index_log_id
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import Server, folder_adapters, open_server

@@ -25,7 +25,7 @@ from vitne.core.values.types import LogId, Origin
 from vitne.ports import Clock, KeyVault
 from vitne.services.log.published_files import Published
 from vitne.services.log.staged_round import STAGING, StepHook
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import Server, folder_adapters, open_server

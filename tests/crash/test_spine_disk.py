@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from vitne.core.values.types import LogId
 from vitne.errors import StorageError
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wire.events import IntakeReply

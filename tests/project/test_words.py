@@ -67,7 +67,7 @@ _TEXTS = (
     "src/vitne/sdk/signing/signing_transport.py",
     "src/vitne/services/answers/answer.py",
     "src/vitne/services/check/records.py",
-    "src/vitne/services/copies/restore.py",
+    "src/vitne/services/copies/backup.py",
     "src/vitne/services/search/show.py",
     "src/vitne/services/senders/signed_batches.py",
     "src/vitne/services/senders/streams.py",

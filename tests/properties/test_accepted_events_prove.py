@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from vitne.core.entry.assemble import Assembler, stamp_entry
 from vitne.core.event.body import raw_part
 from vitne.core.event.event import ValidEvent
-from vitne.core.event.intake import IntakeContext
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.validate import validate_event
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import leaf_hash, merkle_root

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from vitne.core.event.forbidden import is_card_number
 from vitne.core.values.text import is_clean
-from vitne.sdk.delivery.event_item import EventItem, mark_spooled
-from vitne.sdk.delivery.frames import encode_frame, read_frames
+from vitne.sdk.delivery.event_item import EventItem, encode_frame, mark_spooled, read_frames
 from vitne.sdk.delivery.spool import Spool
 from vitne.sdk.delivery.stats import Watermark
 from vitne.sdk.events.clean import cleaned_event, needs_cleaning

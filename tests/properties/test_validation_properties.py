@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from vitne.core.event.check import check_form
 from vitne.core.event.event import ValidEvent
-from vitne.core.event.intake import IntakeContext, Quarantined, Rejected
+from vitne.core.event.intake import IntakeContext, Quarantined, Rejected, SourceRegistration
 from vitne.core.event.quick import validate_quickly
 from vitne.core.event.schema import PAYLOAD, PERSON, Event
 from vitne.core.event.sections import encode_event, join_sections, split_sections
-from vitne.core.event.source import SourceRegistration
 from vitne.core.event.validate import validate_event, validate_plainly
 from vitne.core.values import canonical
 from vitne.errors import DecodeError

@@ -16,9 +16,8 @@ import pytest
 from vitne.actions.worth import not_worthy
 from vitne.core.event.body import raw_part
 from vitne.core.event.event import ValidEvent
-from vitne.core.event.intake import IntakeContext
+from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.sections import join_sections
-from vitne.core.event.source import SourceRegistration
 from vitne.core.event.validate import validate_event
 from vitne.core.values.ids import uuid8_for_original
 from vitne.core.values.times import parse_utc

@@ -32,7 +32,7 @@ from vitne.services.answers.answer import AnsweredQuestion, Answers
 from vitne.services.answers.inputs import FactSources, LogStores
 from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.log.published_files import Published
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.testing import FixedClock, sample_event, sample_key, temporary_server
 from vitne.wire.events import IntakeReply
 

@@ -26,8 +26,8 @@ from vitne.api.server.responses import Reads
 from vitne.core.values.text import count
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.services.access.audit_events import OwnEvents
-from vitne.services.access.doorkeeper import KeyAuthenticator
 from vitne.services.access.logged_reads import LoggedReads
+from vitne.services.access.tenants_and_keys import KeyAuthenticator
 from vitne.services.intake.quota import Quota
 from vitne.wire.tenants import LogKeysReply
 from vitne.wiring import Server

@@ -27,6 +27,7 @@ from vitne.ports.records import (
     StreamState,
     Tail,
 )
+from vitne.ports.roles import ROLES, ApiKey, Role
 from vitne.ports.searching import Histogram, Searchable
 from vitne.ports.segments import (
     Archive,
@@ -39,7 +40,7 @@ from vitne.ports.segments import (
     SegmentSummaries,
 )
 from vitne.ports.stamps import StampAuthority, Stamped, StampReader
-from vitne.ports.state import ROLES, ApiKey, Role, SourceKey, StateStore, Tenant
+from vitne.ports.state import SourceKey, StateStore, Tenant
 from vitne.ports.vault import KeyRole, KeyVault
 from vitne.ports.witness import (
     KeptFork,

@@ -10,8 +10,8 @@ from vitne.sdk.client import Client
 from vitne.sdk.delivery.event_item import Recorded
 from vitne.sdk.delivery.receipts import KeptReceipt
 from vitne.sdk.delivery.stats import Stats
+from vitne.sdk.events.build import EventFields
 from vitne.sdk.events.context import action, bind, incoming_action_id, outgoing_headers
-from vitne.sdk.events.fields import EventFields
 from vitne.sdk.options import ClientOptions, Options
 from vitne.sdk.web.middleware import AsgiMiddleware, WsgiMiddleware
 from vitne.sdk.web.tokens import actor_from

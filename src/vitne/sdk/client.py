@@ -16,12 +16,11 @@ from msgspec.structs import replace
 
 from vitne.errors import EventRefusedError, NotDurableError
 from vitne.sdk.delivery.event_item import KeptState, Recorded
-from vitne.sdk.delivery.numbering import NumberedStream
+from vitne.sdk.delivery.numbering import NumberedStream, stats_event
 from vitne.sdk.delivery.receipts import KeptReceipt
-from vitne.sdk.delivery.reports import stats_event
 from vitne.sdk.delivery.stats import Stats
 from vitne.sdk.events import context
-from vitne.sdk.events.fields import EventFields
+from vitne.sdk.events.build import EventFields
 from vitne.sdk.events.prepare import EventPreparer
 from vitne.sdk.options import ClientOptions, Options, default_spool_dir
 from vitne.sdk.run import ClientRun

@@ -8,26 +8,57 @@ import logging
 import os
 import re
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from vitne.core.entry.receipt import Receipt, open_receipt, receipt_name
 from vitne.core.tree.note import Signer, Verifier, parse_note
 from vitne.core.values.ids import RANDOM_BYTES, uuid7
 from vitne.errors import ConfigurationError, VerificationError
-from vitne.sdk.delivery.event_item import EventItem, KeptState
-from vitne.sdk.delivery.frames import RECORD_KEY_BYTES
+from vitne.sdk.delivery.event_item import RECORD_KEY_BYTES, EventItem, KeptState
 from vitne.sdk.delivery.numbering import NAME_ROOM_CHARS, NumberedStream, NumberedStreams
 from vitne.sdk.delivery.pipeline import Pipeline
 from vitne.sdk.delivery.receipts import ReceiptStore
-from vitne.sdk.delivery.reply import CheckReceipt
 from vitne.sdk.delivery.spool import Spool, adopt_spools
-from vitne.sdk.delivery.ticks import Ticks
-from vitne.sdk.delivery.transport import HttpTransport
-from vitne.sdk.events.check import Checker
+from vitne.sdk.delivery.transport import CheckReceipt, HttpTransport
+from vitne.sdk.events.prepare import Checker
 from vitne.sdk.options import Options
 from vitne.version import __version__
+
+_IDLE_S = 3600.0
+
+
+class Task(Struct):
+    """One thing to do, again and again."""
+
+    every_s: float
+    call: Callable[[], None]
+    due_at: float
+
+
+class Ticks:
+    """The tasks of one run; each is due at once, and then every so many seconds."""
+
+    def __init__(self) -> None:
+        self._tasks: list[Task] = []
+
+    def every(self, seconds: float, call: Callable[[], None]) -> None:
+        """Add a task, before the spooler starts."""
+        self._tasks.append(Task(seconds, call, 0.0))
+
+    def run(self) -> float:
+        """Do what is due; the seconds until the next task is."""
+        for task in self._tasks:
+            if task.due_at <= time.monotonic():
+                task.due_at = time.monotonic() + task.every_s
+                task.call()
+        ahead = [task.due_at - time.monotonic() for task in self._tasks]
+        return max(min([*ahead, _IDLE_S]), 0.0)
+
 
 if TYPE_CHECKING:  # only a client that signs loads what signs
     from vitne.sdk.signing.signing_transport import SigningTransport

@@ -2,10 +2,9 @@
 
 from vitne.simulator.day import Day, Who, order_targets, subject, thing
 from vitne.simulator.kinds import Event
-from vitne.simulator.names import GOODS
 from vitne.simulator.rota import SECOND_US
 from vitne.simulator.store_scenes import Scene, _masked, _pause
-from vitne.simulator.world import CUSTOMERS_PER_STORE, Person, supplier
+from vitne.simulator.world import CUSTOMERS_PER_STORE, GOODS, Person, supplier
 
 INTENT: Event = {"result": "unknown", "code": "intent"}
 """How a fail-closed act stands before it was done."""

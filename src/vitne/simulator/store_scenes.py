@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 from vitne.simulator.day import Day, Who, order_targets, subject, thing
 from vitne.simulator.kinds import Event
-from vitne.simulator.names import GOODS
 from vitne.simulator.rota import SECOND_US
-from vitne.simulator.world import customer_id, customer_name, order_id
+from vitne.simulator.world import GOODS, customer_id, customer_name, order_id
 
 Scene = Callable[[Day, Who, int], int]
 

@@ -22,8 +22,7 @@ from vitne.ports import (
     Witness,
 )
 from vitne.services.intake.events import Preparer
-from vitne.services.log.keys import LogKeys
-from vitne.services.log.names import Logs
+from vitne.services.log.keys import LogKeys, Logs
 from vitne.services.log.staged_round import StepHook
 from vitne.services.seal.worker import OpenPorts
 from vitne.settings import Settings

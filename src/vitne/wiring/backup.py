@@ -21,12 +21,13 @@ from vitne.services.copies.backup import (
     FORMAT,
     MANIFEST,
     BackedUpTree,
+    Compared,
     CopyCount,
     Manifest,
+    compare,
     copy_objects,
     read_manifest,
 )
-from vitne.services.copies.restore import Compared, compare
 from vitne.services.log.keys import LogKeys, index_log_id, index_origin
 from vitne.settings import FILE_NAME, Settings
 from vitne.version import __version__

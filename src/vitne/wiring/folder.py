@@ -25,8 +25,7 @@ from vitne.ports import (
     StampReader,
 )
 from vitne.services.intake.events import Preparer
-from vitne.services.log.keys import LogKeys
-from vitne.services.log.names import Logs
+from vitne.services.log.keys import LogKeys, Logs
 from vitne.services.log.published_files import Published
 from vitne.services.log.staged_round import StepHook, no_step
 from vitne.services.processes.loop import Loop

@@ -8,8 +8,7 @@ from vitne.services.intake.intake import Ingest
 from vitne.services.intake.refusal_counts import CountReporter
 from vitne.services.intake.system_events import SystemEvents
 from vitne.services.intake.workers import PreparePool, processes_for
-from vitne.services.log.keys import LogKeys
-from vitne.services.log.names import Logs
+from vitne.services.log.keys import LogKeys, Logs
 from vitne.services.publish.loop import Chore
 from vitne.services.writer.writer import Writer, WriterLimits
 from vitne.settings import Settings

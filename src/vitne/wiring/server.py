@@ -8,8 +8,7 @@ from vitne.core.values.types import LogId
 from vitne.services.access.tenants_and_keys import Onboard
 from vitne.services.check.findings import Stores
 from vitne.services.check.fsck import Fsck
-from vitne.services.log.keys import INDEX_SUFFIX, LogKeys
-from vitne.services.log.names import Logs
+from vitne.services.log.keys import INDEX_SUFFIX, LogKeys, Logs
 from vitne.services.log.staged_round import StepHook, no_step
 from vitne.services.publish.recover import Recovery
 from vitne.services.search.search import Search

@@ -20,7 +20,7 @@ from vitne.services.processes.loop import Loop
 from vitne.services.trust.ask_witnesses import WitnessEndpoint, Witnessing
 from vitne.services.trust.auditor_reports import Auditors
 from vitne.services.trust.contradictions import WitnessIncident, WitnessIncidents
-from vitne.services.trust.cosigned_heads import CosignedHeads
+from vitne.services.trust.cosignatures import CosignedHeads
 from vitne.services.trust.heads_to_cosign import WitnessedHeads
 from vitne.services.trust.policies import Base, PolicyTexts, base_log, read_base
 from vitne.services.trust.time_stamps import Anchor

@@ -7,8 +7,7 @@ import httpx
 import pytest
 
 from vitne.core.entry.batch import BATCH_TYPE, encode_batch
-from vitne.core.event.intake import IntakeContext
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.tree.note import Signer
 from vitne.core.values.strict import encode_base64
 from vitne.sdk.delivery.event_item import EventItem

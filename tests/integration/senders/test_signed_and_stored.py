@@ -12,7 +12,7 @@ from vitne.errors import SenderRefusedError
 from vitne.services.access.audit_events import Caller
 from vitne.services.erasure.erase import ErasureRequest
 from vitne.services.senders.signed_batches import Batches
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock, SeededIds, source_signer
 from vitne.wiring import Server, folder_adapters

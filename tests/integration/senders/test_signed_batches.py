@@ -23,7 +23,7 @@ from vitne.core.tree.multiproof import multiproof_root
 from vitne.core.tree.note import parse_note
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import SenderRefusedError, StreamConflictError, UnreadableBodyError
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.testing import sample_event
 from vitne.wiring import Server
 

@@ -11,7 +11,7 @@ import pytest
 from vitne.core.values.types import LogId
 from vitne.ports import ApiKey
 from vitne.services.seal.worker import Sealed, SealJob, SealRunner
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock, SeededIds, sample_key
 from vitne.wire.events import IntakeReply

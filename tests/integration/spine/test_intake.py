@@ -13,7 +13,7 @@ from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import Verifier
 from vitne.core.values.types import LogId
 from vitne.errors import NotAllowedError, OverloadedError, UnreadableBodyError
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import TEST_START_US, sample_event, sample_key, temporary_server
 from vitne.wire.events import IntakeReply

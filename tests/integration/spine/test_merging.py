@@ -9,7 +9,7 @@ from vitne.core.tree.note import Signer, parse_note
 from vitne.core.tree.signature import COSIGNATURE
 from vitne.core.values.types import LogId
 from vitne.services.seal.worker import SealJob
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import Server, open_server

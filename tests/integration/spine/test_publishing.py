@@ -20,7 +20,7 @@ from vitne.core.values.types import LogId
 from vitne.services.log.published_files import Published
 from vitne.services.log.staged_round import KNOWN_LOGS, STAGING
 from vitne.services.publish.round import PublishRounds
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.testing import sample_event, sample_key, temporary_server
 from vitne.wiring import Server
 

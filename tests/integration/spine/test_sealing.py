@@ -19,7 +19,7 @@ from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import CursorError, IntegrityError, NotFoundError, UnavailableError
 from vitne.services.seal.worker import SealJob, SealProcess
 from vitne.services.search.search import Page, SearchRequest
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import TEST_START_US, FixedClock, SeededIds, sample_event, sample_key
 from vitne.wiring import Server, folder_adapters, open_sealing

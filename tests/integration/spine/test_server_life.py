@@ -14,7 +14,7 @@ import pytest
 from vitne.adapters.sqlite.engine.database import CHECKPOINT_PAGES, PAGE_BYTES
 from vitne.core.values.types import LogId, Origin
 from vitne.errors import RollbackError
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key
 from vitne.wiring import Server, folder_adapters, open_server

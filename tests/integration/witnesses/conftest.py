@@ -17,7 +17,7 @@ from vitne.core.tree.witness import Refused
 from vitne.core.values.types import LogId
 from vitne.services.log.keys import index_log_id
 from vitne.services.trust.witness_service import WitnessService
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock, SeededIds, sample_event, sample_key
 from vitne.wiring import Server, folder_adapters

@@ -7,8 +7,7 @@ import pytest
 
 from vitne.actions.worth import not_worthy, retention_class
 from vitne.core.event.event import ValidEvent
-from vitne.core.event.intake import IntakeContext
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.validate import validate_event
 
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.answers.bundle_filter import MAX_BYTES, parse_bundle_filter
-from vitne.answers.core_values import says
+from vitne.answers.bundle_filter import MAX_BYTES, parse_bundle_filter, says
 from vitne.errors import BadInputError
 
 CORE = {

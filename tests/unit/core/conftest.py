@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.event.intake import IntakeContext
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import IntakeContext, SourceRegistration
 
 NOW_US = 1_795_512_902_000_000  # 2026-11-24T09:35:02Z
 

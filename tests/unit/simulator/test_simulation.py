@@ -9,8 +9,7 @@ import msgspec
 import pytest
 
 from vitne.core.event.event import ValidEvent
-from vitne.core.event.intake import IntakeContext
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.validate import validate_event
 from vitne.core.values.times import parse_utc
 from vitne.simulator import Simulation, simulated_days, source_registrations

@@ -7,20 +7,48 @@ A crash before a rename leaves temporary files, which the next writer removes; o
 whole objects.
 """
 
+import errno
 import os
 import threading
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from gzip import compress
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
-from vitne.adapters.objects.failures import os_errors
 from vitne.adapters.objects.keys import checked_key, file_name, is_compressed, key_of
 from vitne.adapters.objects.scratch import Scratch
 from vitne.adapters.objects.tree import FolderTree, begin_reading, open_file, read_file
-from vitne.errors import BadInputError, IntegrityError, ObjectConflictError
+from vitne.errors import BadInputError, IntegrityError, ObjectConflictError, StorageError
+
+_FULL = "free some space; what was acknowledged is safe, and senders will retry"
+_MODE = "check the owner and mode of the folder, and that its file system is not read-only"
+_DISK = "look into the system log for errors of the disk, and run `vitne fsck`"
+
+_KNOWN = {
+    errno.ENOSPC: ("the disk is full", _FULL),
+    errno.EDQUOT: ("the disk quota is used up", _FULL),
+    errno.EFBIG: ("a file may not grow that large", "raise the limit on file sizes"),
+    errno.EROFS: ("the file system is read-only", _MODE),
+    errno.EACCES: ("the folder may not be accessed", _MODE),
+    errno.EPERM: ("the folder may not be changed", _MODE),
+    errno.EMFILE: ("too many files are open", "raise the limit on open files"),
+    errno.ENFILE: ("too many files are open", "raise the system's limit on open files"),
+    errno.EIO: ("the disk failed", _DISK),
+}
+
+
+@contextmanager
+def os_errors(where: str) -> Iterator[None]:
+    """Raise `StorageError` for whatever the operating system refuses inside."""
+    try:
+        yield
+    except OSError as error:
+        text = error.strerror or type(error).__name__
+        message, hint = _KNOWN.get(error.errno or 0, (f"the folder failed: {text}", _DISK))
+        raise StorageError(message, where=where, hint=hint) from error
+
 
 _GZIP_LEVEL = 1
 """Bundles hold hashes and times: higher levels cost much and save little."""

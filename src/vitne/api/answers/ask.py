@@ -1,24 +1,24 @@
 """`POST /v1/answers`: a question, its verdict, and the file that proves the answer."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
 
 import msgspec
 from litestar import Response, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, Reference, RequestBody
 from msgspec import Raw
 
 from vitne.answers.ask_request import QuestionRequest, read_question
 from vitne.api.answers.answer import to_answer_reply
-from vitne.api.answers.spec import AskQuestion
 from vitne.api.openapi.problems import READING, body, problems
 from vitne.api.search.show import Purpose
 from vitne.api.server.access import Access, RequestHead, read_head
 from vitne.api.server.bodies import read_body
 from vitne.api.server.problems import bare_problem
-from vitne.api.server.replies import HttpReply
-from vitne.api.server.responses import Here, Reads, peer_of, respond
+from vitne.api.server.responses import Here, HttpReply, Reads, peer_of, respond
 from vitne.core.event.event import Problem
 from vitne.core.values.text import count
 from vitne.errors import TooLargeError, UnreadableBodyError, UnsupportedMediaError
@@ -26,6 +26,48 @@ from vitne.ports import Clock
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.answers.answer import AnsweredQuestion, Answers
 from vitne.wire.answers import AnswerReply
+
+_EXAMPLES: Final = {
+    "who_accessed": {
+        "ask": "who_accessed",
+        "target": "customer/cus_90331",
+        "from": "2026-03-01",
+        "to": "2026-04-01",
+    },
+    "did_touch": {
+        "ask": "did_touch",
+        "actor": "usr_77",
+        "issuer": "https://id.example",
+        "target": "customer/cus_90331",
+        "clock": "occurred",
+        "late": "7d",
+    },
+    "did_anyone": {
+        "ask": "did_anyone",
+        "type": "crm.customer.exported",
+        "target": "customer/cus_90331",
+        "withhold": ["person"],
+    },
+}
+
+
+@dataclass
+class AskQuestion(Operation):
+    """POST /v1/answers with its body."""
+
+    def __post_init__(self) -> None:
+        """Tell the body, which the handler reads itself to name all faults at once."""
+        self.request_body = RequestBody(
+            required=True,
+            description="At most 16 KiB. A refusal names all faults, each with its path.",
+            content={
+                "application/json": OpenAPIMediaType(
+                    schema=Reference(ref="#/components/schemas/AnswerRequest"),
+                    examples={name: Example(value=value) for name, value in _EXAMPLES.items()},
+                )
+            },
+        )
+
 
 BUNDLE_TYPE: Final = "application/vnd.vitne.bundle+json"
 BODY_TIMEOUT_S: Final = 30

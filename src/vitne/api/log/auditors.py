@@ -20,7 +20,7 @@ from vitne.errors import BadInputError, IntegrityError
 from vitne.services.log.keys import index_log_id
 from vitne.services.trust.auditor_reports import Auditors
 from vitne.services.trust.heads_to_cosign import WitnessedHeads
-from vitne.wire.auditors import CosignaturesReply, ObjectionReply
+from vitne.wire.tenants import CosignaturesReply, ObjectionReply
 
 _BODY_BYTES_MAX: Final = 64 * 1024
 

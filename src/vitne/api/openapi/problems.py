@@ -7,7 +7,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
 from vitne.api.server.problems import KINDS, TYPE_PREFIX
-from vitne.api.server.replies import PROBLEM
+from vitne.api.server.responses import PROBLEM
 from vitne.wire.problems import ProblemReply
 
 AUTHENTICATED: Final = ("unknown_key", "not_allowed")

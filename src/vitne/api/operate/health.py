@@ -10,8 +10,7 @@ from msgspec import Struct
 from vitne.api.openapi.problems import AUTHENTICATED, body, problems
 from vitne.api.server.access import Access, read_head
 from vitne.api.server.metrics import CONTENT_TYPE, Meters
-from vitne.api.server.replies import HttpReply
-from vitne.api.server.responses import Here, Reads, respond
+from vitne.api.server.responses import Here, HttpReply, Reads, respond
 
 OK: Final = "ok"
 

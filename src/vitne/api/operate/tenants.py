@@ -10,7 +10,7 @@ from vitne.api.server.access import Access, RequestHead, read_head
 from vitne.api.server.responses import Here, Reads
 from vitne.core.values.types import LogId
 from vitne.ports import StateStore
-from vitne.services.access.doorkeeper import readable
+from vitne.services.access.tenants_and_keys import readable
 from vitne.wire.tenants import LogKeysReply, TenantReply, TenantsReply
 
 

@@ -10,8 +10,7 @@ from msgspec import Raw
 
 from vitne.api.openapi.problems import READING, body, problems
 from vitne.api.server.access import Access, RequestHead, read_head
-from vitne.api.server.replies import Header, HttpReply
-from vitne.api.server.responses import Here, Reads, peer_of, respond
+from vitne.api.server.responses import Header, Here, HttpReply, Reads, peer_of, respond
 from vitne.core.values.ids import from_text, to_text
 from vitne.core.values.times import format_utc
 from vitne.errors import NotFoundError

@@ -12,8 +12,8 @@ from vitne.errors import NotAllowedError
 from vitne.ports import ApiKey, SourceKey
 from vitne.services.access.audit_events import AuditPurpose, holder
 from vitne.services.senders.source_keys import SourceKeys
-from vitne.services.writer.reply import Arrival
-from vitne.wire.source_keys import SourceKeyReply, SourceKeyRequest, SourceKeysReply
+from vitne.services.writer.pending_request import Arrival
+from vitne.wire.tenants import SourceKeyReply, SourceKeyRequest, SourceKeysReply
 
 _CODES = (*AUTHENTICATED, "bad_input", "too_large", "unavailable", "storage", "internal")
 _BODY_BYTES_MAX = 4 * 1024

@@ -10,9 +10,9 @@ from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, NotAllowedError, NotFoundError, TenantNotAllowedError
 from vitne.ports import ROLES, ApiKey, Role, StateStore
 from vitne.services.access.audit_events import Caller, holder, parse_purpose
-from vitne.services.access.doorkeeper import KeyAuthenticator
 from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.writer.reply import Arrival
+from vitne.services.access.tenants_and_keys import KeyAuthenticator
+from vitne.services.writer.pending_request import Arrival
 
 _BEARER: Final = "bearer "
 _HEADER_MAX: Final = 200
@@ -71,9 +71,9 @@ class Access:
     """Lets a request in, or tells why not."""
 
     def __init__(
-        self, doorkeeper: KeyAuthenticator, state: StateStore, reading: LoggedReads
+        self, authenticator: KeyAuthenticator, state: StateStore, reading: LoggedReads
     ) -> None:
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
         self._state = state
         self._reading = reading
 
@@ -84,7 +84,7 @@ class Access:
             UnknownKeyError: no valid key.
             NotAllowedError: the key lacks the role.
         """
-        key = self._doorkeeper.authenticate(head.token)
+        key = self._authenticator.authenticate(head.token)
         if role not in key.roles:
             raise NotAllowedError(
                 f"the API key lacks the role {role}: {ROLES[role]}",

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from vitne.api.server.replies import PROBLEM, Header, HttpReply
+from vitne.api.server.responses import PROBLEM, Header, HttpReply
 from vitne.core.event.event import Problem
 from vitne.core.values.strict import encode_base64
 from vitne.errors import (

@@ -18,8 +18,7 @@ from msgspec import Struct
 from vitne.cli.base.client import HttpClient, ServerOptions, read_reply
 from vitne.cli.base.output import Json, Output, table
 from vitne.core.event.body import IMPORT_TYPE
-from vitne.core.event.intake import IntakeContext, Quarantined, Rejected
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import IntakeContext, Quarantined, Rejected, SourceRegistration
 from vitne.core.event.validate import validate_event
 from vitne.core.values.ids import to_text
 from vitne.core.values.text import count

@@ -1,6 +1,7 @@
 """`vitne verify`: check a proof without a server, a network or the extra `server`."""
 
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,11 +9,11 @@ from cyclopts import Parameter
 
 from vitne.cli.base.output import Json, Output, plain, second
 from vitne.cli.base.signing_keys import Trust, trusted_keys
-from vitne.cli.prove.verifier_page import write_page
 from vitne.cli.prove.verify_bundle import index_secrets, print_bundle_check
 from vitne.core.values.times import format_utc
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence import policy
+from vitne.evidence.browser import read_verifier_page
 from vitne.evidence.bundle.document import is_bundle
 from vitne.evidence.policy import Policy, parse_policy
 from vitne.evidence.record import sentences as claims
@@ -21,6 +22,24 @@ from vitne.evidence.record import verify as record_proof
 from vitne.evidence.record.sentences import Claims
 from vitne.evidence.record.tlog_proof import VerifiedEntry
 from vitne.evidence.record.verify import VerifiedRecord
+
+
+def write_page(out: Output, path: Path) -> None:
+    """Write the page, and say its SHA-256, by which others can know it.
+
+    Raises:
+        BadInputError: the file cannot be written.
+        ConfigurationError: this installation lacks the page.
+    """
+    page = read_verifier_page()
+    digest = sha256(page).hexdigest()
+    try:
+        path.write_bytes(page)
+    except OSError as error:
+        raise BadInputError(f"cannot write the page: {error.strerror}", where=str(path)) from error
+    told = {"file": str(path), "bytes": len(page), "sha256": digest}
+    out.result(told, f"{path}: {len(page):,} bytes, SHA-256 {digest}")
+
 
 _MAX_FILE_BYTES = 64 << 20
 

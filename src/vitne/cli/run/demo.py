@@ -22,8 +22,7 @@ from cyclopts import Parameter
 from vitne.cli.base.output import Json, Output, plain
 from vitne.cli.run import demo_folder
 from vitne.cli.run.demo_folder import DemoNote, simulation_of
-from vitne.cli.run.demo_live import go_on
-from vitne.cli.run.demo_load import load_history, wait_until_proved
+from vitne.cli.run.demo_load import go_on, load_history, wait_until_proved
 from vitne.errors import BadInputError, ConfigurationError, UnavailableError
 from vitne.simulator import Story
 

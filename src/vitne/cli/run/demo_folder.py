@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import SourceRegistration
 from vitne.core.values.types import LogId
 from vitne.errors import ConfigurationError
 from vitne.ports import Role

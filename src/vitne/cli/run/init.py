@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from vitne.cli.base.admin import ServerFolder, settings_of, shell_user
 from vitne.cli.base.output import Json, Output, copied, plain
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import SourceRegistration
 from vitne.core.values.types import LogId
 from vitne.errors import ConflictError, StorageError
 from vitne.services.access.audit_events import OPERATOR

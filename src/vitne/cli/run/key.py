@@ -8,7 +8,7 @@ from cyclopts import App, Group, Parameter
 from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
 from vitne.cli.base.output import Json, Output, copied, plain, second, table
 from vitne.cli.run import source_key
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import SourceRegistration
 from vitne.core.values.text import count
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LogId

@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from vitne.core.event.event import Problem
 from vitne.core.event.forbidden import has_token
+from vitne.core.event.intake import SourceRegistration
 from vitne.core.event.schema import MAX_CHANGES_BYTES, MAX_EXTRA_BYTES, SCHEMA, Event
 from vitne.core.event.sections import encode_event
-from vitne.core.event.source import SourceRegistration
 from vitne.core.values.caches import personal_cache
 from vitne.core.values.times import MAX_TIME_US, parse_utc
 from vitne.core.values.verbs import MAX_TYPE_CHARS, category_of, is_reserved

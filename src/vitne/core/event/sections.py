@@ -1,16 +1,19 @@
-"""The three sections of an event: which part of it is stored and committed where.
+"""The three sections of an event: which part of it is stored and committed where; its facets.
 
 *core* is the event without its person and payload fields; *person* and *payload* are flat objects
 keyed by JSON Pointer, `{"/actor/name":"Per Support"}`. A parent that is emptied on the way
 vanishes from core. `join_sections` puts the three together again (requirement T25).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
+from msgspec import Struct
 
 from vitne.core.event.schema import Client, Event, Purpose
 from vitne.core.values.canonical import Json, encode_trusted
+from vitne.core.values.record import Facets
+from vitne.errors import DecodeError
 
 encode_event = msgspec.json.Encoder(order="deterministic").encode
 """Canonical bytes of an event or a part of it: its types list their members in order."""
@@ -191,3 +194,50 @@ def _drop(place: Json, names: list[str]) -> None:
             _drop(member, rest)
         if not rest or member in ({}, []):
             del place[name]
+
+
+class _Actor(Struct, frozen=True):
+    id: str = ""
+
+
+class _Outcome(Struct, frozen=True):
+    result: str = ""
+
+
+class _Target(Struct, frozen=True):
+    type: str
+    id: str
+
+
+class _Core(Struct, frozen=True):
+    type: str = ""
+    actor: _Actor = _Actor()
+    outcome: _Outcome = _Outcome()
+    targets: list[_Target] = []
+
+
+_read = msgspec.json.Decoder(_Core).decode
+
+
+def facets_of(core: bytes, occurred_us: int) -> Facets:
+    """The facets of an event.
+
+    Args:
+        core: canonical JSON; never an erased one, of which nothing is known.
+        occurred_us: as its entry has it.
+
+    Raises:
+        DecodeError: it is no core part.
+    """
+    try:
+        found = _read(core)
+    except msgspec.DecodeError as error:
+        raise DecodeError(f"a core part is damaged: {error}") from None
+    lines = target_lines((one.type, one.id) for one in found.targets)
+    return Facets(occurred_us, found.type, found.actor.id, found.outcome.result, lines)
+
+
+def target_lines(targets: Iterable[tuple[str, str]]) -> str:
+    """`Facets.targets` of (type, id), each once; `""` for none."""
+    known = dict.fromkeys(targets)
+    return "\n".join(["", *[f"{kind}/{name}" for kind, name in known], ""]) if known else ""

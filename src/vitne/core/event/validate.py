@@ -12,16 +12,14 @@ import msgspec
 
 from vitne.core.event.check import Checked, check_form
 from vitne.core.event.event import Problem, ValidEvent
-from vitne.core.event.facets import target_lines
 from vitne.core.event.fill import fill_event
 from vitne.core.event.forbidden import may_hold_forbidden
-from vitne.core.event.intake import IntakeContext, Quarantined, Rejected
+from vitne.core.event.intake import IntakeContext, Quarantined, Rejected, SourceRegistration
 from vitne.core.event.quick import digest_of, validate_quickly
 from vitne.core.event.rules import Facts, Grants, check_rules, newer_minor
 from vitne.core.event.schema import MAX_EXTRA_BYTES, Event, Target
 from vitne.core.event.scrub import Scrub
-from vitne.core.event.sections import encode_event, split_sections
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.sections import encode_event, split_sections, target_lines
 from vitne.core.event.trust import quarantine_reason, warning_codes
 from vitne.core.values import canonical, text
 from vitne.core.values.canonical import Json

@@ -6,7 +6,7 @@ from typing import Final, Literal
 from msgspec import UnsetType
 from msgspec.structs import asdict
 
-from vitne.answers.core_values import text_at
+from vitne.answers.bundle_filter import text_at
 from vitne.answers.verdict import LIMIT, Reason
 from vitne.core.entry.commit import sender_root
 from vitne.core.entry.control import SigningKeyEntry, StreamEntry, verify_stream

@@ -3,8 +3,7 @@
 import msgspec
 from msgspec import UnsetType
 
-from vitne.answers.bundle_filter import BundleFilter, parse_bundle_filter
-from vitne.answers.core_values import says, text_at
+from vitne.answers.bundle_filter import BundleFilter, parse_bundle_filter, says, text_at
 from vitne.core.entry import entry as entries_
 from vitne.core.entry.commit import RECORD_PART, SectionLeaves, verify_body
 from vitne.core.entry.control import EraseEntry, PruneEntry

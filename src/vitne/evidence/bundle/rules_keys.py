@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from vitne.answers.core_values import says
+from vitne.answers.bundle_filter import says
 from vitne.answers.question import QuestionKey
 from vitne.core.entry import keys
 from vitne.core.entry.control import IndexSecretEntry

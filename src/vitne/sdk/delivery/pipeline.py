@@ -12,12 +12,11 @@ from msgspec import structs
 
 from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.delivery.queue import EventQueue
-from vitne.sdk.delivery.reply import BatchReply
 from vitne.sdk.delivery.sender import Sender
 from vitne.sdk.delivery.spool import Spool
 from vitne.sdk.delivery.spooler import Spooler
 from vitne.sdk.delivery.stats import Stats
-from vitne.sdk.delivery.transport import Transport
+from vitne.sdk.delivery.transport import BatchReply, Transport
 from vitne.sdk.options import Options
 
 _LAST_JOIN_S = 0.5

@@ -15,9 +15,9 @@ from vitne.core.event.event import Problem
 from vitne.errors import EventRefusedError
 from vitne.sdk.delivery.event_item import EventItem, mark_spooled
 from vitne.sdk.delivery.queue import EventQueue, resolve_waiters
-from vitne.sdk.delivery.reply import BatchReply
 from vitne.sdk.delivery.spool import Spool
 from vitne.sdk.delivery.transport import (
+    BatchReply,
     BatchUnreadable,
     NoAnswer,
     PartlyRefused,

@@ -17,15 +17,16 @@ from pathlib import Path
 
 from msgspec import DecodeError
 
-from vitne.sdk.delivery.event_item import EventItem, read_spooled_item
-from vitne.sdk.delivery.frames import (
+from vitne.sdk.delivery.event_item import (
     HEAD_BYTES,
     KEYED_MAGIC,
     MAGIC,
     MAX_BODY_BYTES,
     RECORD_KEY_BYTES,
+    EventItem,
     encode_frame,
     read_frames,
+    read_spooled_item,
 )
 from vitne.sdk.options import Fsync
 

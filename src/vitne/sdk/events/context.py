@@ -14,7 +14,7 @@ from typing import Unpack
 
 from vitne.core.values.ids import RANDOM_BYTES, from_text, to_text, uuid7, uuid_version
 from vitne.errors import BadInputError
-from vitne.sdk.events.fields import EventFields
+from vitne.sdk.events.build import EventFields
 
 ACTION_HEADER = "Audit-Action-Id"
 _BAGGAGE_KEY = "audit-action-id"

@@ -18,8 +18,8 @@ from vitne.core.values.types import Hash
 from vitne.errors import EventRefusedError, VitneError
 from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.delivery.numbering import NumberedStream
-from vitne.sdk.delivery.reply import BatchReply
 from vitne.sdk.delivery.transport import (
+    BatchReply,
     BatchUnreadable,
     HttpTransport,
     NoAnswer,

@@ -12,8 +12,8 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
+from vitne.sdk.events.build import EventFields, Value
 from vitne.sdk.events.context import action, bind, incoming_action_id
-from vitne.sdk.events.fields import EventFields, Value
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _MAX_USER_AGENT = 512

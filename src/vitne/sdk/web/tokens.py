@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from vitne.sdk.events.fields import EventFields, Object
+from vitne.sdk.events.build import EventFields, Object
 
 Claims = Mapping[str, object]
 

@@ -12,11 +12,11 @@ from typing import Any, Final, Literal, Protocol
 import msgspec
 from msgspec import Struct
 
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import SourceRegistration
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, IntegrityError, UnavailableError
 from vitne.ports import ApiKey
-from vitne.services.writer.reply import Arrival, Form
+from vitne.services.writer.pending_request import Arrival, Form
 from vitne.wire.events import IntakeReply
 
 OPERATOR: Final = LogId("vitne")

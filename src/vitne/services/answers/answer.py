@@ -54,8 +54,7 @@ from vitne.services.answers.inputs import FactSources, LogStores
 from vitne.services.answers.key_entries import KeyEntryFinder
 from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.answers.values import ValueLookup
-from vitne.services.log.keys import FIRST_EPOCH, LogKeys
-from vitne.services.log.names import Logs
+from vitne.services.log.keys import FIRST_EPOCH, LogKeys, Logs
 
 _LOG: Final = logging.getLogger("vitne.ask")
 COVER_WAIT_S: Final = 5.0

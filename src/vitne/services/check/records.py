@@ -21,7 +21,7 @@ from vitne.core.entry.entry import (
 from vitne.core.entry.keyring import leaves_of
 from vitne.core.entry.keys import stream_id
 from vitne.core.event.event import ValidEvent
-from vitne.core.event.facets import target_lines
+from vitne.core.event.sections import target_lines
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.times import parse_utc
 from vitne.core.values.types import SECTIONS, LeafIndex, Origin, Section

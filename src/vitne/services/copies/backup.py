@@ -1,4 +1,4 @@
-"""Backup: a copy of everything as of one moment, taken while the server serves.
+"""Backup: a copy of everything as of one moment, taken while the server serves; and restoring it.
 
 The database is copied first, in one transaction; it says how large each tree was then. Tiles and
 segments only ever gain, so they are copied after it, and cut to that size: the copy holds what was
@@ -9,7 +9,7 @@ A backup is older than its log as soon as the log goes on. So it carries a manif
 serves a folder with one until `restore` has compared it with what was published since.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -17,10 +17,11 @@ import msgspec
 from msgspec import Struct
 
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.note import parse_note
+from vitne.core.tree.note import Verifier, open_checkpoint, parse_note
 from vitne.core.tree.tile import ENTRIES, TILE_HEIGHT, TILE_WIDTH, TileId
+from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.types import Hash, LogId, Origin, TreeSize
-from vitne.errors import DecodeError, IntegrityError, NotFoundError
+from vitne.errors import DecodeError, IntegrityError, NotFoundError, RollbackError, VitneError
 from vitne.ports import Head, ObjectStore, Segment
 from vitne.services.log.grown_tree import right_edge
 from vitne.services.log.published_files import COSIGNED, Published, log_key
@@ -156,3 +157,84 @@ def _read(source: ObjectStore, key: str) -> bytes:
     if data is None:
         raise NotFoundError("an object went away while it was being copied", where=key)
     return data
+
+
+_HINT = (
+    "look for a newer backup or the lost disk. To give up what came after it: keep this folder"
+    " readable, and begin new logs under another server_name in another folder"
+)
+
+
+class Compared(Struct, frozen=True):
+    """What a backup was held against."""
+
+    newest: dict[LogId, int]
+    """Per tree the largest size that was brought; not above the backup's own."""
+    unseen: list[LogId]
+    """Trees that published, and of which no checkpoint was brought."""
+
+
+def compare(
+    objects: ObjectStore,
+    trees: Sequence[BackedUpTree],
+    keys: Mapping[str, Verifier],
+    seen: Sequence[tuple[str, str]],
+) -> Compared:
+    """Hold every tree against the checkpoints that were brought.
+
+    Args:
+        objects: of the backup.
+        trees: as its database knows them.
+        keys: origin to the key that signs it.
+        seen: (where it is from, signed note).
+
+    Raises:
+        RollbackError: a checkpoint is of a larger size than the backup has.
+        IntegrityError: it is of another history: another root for the same size. It is named.
+        VerificationError: a note is not signed by the log that it names.
+        DecodeError: no note of a checkpoint.
+    """
+    by_origin = {str(tree.origin): tree for tree in trees}
+    newest: dict[LogId, int] = {}
+    for where, note in seen:
+        tree, found = _opened(by_origin, keys, where, note)
+        if tree is None or found is None:
+            continue
+        _hold(objects, tree, found, where)
+        newest[tree.log] = max(newest.get(tree.log, 0), found.size)
+    unseen = [tree.log for tree in trees if tree.head is not None and tree.log not in newest]
+    return Compared(newest, unseen)
+
+
+def _opened(
+    trees: Mapping[str, BackedUpTree], keys: Mapping[str, Verifier], where: str, note: str
+) -> tuple[BackedUpTree | None, Checkpoint | None]:
+    """The tree and the checkpoint of a note; None of a log that is not in the backup."""
+    origin = note.partition("\n")[0]
+    if origin not in trees:
+        return None, None
+    try:
+        return trees[origin], open_checkpoint(note, keys[origin])[0]
+    except VitneError as error:
+        error.where = where
+        raise
+
+
+def _hold(objects: ObjectStore, tree: BackedUpTree, found: Checkpoint, where: str) -> None:
+    head = tree.head or Head(found.size, found.root, "")
+    size = tree.head.size if tree.head else 0
+    if found.size > size:
+        raise RollbackError(
+            f"the backup ends at size {size}, but size {found.size} of {tree.origin} was published",
+            where=where,
+            hint=_HINT,
+        )
+    if found.size == 0:
+        return
+    root = TileReader(Published(objects, tree.log).get, head.size).root(found.size)
+    if root != found.root:
+        raise IntegrityError(
+            f"two histories of {tree.origin}: size {found.size} has another root here. Keep both,"
+            " they are evidence",
+            where=where,
+        )

@@ -12,8 +12,7 @@ from vitne.core.entry.entry import VOID_QUARANTINED, VOID_REJECTED
 from vitne.core.entry.keys import KeyCache, stream_id
 from vitne.core.event.body import raw_part
 from vitne.core.event.event import Problem, ValidEvent
-from vitne.core.event.intake import IntakeContext, Quarantined, Rejected
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import IntakeContext, Quarantined, Rejected, SourceRegistration
 from vitne.core.event.trust import UNDECLARED
 from vitne.core.event.validate import validate_event
 from vitne.core.values import canonical
@@ -22,9 +21,8 @@ from vitne.core.values.ids import to_text
 from vitne.core.values.types import LogId
 from vitne.ports import ApiKey, Clock, Count, IdSource, Seen
 from vitne.services.intake.dedupe_window import Find, may_be_forgotten, same_event
-from vitne.services.log.keys import FIRST_EPOCH, LogKeys
-from vitne.services.log.names import Logs
-from vitne.services.writer.pending_request import PendingRequest
+from vitne.services.log.keys import FIRST_EPOCH, LogKeys, Logs
+from vitne.services.writer.pending_request import Arrival, PendingRequest
 from vitne.services.writer.prepared import (
     SERVER_STREAM,
     LogBatch,
@@ -32,7 +30,6 @@ from vitne.services.writer.prepared import (
     PreparedVoid,
     StreamRef,
 )
-from vitne.services.writer.reply import Arrival
 from vitne.wire.events import EventResult
 
 

@@ -20,8 +20,7 @@ from vitne.core.entry.batch import BatchHead, split_batch
 from vitne.core.entry.entry import VOID_QUARANTINED, VOID_REJECTED
 from vitne.core.entry.sender import batch_message, message_hash, verify_sender, view_of
 from vitne.core.event.event import Problem, ValidEvent
-from vitne.core.event.intake import Quarantined, Rejected
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import Quarantined, Rejected, SourceRegistration
 from vitne.core.event.trust import UNDECLARED
 from vitne.core.event.validate import MAX_PROBLEMS, validate_event
 from vitne.core.tree.merkle import leaf_hash, merkle_root
@@ -34,7 +33,7 @@ from vitne.services.intake.events import Preparer, core_record, person_record, p
 from vitne.services.intake.system_events import SystemEvents
 from vitne.services.log.keys import FIRST_EPOCH
 from vitne.services.writer.control_entries import untimed
-from vitne.services.writer.pending_request import PendingRequest
+from vitne.services.writer.pending_request import Arrival, PendingRequest
 from vitne.services.writer.prepared import (
     LogBatch,
     PreparedEvent,
@@ -43,7 +42,6 @@ from vitne.services.writer.prepared import (
     StreamRef,
 )
 from vitne.services.writer.refusals import Incident, refused
-from vitne.services.writer.reply import Arrival
 
 _SCRUBBED: Final = frozenset({"forbidden_removed", "id_pseudonymised"})
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vitne.core.event.body import split_body, split_import
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import SourceRegistration
 from vitne.core.values.types import LogId
 from vitne.ports import ApiKey, Count
 from vitne.services.intake.events import Preparer, SentEvent
@@ -28,9 +28,8 @@ from vitne.services.processes.worker import (
     WorkerEndedError,
     WorkerProcess,
 )
-from vitne.services.writer.pending_request import PendingRequest
+from vitne.services.writer.pending_request import Arrival, Form, PendingRequest
 from vitne.services.writer.prepared import LogBatch
-from vitne.services.writer.reply import Arrival, Form
 from vitne.wire.events import EventResult
 
 OpenPreparer = Callable[[], Preparer]

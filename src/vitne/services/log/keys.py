@@ -1,4 +1,4 @@
-"""The keys of every log, made once and kept in memory: what it signs with, what pseudonyms use."""
+"""Names and keys of every log, made once and kept in memory: what signs, what makes pseudonyms."""
 
 import hmac
 from threading import Lock
@@ -8,7 +8,40 @@ from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import Signer, sign_note
 from vitne.core.values.strict import encode_utf8
 from vitne.core.values.types import Hash, LogId, Origin, TreeSize
-from vitne.ports import KeyRole, KeyVault
+from vitne.errors import NotFoundError
+from vitne.ports import KeyRole, KeyVault, RecordStore
+
+
+class Logs:
+    """Origins of logs. Any thread may ask."""
+
+    def __init__(self, store: RecordStore, server_name: str) -> None:
+        self._store = store
+        self._server_name = server_name
+        self._known: dict[LogId, Origin] = {}
+
+    def name(self, log: LogId) -> Origin:
+        """The origin that a new log gets."""
+        return Origin(f"{self._server_name}/log/{log}")
+
+    def origin(self, log: LogId) -> Origin:
+        """The origin of an existing log. Raises `NotFoundError`."""
+        found = self._known.get(log)
+        if found is None:
+            found = self._store.log(log).origin
+            self._known[log] = found
+        return found
+
+    def exists(self, log: LogId) -> bool:
+        """Whether the log exists."""
+        if log in self._known:
+            return True
+        try:
+            self.origin(log)
+        except NotFoundError:
+            return False
+        return True
+
 
 FIRST_EPOCH = 1
 """Epoch of the index secret that a log begins with; a later one is not made yet."""

@@ -7,7 +7,9 @@ answer is told, and a later request starts another process.
 import gc
 import logging
 import multiprocessing
+import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -17,7 +19,7 @@ from itertools import count
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 from msgspec import Struct
@@ -25,7 +27,24 @@ from msgspec import Struct
 from vitne.core.event.event import Problem
 from vitne.core.values.caches import forget_personal_values
 from vitne.errors import VitneError, kinds_of_errors
-from vitne.services.processes.exit import run_to_the_end
+
+
+def run_to_the_end(work: Callable[[], None]) -> NoReturn:
+    """Do the work, then end this process with 0, or with 1 if it raised.
+
+    Whoever started it sees that its pipe ends, and says so in the log.
+    """
+    status = 1
+    try:
+        work()
+        status = 0
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
+
 
 _LOG = logging.getLogger("vitne.processes")
 

@@ -27,7 +27,7 @@ from vitne.errors import (
     VerificationError,
 )
 from vitne.ports import ApiKey, Clock, RecordStore, Standing, StreamState
-from vitne.services.log.names import Logs
+from vitne.services.log.keys import Logs
 from vitne.services.senders.source_keys import SourceKeys
 from vitne.services.writer.control_entries import untimed, untimed_bytes
 from vitne.services.writer.prepared import SERVER_STREAM, StreamAct

@@ -14,8 +14,7 @@ from vitne.core.tree.note import Signer
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, ConfigurationError
 from vitne.evidence.policy import Policy, parse_policy
-from vitne.services.log.keys import INDEX_SUFFIX, LogKeys
-from vitne.services.log.names import Logs
+from vitne.services.log.keys import INDEX_SUFFIX, LogKeys, Logs
 
 _NONE: Final = "quorum none\n"
 _LOG: Final = "log"

@@ -2,12 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from typing import Literal
+
+from msgspec import Struct
 
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import VitneError
 from vitne.ports import Count
 from vitne.services.writer.prepared import LogBatch, PlannedBatch, PreparedEvent, PreparedVoid
 from vitne.wire.events import EventResult, IntakeReply, Status
+
+Form = Literal["json", "ndjson", "import", "batch"]
+"""One event or an array, one event a line, import lines with their originals, a signed batch."""
+
+
+class Arrival(Struct, frozen=True):
+    """What is known of a request beside its body and its key."""
+
+    peer_ip: str = ""
+    """Address of the connection; `""` when the request did not come over a network."""
+    idempotency_key: str = ""
+    """The `Idempotency-Key` header: ids of events that lack one derive from it."""
+    traceparent: str = ""
+    """The W3C `traceparent` header, as it came."""
+    auth: Literal["mtls", "jwt", "api_key", "hmac"] = "api_key"
 
 
 class PendingRequest:

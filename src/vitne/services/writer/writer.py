@@ -23,13 +23,11 @@ from vitne.ports import (
     ObjectStore,
     RecordStore,
 )
-from vitne.services.log.keys import LogKeys
-from vitne.services.log.names import Logs
+from vitne.services.log.keys import LogKeys, Logs
 from vitne.services.writer.control_entries import key_entries, untimed
-from vitne.services.writer.known import read_known
 from vitne.services.writer.pending_request import PendingRequest
 from vitne.services.writer.plan import LATE_US, EventPlanner
-from vitne.services.writer.planned_log import LogWrites, PlannedLog
+from vitne.services.writer.planned_log import LogWrites, PlannedLog, read_known
 from vitne.services.writer.prepared import LogBatch, PlannedBatch, PreparedEvent, StreamAct
 from vitne.services.writer.queue import RequestQueue
 from vitne.services.writer.receipts import ReceiptSigner

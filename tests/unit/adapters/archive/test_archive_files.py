@@ -12,16 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.adapters.archive.archive import ParquetArchive
-from vitne.adapters.archive.make import to_parquet
+from vitne.adapters.archive.archive import ParquetArchive, to_parquet
 from vitne.adapters.archive.parquet.columns import HELD
 from vitne.adapters.archive.parquet.damage import damage
-from vitne.adapters.archive.parquet.decode import to_records
-from vitne.adapters.archive.parquet.encode import to_table
+from vitne.adapters.archive.parquet.encode import to_records, to_table
 from vitne.adapters.archive.parquet.single_rows import RowFile
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.core.entry import entry as entries
-from vitne.core.event.facets import facets_of
+from vitne.core.event.sections import facets_of
 from vitne.core.filter.nodes import Equals
 from vitne.core.index.source_summary import summarize_sources
 from vitne.core.values.ids import to_text

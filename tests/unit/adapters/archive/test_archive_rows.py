@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.adapters.archive.make import to_parquet
+from vitne.adapters.archive.archive import to_parquet
 from vitne.adapters.archive.parquet.columns import RECORD_COLUMNS, ROW_GROUP_ROWS
 from vitne.adapters.archive.parquet.encode import to_table
 from vitne.adapters.archive.parquet.single_rows import RowFile, RowTable, table_of
 from vitne.core.entry import entry as entries
-from vitne.core.event.facets import facets_of
+from vitne.core.event.sections import facets_of
 from vitne.core.values.ids import to_text
 from vitne.core.values.record import Parts, Record
 from vitne.core.values.types import LeafIndex

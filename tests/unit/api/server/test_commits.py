@@ -4,7 +4,7 @@ from threading import Thread
 
 import pytest
 
-from vitne.api.server.commits import Commits
+from vitne.api.intake.events import Commits
 from vitne.errors import UnavailableError
 
 

@@ -6,9 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from vitne.core.event.intake import IntakeContext
+from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.quick import validate_quickly
-from vitne.core.event.source import SourceRegistration
 from vitne.core.event.validate import validate_plainly
 
 Edit = Callable[[dict[str, Any]], object]

@@ -5,9 +5,8 @@ from typing import Any
 import msgspec
 
 from vitne.core.event.event import ValidEvent
-from vitne.core.event.intake import IntakeContext
+from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.sections import join_sections, without_members
-from vitne.core.event.source import SourceRegistration
 from vitne.core.event.validate import validate_event
 from vitne.core.values.ids import to_text, uuid8_for_key, uuid_version
 

@@ -3,8 +3,7 @@
 import msgspec
 import pytest
 
-from vitne.core.event.intake import IntakeContext, Rejected
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import IntakeContext, Rejected, SourceRegistration
 from vitne.core.event.validate import MAX_PROBLEMS, validate_event
 
 NOW_US = 1_795_512_902_000_000  # 2026-11-24T09:35:02Z

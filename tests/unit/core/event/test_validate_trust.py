@@ -6,9 +6,8 @@ import msgspec
 import pytest
 
 from vitne.core.event.event import ValidEvent
-from vitne.core.event.intake import IntakeContext, Quarantined, Rejected
+from vitne.core.event.intake import IntakeContext, Quarantined, Rejected, SourceRegistration
 from vitne.core.event.sections import join_sections
-from vitne.core.event.source import SourceRegistration
 from vitne.core.event.validate import validate_event
 from vitne.core.values.times import format_utc
 

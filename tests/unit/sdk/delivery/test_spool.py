@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vitne.sdk.delivery.event_item import EventItem
-from vitne.sdk.delivery.frames import HEAD_BYTES, MAGIC
+from vitne.sdk.delivery.event_item import HEAD_BYTES, MAGIC, EventItem
 from vitne.sdk.delivery.spool import SEGMENT_BYTES, Spool, adopt_spools
 
 ROOM = 1 << 30

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from vitne.core.event.event import ValidEvent
-from vitne.core.event.intake import IntakeContext
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.validate import validate_event
 from vitne.errors import EventRefusedError
 from vitne.sdk.delivery.numbering import NumberedStreams

@@ -4,13 +4,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import SourceRegistration
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import BadInputError, ConflictError, NotFoundError, UnknownKeyError
 from vitne.ports import ApiKey, Role
 from vitne.services.access.audit_events import OPERATOR, Caller
-from vitne.services.access.doorkeeper import KeyAuthenticator, readable
-from vitne.services.access.tenants_and_keys import KeyRequest
+from vitne.services.access.tenants_and_keys import KeyAuthenticator, KeyRequest, readable
 from vitne.testing import FixedClock, temporary_server
 from vitne.wiring import Server
 

@@ -10,7 +10,7 @@ from vitne.errors import IntegrityError, StorageError
 from vitne.ports import ApiKey
 from vitne.services.access.audit_events import OPERATOR, AuditPurpose, Caller, OwnEvents, holder
 from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.testing import temporary_server
 from vitne.wire.events import EventResult, IntakeReply
 from vitne.wiring import Server

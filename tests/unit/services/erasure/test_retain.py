@@ -19,7 +19,7 @@ from vitne.errors import BadInputError, ConfigurationError
 from vitne.evidence.record import verify as record_proof
 from vitne.services.access.audit_events import Caller
 from vitne.services.erasure.expiry import CLASSES, parse_rules
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock, sample_event, sample_key, temporary_server
 from vitne.wiring import Server

@@ -7,7 +7,7 @@ import pytest
 from vitne.core.values.ids import from_text, to_text, uuid7
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.services.intake.dedupe_window import Forget
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.testing import FixedClock, sample_event, sample_key, temporary_server
 from vitne.wiring import Server
 

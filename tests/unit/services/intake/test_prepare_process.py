@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from vitne.core.event.source import SourceRegistration
+from vitne.core.event.intake import SourceRegistration
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import TooLargeError, UnreadableBodyError
 from vitne.ports import ApiKey
 from vitne.services.access.audit_events import OPERATOR, Caller
 from vitne.services.intake.workers import LARGE_BYTES, Job
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.wiring import Server, open_server
 

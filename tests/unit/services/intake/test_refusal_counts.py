@@ -11,7 +11,7 @@ from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import StorageError
 from vitne.services.access.audit_events import OwnEvents
 from vitne.services.intake.refusal_counts import LISTED_MAX, STATS_TYPE, CountReporter, summary
-from vitne.services.writer.reply import Arrival
+from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import sample_event, sample_key, temporary_server
 from vitne.wiring import Server, open_server

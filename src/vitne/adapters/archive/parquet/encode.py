@@ -1,4 +1,4 @@
-"""Records as the rows of a segment, fast: sealing must not cost more than taking events in.
+"""Records as rows of a segment and back, fast: sealing must not cost more than taking events in.
 
 Values are held out of a core part only if putting them back gives the same bytes (see
 `_held_out`); else the text stays whole.
@@ -24,16 +24,20 @@ from vitne.adapters.archive.parquet.columns import (
     MICROS,
     MILLIS,
     PARTS,
+    RECORD_COLUMNS,
     SCHEMA,
     TRACE_ID,
     WHOLE,
 )
+from vitne.core.entry.entry import times_of
+from vitne.core.event.sections import facets_of
 from vitne.core.filter.fields import core_reader, find_field, target_texts
 from vitne.core.filter.search_text import search_text
 from vitne.core.values.caches import personal_cache
 from vitne.core.values.ids import to_text
-from vitne.core.values.record import Parts, Record
+from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.times import format_utc
+from vitne.core.values.types import LeafIndex
 
 _UUID_CHARS, _TRACE_CHARS = 36, 32
 _READ = (*CORE_COLUMNS, find_field("action"), find_field("trace"))
@@ -249,3 +253,35 @@ def _scalars(values: Sequence[Any]) -> pa.Array:
 
 def _uuids(values: Sequence[bytes | None]) -> pa.Array:
     return pa.ExtensionArray.from_storage(pa.uuid(), pa.array(values, pa.binary(16)))
+
+
+def to_records(table: pa.Table, indices: Sequence[int], entries: Sequence[bytes]) -> list[Record]:
+    """The records of rows.
+
+    Args:
+        table: `RECORD_COLUMNS`, ids as plain bytes.
+        indices: log index of each row.
+        entries: of each row.
+
+    Raises:
+        DecodeError: a core part is none.
+    """
+    columns = [table.column(name).to_pylist() for name in RECORD_COLUMNS]
+    rows = zip(*columns, strict=True)
+    return [
+        _record(LeafIndex(index), row, entry)
+        for index, row, entry in zip(indices, rows, entries, strict=True)
+    ]
+
+
+def _record(index: LeafIndex, row: tuple[Any, ...], entry: bytes) -> Record:
+    event_id, action_id, trace_id, keyring, core, *parts = row
+    recorded_us, occurred_us = times_of(entry)
+    if event_id is None:
+        return Record(index, recorded_us, entry, keyring=keyring)
+    facets = Facets(occurred_us)
+    if core is not None:
+        core = restore_core(core, event_id, action_id, trace_id, occurred_us).encode()
+        facets = facets_of(core, occurred_us)
+    kept = Parts(core, *(None if part is None else part.encode() for part in parts))
+    return Record(index, recorded_us, entry, event_id, keyring, kept, facets)

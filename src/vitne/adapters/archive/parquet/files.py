@@ -1,12 +1,14 @@
 """The files of segments: how they are written, and how rows come out of them."""
 
 import resource
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,8 +16,7 @@ import pyarrow.parquet as pq
 from vitne.adapters.archive.index.lookup import Lookup
 from vitne.adapters.archive.parquet.columns import FORMAT, ROW_GROUP_ROWS, SCHEMA
 from vitne.adapters.archive.parquet.damage import damage
-from vitne.adapters.archive.parquet.decode import to_records
-from vitne.adapters.archive.parquet.newest import Newest
+from vitne.adapters.archive.parquet.encode import to_records
 from vitne.adapters.archive.parquet.single_rows import RowFile, RowTable, table_of
 from vitne.adapters.archive.parquet.thrift import Group
 from vitne.core.tree.tile import TILE_WIDTH
@@ -23,6 +24,37 @@ from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import IntegrityError
 from vitne.ports import Segment
+
+Key = TypeVar("Key")
+Item = TypeVar("Item")
+
+
+class Newest(Generic[Key, Item]):
+    """The items used last, at most so many; any thread may ask."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._items: OrderedDict[Key, Item] = OrderedDict()
+        self._lock = threading.Lock()  # guards: _items
+
+    def get(self, key: Key, make: Callable[[], Item]) -> Item:
+        """The item of a key, made if it is not there."""
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+                return self._items[key]
+        item = make()  # outside the lock: two threads may make it, one of the two is kept
+        with self._lock:
+            item = self._items.setdefault(key, item)
+            while len(self._items) > self._most:
+                self._items.popitem(last=False)
+        return item
+
+    def drop(self, key: Key) -> None:
+        """Forget one."""
+        with self._lock:
+            self._items.pop(key, None)
+
 
 _TABLES: Final = 1024
 """Tables of rows that are kept, some 15 kB each."""
