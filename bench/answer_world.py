@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from bench.load import uuid7
-from vitne.core.values.times import format_utc
+from vitne.core.values import format_utc
 
 OUTCOMES: Final = ("succeeded", "denied", "failed", "partial", "unknown")
 DAY_US: Final = 86_400 * 1_000_000

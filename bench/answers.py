@@ -21,12 +21,11 @@ from bench.measure import percentile
 from bench.scenarios import SEGMENT, Figures
 from vitne.answers.ask_request import QuestionRequest, read_question
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.evidence.bundle import verify as bundle
 from vitne.ports import ApiKey
-from vitne.services.access.audit_events import AuditPurpose, Caller, OwnEvents
-from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.writer.pending_request import Arrival
+from vitne.services.access import AuditPurpose, Caller, LoggedReads, OwnEvents
+from vitne.services.writer import Arrival
 from vitne.settings import Settings
 from vitne.testing import FixedClock
 from vitne.wiring import Server, folder_adapters

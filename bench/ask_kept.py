@@ -18,10 +18,8 @@ from bench.answer_world import DAY_US
 from bench.answers import DAYS, DEDUPE_DAYS, LOG, QUESTIONS, answer
 from bench.measure import percentile
 from bench.scenarios import SEGMENT, Figures
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex
-from vitne.services.access.audit_events import OwnEvents
-from vitne.services.access.logged_reads import LoggedReads
+from vitne.core.values import LeafIndex, Record
+from vitne.services.access import LoggedReads, OwnEvents
 from vitne.settings import Settings
 from vitne.testing import FixedClock
 from vitne.wiring import Server, folder_adapters

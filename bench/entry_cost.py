@@ -11,8 +11,8 @@ from vitne.core.entry.assemble import Assembler
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.validate import validate_event
-from vitne.core.values.types import Origin
-from vitne.services.intake.events import core_record
+from vitne.core.values import Origin
+from vitne.services.intake import core_record
 
 _ROUNDS = 5
 

@@ -17,8 +17,8 @@ from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.validate import validate_event
 from vitne.core.index.gap import gap_leaves, run_root
 from vitne.core.tree.multiproof import multiproof
-from vitne.core.values.types import Origin
-from vitne.services.intake.events import core_record
+from vitne.core.values import Origin
+from vitne.services.intake import core_record
 
 SEGMENT = 65_536
 _ROUNDS = 5

@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 from bench.scenarios import Query
-from vitne.core.values.times import format_utc
+from vitne.core.values import format_utc
 
 _DAY_US = 86_400 * 1_000_000
 

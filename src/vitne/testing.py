@@ -21,14 +21,12 @@ import msgspec
 from vitne.core.entry.batch import encode_batch
 from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.tree.note import Signer
-from vitne.core.values.ids import to_text, uuid7
-from vitne.core.values.times import format_utc
-from vitne.core.values.types import Hash, LogId
+from vitne.core.values import Hash, LogId, format_utc, to_text, uuid7
 from vitne.ports import ApiKey, Clock, IdSource
 from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.signing.signer import FIRST, StreamBatch, StreamSigner
-from vitne.services.senders.streams import ActReceipt, Beat, Opening, Void
-from vitne.services.writer.pending_request import Arrival
+from vitne.services.senders import ActReceipt, Beat, Opening, Void
+from vitne.services.writer import Arrival
 from vitne.settings import Settings
 from vitne.wire.events import IntakeReply
 from vitne.wiring import Server, folder_adapters

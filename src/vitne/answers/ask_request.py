@@ -23,9 +23,7 @@ from msgspec import Struct
 from vitne.core.event.event import Problem
 from vitne.core.event.schema import Category, Result
 from vitne.core.filter.values import parse_moment
-from vitne.core.values.text import is_clean
-from vitne.core.values.times import MAX_TIME_US
-from vitne.core.values.types import Section
+from vitne.core.values import MAX_TIME_US, Section, is_clean
 from vitne.errors import BadInputError
 
 Kind = Literal[

@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from vitne.core.entry import keys
-from vitne.core.values.canonical import Json
+from vitne.core.values import Json
 from vitne.errors import BadInputError
 
 

@@ -22,10 +22,19 @@ from litestar.types import HTTPScope, Message, Receive, Send
 
 from vitne.api.intake.events import PATH, ROUTE, EventsResource
 from vitne.api.openapi.document import request_schemas
-from vitne.api.server.bodies import ClientGoneError
-from vitne.api.server.metrics import Meters
-from vitne.api.server.problems import bare_problem, kind_of, problem
-from vitne.api.server.responses import Header, Here, HttpReply, always, respond, send_reply
+from vitne.api.server import (
+    ClientGoneError,
+    Header,
+    Here,
+    HttpReply,
+    Meters,
+    always,
+    bare_problem,
+    kind_of,
+    problem,
+    respond,
+    send_reply,
+)
 from vitne.errors import BadInputError, VitneError
 
 _NAME_CHARS_MAX: Final = 40

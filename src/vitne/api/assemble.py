@@ -19,16 +19,10 @@ from vitne.api.search.search import SearchResource, finding_routes
 from vitne.api.search.show import EventResource, showing_routes
 from vitne.api.senders.source_keys import SourceKeysResource, source_key_routes
 from vitne.api.senders.streams import StreamsResource, stream_routes
-from vitne.api.server.access import Access
-from vitne.api.server.metrics import Gauge, Meters
-from vitne.api.server.protocol import Bounds
-from vitne.api.server.responses import Reads
-from vitne.core.values.text import count
-from vitne.core.values.types import LeafIndex, LogId
-from vitne.services.access.audit_events import OwnEvents
-from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.access.tenants_and_keys import KeyAuthenticator
-from vitne.services.intake.quota import Quota
+from vitne.api.server import Access, Bounds, Gauge, Meters, Reads
+from vitne.core.values import LeafIndex, LogId, count
+from vitne.services.access import KeyAuthenticator, LoggedReads, OwnEvents
+from vitne.services.intake import Quota
 from vitne.wire.tenants import LogKeysReply
 from vitne.wiring import Server
 

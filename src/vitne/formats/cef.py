@@ -12,8 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from vitne.core.event.rules import is_address
-from vitne.core.values.canonical import Json
-from vitne.core.values.verbs import category_of
+from vitne.core.values import Json, category_of
 from vitne.formats.mapped import (
     Mapped,
     clip_text,

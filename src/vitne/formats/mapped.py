@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from msgspec import Struct
 
 from vitne.core.event.event import Problem
-from vitne.core.values import ids, text
-from vitne.core.values.canonical import Json
+from vitne.core.values import Json, ids, text
 
 ELLIPSIS = "…"
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from vitne.core.values.types import Hash, LogId, TreeSize
+from vitne.core.values import Hash, LogId, TreeSize
 
 
 class Head(Struct, frozen=True):

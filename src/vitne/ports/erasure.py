@@ -5,8 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, LogId, Section
+from vitne.core.values import LeafIndex, LogId, Record, Section
 
 
 class Hold(Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId
 from vitne.ports.segments import Segment
 
 

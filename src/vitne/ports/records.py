@@ -7,8 +7,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from vitne.core.entry.sender import SignedMode
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
+from vitne.core.values import LeafIndex, LogId, Origin, Record, TreeSize
 from vitne.ports.searching import Searchable
 
 Count = tuple[str, str, str]

@@ -5,7 +5,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 
 Role = Literal["write", "read", "admin"]
 ROLES: Final[dict[Role, str]] = {

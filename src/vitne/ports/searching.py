@@ -6,8 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from vitne.core.filter.nodes import Filter
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId, Record
 
 
 class Histogram(Struct, frozen=True):

@@ -6,8 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from vitne.core.index.source_summary import SourceSummary
-from vitne.core.values.record import Record
-from vitne.core.values.types import Hash, LeafIndex, LogId
+from vitne.core.values import Hash, LeafIndex, LogId, Record
 from vitne.ports.searching import Searchable
 
 

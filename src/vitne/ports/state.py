@@ -4,7 +4,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.ports.roles import ApiKey
 
 

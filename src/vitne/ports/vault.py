@@ -2,7 +2,7 @@
 
 from typing import Literal, Protocol
 
-from vitne.core.values.types import LogId, Origin
+from vitne.core.values import LogId, Origin
 
 KeyRole = Literal["log", "receipt", "index-log"]
 

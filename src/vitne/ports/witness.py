@@ -6,7 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from vitne.core.tree.witness import CosignedHead, Fork
-from vitne.core.values.types import Origin
+from vitne.core.values import Origin
 
 
 class WitnessReply(Struct, frozen=True):

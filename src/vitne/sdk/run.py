@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from vitne.core.entry.receipt import Receipt, open_receipt, receipt_name
 from vitne.core.tree.note import Signer, Verifier, parse_note
-from vitne.core.values.ids import RANDOM_BYTES, uuid7
+from vitne.core.values import RANDOM_BYTES, uuid7
 from vitne.errors import ConfigurationError, VerificationError
 from vitne.sdk.delivery.event_item import RECORD_KEY_BYTES, EventItem, KeptState
 from vitne.sdk.delivery.numbering import NAME_ROOM_CHARS, NumberedStream, NumberedStreams

@@ -4,7 +4,7 @@ from random import Random
 
 from msgspec import Struct
 
-from vitne.core.values.times import format_utc
+from vitne.core.values import format_utc
 from vitne.simulator.kinds import BACKSTOPS, KINDS, Event, EventKind
 from vitne.simulator.rota import SECOND_US, midnight_us
 from vitne.simulator.world import (

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from vitne.core.values.strict import MAX_INT
+from vitne.core.values import MAX_INT
 
 TenantName = Annotated[str, Meta(max_length=64, description="`tenant.id` of its events.")]
 

@@ -1,6 +1,6 @@
 """The only place that picks adapters for services: settings in, a running server out."""
 
-from vitne.services.copies.backup import Compared
+from vitne.services.copies import Compared
 from vitne.wiring.adapters import Adapters
 from vitne.wiring.backup import (
     Backed,

@@ -21,10 +21,9 @@ from vitne.ports import (
     StateStore,
     Witness,
 )
-from vitne.services.intake.events import Preparer
-from vitne.services.log.keys import LogKeys, Logs
-from vitne.services.log.staged_round import StepHook
-from vitne.services.seal.worker import OpenPorts
+from vitne.services.intake import Preparer
+from vitne.services.log import LogKeys, Logs, StepHook
+from vitne.services.seal import OpenPorts
 from vitne.settings import Settings
 
 DATABASE: Final = "vitne.db"

@@ -1,11 +1,9 @@
 """The chapter that answers questions, with all that other chapters know of what limits them."""
 
-from vitne.core.values.types import LeafIndex, LogId
-from vitne.services.answers.answer import Answers
-from vitne.services.answers.inputs import FactSources, LogStores
-from vitne.services.answers.source_summaries import SourceSummaries
-from vitne.services.log.keys import index_log_id
-from vitne.services.processes.loop import Loop
+from vitne.core.values import LeafIndex, LogId
+from vitne.services.answers import Answers, FactSources, LogStores, SourceSummaries
+from vitne.services.log import index_log_id
+from vitne.services.processes import Loop
 from vitne.wiring.adapters import Common
 from vitne.wiring.erasure import Erasure
 from vitne.wiring.publish import Publishing

@@ -14,10 +14,10 @@ from vitne.adapters.lock import FolderLock
 from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.engine.copying import copy_database
 from vitne.adapters.sqlite.store import SqliteStores
-from vitne.core.values.times import format_utc
+from vitne.core.values import format_utc
 from vitne.errors import ConfigurationError, ConflictError, NotFoundError
 from vitne.ports import Segment
-from vitne.services.copies.backup import (
+from vitne.services.copies import (
     FORMAT,
     MANIFEST,
     BackedUpTree,
@@ -28,7 +28,7 @@ from vitne.services.copies.backup import (
     copy_objects,
     read_manifest,
 )
-from vitne.services.log.keys import LogKeys, index_log_id, index_origin
+from vitne.services.log import LogKeys, index_log_id, index_origin
 from vitne.settings import FILE_NAME, Settings
 from vitne.version import __version__
 from vitne.wiring.adapters import DATABASE

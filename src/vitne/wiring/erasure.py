@@ -1,12 +1,9 @@
 """The chapter that erases, holds and lets expire."""
 
 from vitne.errors import BadInputError, ConfigurationError
-from vitne.services.erasure.erase import Erase
-from vitne.services.erasure.expiry import Retain, parse_rules
-from vitne.services.erasure.holds import Holds
-from vitne.services.erasure.logged import RETENTION, Erasing
-from vitne.services.processes.loop import Loop
-from vitne.services.writer.writer import Writer
+from vitne.services.erasure import RETENTION, Erase, Erasing, Holds, Retain, parse_rules
+from vitne.services.processes import Loop
+from vitne.services.writer import Writer
 from vitne.wiring.adapters import Common
 from vitne.wiring.intake import Intake
 from vitne.wiring.seal import Sealing

@@ -12,8 +12,7 @@ from vitne.adapters.objects.folder import FolderObjects
 from vitne.adapters.sqlite.store import SqliteStores
 from vitne.adapters.witness.http import HttpWitness
 from vitne.core.entry import keys
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId, Record
 from vitne.errors import ConfigurationError, NotFoundError
 from vitne.ports import (
     Clock,
@@ -24,12 +23,10 @@ from vitne.ports import (
     StampAuthority,
     StampReader,
 )
-from vitne.services.intake.events import Preparer
-from vitne.services.log.keys import LogKeys, Logs
-from vitne.services.log.published_files import Published
-from vitne.services.log.staged_round import StepHook, no_step
-from vitne.services.processes.loop import Loop
-from vitne.services.seal.worker import SealPorts
+from vitne.services.intake import Preparer
+from vitne.services.log import LogKeys, Logs, Published, StepHook, no_step
+from vitne.services.processes import Loop
+from vitne.services.seal import SealPorts
 from vitne.settings import Settings
 from vitne.wiring.adapters import DATABASE, Adapters
 from vitne.wiring.backup import refuse_backup

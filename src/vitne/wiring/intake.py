@@ -1,16 +1,20 @@
 """The writer, and the chapter that prepares requests for it."""
 
 from vitne.ports import Clock, IdSource
-from vitne.services.access.audit_events import OwnEvents
-from vitne.services.intake.dedupe_window import Find, Forget
-from vitne.services.intake.events import Preparer
-from vitne.services.intake.intake import Ingest
-from vitne.services.intake.refusal_counts import CountReporter
-from vitne.services.intake.system_events import SystemEvents
-from vitne.services.intake.workers import PreparePool, processes_for
-from vitne.services.log.keys import LogKeys, Logs
-from vitne.services.publish.loop import Chore
-from vitne.services.writer.writer import Writer, WriterLimits
+from vitne.services.access import OwnEvents
+from vitne.services.intake import (
+    CountReporter,
+    Find,
+    Forget,
+    Ingest,
+    PreparePool,
+    Preparer,
+    SystemEvents,
+    processes_for,
+)
+from vitne.services.log import LogKeys, Logs
+from vitne.services.publish import Chore
+from vitne.services.writer import Writer, WriterLimits
 from vitne.settings import Settings
 from vitne.wiring.adapters import Common
 

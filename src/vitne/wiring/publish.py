@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-from vitne.core.values.types import LogId
-from vitne.services.log.published_files import Published
-from vitne.services.publish.loop import Chore, PublishLoop
-from vitne.services.publish.recover import Recover
-from vitne.services.publish.round import PublishRounds
+from vitne.core.values import LogId
+from vitne.services.log import Published
+from vitne.services.publish import Chore, PublishLoop, PublishRounds, Recover
 from vitne.wiring.adapters import Common
 from vitne.wiring.trust import Trust
 

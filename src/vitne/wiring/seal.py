@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 
-from vitne.services.seal.due import SealLimits
-from vitne.services.seal.index_log import IndexLog
-from vitne.services.seal.loop import SealLoop
-from vitne.services.seal.segments import SegmentSealer
-from vitne.services.seal.worker import SealHere, SealPorts, SealProcess, SealRunner
-from vitne.services.writer.writer import Writer
+from vitne.services.seal import (
+    IndexLog,
+    SealHere,
+    SealLimits,
+    SealLoop,
+    SealPorts,
+    SealProcess,
+    SealRunner,
+    SegmentSealer,
+)
+from vitne.services.writer import Writer
 from vitne.wiring.adapters import Common
 from vitne.wiring.trust import Trust
 

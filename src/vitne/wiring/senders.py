@@ -2,12 +2,9 @@
 
 from functools import partial
 
-from vitne.services.publish.loop import Chore
-from vitne.services.senders.signed_batches import Batches
-from vitne.services.senders.source_keys import SourceKeys
-from vitne.services.senders.streams import SenderStreams
-from vitne.services.writer.receipts import ReceiptSigner
-from vitne.services.writer.writer import Writer
+from vitne.services.publish import Chore
+from vitne.services.senders import Batches, SenderStreams, SourceKeys
+from vitne.services.writer import ReceiptSigner, Writer
 from vitne.wiring.adapters import Common
 from vitne.wiring.intake import Intake
 

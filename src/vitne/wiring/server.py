@@ -4,15 +4,12 @@ import logging
 from contextlib import ExitStack
 from typing import Self
 
-from vitne.core.values.types import LogId
-from vitne.services.access.tenants_and_keys import Onboard
-from vitne.services.check.findings import Stores
-from vitne.services.check.fsck import Fsck
-from vitne.services.log.keys import INDEX_SUFFIX, LogKeys, Logs
-from vitne.services.log.staged_round import StepHook, no_step
-from vitne.services.publish.recover import Recovery
-from vitne.services.search.search import Search
-from vitne.services.search.show import Show
+from vitne.core.values import LogId
+from vitne.services.access import Onboard
+from vitne.services.check import Fsck, Stores
+from vitne.services.log import INDEX_SUFFIX, LogKeys, Logs, StepHook, no_step
+from vitne.services.publish import Recovery
+from vitne.services.search import Search, Show
 from vitne.settings import Settings
 from vitne.wiring.adapters import DATABASE, Adapters, Common
 from vitne.wiring.answers import Answering

@@ -10,20 +10,25 @@ from typing import Any, Final
 import msgspec
 
 from vitne.core.tree.note import Verifier
-from vitne.core.values.ids import to_text, uuid8_for_original
-from vitne.core.values.times import format_utc
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId, format_utc, to_text, uuid8_for_original
 from vitne.errors import ConfigurationError, VitneError
 from vitne.evidence.bundle.facts import StampFacts
-from vitne.services.access.audit_events import OPERATOR, OwnEvents
-from vitne.services.processes.loop import Loop
-from vitne.services.trust.ask_witnesses import WitnessEndpoint, Witnessing
-from vitne.services.trust.auditor_reports import Auditors
-from vitne.services.trust.contradictions import WitnessIncident, WitnessIncidents
-from vitne.services.trust.cosignatures import CosignedHeads
-from vitne.services.trust.heads_to_cosign import WitnessedHeads
-from vitne.services.trust.policies import Base, PolicyTexts, base_log, read_base
-from vitne.services.trust.time_stamps import Anchor
+from vitne.services.access import OPERATOR, OwnEvents
+from vitne.services.processes import Loop
+from vitne.services.trust import (
+    Anchor,
+    Auditors,
+    Base,
+    CosignedHeads,
+    PolicyTexts,
+    WitnessedHeads,
+    WitnessEndpoint,
+    WitnessIncident,
+    WitnessIncidents,
+    Witnessing,
+    base_log,
+    read_base,
+)
 from vitne.wiring.adapters import Adapters, Common
 
 INCIDENT_TYPE: Final = "system.pipeline.witness_refused"

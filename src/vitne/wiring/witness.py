@@ -9,7 +9,7 @@ from vitne.adapters.sqlite.witness import SqliteWitness
 from vitne.core.tree.note import Signer
 from vitne.errors import ConfigurationError
 from vitne.ports import KeptFork
-from vitne.services.trust.witness_service import WitnessService
+from vitne.services.trust import WitnessService
 
 
 @contextmanager

@@ -12,8 +12,7 @@ from vitne.adapters.archive.parquet.summary import COLUMNS, summary_of
 from vitne.core.entry.entry import VOID
 from vitne.core.entry.keys import ACTOR, ENTRY_TYPE
 from vitne.core.index.source_summary import SourceSummary
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId, Record
 from vitne.ports import Segment
 
 _VOIDS = bytes((ENTRY_TYPE, VOID)) + bytes(15)

@@ -25,8 +25,7 @@ from vitne.adapters.archive.parquet.files import EntrySource, SegmentFiles
 from vitne.adapters.archive.parquet.single_rows import add_table
 from vitne.core.filter.fields import target_texts
 from vitne.core.tree.multiproof import multiproof
-from vitne.core.values.record import Record
-from vitne.core.values.types import Hash, LeafIndex, LogId
+from vitne.core.values import Hash, LeafIndex, LogId, Record
 from vitne.errors import IntegrityError, NotFoundError, VitneError
 from vitne.ports import GapAnswer, ObjectStore, Segment, SegmentCatalog
 

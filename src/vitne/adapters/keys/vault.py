@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from vitne.adapters.keys import files
-from vitne.core.values.types import LogId, Origin
+from vitne.core.values import LogId, Origin
 from vitne.errors import (
     BadInputError,
     ConfigurationError,

@@ -8,8 +8,7 @@ import msgspec
 
 from vitne.adapters.sqlite.engine.queries import query, repeated_query
 from vitne.adapters.sqlite.rows import Row, flat_values, record_row, statement_sizes
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId, Record
 from vitne.errors import IntegrityError, NotFoundError
 from vitne.ports import AnnouncedKey, Aside, Seen, SenderState, StreamState, Tail
 

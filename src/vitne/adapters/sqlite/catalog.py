@@ -5,7 +5,7 @@ import sqlite3
 from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.engine.queries import query
 from vitne.adapters.sqlite.rows import Row
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import Segment
 

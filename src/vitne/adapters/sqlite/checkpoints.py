@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.engine.queries import query
-from vitne.core.values.types import Hash, LogId, TreeSize
+from vitne.core.values import Hash, LogId, TreeSize
 from vitne.errors import CheckpointConflictError, NotFoundError
 from vitne.ports import Head, Swap
 

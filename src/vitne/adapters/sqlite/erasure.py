@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.engine.queries import query
 from vitne.adapters.sqlite.rows import record_row
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, LogId, Section
+from vitne.core.values import LeafIndex, LogId, Record, Section
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import Hold
 

@@ -7,7 +7,7 @@ import msgspec
 
 from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.engine.queries import query
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import SealedRun, Segment
 

@@ -9,8 +9,7 @@ from vitne.adapters.sqlite.appending import SqliteAppend, to_stream
 from vitne.adapters.sqlite.engine.queries import query, repeated_query
 from vitne.adapters.sqlite.rows import Row, all_row_keys, row_key, row_keys
 from vitne.adapters.sqlite.searching import SqliteSearch
-from vitne.core.values.ids import time_prefix
-from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
+from vitne.core.values import LeafIndex, LogId, Origin, TreeSize, time_prefix
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import Aside, CountReport, LogInfo, StreamState
 

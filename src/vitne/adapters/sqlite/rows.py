@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vitne.core.values.record import Facets, Parts, Record
-from vitne.core.values.types import LeafIndex
+from vitne.core.values import Facets, LeafIndex, Parts, Record
 
 INDEX_BITS = 40
 """pos = log number << 40 | index: 2^40 entries in each of 2^23 logs."""

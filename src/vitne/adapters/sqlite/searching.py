@@ -14,8 +14,7 @@ from vitne.adapters.sqlite.engine.where import row_condition
 from vitne.adapters.sqlite.rows import Row, all_row_keys, row_keys, to_part, to_record
 from vitne.core.filter.fields import Field, SearchedRecord, target_texts, text_field
 from vitne.core.filter.nodes import Filter
-from vitne.core.values.record import Parts, Record
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId, Parts, Record
 
 NO_LOG = -1
 """Number of a log that does not exist: no row carries it."""

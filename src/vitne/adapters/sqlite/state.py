@@ -6,7 +6,7 @@ from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.engine.queries import query
 from vitne.adapters.sqlite.rows import Row
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import ApiKey, Role, SourceKey, Tenant
 

@@ -12,7 +12,7 @@ from vitne.adapters.sqlite.engine.database import BUSY_S
 from vitne.adapters.sqlite.engine.failures import storage_errors
 from vitne.adapters.sqlite.engine.migrate import check_sqlite
 from vitne.core.tree.witness import CosignedHead, Fork
-from vitne.core.values.types import Hash, Origin
+from vitne.core.values import Hash, Origin
 from vitne.errors import ConfigurationError
 from vitne.ports import KeptFork
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from vitne.core.tree.witness import log_path
-from vitne.core.values.types import Origin
+from vitne.core.values import Origin
 from vitne.errors import ConfigurationError, UnavailableError
 from vitne.ports import WitnessReply
 

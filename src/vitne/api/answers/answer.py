@@ -6,21 +6,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from vitne.core.index.source_summary import GRADES
-from vitne.core.values.record import Record
-from vitne.core.values.times import format_utc
-from vitne.core.values.types import Section
+from vitne.core.values import Record, Section, format_utc
 from vitne.evidence.bundle.answer import Hit
 from vitne.evidence.bundle.sentences import claims_of_answer
 from vitne.evidence.record.verify import VerifiedHead
-from vitne.services.answers.answer import AnsweredQuestion
-from vitne.services.answers.coverage_statement import (
+from vitne.services.answers import (
     MEANS,
+    AnsweredQuestion,
     CoverageStatement,
     QuarantinedEvents,
     SourceSeen,
     StreamSeen,
 )
-from vitne.services.search.row import row_of_record
+from vitne.services.search import row_of_record
 from vitne.wire.answers import (
     AnswerReason,
     AnswerReply,

@@ -15,16 +15,24 @@ from vitne.answers.ask_request import QuestionRequest, read_question
 from vitne.api.answers.answer import to_answer_reply
 from vitne.api.openapi.problems import READING, body, problems
 from vitne.api.search.show import Purpose
-from vitne.api.server.access import Access, RequestHead, read_head
-from vitne.api.server.bodies import read_body
-from vitne.api.server.problems import bare_problem
-from vitne.api.server.responses import Here, HttpReply, Reads, peer_of, respond
+from vitne.api.server import (
+    Access,
+    Here,
+    HttpReply,
+    Reads,
+    RequestHead,
+    bare_problem,
+    peer_of,
+    read_body,
+    read_head,
+    respond,
+)
 from vitne.core.event.event import Problem
-from vitne.core.values.text import count
+from vitne.core.values import count
 from vitne.errors import TooLargeError, UnreadableBodyError, UnsupportedMediaError
 from vitne.ports import Clock
-from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.answers.answer import AnsweredQuestion, Answers
+from vitne.services.access import LoggedReads
+from vitne.services.answers import AnsweredQuestion, Answers
 from vitne.wire.answers import AnswerReply
 
 _EXAMPLES: Final = {

@@ -11,16 +11,11 @@ from litestar.params import JSONBody, PathParameter
 
 from vitne.api.openapi.problems import READING, problems
 from vitne.api.search.show import Purpose, Tenant
-from vitne.api.server.access import Access, Reader, RequestHead, read_head
-from vitne.api.server.responses import Here, Reads, peer_of
-from vitne.core.values.times import format_utc
-from vitne.core.values.types import SECTIONS
+from vitne.api.server import Access, Here, Reader, Reads, RequestHead, peer_of, read_head
+from vitne.core.values import SECTIONS, format_utc
 from vitne.errors import BadInputError
 from vitne.ports import Hold
-from vitne.services.erasure.erase import ErasePlan, ErasureRequest
-from vitne.services.erasure.expiry import Expiry, parse_rules
-from vitne.services.erasure.holds import Holds
-from vitne.services.erasure.logged import Erasing
+from vitne.services.erasure import ErasePlan, Erasing, ErasureRequest, Expiry, Holds, parse_rules
 from vitne.wire.erasure import (
     EraseReply,
     EraseRequest,

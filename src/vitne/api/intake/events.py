@@ -15,13 +15,18 @@ import msgspec
 from litestar.types import HTTPScope, Receive
 from msgspec import Struct
 
-from vitne.api.server.access import Access, RequestHead, read_head
-from vitne.api.server.bodies import read_body, unpack
-from vitne.api.server.metrics import Meters
-from vitne.api.server.problems import bare_problem
-from vitne.api.server.responses import HttpReply
+from vitne.api.server import (
+    Access,
+    HttpReply,
+    Meters,
+    RequestHead,
+    bare_problem,
+    read_body,
+    read_head,
+    unpack,
+)
 from vitne.core.entry.batch import BATCH_TYPE
-from vitne.core.values.text import count
+from vitne.core.values import count
 from vitne.errors import (
     BadInputError,
     SenderRefusedError,
@@ -30,9 +35,9 @@ from vitne.errors import (
     UnsupportedMediaError,
 )
 from vitne.ports import ApiKey
-from vitne.services.access.audit_events import EventIntake
-from vitne.services.intake.quota import Quota
-from vitne.services.writer.pending_request import Arrival, Form
+from vitne.services.access import EventIntake
+from vitne.services.intake import Quota
+from vitne.services.writer import Arrival, Form
 from vitne.wire.events import EventResult, IntakeReply
 
 T = TypeVar("T")

@@ -14,12 +14,10 @@ from litestar.handlers import HTTPRouteHandler
 
 from vitne.api.log.tiles import LogResource, TenantPath
 from vitne.api.openapi.problems import READING, problems
-from vitne.api.server.access import RequestHead, read_head
-from vitne.api.server.responses import Here, Reads, peer_of
+from vitne.api.server import Here, Reads, RequestHead, peer_of, read_head
 from vitne.errors import BadInputError, IntegrityError
-from vitne.services.log.keys import index_log_id
-from vitne.services.trust.auditor_reports import Auditors
-from vitne.services.trust.heads_to_cosign import WitnessedHeads
+from vitne.services.log import index_log_id
+from vitne.services.trust import Auditors, WitnessedHeads
 from vitne.wire.tenants import CosignaturesReply, ObjectionReply
 
 _BODY_BYTES_MAX: Final = 64 * 1024

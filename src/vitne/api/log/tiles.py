@@ -16,15 +16,23 @@ from litestar.params import PathParameter
 from msgspec import Struct
 
 from vitne.api.openapi.problems import READING, body, problems
-from vitne.api.server.access import Access, RequestHead, read_head
-from vitne.api.server.responses import Header, Here, HttpReply, Reads, peer_of, respond
+from vitne.api.server import (
+    Access,
+    Header,
+    Here,
+    HttpReply,
+    Reads,
+    RequestHead,
+    peer_of,
+    read_head,
+    respond,
+)
 from vitne.core.tree.tile import TILE_WIDTH, TileId, parse_path
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import DecodeError, NotFoundError
 from vitne.ports import StateStore
-from vitne.services.log.keys import index_log_id
-from vitne.services.log.published_files import Published, is_full_bundle
-from vitne.services.trust.cosignatures import CosignedHeads
+from vitne.services.log import Published, index_log_id, is_full_bundle
+from vitne.services.trust import CosignedHeads
 
 _NOTE: Final = b"text/plain; charset=utf-8"
 _BYTES: Final = b"application/octet-stream"

@@ -7,7 +7,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from vitne.api.openapi.problems import body
-from vitne.api.server.responses import Header, HttpReply, respond
+from vitne.api.server import Header, HttpReply, respond
 from vitne.evidence.browser import read_verifier_page
 
 _POLICY: Final = re.compile(rb'http-equiv="Content-Security-Policy" content="([^"]+)"')

@@ -16,11 +16,10 @@ from typing import Final
 
 from litestar.types import HTTPScope, Receive, Send
 
-from vitne.api.server.bodies import ClientGoneError, read_body
-from vitne.api.server.responses import HttpReply, document, send_reply
+from vitne.api.server import ClientGoneError, HttpReply, document, read_body, send_reply
 from vitne.core.tree.witness import MAX_BODY_BYTES, SIZE_TYPE, Refused
 from vitne.errors import BadInputError, SlowBodyError, TooLargeError, VitneError
-from vitne.services.trust.witness_service import WitnessService
+from vitne.services.trust import WitnessService
 
 _LOG: Final = logging.getLogger("vitne.witness")
 _TEXT: Final = b"text/plain; charset=utf-8"

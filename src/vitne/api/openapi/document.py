@@ -25,7 +25,7 @@ from litestar.openapi.spec import (
 
 from vitne.api.intake.events import PATH, EventsResource
 from vitne.api.openapi.problems import AUTHENTICATED, problems
-from vitne.api.server.responses import Here, respond
+from vitne.api.server import Here, respond
 from vitne.core.entry.batch import BATCH_TYPE
 from vitne.core.event.schema import Event
 from vitne.version import __version__

@@ -6,8 +6,7 @@ from typing import Final
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
-from vitne.api.server.problems import KINDS, TYPE_PREFIX
-from vitne.api.server.responses import PROBLEM
+from vitne.api.server import KINDS, PROBLEM, TYPE_PREFIX
 from vitne.wire.problems import ProblemReply
 
 AUTHENTICATED: Final = ("unknown_key", "not_allowed")

@@ -8,9 +8,16 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
 from vitne.api.openapi.problems import AUTHENTICATED, body, problems
-from vitne.api.server.access import Access, read_head
-from vitne.api.server.metrics import CONTENT_TYPE, Meters
-from vitne.api.server.responses import Here, HttpReply, Reads, respond
+from vitne.api.server import (
+    CONTENT_TYPE,
+    Access,
+    Here,
+    HttpReply,
+    Meters,
+    Reads,
+    read_head,
+    respond,
+)
 
 OK: Final = "ok"
 

@@ -6,11 +6,10 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 
 from vitne.api.openapi.problems import AUTHENTICATED, problems
-from vitne.api.server.access import Access, RequestHead, read_head
-from vitne.api.server.responses import Here, Reads
-from vitne.core.values.types import LogId
+from vitne.api.server import Access, Here, Reads, RequestHead, read_head
+from vitne.core.values import LogId
 from vitne.ports import StateStore
-from vitne.services.access.tenants_and_keys import readable
+from vitne.services.access import readable
 from vitne.wire.tenants import LogKeysReply, TenantReply, TenantsReply
 
 

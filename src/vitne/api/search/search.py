@@ -9,11 +9,10 @@ from msgspec import Struct
 
 from vitne.api.openapi.problems import READING, problems
 from vitne.api.search.show import Purpose, Tenant, to_found_event
-from vitne.api.server.access import Access, RequestHead, read_head
-from vitne.api.server.responses import Here, Reads, peer_of
-from vitne.core.values.times import format_utc
-from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.search.search import (
+from vitne.api.server import Access, Here, Reads, RequestHead, peer_of, read_head
+from vitne.core.values import format_utc
+from vitne.services.access import LoggedReads
+from vitne.services.search import (
     FACETS_MAX,
     PAGE_EVENTS_MAX,
     FacetValues,

@@ -9,14 +9,21 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from msgspec import Raw
 
 from vitne.api.openapi.problems import READING, body, problems
-from vitne.api.server.access import Access, RequestHead, read_head
-from vitne.api.server.responses import Header, Here, HttpReply, Reads, peer_of, respond
-from vitne.core.values.ids import from_text, to_text
-from vitne.core.values.times import format_utc
+from vitne.api.server import (
+    Access,
+    Header,
+    Here,
+    HttpReply,
+    Reads,
+    RequestHead,
+    peer_of,
+    read_head,
+    respond,
+)
+from vitne.core.values import format_utc, from_text, to_text
 from vitne.errors import NotFoundError
-from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.search.row import Row, row_of_record
-from vitne.services.search.show import Show, ShownRecord
+from vitne.services.access import LoggedReads
+from vitne.services.search import Row, Show, ShownRecord, row_of_record
 from vitne.wire.search import EventReply, FoundEvent
 
 WAIT_S: Final = 3.0

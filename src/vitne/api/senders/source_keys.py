@@ -5,14 +5,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
 from vitne.api.openapi.problems import AUTHENTICATED, problems
-from vitne.api.server.access import Access, RequestHead, read_head
-from vitne.api.server.responses import Here, Reads, peer_of
-from vitne.core.values.times import format_utc
+from vitne.api.server import Access, Here, Reads, RequestHead, peer_of, read_head
+from vitne.core.values import format_utc
 from vitne.errors import NotAllowedError
 from vitne.ports import ApiKey, SourceKey
-from vitne.services.access.audit_events import AuditPurpose, holder
-from vitne.services.senders.source_keys import SourceKeys
-from vitne.services.writer.pending_request import Arrival
+from vitne.services.access import AuditPurpose, holder
+from vitne.services.senders import SourceKeys
+from vitne.services.writer import Arrival
 from vitne.wire.tenants import SourceKeyReply, SourceKeyRequest, SourceKeysReply
 
 _CODES = (*AUTHENTICATED, "bad_input", "too_large", "unavailable", "storage", "internal")

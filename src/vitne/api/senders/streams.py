@@ -12,20 +12,11 @@ from litestar.params import JSONBody, QueryParameter
 
 from vitne.api.openapi.problems import AUTHENTICATED, READING, problems
 from vitne.api.search.show import Purpose, Tenant
-from vitne.api.server.access import Access, RequestHead, read_head
-from vitne.api.server.responses import Here, Reads, peer_of
-from vitne.core.values.strict import decode_base64, encode_base64
-from vitne.core.values.times import format_utc
+from vitne.api.server import Access, Here, Reads, RequestHead, peer_of, read_head
+from vitne.core.values import decode_base64, encode_base64, format_utc
 from vitne.errors import BadInputError, DecodeError
-from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.senders.streams import (
-    ActReceipt,
-    Beat,
-    Opening,
-    SenderStreams,
-    StreamReport,
-    Void,
-)
+from vitne.services.access import LoggedReads
+from vitne.services.senders import ActReceipt, Beat, Opening, SenderStreams, StreamReport, Void
 from vitne.wire.streams import (
     HeartbeatRequest,
     OpenStreamRequest,

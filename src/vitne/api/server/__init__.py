@@ -3,3 +3,23 @@
 `server` runs uvicorn with our protocol, `access` finds the key and who acts, `problems` maps errors
 to status codes.
 """
+
+from vitne.api.server.access import Access, Reader, RequestHead, read_head
+from vitne.api.server.bodies import ClientGoneError, read_body, unpack
+from vitne.api.server.metrics import CONTENT_TYPE, Gauge, Meters
+from vitne.api.server.problems import KINDS, TYPE_PREFIX, bare_problem, kind_of, problem
+from vitne.api.server.program_log import LOG, start_log
+from vitne.api.server.protocol import Bounds
+from vitne.api.server.responses import (
+    PROBLEM,
+    Header,
+    Here,
+    HttpReply,
+    Reads,
+    always,
+    document,
+    peer_of,
+    respond,
+    send_reply,
+)
+from vitne.api.server.server import bounds_of, listen, serve_http, tell_systemd

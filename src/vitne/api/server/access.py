@@ -6,13 +6,11 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import BadInputError, NotAllowedError, NotFoundError, TenantNotAllowedError
 from vitne.ports import ROLES, ApiKey, Role, StateStore
-from vitne.services.access.audit_events import Caller, holder, parse_purpose
-from vitne.services.access.logged_reads import LoggedReads
-from vitne.services.access.tenants_and_keys import KeyAuthenticator
-from vitne.services.writer.pending_request import Arrival
+from vitne.services.access import Caller, KeyAuthenticator, LoggedReads, holder, parse_purpose
+from vitne.services.writer import Arrival
 
 _BEARER: Final = "bearer "
 _HEADER_MAX: Final = 200

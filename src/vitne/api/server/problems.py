@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from vitne.api.server.responses import PROBLEM, Header, HttpReply
 from vitne.core.event.event import Problem
-from vitne.core.values.strict import encode_base64
+from vitne.core.values import encode_base64
 from vitne.errors import (
     StreamConflictError,
     UnavailableError,

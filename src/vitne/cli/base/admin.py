@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from vitne import settings as table
 from vitne.errors import ConfigurationError
-from vitne.services.access.audit_events import OPERATOR, Caller
+from vitne.services.access import OPERATOR, Caller
 from vitne.settings import Settings
 from vitne.wiring import Server, open_server, refuse_backup
 

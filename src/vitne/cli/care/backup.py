@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from vitne.cli.base.admin import ServerFolder, settings_of
 from vitne.cli.base.output import Json, Output, copied, plain
-from vitne.core.values.times import format_utc
+from vitne.core.values import format_utc
 from vitne.wiring import make_backup
 
 

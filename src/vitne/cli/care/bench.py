@@ -14,15 +14,13 @@ from cyclopts import Parameter
 
 from vitne.cli.base.output import Advance, Json, Output, plain, table
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values.ids import from_text, to_text, uuid7
-from vitne.core.values.times import format_utc
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId, format_utc, from_text, to_text, uuid7
 from vitne.errors import IntegrityError
 from vitne.evidence.record import verify as record_proof
 from vitne.ports import ApiKey
-from vitne.services.access.audit_events import OPERATOR, Caller
-from vitne.services.search.search import SearchRequest
-from vitne.services.writer.pending_request import Arrival
+from vitne.services.access import OPERATOR, Caller
+from vitne.services.search import SearchRequest
+from vitne.services.writer import Arrival
 from vitne.settings import Settings
 from vitne.wire.events import IntakeReply
 from vitne.wiring import Server, open_server

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, plain
-from vitne.core.values.text import count
+from vitne.core.values import count
 from vitne.wire.erasure import EraseReply, EraseRequest
 
 app = App(name="erase", help="Erase a person's data, or sections of events; proofs stay.")

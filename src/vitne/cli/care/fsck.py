@@ -7,9 +7,8 @@ from cyclopts import Parameter
 from vitne.cli.base.admin import ServerFolder, settings_of
 from vitne.cli.base.app import REFUSED
 from vitne.cli.base.output import Advance, Json, Output, plain, table
-from vitne.core.values.text import count
-from vitne.core.values.types import LogId
-from vitne.services.check.findings import FsckReport
+from vitne.core.values import LogId, count
+from vitne.services.check import FsckReport
 from vitne.wiring import Server, open_server
 
 

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, copied, plain, second, table
-from vitne.core.values.text import count
+from vitne.core.values import count
 from vitne.wire.erasure import HoldReply, HoldRequest, HoldsReply
 
 app = App(name="hold", help="Legal holds: what matches is neither erased nor expires.")

@@ -15,8 +15,7 @@ from vitne.cli.base.signing_keys import read_policy
 from vitne.errors import BadInputError, NotFoundError, UnavailableError
 from vitne.evidence.policy import Policy
 from vitne.ports import MirrorFolder
-from vitne.services.copies.mirror import MirroredLog, MirrorProgress
-from vitne.services.copies.mirror_keys import MirrorKeys
+from vitne.services.copies import MirroredLog, MirrorKeys, MirrorProgress
 from vitne.wiring.mirror import open_mirror
 
 app = App(name="mirror", help="Keep a verified copy of a log on another machine.")

@@ -9,7 +9,7 @@ from vitne.cli.base.admin import ServerFolder, settings_of, shell_user
 from vitne.cli.base.output import Json, Output, copied, table
 from vitne.core.tree.note import MAX_NOTE_BYTES
 from vitne.errors import BadInputError, ConfigurationError
-from vitne.services.access.audit_events import OPERATOR
+from vitne.services.access import OPERATOR
 from vitne.settings import Settings
 from vitne.wiring import Compared, accept_backup, compare_backup, open_server
 

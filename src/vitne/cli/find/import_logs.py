@@ -20,8 +20,7 @@ from vitne.cli.base.output import Json, Output, table
 from vitne.core.event.body import IMPORT_TYPE
 from vitne.core.event.intake import IntakeContext, Quarantined, Rejected, SourceRegistration
 from vitne.core.event.validate import validate_event
-from vitne.core.values.ids import to_text
-from vitne.core.values.text import count
+from vitne.core.values import count, to_text
 from vitne.errors import BadInputError, ConfigurationError, UnavailableError
 from vitne.formats.cef import CallWatch
 from vitne.formats.importing import Format, ImportOptions, Tally, import_batches, mapped_records

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.layout import Table
 from vitne.cli.base.output import Json, Output, Printed, copied, plain, second, table
-from vitne.core.values.text import count
+from vitne.core.values import count
 from vitne.errors import BadInputError
 from vitne.wire.search import EventHistogram, FacetCounts, FoundEvent, SearchReply
 

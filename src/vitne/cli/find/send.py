@@ -18,8 +18,7 @@ from vitne.cli.base.client import HttpClient, ServerOptions, fault_line, read_re
 from vitne.cli.base.http import HttpAnswer
 from vitne.cli.base.layout import Line
 from vitne.cli.base.output import Json, Output, plain, table
-from vitne.core.values.ids import RANDOM_BYTES, to_text, uuid7
-from vitne.core.values.text import count
+from vitne.core.values import RANDOM_BYTES, count, to_text, uuid7
 from vitne.errors import BadInputError, UnavailableError
 from vitne.wire.events import EventResult, IntakeReply
 from vitne.wire.problems import ProblemReply

@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, plain, second
 from vitne.cli.base.signing_keys import Trust, trusted_keys
-from vitne.core.values.text import count
+from vitne.core.values import count
 from vitne.errors import VerificationError
 from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import verify as record_proof

@@ -6,7 +6,7 @@ from cyclopts import Parameter
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, plain, second, table
-from vitne.core.values.text import count
+from vitne.core.values import count
 from vitne.wire.streams import StreamReply, StreamsReply
 
 _COLUMNS = (

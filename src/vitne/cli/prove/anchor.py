@@ -8,12 +8,10 @@ from cyclopts import App, Parameter
 from vitne.cli.base.admin import ServerFolder, opened_server
 from vitne.cli.base.app import REFUSED
 from vitne.cli.base.output import Json, Output, plain, second, table
-from vitne.core.values.text import count
-from vitne.core.values.times import format_utc
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId, count, format_utc
 from vitne.errors import BadInputError, NotFoundError, VitneError
 from vitne.ports import Stamped
-from vitne.services.trust.time_stamps import KeptStamp
+from vitne.services.trust import KeptStamp
 from vitne.wiring import Server, stamp_reader
 
 app = App(name="anchor", help="Have checkpoints time-stamped by outside authorities (RFC 3161).")

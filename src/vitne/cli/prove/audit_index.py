@@ -17,8 +17,7 @@ from vitne.cli.base.signing_keys import Trust, read_policy, read_signer, trusted
 from vitne.core.tree.note import Signer
 from vitne.core.tree.objection import Objection
 from vitne.core.tree.signature import COSIGNATURE, ED25519
-from vitne.core.values.text import count
-from vitne.core.values.times import format_utc
+from vitne.core.values import count, format_utc
 from vitne.errors import (
     BadInputError,
     ConfigurationError,
@@ -30,7 +29,7 @@ from vitne.evidence.audit import fraud
 from vitne.evidence.audit.index_audit import AUDIT_RULES, AuditState
 from vitne.evidence.bundle import document as bundle_document
 from vitne.evidence.policy import Policy, policy_of_keys
-from vitne.services.trust.audit_index import Audited, audit_once, find_fraud
+from vitne.services.trust import Audited, audit_once, find_fraud
 
 _STATE_BYTES_MAX = 1 << 30
 

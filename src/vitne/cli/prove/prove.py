@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.output import Json, Output, copied, plain
-from vitne.core.values.types import Section
+from vitne.core.values import Section
 from vitne.errors import BadInputError
 from vitne.evidence.policy import policy_of_keys
 from vitne.evidence.record import tlog_proof

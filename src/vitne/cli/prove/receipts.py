@@ -20,7 +20,7 @@ from vitne.core.entry.receipt import Receipt, receipt_name
 from vitne.core.tree.note import Verifier, open_checkpoint, parse_note
 from vitne.core.tree.tile import parse_path
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values.text import count
+from vitne.core.values import count
 from vitne.errors import BadInputError, DecodeError, NotFoundError
 from vitne.evidence.audit.receipt_check import CheckedReceipt, DatedCheckpoint, check_receipt
 from vitne.sdk.options import default_spool_dir

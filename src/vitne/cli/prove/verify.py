@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from vitne.cli.base.output import Json, Output, plain, second
 from vitne.cli.base.signing_keys import Trust, trusted_keys
 from vitne.cli.prove.verify_bundle import index_secrets, print_bundle_check
-from vitne.core.values.times import format_utc
+from vitne.core.values import format_utc
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence import policy
 from vitne.evidence.browser import read_verifier_page

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from vitne.cli.base.output import Output, plain, second
-from vitne.core.values.times import format_utc
+from vitne.core.values import format_utc
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence.bundle.answer import Answer, Hit, Policies
 from vitne.evidence.bundle.sentences import RULE_SENTENCES, AnswerClaims, claims_of_answer

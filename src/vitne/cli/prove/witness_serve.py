@@ -10,13 +10,11 @@ from cyclopts import Parameter
 from msgspec import Struct
 
 from vitne.api.log.witness import WitnessResource
-from vitne.api.server.program_log import LOG, start_log
-from vitne.api.server.server import bounds_of, listen, serve_http, tell_systemd
+from vitne.api.server import LOG, bounds_of, listen, serve_http, start_log, tell_systemd
 from vitne.cli.base.app import REFUSED
 from vitne.cli.base.output import Json, Output, plain, second, table
 from vitne.cli.base.signing_keys import read_policy, read_signer, read_text, trusted_keys
-from vitne.core.values.text import count
-from vitne.core.values.times import format_utc
+from vitne.core.values import count, format_utc
 from vitne.errors import ConfigurationError
 from vitne.ports import KeptFork
 from vitne.settings import Settings

@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import ConfigurationError
 from vitne.ports import Role
-from vitne.services.access.tenants_and_keys import KeyRequest
+from vitne.services.access import KeyRequest
 from vitne.simulator import Simulation, source_registrations
 from vitne.wiring import Server
 

@@ -11,10 +11,9 @@ from cyclopts import Parameter
 from vitne.cli.base.admin import ServerFolder, settings_of, shell_user
 from vitne.cli.base.output import Json, Output, copied, plain
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import ConflictError, StorageError
-from vitne.services.access.audit_events import OPERATOR
-from vitne.services.access.tenants_and_keys import KeyRequest
+from vitne.services.access import OPERATOR, KeyRequest
 from vitne.settings import FILE_NAME, Settings
 from vitne.wiring import Server, open_server, refuse_lost_keys
 

@@ -9,12 +9,10 @@ from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
 from vitne.cli.base.output import Json, Output, copied, plain, second, table
 from vitne.cli.run import source_key
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values.text import count
-from vitne.core.values.times import format_utc
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId, count, format_utc
 from vitne.errors import BadInputError
 from vitne.ports import ROLES, ApiKey, Role
-from vitne.services.access.tenants_and_keys import KeyRequest
+from vitne.services.access import KeyRequest
 
 app = App(name="key", help="Make, list and revoke API keys; register keys that sources sign with.")
 app.command(source_key.app)

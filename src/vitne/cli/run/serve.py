@@ -10,8 +10,7 @@ from cyclopts import Parameter
 
 from vitne import settings as table
 from vitne.api.assemble import build
-from vitne.api.server.program_log import LOG, start_log
-from vitne.api.server.server import bounds_of, listen, serve_http, tell_systemd
+from vitne.api.server import LOG, bounds_of, listen, serve_http, start_log, tell_systemd
 from vitne.cli.base.admin import refuse_empty
 from vitne.settings import Settings
 from vitne.wiring import open_server

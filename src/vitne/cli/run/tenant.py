@@ -6,9 +6,7 @@ from cyclopts import App, Parameter
 
 from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
 from vitne.cli.base.output import Json, Output, copied, plain, second, table
-from vitne.core.values.text import count
-from vitne.core.values.times import format_utc
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId, count, format_utc
 
 app = App(name="tenant", help="Add and list tenants; each has its own log.")
 

@@ -15,9 +15,7 @@ from vitne.core.entry import commit, keys
 from vitne.core.entry.entry import EVENT, HEADER, MAGIC, MAX_KEYS, EventEntry
 from vitne.core.entry.keys import Hmac, KeyCache
 from vitne.core.event.event import ValidEvent
-from vitne.core.values.record import Facets, Parts
-from vitne.core.values.strict import length_prefixed
-from vitne.core.values.types import SECTIONS, Origin
+from vitne.core.values import SECTIONS, Facets, Origin, Parts, length_prefixed
 from vitne.errors import BadInputError
 
 _U64 = Layout(">Q").pack

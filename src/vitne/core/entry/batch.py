@@ -16,10 +16,15 @@ from vitne.core.entry.commit import KEY_BYTES
 from vitne.core.entry.entry import BatchEntry
 from vitne.core.entry.sender import SignedMode
 from vitne.core.event.body import MAX_BODY_BYTES, MAX_EVENTS
-from vitne.core.values import canonical
-from vitne.core.values.canonical import Json
-from vitne.core.values.strict import MAX_INT, check_int, decode_base64, encode_base64
-from vitne.core.values.types import Hash
+from vitne.core.values import (
+    MAX_INT,
+    Hash,
+    Json,
+    canonical,
+    check_int,
+    decode_base64,
+    encode_base64,
+)
 from vitne.errors import DecodeError, TooLargeError, UnreadableBodyError
 
 BATCH_TYPE: Final = "application/vnd.vitne.batch+x-ndjson"

@@ -10,9 +10,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from vitne.core.tree.merkle import leaf_hash, node_hash
-from vitne.core.values.record import Parts
-from vitne.core.values.strict import length_prefixed
-from vitne.core.values.types import SECTIONS, Hash, Section
+from vitne.core.values import SECTIONS, Hash, Parts, Section, length_prefixed
 from vitne.errors import BadInputError, DecodeError, VerificationError
 
 PartName = Literal["core", "payload", "person", "core.record", "payload.record", "person.record"]

@@ -13,9 +13,17 @@ from msgspec.structs import replace
 
 from vitne.core.entry import keys
 from vitne.core.tree.note import parse_vkey
-from vitne.core.values.canonical import Json
-from vitne.core.values.strict import check_int, decode_base64, encode_base64, encode_utf8
-from vitne.core.values.types import SECTIONS, Hash, LeafIndex, Section
+from vitne.core.values import (
+    SECTIONS,
+    Hash,
+    Json,
+    LeafIndex,
+    Section,
+    check_int,
+    decode_base64,
+    encode_base64,
+    encode_utf8,
+)
 from vitne.errors import DecodeError, VerificationError
 
 Members = dict[str, Json]

@@ -20,9 +20,7 @@ from vitne.core.entry.control import (
     SigningKeyEntry,
     StreamEntry,
 )
-from vitne.core.values import canonical
-from vitne.core.values.strict import MAX_INT
-from vitne.core.values.types import Hash
+from vitne.core.values import MAX_INT, Hash, canonical
 from vitne.errors import BadInputError, DecodeError, UnknownEntryTypeError
 
 MAGIC: Final = b"vit1"

@@ -23,9 +23,7 @@ from vitne.core.entry.commit import (
     part_salt,
     parts_of,
 )
-from vitne.core.values.record import Parts, Record
-from vitne.core.values.strict import HASH_BYTES
-from vitne.core.values.types import SECTIONS, Hash, Section
+from vitne.core.values import HASH_BYTES, SECTIONS, Hash, Parts, Record, Section
 from vitne.errors import DecodeError
 
 _ABSENT: Final = 0

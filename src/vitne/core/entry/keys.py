@@ -10,9 +10,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
-from vitne.core.values.caches import personal_cache
-from vitne.core.values.strict import encode_utf8, length_prefixed
-from vitne.core.values.types import Hash
+from vitne.core.values import Hash, encode_utf8, length_prefixed, personal_cache
 from vitne.errors import BadInputError
 
 ACTOR: Final = 1

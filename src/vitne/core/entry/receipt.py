@@ -3,8 +3,15 @@
 from msgspec import Struct
 
 from vitne.core.tree.note import Signer, Verifier, open_note, sign_note
-from vitne.core.values.strict import MAX_INT, decode_hash, encode_base64, parse_int
-from vitne.core.values.types import Hash, LeafIndex, Origin
+from vitne.core.values import (
+    MAX_INT,
+    Hash,
+    LeafIndex,
+    Origin,
+    decode_hash,
+    encode_base64,
+    parse_int,
+)
 from vitne.errors import BadInputError, DecodeError, VerificationError
 
 _FORMAT = "vitne-receipt/v1"

@@ -16,9 +16,7 @@ from vitne.core.entry.entry import (
     VoidEntry,
 )
 from vitne.core.tree.signature import verify_ed25519
-from vitne.core.values.canonical import encode
-from vitne.core.values.strict import length_prefixed
-from vitne.core.values.types import Hash
+from vitne.core.values import Hash, encode, length_prefixed
 
 SignedMode = Literal["full", "body"]
 

@@ -15,8 +15,7 @@ import msgspec.inspect as types
 
 from vitne.core.event.event import Problem
 from vitne.core.event.schema import Event
-from vitne.core.values import text
-from vitne.core.values.canonical import MAX_DEPTH, Json, json_faults
+from vitne.core.values import MAX_DEPTH, Json, json_faults, text
 
 _SHOWN_VALUE: Final = 64
 _EVENT = types.type_info(Event)

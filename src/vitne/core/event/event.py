@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from vitne.core.values.record import Facets
+from vitne.core.values import Facets
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):

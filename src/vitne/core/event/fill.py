@@ -21,8 +21,7 @@ from vitne.core.event.schema import (
     Target,
     TenantRef,
 )
-from vitne.core.values import ids
-from vitne.core.values.times import format_utc
+from vitne.core.values import format_utc, ids
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}", re.ASCII)
 _NO_TRACE = ("0" * 32, "0" * 16)

@@ -19,11 +19,7 @@ from vitne.core.event.intake import IntakeContext
 from vitne.core.event.rules import is_address, is_tenant
 from vitne.core.event.sections import EMPTY, take_payload, take_person
 from vitne.core.event.trust import BACKDATED_US, CLOCK_WARNING_US, SPOOL_LIMIT_US
-from vitne.core.values import text
-from vitne.core.values.canonical import encode_trusted
-from vitne.core.values.record import Facets
-from vitne.core.values.times import parse_utc
-from vitne.core.values.verbs import category_of
+from vitne.core.values import Facets, category_of, encode_trusted, parse_utc, text
 
 MAX_QUICK_BYTES: Final = 8 * 1024  # below this no part of an event passes its own bound
 DIGEST_BYTES: Final = 16

@@ -15,9 +15,14 @@ from vitne.core.event.forbidden import has_token
 from vitne.core.event.intake import SourceRegistration
 from vitne.core.event.schema import MAX_CHANGES_BYTES, MAX_EXTRA_BYTES, SCHEMA, Event
 from vitne.core.event.sections import encode_event
-from vitne.core.values.caches import personal_cache
-from vitne.core.values.times import MAX_TIME_US, parse_utc
-from vitne.core.values.verbs import MAX_TYPE_CHARS, category_of, is_reserved
+from vitne.core.values import (
+    MAX_TIME_US,
+    MAX_TYPE_CHARS,
+    category_of,
+    is_reserved,
+    parse_utc,
+    personal_cache,
+)
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _TENANT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

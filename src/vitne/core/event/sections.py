@@ -11,8 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from vitne.core.event.schema import Client, Event, Purpose
-from vitne.core.values.canonical import Json, encode_trusted
-from vitne.core.values.record import Facets
+from vitne.core.values import Facets, Json, encode_trusted
 from vitne.errors import DecodeError
 
 encode_event = msgspec.json.Encoder(order="deterministic").encode

@@ -21,9 +21,7 @@ from vitne.core.event.schema import MAX_EXTRA_BYTES, Event, Target
 from vitne.core.event.scrub import Scrub
 from vitne.core.event.sections import encode_event, split_sections, target_lines
 from vitne.core.event.trust import quarantine_reason, warning_codes
-from vitne.core.values import canonical, text
-from vitne.core.values.canonical import Json
-from vitne.core.values.record import Facets
+from vitne.core.values import Facets, Json, canonical, text
 from vitne.errors import DecodeError
 
 MAX_QUARANTINE_BYTES = 1024 * 1024

@@ -20,7 +20,7 @@ from vitne.core.filter.nodes import (
     check_filter,
     pattern_parts,
 )
-from vitne.core.values.text import fold_text
+from vitne.core.values import fold_text
 
 Value = str | int | bytes
 

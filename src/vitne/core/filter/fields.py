@@ -22,9 +22,7 @@ from typing import Any, Final, Literal, cast
 import msgspec
 from msgspec import Struct
 
-from vitne.core.values.ids import to_text
-from vitne.core.values.record import Record
-from vitne.core.values.types import Section
+from vitne.core.values import Record, Section, to_text
 from vitne.errors import FilterSyntaxError
 
 Kind = Literal["text", "folded", "int"]

@@ -25,8 +25,7 @@ from vitne.core.filter.nodes import (
     pattern_parts,
 )
 from vitne.core.filter.search_text import text_found
-from vitne.core.values.record import Record
-from vitne.core.values.text import fold_text
+from vitne.core.values import Record, fold_text
 
 Test = Callable[[SearchedRecord], bool]
 

@@ -11,9 +11,7 @@ from typing import Any
 
 import msgspec
 
-from vitne.core.values.caches import personal_cache
-from vitne.core.values.record import Parts
-from vitne.core.values.text import fold_text
+from vitne.core.values import Parts, fold_text, personal_cache
 
 SEPARATOR = "\x1f"
 """Stands between two texts, so that no needle spans them: needles have no control characters."""

@@ -39,7 +39,7 @@ from vitne.core.filter.nodes import (
 )
 from vitne.core.filter.tokens import STAR, Token, refuse_filter, split_tokens
 from vitne.core.filter.values import known_value, moment_text, parse_moment, similar_field
-from vitne.core.values.text import fold_text
+from vitne.core.values import fold_text
 from vitne.errors import BadInputError, FilterSyntaxError, TooLargeError
 
 MAX_CHARS = 4096

@@ -16,8 +16,7 @@ from msgspec import Struct
 from vitne.core.entry import keys
 from vitne.core.entry.entry import EVENT, HEADER, HEADER_BYTES, MAGIC, STREAM
 from vitne.core.tree.merkle import EMPTY_ROOT, leaf_hash, merkle_root
-from vitne.core.values.strict import MAX_INT
-from vitne.core.values.types import Hash, LeafIndex
+from vitne.core.values import MAX_INT, Hash, LeafIndex
 from vitne.errors import DecodeError
 
 GAP_MAGIC: Final = b"vitgapl1"

@@ -9,8 +9,16 @@ from msgspec import Struct
 from vitne.core.entry.commit import OVERFLOW_FLAG
 from vitne.core.entry.entry import EVENT, HEADER_BYTES
 from vitne.core.tree.checkpoint import check_origin
-from vitne.core.values.strict import MAX_INT, decode_hash, decode_utf8, encode_base64, parse_int
-from vitne.core.values.types import Hash, LeafIndex, Origin
+from vitne.core.values import (
+    MAX_INT,
+    Hash,
+    LeafIndex,
+    Origin,
+    decode_hash,
+    decode_utf8,
+    encode_base64,
+    parse_int,
+)
 from vitne.errors import BadInputError, DecodeError
 
 FORMAT: Final = "vitne-index/v1"

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from vitne.core.entry.entry import HEADER, VOID, VOID_QUARANTINED, decode_entry
 from vitne.core.filter.fields import target_texts
-from vitne.core.values.record import Record
+from vitne.core.values import Record
 from vitne.errors import DecodeError
 
 Grade = Literal["A", "B", "C", "D", "E"]

@@ -4,8 +4,7 @@ import re
 
 from msgspec import Struct
 
-from vitne.core.values.strict import MAX_INT, decode_hash, encode_base64, parse_int
-from vitne.core.values.types import Hash, Origin, TreeSize
+from vitne.core.values import MAX_INT, Hash, Origin, TreeSize, decode_hash, encode_base64, parse_int
 from vitne.errors import BadInputError, DecodeError
 
 _OUR_ORIGIN = re.compile("[a-z0-9./_-]{1,200}", re.ASCII)

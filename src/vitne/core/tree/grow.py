@@ -16,8 +16,7 @@ from vitne.core.tree.tile import (
     read_hashes,
     split_hashes,
 )
-from vitne.core.values.strict import HASH_BYTES
-from vitne.core.values.types import Hash, TreeSize
+from vitne.core.values import HASH_BYTES, Hash, TreeSize
 from vitne.errors import IntegrityError, NotFoundError
 
 

@@ -7,8 +7,7 @@ all leaf hashes computes them by definition, whoever holds tiles reads them (`No
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 
-from vitne.core.values.strict import HASH_BYTES, MAX_INT
-from vitne.core.values.types import Hash, LeafIndex, TreeSize
+from vitne.core.values import HASH_BYTES, MAX_INT, Hash, LeafIndex, TreeSize
 from vitne.errors import BadInputError, DecodeError, VerificationError
 
 EMPTY_ROOT = Hash(sha256(b"").digest())

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from vitne.core.tree.merkle import EMPTY_ROOT, Node, Range, node_hash, roots_of, split_at
-from vitne.core.values.strict import HASH_BYTES, MAX_INT
-from vitne.core.values.types import Hash
+from vitne.core.values import HASH_BYTES, MAX_INT, Hash
 from vitne.errors import BadInputError, DecodeError, VerificationError
 
 

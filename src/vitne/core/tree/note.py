@@ -8,7 +8,7 @@ from msgspec import Struct
 from vitne.core.tree import signature
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.signature import COSIGNATURE, ED25519, MLDSA_COSIGNATURE, SEED_BYTES
-from vitne.core.values.strict import MAX_INT, decode_base64, decode_utf8, encode_base64, encode_utf8
+from vitne.core.values import MAX_INT, decode_base64, decode_utf8, encode_base64, encode_utf8
 from vitne.errors import BadInputError, ConfigurationError, DecodeError, VerificationError
 
 MAX_SIGNATURES = 100

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.values.strict import encode_utf8, length_prefixed
+from vitne.core.values import encode_utf8, length_prefixed
 from vitne.errors import BadInputError, ConfigurationError, DecodeError, VerificationError
 
 try:

@@ -10,8 +10,7 @@ from struct import Struct as Layout
 
 from msgspec import Struct
 
-from vitne.core.values.strict import HASH_BYTES, MAX_INT
-from vitne.core.values.types import Hash
+from vitne.core.values import HASH_BYTES, MAX_INT, Hash
 from vitne.errors import BadInputError, DecodeError
 
 TILE_HEIGHT = 8

@@ -22,8 +22,7 @@ from vitne.core.tree.tile import (
     pick_entries,
     tile_at,
 )
-from vitne.core.values.strict import HASH_BYTES
-from vitne.core.values.types import Hash, LeafIndex, TreeSize
+from vitne.core.values import HASH_BYTES, Hash, LeafIndex, TreeSize
 from vitne.errors import BadInputError, NotFoundError
 
 _AT_ONCE: Final = 256

@@ -21,8 +21,7 @@ from msgspec import Struct
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import EMPTY_ROOT, verify_growth
 from vitne.core.tree.note import Verifier, open_note
-from vitne.core.values.strict import decode_hash, decode_utf8, encode_base64, parse_int
-from vitne.core.values.types import Hash, Origin
+from vitne.core.values import Hash, Origin, decode_hash, decode_utf8, encode_base64, parse_int
 from vitne.errors import IntegrityError
 
 MAX_BODY_BYTES: Final = 256 * 1024

@@ -40,7 +40,7 @@ from vitne.core.index.index_record import IndexRecord, parse_record
 from vitne.core.tree.checkpoint import check_origin
 from vitne.core.tree.merkle import leaf_hash, verify_inclusion
 from vitne.core.tree.multiproof import multiproof_root
-from vitne.core.values.types import Hash, Origin
+from vitne.core.values import Hash, Origin
 from vitne.errors import BadInputError, DecodeError, VerificationError
 from vitne.evidence.bundle.document import (
     IndexMember,

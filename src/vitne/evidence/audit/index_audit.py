@@ -35,7 +35,7 @@ from vitne.core.index.gap import gap_leaves, run_root
 from vitne.core.index.index_record import Coverage, IndexRecord, parse_record, wrong_members
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import Frontier, leaf_hash, verify_growth
-from vitne.core.values.types import Hash, Origin
+from vitne.core.values import Hash, Origin
 from vitne.errors import DecodeError, VerificationError
 from vitne.evidence.rule import named_rule
 

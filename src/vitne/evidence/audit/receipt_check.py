@@ -16,9 +16,7 @@ from vitne.core.tree.merkle import merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges, multiproof_root
 from vitne.core.tree.note import Verifier
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values import canonical
-from vitne.core.values.strict import encode_base64
-from vitne.core.values.times import format_utc
+from vitne.core.values import canonical, encode_base64, format_utc
 from vitne.errors import DecodeError, NotFoundError, VerificationError
 
 FORMAT: Final = "vitne-receipt-evidence/v1"

@@ -10,8 +10,7 @@ from vitne.answers.question import Question
 from vitne.answers.verdict import Reason, Verdict
 from vitne.core.entry.sender import SignedMode
 from vitne.core.index.index_record import Coverage
-from vitne.core.values.record import Parts
-from vitne.core.values.types import Origin, Section
+from vitne.core.values import Origin, Parts, Section
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import Trust, VerifiedHead
 

@@ -17,7 +17,7 @@ from vitne.core.entry.keyring import Keyring, leaves_of, read_keyring
 from vitne.core.index.gap import GapLeaf
 from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges
-from vitne.core.values.types import SECTIONS, Hash, Section
+from vitne.core.values import SECTIONS, Hash, Section
 from vitne.errors import BadInputError, DecodeError, TooLargeError
 from vitne.evidence.bundle.document import (
     MAX_BYTES,

@@ -17,9 +17,7 @@ from vitne.core.entry.commit import SALT_BYTES, PartName
 from vitne.core.entry.keys import KEY_BYTES
 from vitne.core.index.gap import LEAF_BYTES
 from vitne.core.tree.checkpoint import check_origin
-from vitne.core.values import canonical
-from vitne.core.values.strict import HASH_BYTES, MAX_INT
-from vitne.core.values.types import SECTIONS, Hash, Section
+from vitne.core.values import HASH_BYTES, MAX_INT, SECTIONS, Hash, Section, canonical
 from vitne.errors import BadInputError, DecodeError
 
 FORMAT: Final = "vitne-bundle/v1"

@@ -7,8 +7,7 @@ from msgspec import Struct
 
 from vitne.answers.question import Question
 from vitne.core.index.index_record import Coverage
-from vitne.core.values.record import Record
-from vitne.core.values.types import Origin, Section
+from vitne.core.values import Origin, Record, Section
 
 
 class GapFacts(Struct, frozen=True):

@@ -18,7 +18,7 @@ from vitne.core.tree.merkle import leaf_hash
 from vitne.core.tree.multiproof import multiproof_root
 from vitne.core.tree.note import Verifier, open_note, parse_note, parse_vkey
 from vitne.core.tree.signature import ED25519
-from vitne.core.values.strict import encode_base64
+from vitne.core.values import encode_base64
 from vitne.evidence.bundle.answer import AttachedStamp, Detection, ExporterSignature
 from vitne.evidence.bundle.document import (
     FORMAT,

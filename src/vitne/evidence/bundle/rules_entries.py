@@ -10,11 +10,7 @@ from vitne.core.entry.control import EraseEntry, PruneEntry
 from vitne.core.entry.entry import HEADER, EventEntry
 from vitne.core.tree.merkle import leaf_hash
 from vitne.core.tree.multiproof import multiproof_root
-from vitne.core.values.canonical import Json
-from vitne.core.values.record import Parts
-from vitne.core.values.strict import MAX_INT
-from vitne.core.values.times import parse_utc
-from vitne.core.values.types import SECTIONS, Section
+from vitne.core.values import MAX_INT, SECTIONS, Json, Parts, Section, parse_utc
 from vitne.errors import UnknownEntryTypeError
 from vitne.evidence.bundle.answer import Hit
 from vitne.evidence.bundle.document import OpenedMember, SectionMember

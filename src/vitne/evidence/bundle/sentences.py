@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from vitne.answers.verdict import REASONS
 from vitne.core.entry import keys
-from vitne.core.values.times import format_utc
+from vitne.core.values import format_utc
 from vitne.evidence.bundle.answer import Answer
 from vitne.evidence.record.verify import VerifiedHead
 

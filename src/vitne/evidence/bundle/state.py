@@ -13,8 +13,7 @@ from vitne.core.entry.entry import Entry, EventEntry
 from vitne.core.entry.sender import SignedMode
 from vitne.core.index.gap import GapLeaf
 from vitne.core.index.index_record import Coverage, IndexRecord
-from vitne.core.values.canonical import Json
-from vitne.core.values.types import Section
+from vitne.core.values import Json, Section
 from vitne.errors import VerificationError
 from vitne.evidence.bundle.answer import (
     AttachedStamp,

@@ -37,7 +37,7 @@ from msgspec.structs import replace
 from vitne.answers.question import Question, QuestionKey
 from vitne.answers.verdict import LIMIT, decide_verdict
 from vitne.core.entry.control import EraseEntry
-from vitne.core.values.types import SECTIONS, Section
+from vitne.core.values import SECTIONS, Section
 from vitne.evidence.bundle import rules_attached, rules_entries, rules_index, rules_keys
 from vitne.evidence.bundle.answer import Answer, Hit, Policies, StreamGap
 from vitne.evidence.bundle.document import Bundle, KeyMember, read_bundle

@@ -11,11 +11,21 @@ from vitne.core.entry.commit import RECORD_PART, PartName, SectionLeaves
 from vitne.core.entry.keyring import leaves_of, read_keyring
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import Vkey, parse_note, parse_vkey
-from vitne.core.values import canonical
-from vitne.core.values.canonical import Json
-from vitne.core.values.record import Record
-from vitne.core.values.strict import check_int, decode_base64, decode_hash, encode_base64
-from vitne.core.values.types import SECTIONS, Hash, LeafIndex, Origin, Section, TreeSize
+from vitne.core.values import (
+    SECTIONS,
+    Hash,
+    Json,
+    LeafIndex,
+    Origin,
+    Record,
+    Section,
+    TreeSize,
+    canonical,
+    check_int,
+    decode_base64,
+    decode_hash,
+    encode_base64,
+)
 from vitne.errors import BadInputError, DecodeError, TooLargeError
 
 FORMAT: Final = "vitne-record/v1"

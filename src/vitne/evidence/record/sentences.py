@@ -6,7 +6,7 @@ into a proof than it carries.
 
 from msgspec import Struct
 
-from vitne.core.values.times import format_utc
+from vitne.core.values import format_utc
 from vitne.evidence.record.tlog_proof import VerifiedEntry
 from vitne.evidence.record.verify import VerifiedHead, VerifiedRecord
 

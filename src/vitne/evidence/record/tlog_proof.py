@@ -17,14 +17,15 @@ from typing import Final
 from msgspec import Struct
 
 from vitne.core.tree.merkle import leaf_hash, verify_inclusion
-from vitne.core.values.strict import (
+from vitne.core.values import (
+    Hash,
+    LeafIndex,
     decode_base64,
     decode_hash,
     decode_utf8,
     encode_base64,
     parse_int,
 )
-from vitne.core.values.types import Hash, LeafIndex
 from vitne.errors import DecodeError, VerificationError, VitneError
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import VerifiedHead, check_head

@@ -45,9 +45,7 @@ from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import leaf_hash, verify_inclusion
 from vitne.core.tree.note import Opened, Verifier, open_note, parse_note
 from vitne.core.tree.signature import ED25519
-from vitne.core.values.record import Parts
-from vitne.core.values.times import parse_utc
-from vitne.core.values.types import SECTIONS, Hash, LeafIndex, Origin, Section, TreeSize
+from vitne.core.values import SECTIONS, Hash, LeafIndex, Origin, Parts, Section, TreeSize, parse_utc
 from vitne.errors import VerificationError
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.document import (

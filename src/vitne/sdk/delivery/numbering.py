@@ -3,8 +3,7 @@
 from msgspec import Struct, json
 
 from vitne.core.event.schema import SCHEMA
-from vitne.core.values.times import format_utc
-from vitne.core.values.verbs import category_of
+from vitne.core.values import category_of, format_utc
 from vitne.sdk.delivery.stats import Stats
 from vitne.sdk.options import Options
 

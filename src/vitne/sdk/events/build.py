@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Literal, TypedDict, cast
 
 from vitne.core.event.schema import SCHEMA
-from vitne.core.values.times import format_utc
-from vitne.core.values.verbs import category_of
+from vitne.core.values import category_of, format_utc
 from vitne.sdk.options import Options
 
 Plain = str | int | bool | None

@@ -13,7 +13,7 @@ from vitne.core.event.forbidden import (
     may_hold_forbidden,
     strip_forbidden,
 )
-from vitne.core.values.text import clean_text, is_clean
+from vitne.core.values import clean_text, is_clean
 
 MAX_REDACTIONS = 50
 _STRUCTURE = frozenset(

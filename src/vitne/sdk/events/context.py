@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Unpack
 
-from vitne.core.values.ids import RANDOM_BYTES, from_text, to_text, uuid7, uuid_version
+from vitne.core.values import RANDOM_BYTES, from_text, to_text, uuid7, uuid_version
 from vitne.errors import BadInputError
 from vitne.sdk.events.build import EventFields
 

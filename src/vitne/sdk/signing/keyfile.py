@@ -8,7 +8,7 @@ from pathlib import Path
 from vitne.core.entry.keys import INDEX_SECRET_BYTES
 from vitne.core.tree.note import Signer
 from vitne.core.tree.signature import ED25519, SEED_BYTES
-from vitne.core.values.strict import decode_base64, encode_base64
+from vitne.core.values import decode_base64, encode_base64
 from vitne.errors import ConfigurationError, ConflictError, DecodeError, NotFoundError
 
 _MOST_BYTES = 4096

@@ -30,7 +30,7 @@ from vitne.core.event.intake import IntakeContext
 from vitne.core.event.validate import validate_event
 from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import Signer
-from vitne.core.values.types import Hash, Origin
+from vitne.core.values import Hash, Origin
 from vitne.errors import EventRefusedError
 from vitne.sdk.delivery.event_item import EventItem
 

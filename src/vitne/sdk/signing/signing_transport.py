@@ -13,8 +13,7 @@ from vitne.core.entry.batch import BATCH_TYPE, encode_batch
 from vitne.core.event.event import Problem
 from vitne.core.event.intake import IntakeContext
 from vitne.core.tree.note import Signer
-from vitne.core.values.strict import encode_base64
-from vitne.core.values.types import Hash
+from vitne.core.values import Hash, encode_base64
 from vitne.errors import EventRefusedError, VitneError
 from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.delivery.numbering import NumberedStream

@@ -12,8 +12,7 @@ import msgspec
 
 from vitne.core.entry.entry import BEAT_CLOSED, VOID_SPOOL_FULL, VOID_SPOOL_LOST
 from vitne.core.tree.note import Signer
-from vitne.core.values.strict import encode_base64
-from vitne.core.values.types import Hash
+from vitne.core.values import Hash, encode_base64
 from vitne.sdk.delivery.transport import HttpTransport, NoAnswer, ServerAnswer
 from vitne.sdk.signing.ledger import Ledger, StreamDescription
 from vitne.sdk.signing.signer import StreamSigner

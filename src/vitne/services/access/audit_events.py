@@ -13,10 +13,10 @@ import msgspec
 from msgspec import Struct
 
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import BadInputError, IntegrityError, UnavailableError
 from vitne.ports import ApiKey
-from vitne.services.writer.pending_request import Arrival, Form
+from vitne.services.writer import Arrival, Form
 from vitne.wire.events import IntakeReply
 
 OPERATOR: Final = LogId("vitne")

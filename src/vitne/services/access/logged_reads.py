@@ -8,7 +8,7 @@ a tenant that is not theirs.
 import re
 from typing import Any, Final
 
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.services.access.audit_events import OPERATOR, Caller, OwnEvents
 
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)

@@ -16,8 +16,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values.types import LogId
-from vitne.core.values.verbs import MAX_TYPE_CHARS
+from vitne.core.values import MAX_TYPE_CHARS, LogId
 from vitne.errors import BadInputError, ConflictError, NotFoundError, UnknownKeyError
 from vitne.ports import ApiKey, Clock, IdSource, Role, StateStore, Tenant
 from vitne.services.access.audit_events import OPERATOR, Caller, OwnEvents

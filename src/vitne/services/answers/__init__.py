@@ -3,3 +3,14 @@
 `answer` runs the steps: plan, gather, assemble, verify; the verdict is the one that the offline
 verifier gives. `inputs` lists what they read, and what other chapters know that limits a verdict.
 """
+
+from vitne.services.answers.answer import AnsweredQuestion, Answers
+from vitne.services.answers.coverage_statement import (
+    MEANS,
+    CoverageStatement,
+    QuarantinedEvents,
+    SourceSeen,
+    StreamSeen,
+)
+from vitne.services.answers.inputs import FactSources, LogStores
+from vitne.services.answers.source_summaries import SourceSummaries

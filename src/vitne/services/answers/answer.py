@@ -28,9 +28,7 @@ from vitne.core.event.forbidden import is_personal_id
 from vitne.core.index.source_summary import GRADES, Grade
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import parse_note, sign_note
-from vitne.core.values.ids import to_text
-from vitne.core.values.record import Record
-from vitne.core.values.types import LogId, Origin
+from vitne.core.values import LogId, Origin, Record, to_text
 from vitne.errors import (
     AnswerTooLargeError,
     BadInputError,
@@ -45,8 +43,7 @@ from vitne.evidence.bundle.build import build_bundle
 from vitne.evidence.bundle.document import MAX_BYTES
 from vitne.evidence.bundle.facts import BundleFacts
 from vitne.evidence.policy import parse_policy
-from vitne.services.access.audit_events import Caller
-from vitne.services.access.logged_reads import LoggedReads
+from vitne.services.access import Caller, LoggedReads
 from vitne.services.answers.assemble import Assembly, GatheredFacts, PlannedQuestion
 from vitne.services.answers.coverage_statement import CoverageStatement
 from vitne.services.answers.gather import EvidenceGatherer, Heads
@@ -54,7 +51,7 @@ from vitne.services.answers.inputs import FactSources, LogStores
 from vitne.services.answers.key_entries import KeyEntryFinder
 from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.answers.values import ValueLookup
-from vitne.services.log.keys import FIRST_EPOCH, LogKeys, Logs
+from vitne.services.log import FIRST_EPOCH, LogKeys, Logs
 
 _LOG: Final = logging.getLogger("vitne.ask")
 COVER_WAIT_S: Final = 5.0

@@ -16,8 +16,7 @@ from vitne.core.entry.entry import decode_entry
 from vitne.core.entry.keyring import erased_sections
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.source_summary import Grade
-from vitne.core.values.record import Record
-from vitne.core.values.types import SECTIONS, LeafIndex, LogId, Origin, Section
+from vitne.core.values import SECTIONS, LeafIndex, LogId, Origin, Record, Section
 from vitne.evidence.bundle.facts import (
     BundleFacts,
     CoverageFacts,

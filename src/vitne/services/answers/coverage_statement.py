@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from vitne.core.index.coverage import CoverageCounter, StreamCount
 from vitne.core.index.index_record import Coverage
 from vitne.core.index.source_summary import Grade, SourceSummary, Spoken
-from vitne.core.values.times import format_utc
+from vitne.core.values import format_utc
 from vitne.evidence.bundle.facts import StreamFacts
 from vitne.ports import Count
 from vitne.services.answers.key_entries import RegisteredStream

@@ -22,13 +22,12 @@ from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.multiproof import multiproof_ranges
 from vitne.core.tree.note import parse_note
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values.record import Record
-from vitne.core.values.types import Hash, LeafIndex, LogId
+from vitne.core.values import Hash, LeafIndex, LogId, Record
 from vitne.errors import AnswerTooLargeError, IntegrityError, UnavailableError
 from vitne.evidence.bundle.facts import GapFacts
 from vitne.ports import ObjectStore, Segment
 from vitne.services.answers.inputs import LogStores
-from vitne.services.log.published_files import Published
+from vitne.services.log import Published
 
 HITS_MAX: Final = 10_000
 """Events that one answer may show: about as many as a bundle holds."""

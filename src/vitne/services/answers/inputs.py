@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 
 from vitne.core.index.coverage import CoverageCounter
-from vitne.core.values.types import LogId, Section
+from vitne.core.values import LogId, Section
 from vitne.evidence.bundle.facts import SenderFacts, StampFacts
 from vitne.ports import Archive, ObjectStore, RecordStore, SegmentList
 

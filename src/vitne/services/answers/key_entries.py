@@ -14,8 +14,7 @@ from vitne.core.entry import keys
 from vitne.core.entry.control import IndexSecretEntry, PruneEntry, SigningKeyEntry, StreamEntry
 from vitne.core.entry.entry import HEADER, KEY, PRUNE, STREAM, decode_entry
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values.strict import decode_base64
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId, decode_base64
 from vitne.services.answers.inputs import LogStores
 
 _TYPES: Final = (STREAM, KEY, PRUNE)

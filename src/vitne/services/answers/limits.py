@@ -13,7 +13,7 @@ from msgspec import Struct
 from vitne.answers.ask_request import QuestionRequest
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.source_summary import SourceSummary, Spoken
-from vitne.core.values.times import format_utc
+from vitne.core.values import format_utc
 from vitne.evidence.bundle.facts import LimitFacts, StreamFacts
 from vitne.services.answers.key_entries import RegisteredStream
 

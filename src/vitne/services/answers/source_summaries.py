@@ -17,8 +17,7 @@ from vitne.core.index.source_summary import (
     join_summaries,
     summarize_sources,
 )
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId, Record
 from vitne.errors import DecodeError
 from vitne.services.answers.inputs import LogStores
 

@@ -13,8 +13,7 @@ from vitne.core.entry import keys
 from vitne.core.entry.commit import OVERFLOW_FLAG
 from vitne.core.entry.entry import EventEntry, decode_entry
 from vitne.core.filter.nodes import Equals, Filter
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId, Record
 from vitne.errors import BadInputError
 from vitne.services.answers.inputs import LogStores
 

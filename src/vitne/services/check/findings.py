@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from vitne.core.entry.keys import KeyCache
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.ports import (
     CheckpointStore,
     IndexLogStore,
@@ -15,7 +15,7 @@ from vitne.ports import (
     SegmentList,
     SegmentStore,
 )
-from vitne.services.log.keys import LogKeys
+from vitne.services.log import LogKeys
 
 MOST_DAMAGES = 100
 """Listed one by one; further ones are counted."""

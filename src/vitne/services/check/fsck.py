@@ -7,7 +7,7 @@ runs beside a server or on a folder at rest.
 
 import time
 
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.services.check.findings import FsckReport, Stores
 from vitne.services.check.log import LogCheck, Progress
 

@@ -7,13 +7,12 @@ from vitne.core.index.index_record import Coverage, IndexRecord, parse_record, w
 from vitne.core.tree.note import open_checkpoint
 from vitne.core.tree.tile import TILE_WIDTH
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values.types import Hash, LeafIndex, TreeSize
+from vitne.core.values import Hash, LeafIndex, TreeSize
 from vitne.errors import IntegrityError, VitneError
 from vitne.ports import Head, LogInfo, Segment
 from vitne.services.check.findings import Stores, Tell
 from vitne.services.check.tree import TreeCheck
-from vitne.services.log.keys import index_log_id
-from vitne.services.log.published_files import Published, log_key
+from vitne.services.log import Published, index_log_id, log_key
 
 
 class IndexCheck:

@@ -6,16 +6,14 @@ from hashlib import sha256
 from vitne.core.entry.assemble import Assembler
 from vitne.core.tree.note import open_checkpoint
 from vitne.core.tree.tile import TILE_WIDTH
-from vitne.core.values.record import Record
-from vitne.core.values.types import Hash, LeafIndex, LogId, TreeSize
+from vitne.core.values import Hash, LeafIndex, LogId, Record, TreeSize
 from vitne.errors import IntegrityError, NotFoundError, VitneError
 from vitne.ports import Head, LogInfo
 from vitne.services.check.findings import FsckReport, Stores
 from vitne.services.check.index_log import IndexCheck
 from vitne.services.check.records import RecordCheck
 from vitne.services.check.tree import TreeCheck
-from vitne.services.log.keys import FIRST_EPOCH
-from vitne.services.log.published_files import Published, log_key
+from vitne.services.log import FIRST_EPOCH, Published, log_key
 
 _STEP = 8 * TILE_WIDTH
 

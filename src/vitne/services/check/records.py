@@ -22,13 +22,11 @@ from vitne.core.entry.keyring import leaves_of
 from vitne.core.entry.keys import stream_id
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.sections import target_lines
-from vitne.core.values.record import Facets, Parts, Record
-from vitne.core.values.times import parse_utc
-from vitne.core.values.types import SECTIONS, LeafIndex, Origin, Section
+from vitne.core.values import SECTIONS, Facets, LeafIndex, Origin, Parts, Record, Section, parse_utc
 from vitne.errors import DecodeError, VitneError
 from vitne.ports import StreamState
 from vitne.services.check.senders import SenderCheck
-from vitne.services.writer.stream_numbers import StreamCursor
+from vitne.services.writer import StreamCursor
 
 _PLACE_US = slice(10, 18)
 _STREAM_AND_NUMBER = slice(26, 50)

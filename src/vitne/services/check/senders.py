@@ -20,8 +20,7 @@ from vitne.core.entry.keyring import leaves_of
 from vitne.core.entry.sender import SignedMode, batch_message, message_hash, verify_sender, view_of
 from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import parse_vkey
-from vitne.core.values.record import Record
-from vitne.core.values.types import Hash
+from vitne.core.values import Hash, Record
 from vitne.errors import DecodeError, VerificationError
 
 _STREAM = slice(26, 42)

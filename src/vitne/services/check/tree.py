@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.tile import ENTRIES, TILE_WIDTH, TileId, encode_bundle
-from vitne.core.values.strict import HASH_BYTES
-from vitne.core.values.types import Hash, TreeSize
+from vitne.core.values import HASH_BYTES, Hash, TreeSize
 from vitne.errors import IntegrityError
 from vitne.services.check.findings import Tell
-from vitne.services.log.published_files import Published, log_key
+from vitne.services.log import Published, log_key
 
 
 class TreeCheck:

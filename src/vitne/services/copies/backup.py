@@ -20,12 +20,10 @@ from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import Verifier, open_checkpoint, parse_note
 from vitne.core.tree.tile import ENTRIES, TILE_HEIGHT, TILE_WIDTH, TileId
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values.types import Hash, LogId, Origin, TreeSize
+from vitne.core.values import Hash, LogId, Origin, TreeSize
 from vitne.errors import DecodeError, IntegrityError, NotFoundError, RollbackError, VitneError
 from vitne.ports import Head, ObjectStore, Segment
-from vitne.services.log.grown_tree import right_edge
-from vitne.services.log.published_files import COSIGNED, Published, log_key
-from vitne.services.log.staged_round import KNOWN_LOGS
+from vitne.services.log import COSIGNED, KNOWN_LOGS, Published, log_key, right_edge
 
 MANIFEST: Final = "backup.json"
 """Its name in a backup's folder."""

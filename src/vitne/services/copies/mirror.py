@@ -22,8 +22,7 @@ from vitne.core.tree.merkle import EMPTY_ROOT
 from vitne.core.tree.note import parse_note
 from vitne.core.tree.tile import ENTRIES, TILE_WIDTH, TileId, parse_bundle
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values.times import format_utc
-from vitne.core.values.types import Hash, TreeSize
+from vitne.core.values import Hash, TreeSize, format_utc
 from vitne.errors import (
     DecodeError,
     NotFoundError,
@@ -35,7 +34,7 @@ from vitne.errors import (
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import VerifiedHead, check_head
 from vitne.ports import MirrorFolder
-from vitne.services.log.published_files import COSIGNED, PublishedFiles
+from vitne.services.log import COSIGNED, PublishedFiles
 
 PRIVATE: Final = ".mirror/"
 """What is the mirror's own in its folder."""

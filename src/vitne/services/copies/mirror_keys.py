@@ -15,7 +15,7 @@ from vitne.errors import DecodeError, NotFoundError, VerificationError
 from vitne.evidence.policy import Policy, policy_of_keys
 from vitne.ports import MirrorFolder
 from vitne.services.copies.mirror import PRIVATE
-from vitne.services.log.published_files import PublishedFiles
+from vitne.services.log import PublishedFiles
 
 _ROLES: Final = {"log": "log-key", "index-log": "index-key"}
 _FIRST: Final = 64

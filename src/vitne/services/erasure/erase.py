@@ -21,10 +21,16 @@ from vitne.core.entry.keyring import erase_sections, erased_sections
 from vitne.core.filter.matches import filter_predicate
 from vitne.core.filter.nodes import Filter
 from vitne.core.filter.syntax import parse_filter
-from vitne.core.values.caches import forget_personal_values
-from vitne.core.values.ids import from_text
-from vitne.core.values.record import Facets, Record
-from vitne.core.values.types import SECTIONS, LeafIndex, LogId, Section
+from vitne.core.values import (
+    SECTIONS,
+    Facets,
+    LeafIndex,
+    LogId,
+    Record,
+    Section,
+    forget_personal_values,
+    from_text,
+)
 from vitne.errors import BadInputError, HeldError, NotFoundError
 from vitne.ports import (
     Clock,

@@ -14,8 +14,7 @@ from msgspec import Struct
 
 from vitne.core.entry.control import PruneEntry
 from vitne.core.entry.keyring import erased_sections
-from vitne.core.values.record import Record
-from vitne.core.values.types import SECTIONS, LeafIndex, LogId
+from vitne.core.values import SECTIONS, LeafIndex, LogId, Record
 from vitne.errors import BadInputError
 from vitne.ports import Clock, Searchable, Segment, SegmentList
 from vitne.services.erasure.erase import Erase

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from vitne.core.filter.syntax import parse_filter
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import BadInputError
 from vitne.ports import Clock, ErasureStore, Hold, IdSource
-from vitne.services.access.audit_events import Caller, OwnEvents
+from vitne.services.access import Caller, OwnEvents
 
 _REASON_MAX, _REFERENCE_MAX = 64, 128
 _ID_BYTES: Final = 5

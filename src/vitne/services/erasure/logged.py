@@ -7,9 +7,9 @@ id of an event. A plan alone is told too, for it says how much there is of someb
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import BadInputError, HeldError, NotFoundError
-from vitne.services.access.audit_events import OPERATOR, Caller, OwnEvents
+from vitne.services.access import OPERATOR, Caller, OwnEvents
 from vitne.services.erasure.erase import Erase, ErasePlan, ErasureRequest, ErasureResult
 from vitne.services.erasure.expiry import Expiry, Retain
 

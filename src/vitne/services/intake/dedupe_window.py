@@ -11,10 +11,7 @@ from typing import Any
 import msgspec
 
 from vitne.core.event.sections import join_sections, without_members
-from vitne.core.values.canonical import Json
-from vitne.core.values.ids import time_us, uuid_version
-from vitne.core.values.record import Parts, Record
-from vitne.core.values.types import LogId
+from vitne.core.values import Json, LogId, Parts, Record, time_us, uuid_version
 from vitne.ports import Clock, RecordStore
 
 Find = Callable[[LogId, bytes], Record | None]

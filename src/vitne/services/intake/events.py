@@ -15,17 +15,15 @@ from vitne.core.event.event import Problem, ValidEvent
 from vitne.core.event.intake import IntakeContext, Quarantined, Rejected, SourceRegistration
 from vitne.core.event.trust import UNDECLARED
 from vitne.core.event.validate import validate_event
-from vitne.core.values import canonical
-from vitne.core.values.caches import personal_cache
-from vitne.core.values.ids import to_text
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId, canonical, personal_cache, to_text
 from vitne.ports import ApiKey, Clock, Count, IdSource, Seen
 from vitne.services.intake.dedupe_window import Find, may_be_forgotten, same_event
-from vitne.services.log.keys import FIRST_EPOCH, LogKeys, Logs
-from vitne.services.writer.pending_request import Arrival, PendingRequest
-from vitne.services.writer.prepared import (
+from vitne.services.log import FIRST_EPOCH, LogKeys, Logs
+from vitne.services.writer import (
     SERVER_STREAM,
+    Arrival,
     LogBatch,
+    PendingRequest,
     PreparedEvent,
     PreparedVoid,
     StreamRef,

@@ -10,8 +10,7 @@ from concurrent.futures import Future
 from vitne.errors import NotAllowedError
 from vitne.ports import ApiKey
 from vitne.services.intake.workers import Job, PreparePool
-from vitne.services.writer.pending_request import Arrival, Form
-from vitne.services.writer.writer import Writer
+from vitne.services.writer import Arrival, Form, Writer
 from vitne.wire.events import IntakeReply
 
 

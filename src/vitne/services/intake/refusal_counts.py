@@ -13,12 +13,10 @@ from typing import Any, Final
 
 import msgspec
 
-from vitne.core.values.ids import RANDOM_BYTES, to_text, uuid7
-from vitne.core.values.times import format_utc
-from vitne.core.values.types import LogId
+from vitne.core.values import RANDOM_BYTES, LogId, format_utc, to_text, uuid7
 from vitne.errors import VitneError
 from vitne.ports import Clock, Count, CountReport, IdSource, RecordStore
-from vitne.services.access.audit_events import OwnEvents
+from vitne.services.access import OwnEvents
 
 _LOG = logging.getLogger("vitne.stats")
 

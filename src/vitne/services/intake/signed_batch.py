@@ -25,23 +25,24 @@ from vitne.core.event.trust import UNDECLARED
 from vitne.core.event.validate import MAX_PROBLEMS, validate_event
 from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.signature import ED25519, key_id_of
-from vitne.core.values.ids import to_text
-from vitne.core.values.types import LogId, Origin
+from vitne.core.values import LogId, Origin, to_text
 from vitne.errors import DecodeError, TenantNotAllowedError, VerificationError
 from vitne.ports import ApiKey, Count, Seen
 from vitne.services.intake.events import Preparer, core_record, person_record, prepared_event
 from vitne.services.intake.system_events import SystemEvents
-from vitne.services.log.keys import FIRST_EPOCH
-from vitne.services.writer.control_entries import untimed
-from vitne.services.writer.pending_request import Arrival, PendingRequest
-from vitne.services.writer.prepared import (
+from vitne.services.log import FIRST_EPOCH
+from vitne.services.writer import (
+    Arrival,
+    Incident,
     LogBatch,
+    PendingRequest,
     PreparedEvent,
     PreparedVoid,
     SignedBatch,
     StreamRef,
+    refused,
+    untimed,
 )
-from vitne.services.writer.refusals import Incident, refused
 
 _SCRUBBED: Final = frozenset({"forbidden_removed", "id_pseudonymised"})
 

@@ -6,14 +6,11 @@ from typing import Any
 import msgspec
 
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values.ids import to_text, uuid8_for_original
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId, to_text, uuid8_for_original
 from vitne.errors import IntegrityError
 from vitne.ports import ApiKey
 from vitne.services.intake.events import Preparer, SentEvent
-from vitne.services.writer.pending_request import Arrival
-from vitne.services.writer.prepared import PreparedEvent
-from vitne.services.writer.refusals import Incident
+from vitne.services.writer import Arrival, Incident, PreparedEvent
 
 INCIDENT_TYPE = "system.pipeline.signature_refused"
 

@@ -18,18 +18,12 @@ from msgspec.structs import replace
 
 from vitne.core.event.body import split_body, split_import
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.ports import ApiKey, Count
 from vitne.services.intake.events import Preparer, SentEvent
 from vitne.services.intake.signed_batch import BatchPreparer
-from vitne.services.processes.worker import (
-    Answer,
-    EncodedError,
-    WorkerEndedError,
-    WorkerProcess,
-)
-from vitne.services.writer.pending_request import Arrival, Form, PendingRequest
-from vitne.services.writer.prepared import LogBatch
+from vitne.services.processes import Answer, EncodedError, WorkerEndedError, WorkerProcess
+from vitne.services.writer import Arrival, Form, LogBatch, PendingRequest
 from vitne.wire.events import EventResult
 
 OpenPreparer = Callable[[], Preparer]

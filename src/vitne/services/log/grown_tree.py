@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from vitne.core.tree.grow import Edge, grow_tree, read_edge
 from vitne.core.tree.merkle import EMPTY_ROOT
 from vitne.core.tree.tile import TILE_WIDTH, parse_path
-from vitne.core.values.types import LogId, Origin, TreeSize
+from vitne.core.values import LogId, Origin, TreeSize
 from vitne.errors import IntegrityError
 from vitne.ports import Head, ObjectStore
 from vitne.services.log.keys import LogKeys

@@ -6,8 +6,7 @@ from threading import Lock
 from vitne.core.entry.receipt import Receipt, receipt_name
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import Signer, sign_note
-from vitne.core.values.strict import encode_utf8
-from vitne.core.values.types import Hash, LogId, Origin, TreeSize
+from vitne.core.values import Hash, LogId, Origin, TreeSize, encode_utf8
 from vitne.errors import NotFoundError
 from vitne.ports import KeyRole, KeyVault, RecordStore
 

@@ -12,7 +12,7 @@ from vitne.core.tree.tile import (
     parse_path,
     truncate_tile,
 )
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId
 from vitne.errors import NotFoundError
 from vitne.ports import ObjectStore
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
-from vitne.core.values.types import LogId, TreeSize
+from vitne.core.values import LogId, TreeSize
 from vitne.errors import DecodeError, ObjectConflictError
 from vitne.ports import Head, ObjectStore
 from vitne.services.log.published_files import log_key

@@ -25,7 +25,7 @@ import msgspec
 from msgspec import Struct
 
 from vitne.core.event.event import Problem
-from vitne.core.values.caches import forget_personal_values
+from vitne.core.values import forget_personal_values
 from vitne.errors import VitneError, kinds_of_errors
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import Struct
 
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import VitneError
-from vitne.services.processes.loop import Loop
+from vitne.services.processes import Loop
 from vitne.services.publish.round import PublishRounds
 
 _LOG = logging.getLogger("vitne.publish")

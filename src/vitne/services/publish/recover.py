@@ -15,20 +15,23 @@ from msgspec.structs import replace
 
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import open_checkpoint
-from vitne.core.values.types import LeafIndex, LogId, TreeSize
+from vitne.core.values import LeafIndex, LogId, TreeSize
 from vitne.errors import DecodeError, IntegrityError, NotFoundError, RollbackError
 from vitne.ports import CheckpointStore, IndexLogStore, LogInfo, ObjectStore, RecordStore
-from vitne.services.log.grown_tree import right_edge
-from vitne.services.log.keys import LogKeys, index_log_id, index_origin
-from vitne.services.log.published_files import Published, log_key
-from vitne.services.log.staged_round import (
+from vitne.services.log import (
     KNOWN_LOGS,
     STAGING,
+    LogKeys,
+    Published,
     Stage,
     StepHook,
     apply_stage,
     decode_stage,
+    index_log_id,
+    index_origin,
+    log_key,
     no_step,
+    right_edge,
 )
 
 _RESTORED = (

@@ -10,13 +10,12 @@ from threading import Lock
 
 from msgspec import Struct
 
-from vitne.core.values.types import LeafIndex, LogId, TreeSize
+from vitne.core.values import LeafIndex, LogId, TreeSize
 from vitne.errors import CheckpointConflictError, IntegrityError, NotFoundError
 from vitne.ports import CheckpointStore, Head, LogInfo, ObjectStore, RecordStore, Swap
-from vitne.services.log.grown_tree import grown_tree
-from vitne.services.log.keys import LogKeys
-from vitne.services.log.staged_round import (
+from vitne.services.log import (
     KNOWN_LOGS,
+    LogKeys,
     Stage,
     StagedLog,
     StepHook,
@@ -24,6 +23,7 @@ from vitne.services.log.staged_round import (
     encode_stage,
     no_step,
 )
+from vitne.services.log.grown_tree import grown_tree
 
 MAX_ENTRIES = 65_536
 """Of one log in one round, and of all logs together twice as many: bounds memory and stall."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from vitne.core.values.types import LeafIndex
+from vitne.core.values import LeafIndex
 from vitne.ports import LogInfo, Segment
 
 FULL_ENTRIES = 65_536

@@ -9,13 +9,23 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 
 from vitne.core.index.coverage import CoverageCounter
-from vitne.core.values.types import LogId, TreeSize
+from vitne.core.values import LogId, TreeSize
 from vitne.errors import CheckpointConflictError, IntegrityError, UnavailableError
 from vitne.ports import CheckpointStore, Head, IndexLogStore, ObjectStore, SealedRun, Swap
+from vitne.services.log import (
+    LogKeys,
+    Logs,
+    Published,
+    Stage,
+    StepHook,
+    apply_stage,
+    encode_stage,
+    index_log_id,
+    index_origin,
+    log_key,
+    no_step,
+)
 from vitne.services.log.grown_tree import grown_tree
-from vitne.services.log.keys import LogKeys, Logs, index_log_id, index_origin
-from vitne.services.log.published_files import Published, log_key
-from vitne.services.log.staged_round import Stage, StepHook, apply_stage, encode_stage, no_step
 
 
 class IndexLog:

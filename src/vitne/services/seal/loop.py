@@ -8,9 +8,9 @@ from collections import deque
 import msgspec
 from msgspec import Struct
 
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import VitneError
-from vitne.services.processes.loop import Loop
+from vitne.services.processes import Loop
 from vitne.services.seal.segments import SegmentSealer
 from vitne.services.seal.worker import SealRunner
 

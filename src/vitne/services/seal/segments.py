@@ -27,7 +27,7 @@ from vitne.core.entry.entry import SEGMENT, ControlEntry, decode_entry
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import leaf_hash
 from vitne.core.tree.note import parse_note
-from vitne.core.values.types import LeafIndex, LogId, TreeSize
+from vitne.core.values import LeafIndex, LogId, TreeSize
 from vitne.errors import IntegrityError, VitneError
 from vitne.ports import (
     Clock,
@@ -40,7 +40,7 @@ from vitne.ports import (
     SegmentCatalog,
     SegmentStore,
 )
-from vitne.services.log.published_files import Published
+from vitne.services.log import Published
 from vitne.services.seal.due import USUAL_LIMITS, SealLimits, aged_range, full_range, merge_range
 from vitne.services.seal.index_log import IndexLog
 from vitne.services.seal.worker import Sealed, SealJob, SealRunner

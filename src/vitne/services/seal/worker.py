@@ -17,13 +17,11 @@ from msgspec.structs import replace
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.index_record import describe_run
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values.caches import forget_personal_values
-from vitne.core.values.record import Record
-from vitne.core.values.types import Hash, LeafIndex, LogId, Origin
+from vitne.core.values import Hash, LeafIndex, LogId, Origin, Record, forget_personal_values
 from vitne.errors import IntegrityError, UnavailableError, VitneError
 from vitne.ports import IndexLogStore, ObjectStore, SealedRun, Searchable, SegmentStore
-from vitne.services.log.published_files import Published
-from vitne.services.processes.worker import Answer, WorkerEndedError, WorkerProcess
+from vitne.services.log import Published
+from vitne.services.processes import Answer, WorkerEndedError, WorkerProcess
 
 _TRIES: Final = 3
 _READ_AT_ONCE: Final = 4096

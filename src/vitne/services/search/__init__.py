@@ -3,3 +3,14 @@
 `search` makes a page and its totals, `cursor` lets the next page continue at the same position,
 `histogram` counts per interval. `show` gives one record with its proof.
 """
+
+from vitne.services.search.row import Row, row_of_record
+from vitne.services.search.search import (
+    FACETS_MAX,
+    PAGE_EVENTS_MAX,
+    FacetValues,
+    Page,
+    Search,
+    SearchRequest,
+)
+from vitne.services.search.show import Show, ShownRecord

@@ -12,7 +12,7 @@ import hashlib
 import msgspec
 from msgspec import Struct
 
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId
 from vitne.errors import CursorError
 
 _VERSION = 1

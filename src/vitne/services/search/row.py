@@ -6,9 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from vitne.core.event.sections import join_sections
-from vitne.core.values.canonical import Json
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, Section
+from vitne.core.values import Json, LeafIndex, Record, Section
 
 _read = msgspec.json.Decoder(dict[str, Any]).decode
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 from vitne.core.filter.fields import find_field
 from vitne.core.filter.nodes import Filter
 from vitne.core.filter.syntax import parse_filter
-from vitne.core.values.types import LeafIndex, LogId, TreeSize
+from vitne.core.values import LeafIndex, LogId, TreeSize
 from vitne.errors import BadInputError, CursorError, UnavailableError
 from vitne.ports import Clock, Histogram, LogInfo, RecordStore, Searchable, SegmentList
 from vitne.services.search import cursor as search_cursor

@@ -10,15 +10,12 @@ from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import leaf_hash, verify_inclusion
 from vitne.core.tree.note import parse_note
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values.ids import to_text
-from vitne.core.values.record import Record
-from vitne.core.values.types import Hash, LeafIndex, LogId, Section
+from vitne.core.values import Hash, LeafIndex, LogId, Record, Section, to_text
 from vitne.errors import IntegrityError, NotFoundError, UnavailableError, VerificationError
 from vitne.evidence.record import tlog_proof
 from vitne.evidence.record.document import build_document
 from vitne.ports import ObjectStore, Searchable
-from vitne.services.log.keys import LogKeys
-from vitne.services.log.published_files import Published
+from vitne.services.log import LogKeys, Published
 
 _LOOK_EVERY_S = 0.02
 

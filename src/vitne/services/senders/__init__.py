@@ -3,3 +3,14 @@
 `source_keys` registers and retires public keys; `signed_batches` takes what they sign. `streams`
 says which senders are missing, silent or late.
 """
+
+from vitne.services.senders.signed_batches import Batches
+from vitne.services.senders.source_keys import SourceKeys
+from vitne.services.senders.streams import (
+    ActReceipt,
+    Beat,
+    Opening,
+    SenderStreams,
+    StreamReport,
+    Void,
+)

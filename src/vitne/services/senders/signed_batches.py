@@ -15,8 +15,7 @@ from vitne.core.entry.sender import view_of
 from vitne.core.event.body import MAX_EVENTS
 from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges
-from vitne.core.values.record import Record
-from vitne.core.values.types import Hash, LeafIndex, LogId
+from vitne.core.values import Hash, LeafIndex, LogId, Record
 from vitne.errors import IntegrityError
 from vitne.evidence.bundle.facts import SenderFacts
 from vitne.ports import RecordStore, Searchable, SenderState

@@ -12,14 +12,12 @@ from vitne.core.entry.control import SigningKeyEntry
 from vitne.core.event.event import Problem
 from vitne.core.tree.note import Verifier
 from vitne.core.tree.signature import ED25519
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import BadInputError, DecodeError, NotFoundError
 from vitne.ports import Clock, RecordStore, SourceKey, StateStore
-from vitne.services.access.audit_events import OPERATOR, Caller, OwnEvents
-from vitne.services.log.keys import FIRST_EPOCH, LogKeys
-from vitne.services.writer.control_entries import untimed
-from vitne.services.writer.prepared import StreamAct
-from vitne.services.writer.refusals import refused
+from vitne.services.access import OPERATOR, Caller, OwnEvents
+from vitne.services.log import FIRST_EPOCH, LogKeys
+from vitne.services.writer import StreamAct, refused, untimed
 
 _VKEY_MAX: Final = 300
 

@@ -15,8 +15,7 @@ from vitne.core.entry.entry import BEAT_ABANDONED, NO_SIGNATURE, BeatEntry, Void
 from vitne.core.entry.keys import stream_id
 from vitne.core.entry.sender import verify_sender
 from vitne.core.event.event import Problem
-from vitne.core.values.strict import MAX_INT
-from vitne.core.values.types import Hash, LeafIndex, LogId
+from vitne.core.values import MAX_INT, Hash, LeafIndex, LogId
 from vitne.errors import (
     BadInputError,
     DecodeError,
@@ -27,13 +26,18 @@ from vitne.errors import (
     VerificationError,
 )
 from vitne.ports import ApiKey, Clock, RecordStore, Standing, StreamState
-from vitne.services.log.keys import Logs
+from vitne.services.log import Logs
 from vitne.services.senders.source_keys import SourceKeys
-from vitne.services.writer.control_entries import untimed, untimed_bytes
-from vitne.services.writer.prepared import SERVER_STREAM, StreamAct
-from vitne.services.writer.receipts import ReceiptSigner
-from vitne.services.writer.refusals import Incident, refused
-from vitne.services.writer.writer import Writer
+from vitne.services.writer import (
+    SERVER_STREAM,
+    Incident,
+    ReceiptSigner,
+    StreamAct,
+    Writer,
+    refused,
+    untimed,
+    untimed_bytes,
+)
 
 MISSING_MAX: Final = 100
 """Ranges that a report names of one stream."""

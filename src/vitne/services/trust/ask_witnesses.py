@@ -22,10 +22,10 @@ from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import EMPTY_ROOT, verify_growth
 from vitne.core.tree.note import Verified, Verifier, open_checkpoint, open_note
 from vitne.core.tree.witness import encode_request, read_size
-from vitne.core.values.types import LogId, Origin
+from vitne.core.values import LogId, Origin
 from vitne.errors import BadInputError, DecodeError, UnavailableError, VerificationError, VitneError
 from vitne.ports import Clock, Witness
-from vitne.services.log.keys import index_log_id
+from vitne.services.log import index_log_id
 from vitne.services.trust.contradictions import WitnessIncident, WitnessIncidents
 from vitne.services.trust.cosignatures import CosignTarget
 from vitne.services.trust.heads_to_cosign import WitnessedHeads

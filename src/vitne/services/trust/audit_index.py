@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import Verifier, open_checkpoint, parse_note
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values.types import Hash
+from vitne.core.values import Hash
 from vitne.errors import NotFoundError, VerificationError, VitneError
 from vitne.evidence.audit.fraud import (
     FraudProof,
@@ -20,7 +20,7 @@ from vitne.evidence.audit.index_audit import AuditState, IndexAudit
 from vitne.evidence.bundle.document import Bundle
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import VerifiedHead, check_head
-from vitne.services.log.published_files import COSIGNED, PublishedFiles
+from vitne.services.log import COSIGNED, PublishedFiles
 
 
 class Audited(Struct, frozen=True):

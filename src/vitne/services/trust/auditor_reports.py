@@ -7,7 +7,7 @@ from typing import Final
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import Verified, open_note, parse_note
 from vitne.core.tree.objection import parse_objection
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import BadInputError, ConflictError, VerificationError
 from vitne.ports import Clock
 from vitne.services.trust.contradictions import WitnessIncident, WitnessIncidents

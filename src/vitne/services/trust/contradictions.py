@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import IntegrityError
 from vitne.ports import ObjectStore
 from vitne.services.trust.policies import base_log

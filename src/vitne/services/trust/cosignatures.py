@@ -7,13 +7,12 @@ from msgspec import Struct, field
 
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import Verified, parse_note
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import VerificationError, VitneError
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import check_head
 from vitne.ports import ObjectStore
-from vitne.services.log.keys import index_log_id
-from vitne.services.log.published_files import COSIGNED, Published, log_key
+from vitne.services.log import COSIGNED, Published, index_log_id, log_key
 from vitne.services.trust.contradictions import WitnessIncidents
 from vitne.services.trust.policies import PolicyTexts
 

@@ -15,10 +15,10 @@ from vitne.core.tree.merkle import EMPTY_ROOT
 from vitne.core.tree.note import Opened, Verified, open_checkpoint, parse_note
 from vitne.core.tree.signature import ED25519
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values.types import Hash, LogId
+from vitne.core.values import Hash, LogId
 from vitne.errors import ConflictError, VerificationError, VitneError
 from vitne.ports import CheckpointStore, ObjectStore
-from vitne.services.log.published_files import COSIGNED, Published, log_key
+from vitne.services.log import COSIGNED, Published, log_key
 from vitne.services.trust.cosignatures import CosignatureSet, CosignTarget
 from vitne.services.trust.policies import PolicyTexts
 

@@ -11,10 +11,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vitne.core.tree.note import Signer
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import BadInputError, ConfigurationError
 from vitne.evidence.policy import Policy, parse_policy
-from vitne.services.log.keys import INDEX_SUFFIX, LogKeys, Logs
+from vitne.services.log import INDEX_SUFFIX, LogKeys, Logs
 
 _NONE: Final = "quorum none\n"
 _LOG: Final = "log"

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import parse_note
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import ConfigurationError, UnavailableError, VerificationError, VitneError
 from vitne.ports import Clock, ObjectStore, StampAuthority, Stamped, StampReader
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Final, Literal
 
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId
 from vitne.errors import UnavailableError, VitneError
-from vitne.services.processes.loop import Loop
+from vitne.services.processes import Loop
 
 _LOG: Final = logging.getLogger("vitne.witness")
 

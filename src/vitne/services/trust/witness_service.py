@@ -13,7 +13,7 @@ from vitne.core.tree.witness import (
     read_request,
     refuse_request,
 )
-from vitne.core.values.types import Origin
+from vitne.core.values import Origin
 from vitne.errors import ConfigurationError, DecodeError
 from vitne.ports import Clock, KeptFork, WitnessStore
 

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from vitne.core.entry import keys as lookup_keys
 from vitne.core.entry.control import IndexSecretEntry, SigningKeyEntry, StreamEntry
 from vitne.core.entry.entry import BatchEntry, BeatEntry, ControlEntry, VoidEntry, encode_entry
-from vitne.core.values.types import Hash, LogId, Origin
-from vitne.services.log.keys import FIRST_EPOCH, LogKeys
+from vitne.core.values import Hash, LogId, Origin
+from vitne.services.log import FIRST_EPOCH, LogKeys
 
 _NO_TIME: Final = 1
 """Stands for a time that the writer gives; no entry is from 1970."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId
 from vitne.errors import VitneError
 from vitne.ports import Count
 from vitne.services.writer.prepared import LogBatch, PlannedBatch, PreparedEvent, PreparedVoid

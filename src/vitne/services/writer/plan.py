@@ -18,8 +18,7 @@ from msgspec.structs import replace
 
 from vitne.core.entry.entry import VOID_DROPPED, VOID_QUARANTINED, VOID_REJECTED
 from vitne.core.event.event import Problem
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex
+from vitne.core.values import LeafIndex, Record
 from vitne.ports import ERASED_DIGEST, Aside, Seen
 from vitne.services.writer.control_entries import timed, void_entry
 from vitne.services.writer.planned_log import PlannedLog

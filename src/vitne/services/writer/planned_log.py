@@ -7,8 +7,7 @@ from msgspec import Struct
 
 from vitne.core.entry.control import StreamEntry
 from vitne.core.entry.entry import VOID_QUARANTINED, BeatEntry, VoidEntry, decode_entry
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId, Record
 from vitne.ports import AnnouncedKey, AppendTransaction, Aside, Seen, StreamState, Tail
 from vitne.services.writer.control_entries import stream_entry
 from vitne.services.writer.prepared import LogBatch, StreamAct, StreamRef

@@ -7,8 +7,7 @@ from msgspec import Struct
 
 from vitne.core.entry.sender import SignedMode
 from vitne.core.event.event import Problem
-from vitne.core.values.record import Facets, Parts
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import Facets, LeafIndex, LogId, Parts
 from vitne.ports import Seen, Standing
 
 SERVER_STREAM = "server/"

@@ -6,11 +6,10 @@ from vitne.core.entry.entry import times_of
 from vitne.core.entry.receipt import Receipt
 from vitne.core.event.event import Problem
 from vitne.core.tree.merkle import leaf_hash, merkle_root
-from vitne.core.values.types import LeafIndex, LogId, Origin
+from vitne.core.values import LeafIndex, LogId, Origin
 from vitne.errors import IntegrityError, NotFoundError, StreamConflictError
 from vitne.ports import ObjectStore, RecordStore
-from vitne.services.log.keys import LogKeys
-from vitne.services.log.published_files import Published
+from vitne.services.log import LogKeys, Published
 from vitne.services.writer.control_entries import untimed_bytes
 from vitne.services.writer.pending_request import PendingRequest
 from vitne.services.writer.prepared import PlannedBatch, PreparedEvent, PreparedVoid, SignedBatch

@@ -22,7 +22,7 @@ from vitne.core.entry.entry import (
 )
 from vitne.core.entry.sender import SignedMode
 from vitne.core.event.event import Problem
-from vitne.core.values.types import LeafIndex
+from vitne.core.values import LeafIndex
 from vitne.ports import SenderState, Standing, StreamState
 from vitne.services.writer.control_entries import timed
 from vitne.services.writer.planned_log import PlannedLog

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vitne.core.entry.entry import ControlEntry
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId
 from vitne.errors import StorageError, StreamConflictError, UnavailableError, VitneError
 from vitne.ports import (
     AppendTransaction,
@@ -23,7 +23,7 @@ from vitne.ports import (
     ObjectStore,
     RecordStore,
 )
-from vitne.services.log.keys import LogKeys, Logs
+from vitne.services.log import LogKeys, Logs
 from vitne.services.writer.control_entries import key_entries, untimed
 from vitne.services.writer.pending_request import PendingRequest
 from vitne.services.writer.plan import LATE_US, EventPlanner

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId
 from vitne.errors import IntegrityError
 from vitne.ports import Segment, SegmentCatalog
 

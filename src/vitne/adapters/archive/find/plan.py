@@ -8,8 +8,7 @@ from vitne.adapters.archive.index.lookup import IndexHeader, Lookup
 from vitne.core.entry import keys
 from vitne.core.filter.nodes import And, Between, Equals, Filter
 from vitne.core.index.gap import keys_of
-from vitne.core.values.ids import from_text
-from vitne.core.values.types import LogId
+from vitne.core.values import LogId, from_text
 from vitne.errors import BadInputError
 
 KeyOf = Callable[[LogId, int, int, tuple[str, ...]], bytes | None]

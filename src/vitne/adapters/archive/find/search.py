@@ -31,8 +31,7 @@ from vitne.core.filter.compile import Condition
 from vitne.core.filter.fields import SearchedRecord, text_field
 from vitne.core.filter.matches import filter_predicate
 from vitne.core.filter.nodes import Filter
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId, Record
 from vitne.ports import Segment
 
 FEW_CANDIDATES: Final = 256

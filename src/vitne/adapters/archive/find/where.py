@@ -16,9 +16,7 @@ from vitne.core.filter.compile import Condition, Dialect, Value, compile_filter
 from vitne.core.filter.fields import Field
 from vitne.core.filter.nodes import Filter
 from vitne.core.filter.search_text import SEPARATOR, is_id
-from vitne.core.values.canonical import encode_trusted
-from vitne.core.values.ids import from_text
-from vitne.core.values.text import fold_text
+from vitne.core.values import encode_trusted, fold_text, from_text
 from vitne.errors import BadInputError
 
 _ADDED = (

@@ -3,8 +3,7 @@
 from typing import Final
 
 from vitne.adapters.archive.index.pages import Pages
-from vitne.core.values.strict import HASH_BYTES
-from vitne.core.values.types import Hash
+from vitne.core.values import HASH_BYTES, Hash
 
 BLOCK: Final = 64
 """Gap leaves of a block."""

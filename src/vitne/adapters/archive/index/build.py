@@ -28,8 +28,7 @@ from vitne.core.entry.entry import EVENT, HEADER_BYTES, times_of
 from vitne.core.entry.keys import TAGGED_BYTES
 from vitne.core.index.gap import MAX_SEGMENT_ENTRIES, keys_of
 from vitne.core.tree.tile import TILE_WIDTH
-from vitne.core.values.strict import HASH_BYTES
-from vitne.core.values.types import Hash
+from vitne.core.values import HASH_BYTES, Hash
 from vitne.errors import IntegrityError
 
 _MOST_VALUES: Final = 256

@@ -41,8 +41,7 @@ from vitne.core.entry.keys import STREAM, STREAM_CONTROL
 from vitne.core.index.gap import FIRST_KEY, GAP_MAGIC, LAST_KEY, LAYOUT, postings_root
 from vitne.core.tree.merkle import EMPTY_ROOT, leaf_hash, merkle_root, node_hash
 from vitne.core.tree.tile import TILE_WIDTH
-from vitne.core.values.strict import HASH_BYTES
-from vitne.core.values.types import Hash
+from vitne.core.values import HASH_BYTES, Hash
 from vitne.errors import ConfigurationError, IntegrityError
 
 NUMBERED: Final = (STREAM, STREAM_CONTROL)

@@ -14,7 +14,7 @@ from vitne.adapters.archive.index.block import MANY
 from vitne.core.entry.keys import TAGGED_BYTES
 from vitne.core.index.gap import FIRST_KEY, GAP_MAGIC, LAST_KEY
 from vitne.core.tree.merkle import EMPTY_ROOT, merkle_root, pair_up, range_root
-from vitne.core.values.types import Hash
+from vitne.core.values import Hash
 
 _LEAF: Final = b"\x00" + GAP_MAGIC
 """What the message of every gap leaf's hash begins with (RFC 6962 §2.1, transparency-log §5.2)."""

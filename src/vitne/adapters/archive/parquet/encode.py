@@ -33,11 +33,7 @@ from vitne.core.entry.entry import times_of
 from vitne.core.event.sections import facets_of
 from vitne.core.filter.fields import core_reader, find_field, target_texts
 from vitne.core.filter.search_text import search_text
-from vitne.core.values.caches import personal_cache
-from vitne.core.values.ids import to_text
-from vitne.core.values.record import Facets, Parts, Record
-from vitne.core.values.times import format_utc
-from vitne.core.values.types import LeafIndex
+from vitne.core.values import Facets, LeafIndex, Parts, Record, format_utc, personal_cache, to_text
 
 _UUID_CHARS, _TRACE_CHARS = 36, 32
 _READ = (*CORE_COLUMNS, find_field("action"), find_field("trace"))

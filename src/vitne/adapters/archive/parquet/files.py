@@ -20,8 +20,7 @@ from vitne.adapters.archive.parquet.encode import to_records
 from vitne.adapters.archive.parquet.single_rows import RowFile, RowTable, table_of
 from vitne.adapters.archive.parquet.thrift import Group
 from vitne.core.tree.tile import TILE_WIDTH
-from vitne.core.values.record import Record
-from vitne.core.values.types import LeafIndex, LogId
+from vitne.core.values import LeafIndex, LogId, Record
 from vitne.errors import IntegrityError
 from vitne.ports import Segment
 

@@ -15,10 +15,7 @@ from vitne.core.filter.compile import Condition, Dialect, Value, compile_filter
 from vitne.core.filter.fields import Field, pointer_ends, target_texts
 from vitne.core.filter.nodes import Filter, fits_pattern
 from vitne.core.filter.search_text import text_found
-from vitne.core.values.canonical import encode_trusted
-from vitne.core.values.ids import from_text
-from vitne.core.values.record import Parts
-from vitne.core.values.text import fold_text
+from vitne.core.values import Parts, encode_trusted, fold_text, from_text
 from vitne.errors import BadInputError
 
 _NEVER = Condition("0")
