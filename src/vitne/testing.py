@@ -21,7 +21,7 @@ import msgspec
 from vitne.core.entry.batch import encode_batch
 from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.tree.note import Signer
-from vitne.core.values import Hash, LogId, format_utc, to_text, uuid7
+from vitne.core.values import Hash, LogId, format_utc, uuid7, uuid_text
 from vitne.ports import ApiKey, Clock, IdSource
 from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.signing.signer import FIRST, StreamBatch, StreamSigner
@@ -132,7 +132,7 @@ def sample_event(
     unique = f"{stream}/{number}".encode().ljust(10, b".")[-10:]
     return {
         "schema": "vitne.audit/1.0",
-        "id": to_text(uuid7(at_us, unique)),
+        "id": uuid_text(uuid7(at_us, unique)),
         "type": "crm.customer.viewed",
         "category": "view",
         "occurred_at": format_utc(at_us + number),
@@ -165,7 +165,7 @@ def sample_event(
             "deployment": "saas",
         },
         "observed": {"role": "primary", "layer": "bff", "seen": "shown"},
-        "correlation": {"action_id": to_text(uuid7(at_us, unique[::-1]))},
+        "correlation": {"action_id": uuid_text(uuid7(at_us, unique[::-1]))},
         "stream": {"id": stream, "seq": number, "sdk": "vitne-python/1.0"},
     }
 

@@ -13,7 +13,7 @@ import pytest
 
 from vitne.core.event.rules import is_address
 from vitne.core.filter import search_text
-from vitne.core.values.ids import from_text
+from vitne.core.values.ids import parse_uuid
 from vitne.core.values.record import Parts, Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import BadInputError, HeldError, NotFoundError
@@ -262,7 +262,7 @@ def test_one_event_can_be_erased_by_its_id(server: Server) -> None:
     event = sample_event(5)
     done = server.erasure.erase.run(_request(where="", events=(event["id"],), mentions=()))
 
-    record = server.search.by_id(ACME, from_text(event["id"]))
+    record = server.search.by_id(ACME, parse_uuid(event["id"]))
     assert len(done.plan.records) == 1
     assert record is not None
     assert record.gone

@@ -25,7 +25,7 @@ from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges
 from vitne.core.tree.note import Signer, sign_note
 from vitne.core.tree.signature import COSIGNATURE, sign_ed25519
-from vitne.core.values import canonical
+from vitne.core.values import encode_canonical
 from vitne.core.values.record import Parts, Record
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import SECTIONS, Hash, LeafIndex, Origin, Section, TreeSize
@@ -190,12 +190,12 @@ class GrowingLog:
             action or f"act-{len(self.entries)}", outcome, SOURCE, stream, overflow,
         )  # fmt: skip
         parts = Parts(
-            canonical.encode(_core(told, found.number) | (core or {})),
-            canonical.encode({"/purpose/justification": f"CASE-{told.index}"}),
-            canonical.encode({"/actor/name": f"Name {actor}"}),
-            canonical.encode({"status": "accepted"}),
+            encode_canonical(_core(told, found.number) | (core or {})),
+            encode_canonical({"/purpose/justification": f"CASE-{told.index}"}),
+            encode_canonical({"/actor/name": f"Name {actor}"}),
+            encode_canonical({"status": "accepted"}),
             b"",
-            canonical.encode({"peer_ip": "192.0.2.1"}) if told.index % 2 else b"",
+            encode_canonical({"peer_ip": "192.0.2.1"}) if told.index % 2 else b"",
         )
         record_key = sha256(b"record %d" % told.index).digest()[:16]
         leaves = commit.section_leaves(record_key, parts)

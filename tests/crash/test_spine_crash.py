@@ -20,7 +20,7 @@ import pytest
 
 from vitne.core.tree.note import open_checkpoint
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values.ids import from_text
+from vitne.core.values.ids import parse_uuid
 from vitne.core.values.types import LogId, Origin
 from vitne.ports import Clock, KeyVault
 from vitne.services.log.published_files import Published
@@ -110,7 +110,7 @@ class Witness:
         """Every acknowledged event is there, once, where it was said to be."""
         with server.adapters.store.append() as transaction:
             for (log, event_id), index in self.events.items():
-                id_ = from_text(event_id)
+                id_ = parse_uuid(event_id)
                 assert transaction.seen(LogId(log), [id_])[id_].index == index
 
     def check_heads(self, server: Server) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pytest
 
-from vitne.core.values.ids import from_text, time_us
+from vitne.core.values.ids import parse_uuid, uuid_time_us
 
 EVENTS = 3000
 
@@ -109,7 +109,7 @@ def test_a_demo_can_be_started_again_on_its_folder(tmp_path: Path) -> None:
     assert again.told["log_key"] == demo.told["log_key"]
     assert "in the logs" not in said  # the history was there already
     # What the story tells of later today is not recorded yet.
-    told = [one for one in story["explained"] if time_us(from_text(one)) <= started_us]
+    told = [one for one in story["explained"] if uuid_time_us(parse_uuid(one)) <= started_us]
     assert found["total"] == 2 * len(told)
 
 

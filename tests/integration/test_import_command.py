@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from vitne.core.values.ids import to_text, uuid8_for_original
+from vitne.core.values.ids import uuid8_for_original, uuid_text
 
 VITNE = [sys.executable, "-m", "vitne"]
 
@@ -142,7 +142,7 @@ def test_an_imported_event_keeps_its_time_and_its_original(place: Place) -> None
     (place.folder / "log.cef.gz").write_bytes(gzip.compress(line.encode()))
 
     done = place.run("import", "log.cef.gz")
-    shown = told(place.run("show", to_text(uuid8_for_original("pesys/auditlog", "77"))))
+    shown = told(place.run("show", uuid_text(uuid8_for_original("pesys/auditlog", "77"))))
 
     assert told(done)["accepted"] == 1, done.stdout
     assert shown["shown"]["event"]["occurred_at"] == "2021-04-13T10:11:36.856000Z"

@@ -24,6 +24,16 @@ FOLDER_FILES = 16
 FRONT_DOORS = ("__init__.py", "sdk/__init__.py", "testing.py", "cli/__init__.py")
 """What others import, below src/vitne."""
 
+NOUN_CHAPTERS = (
+    "core/values",
+    "api/server",
+    *(
+        f"services/{path.parent.name}"
+        for path in sorted((SOURCE / "services").glob("*/__init__.py"))
+    ),
+)
+"""Chapters whose `__init__` hands on what others need: docs/adr/0038."""
+
 Defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -56,6 +66,24 @@ def test_every_import_contract_is_kept() -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _imports_past(path: Path) -> Iterator[str]:
+    """Modules inside a chapter of nouns that a file outside it imports from at its top."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inside = node.module.removeprefix("vitne.").replace(".", "/")
+            for chapter in NOUN_CHAPTERS:
+                outside = not path.is_relative_to(SOURCE / chapter)
+                if outside and inside.startswith(f"{chapter}/"):
+                    yield node.module
+
+
+def test_nobody_imports_past_a_chapter_that_hands_on_its_nouns() -> None:
+    """At the top of a module; what a command loads late it may load from one file."""
+    past = {_name(path): found for path in SOURCES if (found := list(_imports_past(path)))}
+
+    assert past == {}
 
 
 def test_no_file_is_longer_than_a_reader_can_hold() -> None:

@@ -31,7 +31,7 @@ from vitne.core.filter.nodes import (
     simplify_filter,
 )
 from vitne.core.filter.syntax import format_filter, parse_filter
-from vitne.core.values.ids import to_text
+from vitne.core.values.ids import uuid_text
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.ports import Segment
@@ -72,7 +72,7 @@ def records(draw: st.DrawFn, index: int) -> Record:
     event_id = bytes([draw(st.integers(0, 3))] * 15) + bytes([index])
     occurred_us = draw(st.integers(0, 20))
     core: dict[str, Any] = {
-        "id": to_text(event_id),
+        "id": uuid_text(event_id),
         "type": draw(st.sampled_from(["crm.customer.viewed", "crm.order.made"])),
     }
     core["outcome"] = {"result": draw(st.sampled_from(["succeeded", "denied"]))}

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 
 from vitne.core.filter.fields import SearchedRecord, text_field
-from vitne.core.values.ids import time_us, uuid_version
+from vitne.core.values.ids import uuid_time_us, uuid_version
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
 from vitne.errors import CheckpointConflictError, ConflictError, IntegrityError, NotFoundError
@@ -218,7 +218,7 @@ class RecordModel:
                 for log, state in draft.logs.items()
                 for event_id, seen in state.seen.items()
                 if seen.recorded_us < before_us
-                if uuid_version(event_id) == DATED_VERSION and time_us(event_id) < before_us
+                if uuid_version(event_id) == DATED_VERSION and uuid_time_us(event_id) < before_us
             )[:most]
             for _, log, event_id in old:
                 del draft.log(log).seen[event_id]

@@ -11,7 +11,7 @@ from vitne.core.entry.keys import EVENT_TYPE, key, secret, stream_id
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import inclusion_proof, leaf_hash, merkle_root
 from vitne.core.tree.note import Signer, sign_note
-from vitne.core.values.ids import to_text, uuid7
+from vitne.core.values.ids import uuid7, uuid_text
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.times import format_utc
 from vitne.core.values.types import LeafIndex, Origin, Section, TreeSize
@@ -56,7 +56,7 @@ def _record(index: int) -> Record:
     event_id = uuid7(at_us, bytes(10))
     keyring = bytes([index]) * 16
     core = (
-        f'{{"actor":{{"id":"usr_{index}"}},"id":"{to_text(event_id)}",'
+        f'{{"actor":{{"id":"usr_{index}"}},"id":"{uuid_text(event_id)}",'
         f'"occurred_at":"{format_utc(at_us)}","outcome":{{"result":"succeeded"}},'
         f'"targets":[{{"id":"cus_{index}","type":"customer"}}],"type":"crm.customer.viewed"}}'
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from msgspec import Struct
 
 from vitne.core.event.event import Problem
-from vitne.core.values import Json, ids, text
+from vitne.core.values import Json, text, uuid8_for_original, uuid_text
 
 ELLIPSIS = "…"
 
@@ -46,7 +46,7 @@ def wrong_type(raw: str, expected: str, found: object) -> Mapped:
 
 def event_id(source_id: str, original_id: str) -> str:
     """Text of the UUIDv8 of a foreign record: the same whenever it is imported."""
-    return ids.to_text(ids.uuid8_for_original(source_id, original_id))
+    return uuid_text(uuid8_for_original(source_id, original_id))
 
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+", re.ASCII)

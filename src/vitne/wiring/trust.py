@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from vitne.core.tree.note import Verifier
-from vitne.core.values import LogId, format_utc, to_text, uuid8_for_original
+from vitne.core.values import LogId, format_utc, uuid8_for_original, uuid_text
 from vitne.errors import ConfigurationError, VitneError
 from vitne.evidence.bundle.facts import StampFacts
 from vitne.services.access import OPERATOR, OwnEvents
@@ -152,7 +152,7 @@ def _record_event(own: OwnEvents, incident: WitnessIncident) -> None:
     log = base_log(incident.tree)
     about = f"{incident.tree}/{incident.witness}/{incident.kind}/{incident.at_us}"
     event: dict[str, Any] = {
-        "id": to_text(uuid8_for_original("vitne/witness", about)),
+        "id": uuid_text(uuid8_for_original("vitne/witness", about)),
         "type": INCIDENT_TYPE,
         "category": "system",
         "severity": "critical",

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from vitne.api.server.problems import KINDS
-from vitne.core.values.ids import from_text
+from vitne.core.values.ids import parse_uuid
 from vitne.core.values.types import LogId
 from vitne.settings import Settings
 from vitne.wiring import open_server
@@ -160,7 +160,7 @@ def test_a_stop_under_load_loses_nothing_that_was_acknowledged(
 
     acknowledged = [one for sender in senders for one in sender.acknowledged]
     with open_server(Settings(folder=str(served.folder)), serving=False) as server:
-        ids = [from_text(one) for one in acknowledged]
+        ids = [parse_uuid(one) for one in acknowledged]
         with server.adapters.store.append() as transaction:
             found = transaction.seen(LogId("acme"), ids)
         info = server.adapters.store.log(LogId("acme"))

@@ -9,7 +9,7 @@ from vitne.adapters.sqlite.appending import SqliteAppend, to_stream
 from vitne.adapters.sqlite.engine.queries import query, repeated_query
 from vitne.adapters.sqlite.rows import Row, all_row_keys, row_key, row_keys
 from vitne.adapters.sqlite.searching import SqliteSearch
-from vitne.core.values import LeafIndex, LogId, Origin, TreeSize, time_prefix
+from vitne.core.values import LeafIndex, LogId, Origin, TreeSize, uuid_time_prefix
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import Aside, CountReport, LogInfo, StreamState
 
@@ -91,7 +91,7 @@ class SqliteRecords(SqliteSearch):
         while forgotten < most:
             step = min(STEP_ROWS, most - forgotten)
             with self._database.writing() as connection:
-                values = (before_us, time_prefix(before_us), step)
+                values = (before_us, uuid_time_prefix(before_us), step)
                 old = connection.execute(query("forgettable"), values).fetchall()
                 went = len(old)
                 if went:

@@ -20,7 +20,7 @@ from vitne.api.server import (
     read_head,
     respond,
 )
-from vitne.core.values import format_utc, from_text, to_text
+from vitne.core.values import format_utc, parse_uuid, uuid_text
 from vitne.errors import NotFoundError
 from vitne.services.access import LoggedReads
 from vitne.services.search import Row, Show, ShownRecord, row_of_record
@@ -103,14 +103,14 @@ class EventResource:
         self, head: RequestHead, peer_ip: str, event_id: str, tenant: str
     ) -> tuple[str, ShownRecord]:
         reader = self._access.reader(head, peer_ip, tenant)
-        wanted = from_text(event_id.lower())
+        wanted = parse_uuid(event_id.lower())
         try:
             shown = self._show.by_id(reader.tenant, wanted, WAIT_S)
         except NotFoundError:
             # That there is none is an answer too.
-            self._reading.viewed(reader.caller, reader.tenant, to_text(wanted), found=False)
+            self._reading.viewed(reader.caller, reader.tenant, uuid_text(wanted), found=False)
             raise
-        self._reading.viewed(reader.caller, reader.tenant, to_text(wanted))
+        self._reading.viewed(reader.caller, reader.tenant, uuid_text(wanted))
         return reader.tenant, shown
 
 

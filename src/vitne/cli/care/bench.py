@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from vitne.cli.base.output import Advance, Json, Output, plain, table
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values import LogId, format_utc, from_text, to_text, uuid7
+from vitne.core.values import LogId, format_utc, parse_uuid, uuid7, uuid_text
 from vitne.errors import IntegrityError
 from vitne.evidence.record import verify as record_proof
 from vitne.ports import ApiKey
@@ -146,7 +146,7 @@ def _proofs(server: Server, events: int) -> list[Figure]:
     shown_ms, verified_ms = [], []
     for number in range(0, events, max(1, events // _SHOWN)):
         started = time.perf_counter()
-        document = server.show.by_id(_LOG, from_text(_id(number))).document()
+        document = server.show.by_id(_LOG, parse_uuid(_id(number))).document()
         between = time.perf_counter()
         record_proof.verify_record(document)
         shown_ms.append((between - started) * 1e3)
@@ -185,7 +185,7 @@ _START_US = time.time_ns() // 1000
 
 
 def _id(number: int) -> str:
-    return to_text(uuid7(_START_US, number.to_bytes(10, "big")))
+    return uuid_text(uuid7(_START_US, number.to_bytes(10, "big")))
 
 
 def _body(numbers: range) -> bytes:

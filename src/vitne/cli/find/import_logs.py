@@ -20,7 +20,7 @@ from vitne.cli.base.output import Json, Output, table
 from vitne.core.event.body import IMPORT_TYPE
 from vitne.core.event.intake import IntakeContext, Quarantined, Rejected, SourceRegistration
 from vitne.core.event.validate import validate_event
-from vitne.core.values import count, to_text
+from vitne.core.values import count, uuid_text
 from vitne.errors import BadInputError, ConfigurationError, UnavailableError
 from vitne.formats.cef import CallWatch
 from vitne.formats.importing import Format, ImportOptions, Tally, import_batches, mapped_records
@@ -194,7 +194,7 @@ def _judge(body: bytes, events: int) -> list[EventResult]:
             found.append(EventResult("rejected", problems=tuple(judged.problems)))
         else:
             status: Status = "quarantined" if isinstance(judged, Quarantined) else "accepted"
-            found.append(EventResult(status, to_text(judged.event_id)))
+            found.append(EventResult(status, uuid_text(judged.event_id)))
     return found
 
 

@@ -18,7 +18,7 @@ from vitne.cli.base.client import HttpClient, ServerOptions, fault_line, read_re
 from vitne.cli.base.http import HttpAnswer
 from vitne.cli.base.layout import Line
 from vitne.cli.base.output import Json, Output, plain, table
-from vitne.core.values import RANDOM_BYTES, count, to_text, uuid7
+from vitne.core.values import RANDOM_BYTES, count, uuid7, uuid_text
 from vitne.errors import BadInputError, UnavailableError
 from vitne.wire.events import EventResult, IntakeReply
 from vitne.wire.problems import ProblemReply
@@ -78,7 +78,7 @@ class EventOptions:
         code, _, reference = self.purpose.partition(":")
         made: dict[str, Any] = {
             "type": self.type,
-            "id": self.id or to_text(uuid7(time.time_ns() // 1000, os.urandom(RANDOM_BYTES))),
+            "id": self.id or uuid_text(uuid7(time.time_ns() // 1000, os.urandom(RANDOM_BYTES))),
             "occurred_at": self.at,
             "tenant": _kept(id=tenant),
             "actor": _kept(id=self.actor),

@@ -24,6 +24,7 @@ from vitne.core.values import (
     check_int,
     decode_base64,
     encode_base64,
+    encode_canonical,
 )
 from vitne.errors import DecodeError, TooLargeError, UnreadableBodyError
 
@@ -87,7 +88,7 @@ def encode_batch(head: BatchHead, events: list[bytes]) -> bytes:
         "root": encode_base64(head.root),
         "sig": encode_base64(head.sig),
     }
-    return b"\n".join((canonical.encode(members), *events, b""))
+    return b"\n".join((encode_canonical(members), *events, b""))
 
 
 def split_batch(body: bytes) -> tuple[BatchHead, list[bytes]]:

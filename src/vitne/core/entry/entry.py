@@ -20,7 +20,7 @@ from vitne.core.entry.control import (
     SigningKeyEntry,
     StreamEntry,
 )
-from vitne.core.values import MAX_INT, Hash, canonical
+from vitne.core.values import MAX_INT, Hash, canonical, encode_canonical, encode_trusted
 from vitne.errors import BadInputError, DecodeError, UnknownEntryTypeError
 
 MAGIC: Final = b"vit1"
@@ -167,7 +167,7 @@ def _encode(entry: Entry) -> bytes:
 def _encode_json(entry: JsonEntry) -> bytes:
     stream_id = entry.stream_id if isinstance(entry, StreamEntry) else NO_STREAM
     start = _header(_TYPE_OF[type(entry)], entry.recorded_us, entry.recorded_us, stream_id, 0)
-    return start + canonical.encode(control.tail_members(entry))
+    return start + encode_canonical(control.tail_members(entry))
 
 
 _TYPE_OF: Final[dict[type, int]] = {
@@ -324,7 +324,7 @@ def _decode_json(
         raise DecodeError("an entry by the log with a number, stream or time that its type has not")
     raw = data[HEADER_BYTES:]
     tail = canonical.decode(raw, max_bytes=MAX_ENTRY_BYTES)
-    if not isinstance(tail, dict) or canonical.encode_trusted(tail) != raw:
+    if not isinstance(tail, dict) or encode_trusted(tail) != raw:
         raise DecodeError("expected a canonical JSON object", where="tail")
     if type_ == STREAM:
         return control.parse_stream(recorded_us, stream_id, tail)

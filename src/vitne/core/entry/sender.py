@@ -16,7 +16,7 @@ from vitne.core.entry.entry import (
     VoidEntry,
 )
 from vitne.core.tree.signature import verify_ed25519
-from vitne.core.values import Hash, encode, length_prefixed
+from vitne.core.values import Hash, encode_canonical, length_prefixed
 
 SignedMode = Literal["full", "body"]
 
@@ -79,7 +79,7 @@ def void_message(origin: str, entry: VoidEntry) -> bytes:
 def open_message(origin: str, entry: StreamEntry) -> bytes:
     """What the signature of a stream's registration is over."""
     registration = {name: value for name, value in tail_members(entry).items() if name != "sig"}
-    return _start("open", origin, entry.stream_id) + sha256(encode(registration)).digest()
+    return _start("open", origin, entry.stream_id) + sha256(encode_canonical(registration)).digest()
 
 
 def message_hash(message: bytes) -> Hash:

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from vitne.core.values import canonical
+from vitne.core.values import encode_trusted
 from vitne.errors import TooLargeError, UnreadableBodyError
 
 MAX_EVENTS = 1000
@@ -102,8 +102,8 @@ def raw_part(raw: str) -> bytes:
     if not raw:
         return b""
     if raw.isascii() or unicodedata.is_normalized("NFC", raw):
-        return canonical.encode_trusted({"raw": raw})
-    return canonical.encode_trusted({"raw_b64": base64.b64encode(raw.encode()).decode()})
+        return encode_trusted({"raw": raw})
+    return encode_trusted({"raw_b64": base64.b64encode(raw.encode()).decode()})
 
 
 def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:

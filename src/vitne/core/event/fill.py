@@ -21,7 +21,7 @@ from vitne.core.event.schema import (
     Target,
     TenantRef,
 )
-from vitne.core.values import format_utc, ids
+from vitne.core.values import RANDOM_BYTES, format_utc, ids, uuid7, uuid_text
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}", re.ASCII)
 _NO_TRACE = ("0" * 32, "0" * 16)
@@ -91,8 +91,8 @@ def _fill_id(event: Event, context: IntakeContext, position: int, filled: list[s
         source_id = context.registration.source_id
         made = ids.uuid8_for_key(source_id, context.idempotency_key, position)
     else:
-        made = ids.uuid7(context.now_us, context.fresh(ids.RANDOM_BYTES))
-    event.id = ids.to_text(made)
+        made = uuid7(context.now_us, context.fresh(RANDOM_BYTES))
+    event.id = uuid_text(made)
     filled.append("$.id")
 
 

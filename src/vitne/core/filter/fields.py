@@ -22,7 +22,7 @@ from typing import Any, Final, Literal, cast
 import msgspec
 from msgspec import Struct
 
-from vitne.core.values import Record, Section, to_text
+from vitne.core.values import Record, Section, uuid_text
 from vitne.errors import FilterSyntaxError
 
 Kind = Literal["text", "folded", "int"]
@@ -314,7 +314,7 @@ class SearchedRecord:
             case "target":
                 return target_texts(facets.targets)
             case "id":
-                return (to_text(self.record.event_id),) if self.record.event_id else ()
+                return (uuid_text(self.record.event_id),) if self.record.event_id else ()
             case "type":
                 value = facets.type
             case "actor":

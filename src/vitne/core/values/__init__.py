@@ -5,15 +5,21 @@ from here; nothing here imports from them.
 """
 
 from vitne.core.values.caches import forget_personal_values, personal_cache
-from vitne.core.values.canonical import MAX_DEPTH, Json, encode, encode_trusted, json_faults
+from vitne.core.values.canonical import (
+    MAX_DEPTH,
+    Json,
+    encode_canonical,
+    encode_trusted,
+    json_faults,
+)
 from vitne.core.values.ids import (
     RANDOM_BYTES,
-    from_text,
-    time_prefix,
-    time_us,
-    to_text,
+    parse_uuid,
     uuid7,
     uuid8_for_original,
+    uuid_text,
+    uuid_time_prefix,
+    uuid_time_us,
     uuid_version,
 )
 from vitne.core.values.record import Facets, Parts, Record

@@ -43,7 +43,7 @@ class Fault(msgspec.Struct, frozen=True):
     got: str
 
 
-def encode(value: object) -> bytes:
+def encode_canonical(value: object) -> bytes:
     """Canonical bytes of a value.
 
     Raises:

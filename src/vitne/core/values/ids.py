@@ -34,13 +34,13 @@ def uuid8_for_original(source_id: str, original_id: str) -> bytes:
     return _derived("original", source_id, original_id)
 
 
-def to_text(event_id: bytes) -> str:
+def uuid_text(event_id: bytes) -> str:
     """The 36 characters of a 16-byte UUID, lower case."""
     digits = event_id.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def from_text(text: str) -> bytes:
+def parse_uuid(text: str) -> bytes:
     """The 16 bytes of a UUID in its canonical text form (36 characters, lower case).
 
     Raises:
@@ -56,12 +56,12 @@ def uuid_version(event_id: bytes) -> int:
     return event_id[6] >> 4
 
 
-def time_us(event_id: bytes) -> int:
+def uuid_time_us(event_id: bytes) -> int:
     """The time that an id of version 7 bears, in microseconds since 1970 (whole milliseconds)."""
     return int.from_bytes(event_id[:TIME_BYTES], "big") * 1000
 
 
-def time_prefix(before_us: int) -> bytes:
+def uuid_time_prefix(before_us: int) -> bytes:
     """6 bytes that sort behind every id of version 7 from before then, and before all others."""
     first_ms = min(max(-(-before_us // 1000), 0), (1 << 8 * TIME_BYTES) - 1)
     return first_ms.to_bytes(TIME_BYTES, "big")

@@ -16,7 +16,7 @@ from vitne.core.tree.merkle import merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges, multiproof_root
 from vitne.core.tree.note import Verifier
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values import canonical, encode_base64, format_utc
+from vitne.core.values import encode_base64, encode_canonical, format_utc
 from vitne.errors import DecodeError, NotFoundError, VerificationError
 
 FORMAT: Final = "vitne-receipt-evidence/v1"
@@ -54,7 +54,7 @@ class CheckedReceipt(Struct, frozen=True):
 
     def evidence(self, head: DatedCheckpoint) -> bytes:
         """What is broken, as a document that names receipt and checkpoint."""
-        return canonical.encode(
+        return encode_canonical(
             {
                 "format": FORMAT,
                 "code": self.code,

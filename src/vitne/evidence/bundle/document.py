@@ -17,7 +17,17 @@ from vitne.core.entry.commit import SALT_BYTES, PartName
 from vitne.core.entry.keys import KEY_BYTES
 from vitne.core.index.gap import LEAF_BYTES
 from vitne.core.tree.checkpoint import check_origin
-from vitne.core.values import HASH_BYTES, MAX_INT, SECTIONS, Hash, Section, canonical
+from vitne.core.values import (
+    HASH_BYTES,
+    MAX_DEPTH,
+    MAX_INT,
+    SECTIONS,
+    Hash,
+    Section,
+    canonical,
+    encode_trusted,
+    json_faults,
+)
 from vitne.errors import BadInputError, DecodeError
 
 FORMAT: Final = "vitne-bundle/v1"
@@ -287,9 +297,7 @@ def _check_text(data: bytes) -> None:
     """Every text must be NFC. Whole documents are looked at first, which is right nearly always."""
     if data.isascii() or unicodedata.is_normalized("NFC", data.decode()):
         return
-    for fault in canonical.json_faults(
-        msgspec.json.decode(data), max_depth=canonical.MAX_DEPTH * 2
-    ):
+    for fault in json_faults(msgspec.json.decode(data), max_depth=MAX_DEPTH * 2):
         raise DecodeError(f"expected {fault.expected}, got {fault.got}", where=fault.path)
 
 
@@ -341,7 +349,7 @@ def _check_part(part: PartMember, where: str) -> None:
     if data is None:
         return
     value = canonical.decode(data)
-    if not isinstance(value, dict) or canonical.encode_trusted(value) != data:
+    if not isinstance(value, dict) or encode_trusted(value) != data:
         raise DecodeError("expected a canonical JSON object", where=where)
 
 

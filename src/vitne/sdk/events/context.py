@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Unpack
 
-from vitne.core.values import RANDOM_BYTES, from_text, to_text, uuid7, uuid_version
+from vitne.core.values import RANDOM_BYTES, parse_uuid, uuid7, uuid_text, uuid_version
 from vitne.errors import BadInputError
 from vitne.sdk.events.build import EventFields
 
@@ -74,7 +74,7 @@ os.register_at_fork(after_in_child=_random.__init__)  # type: ignore[misc]  # be
 
 def new_id() -> str:
     """A fresh UUIDv7 as text."""
-    return to_text(uuid7(time.time_ns() // 1000, _random.take()))
+    return uuid_text(uuid7(time.time_ns() // 1000, _random.take()))
 
 
 def outgoing_headers(baggage: str = "") -> dict[str, str]:
@@ -117,6 +117,6 @@ def _is_ours(member: str) -> bool:
 
 def _is_uuid7(text: str) -> bool:
     try:
-        return uuid_version(from_text(text)) == _ACTION_VERSION
+        return uuid_version(parse_uuid(text)) == _ACTION_VERSION
     except BadInputError:
         return False

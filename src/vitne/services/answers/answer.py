@@ -28,7 +28,7 @@ from vitne.core.event.forbidden import is_personal_id
 from vitne.core.index.source_summary import GRADES, Grade
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import parse_note, sign_note
-from vitne.core.values import LogId, Origin, Record, to_text
+from vitne.core.values import LogId, Origin, Record, uuid_text
 from vitne.errors import (
     AnswerTooLargeError,
     BadInputError,
@@ -155,7 +155,7 @@ class Answers:
             log,
             text,
             verdict=answer.verdict,
-            shown=[to_text(record.event_id) for record in records.values()],
+            shown=[uuid_text(record.event_id) for record in records.values()],
             bundle_sha256=sha256(data).hexdigest(),
         )
         spans.end("log the answer")

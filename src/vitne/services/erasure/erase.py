@@ -29,7 +29,7 @@ from vitne.core.values import (
     Record,
     Section,
     forget_personal_values,
-    from_text,
+    parse_uuid,
 )
 from vitne.errors import BadInputError, HeldError, NotFoundError
 from vitne.ports import (
@@ -286,7 +286,7 @@ class Erase:
     def _found(self, request: ErasureRequest, below: LeafIndex) -> Iterator[Record]:
         if request.events:
             for text in request.events:
-                event_id = from_text(text)
+                event_id = parse_uuid(text)
                 record = self._store.find(request.log, event_id) or self._archive.find(
                     request.log, event_id
                 )

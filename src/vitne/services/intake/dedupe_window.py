@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from vitne.core.event.sections import join_sections, without_members
-from vitne.core.values import Json, LogId, Parts, Record, time_us, uuid_version
+from vitne.core.values import Json, LogId, Parts, Record, uuid_time_us, uuid_version
 from vitne.ports import Clock, RecordStore
 
 Find = Callable[[LogId, bytes], Record | None]
@@ -31,7 +31,7 @@ def may_be_forgotten(event_id: bytes, before_us: int) -> bool:
     """Whether the id is of the kind that is forgotten, and says that it was made before then."""
     if uuid_version(event_id) != _FORGOTTEN_VERSION:
         return False
-    return time_us(event_id) < before_us
+    return uuid_time_us(event_id) < before_us
 
 
 def same_event(old: Parts, new: Parts) -> bool:

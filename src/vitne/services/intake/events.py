@@ -15,7 +15,7 @@ from vitne.core.event.event import Problem, ValidEvent
 from vitne.core.event.intake import IntakeContext, Quarantined, Rejected, SourceRegistration
 from vitne.core.event.trust import UNDECLARED
 from vitne.core.event.validate import validate_event
-from vitne.core.values import LogId, canonical, personal_cache, to_text
+from vitne.core.values import LogId, encode_canonical, personal_cache, uuid_text
 from vitne.ports import ApiKey, Clock, Count, IdSource, Seen
 from vitne.services.intake.dedupe_window import Find, may_be_forgotten, same_event
 from vitne.services.log import FIRST_EPOCH, LogKeys, Logs
@@ -149,7 +149,7 @@ class Preparer:
         reason = not_worthy(event)
         if reason:
             request.count(log, event.type, f"dropped.{reason}")
-            event_id = to_text(event.event_id)
+            event_id = uuid_text(event.event_id)
             request.results[position] = EventResult("dropped", event_id, log, reason=reason)
             return
         assembled = self.assembler(log).prepare(
@@ -222,7 +222,7 @@ class Preparer:
         self, request: _Request, position: int, item: SentEvent, found: Quarantined
     ) -> None:
         log = LogId(found.tenant)
-        event_id = to_text(found.event_id)
+        event_id = uuid_text(found.event_id)
         fault = self.fault(log, found.stream_name)
         if fault:
             rejected = Rejected((fault,), event_id, "", found.type)
@@ -274,7 +274,7 @@ def prepared_event(
 ) -> PreparedEvent:
     """An event that is ready for the writer."""
     return PreparedEvent(
-        position, to_text(event.event_id), event.event_id, event.digest, stream, event.stream_seq,
+        position, uuid_text(event.event_id), event.event_id, event.digest, stream, event.stream_seq,
         assembled.entry, record_key, assembled.parts, event.facets, sent, event.warnings,
     )  # fmt: skip
 
@@ -282,7 +282,7 @@ def prepared_event(
 def _as_rejected(event: ValidEvent, fault: Problem) -> Rejected:
     return Rejected(
         (fault,),
-        to_text(event.event_id),
+        uuid_text(event.event_id),
         event.tenant,
         event.type,
         event.stream_name,
@@ -293,7 +293,7 @@ def _as_rejected(event: ValidEvent, fault: Problem) -> Rejected:
 @personal_cache(1024)
 def person_record(peer_ip: str) -> bytes:
     """The person section's record part; `b""` without an address."""
-    return canonical.encode({"peer_ip": peer_ip}) if peer_ip else b""
+    return encode_canonical({"peer_ip": peer_ip}) if peer_ip else b""
 
 
 @lru_cache(1024)
@@ -320,4 +320,4 @@ def core_record(
         members["filled"] = list(filled)
     if warnings:
         members["warnings"] = list(warnings)
-    return canonical.encode(members)
+    return encode_canonical(members)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from vitne.core.values import RANDOM_BYTES, LogId, format_utc, to_text, uuid7
+from vitne.core.values import RANDOM_BYTES, LogId, format_utc, uuid7, uuid_text
 from vitne.errors import VitneError
 from vitne.ports import Clock, Count, CountReport, IdSource, RecordStore
 from vitne.services.access import OwnEvents
@@ -68,7 +68,7 @@ class CountReporter:
 
     def _report(self, log: LogId, counts: Mapping[Count, int]) -> CountReport:
         now_us = self._clock.now_us()
-        event_id = to_text(uuid7(now_us, self._ids.random_bytes(RANDOM_BYTES)))
+        event_id = uuid_text(uuid7(now_us, self._ids.random_bytes(RANDOM_BYTES)))
         event = {
             "id": event_id,
             "type": STATS_TYPE,

@@ -25,7 +25,7 @@ from vitne.core.event.trust import UNDECLARED
 from vitne.core.event.validate import MAX_PROBLEMS, validate_event
 from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.signature import ED25519, key_id_of
-from vitne.core.values import LogId, Origin, to_text
+from vitne.core.values import LogId, Origin, uuid_text
 from vitne.errors import DecodeError, TenantNotAllowedError, VerificationError
 from vitne.ports import ApiKey, Count, Seen
 from vitne.services.intake.events import Preparer, core_record, person_record, prepared_event
@@ -238,11 +238,11 @@ def _void(
     stream: StreamRef = work.signed.stream
     number, digest = work.head.first + position, sha256(item).digest()
     if isinstance(found, Quarantined):
-        event_id = to_text(found.event_id)
+        event_id = uuid_text(found.event_id)
         return PreparedVoid(
             position, event_id, VOID_QUARANTINED, digest, stream, number, found.reason, item
         )
-    event_id = found.id if isinstance(found, Rejected) else to_text(found.event_id)
+    event_id = found.id if isinstance(found, Rejected) else uuid_text(found.event_id)
     return PreparedVoid(position, event_id, VOID_REJECTED, digest, stream, number)
 
 

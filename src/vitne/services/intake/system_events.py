@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values import LogId, to_text, uuid8_for_original
+from vitne.core.values import LogId, uuid8_for_original, uuid_text
 from vitne.errors import IntegrityError
 from vitne.ports import ApiKey
 from vitne.services.intake.events import Preparer, SentEvent
@@ -64,7 +64,7 @@ class SystemEvents:
         )
 
     def _prepared(self, log: LogId, about: str, fields: Mapping[str, Any]) -> PreparedEvent:
-        identity = {"id": to_text(uuid8_for_original(_SERVER.source_id, about))}
+        identity = {"id": uuid_text(uuid8_for_original(_SERVER.source_id, about))}
         body = msgspec.json.encode(identity | {"tenant": {"id": log}} | dict(fields))
         request = self._preparer.prepare([SentEvent(body)], len(body), _KEY, _SERVER, Arrival())
         if not request.batches or not request.batches[0].events:

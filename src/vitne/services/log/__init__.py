@@ -4,7 +4,7 @@
 and in which order. Every other chapter of the services may import this one.
 """
 
-from vitne.services.log.grown_tree import right_edge
+from vitne.services.log.grown_tree import load_grown_tree, right_edge
 from vitne.services.log.keys import (
     FIRST_EPOCH,
     INDEX_SUFFIX,

@@ -13,7 +13,7 @@ from vitne.services.log.published_files import Published, log_key
 from vitne.services.log.staged_round import StagedLog
 
 
-def grown_tree(
+def load_grown_tree(
     objects: ObjectStore,
     keys: LogKeys,
     tree: tuple[LogId, Origin],

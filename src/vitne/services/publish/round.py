@@ -21,9 +21,9 @@ from vitne.services.log import (
     StepHook,
     apply_stage,
     encode_stage,
+    load_grown_tree,
     no_step,
 )
-from vitne.services.log.grown_tree import grown_tree
 
 MAX_ENTRIES = 65_536
 """Of one log in one round, and of all logs together twice as many: bounds memory and stall."""
@@ -152,7 +152,7 @@ class PublishRounds:
                 where=info.log,
                 hint="stop the server and run: vitne fsck",
             )
-        part = grown_tree(self._objects, self._keys, (info.log, info.origin), head, entries)
+        part = load_grown_tree(self._objects, self._keys, (info.log, info.origin), head, entries)
         if head is None:
             part.fixed[KNOWN_LOGS + info.log] = f"{info.origin}\n".encode()
         return part

@@ -22,10 +22,10 @@ from vitne.services.log import (
     encode_stage,
     index_log_id,
     index_origin,
+    load_grown_tree,
     log_key,
     no_step,
 )
-from vitne.services.log.grown_tree import grown_tree
 
 
 class IndexLog:
@@ -114,7 +114,7 @@ class IndexLog:
         records = self._store.records(log, old, size)
         if len(records) != size - old:
             raise IntegrityError("records of the index log are missing", where=log)
-        part = grown_tree(self._objects, self._keys, (tree, origin), head, records)
+        part = load_grown_tree(self._objects, self._keys, (tree, origin), head, records)
         stage = Stage([part])
         self._objects.replace({stage.key: encode_stage(stage)})
         self._step("index_staged")

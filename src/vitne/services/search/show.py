@@ -10,7 +10,7 @@ from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import leaf_hash, verify_inclusion
 from vitne.core.tree.note import parse_note
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values import Hash, LeafIndex, LogId, Record, Section, to_text
+from vitne.core.values import Hash, LeafIndex, LogId, Record, Section, uuid_text
 from vitne.errors import IntegrityError, NotFoundError, UnavailableError, VerificationError
 from vitne.evidence.record import tlog_proof
 from vitne.evidence.record.document import build_document
@@ -67,7 +67,7 @@ class ShownRecord(Struct, frozen=True):
         if self.reason:
             raise UnavailableError(
                 f"entry {self.record.index} is stored, but no checkpoint covers it yet",
-                where=to_text(self.record.event_id),
+                where=uuid_text(self.record.event_id),
                 hint="ask again in a second",
             )
 
@@ -143,7 +143,7 @@ class Show:
         # neither at this order of looking was never there.
         record = self._hot.find(log, event_id) or self._archive.find(log, event_id)
         if record is None:
-            raise NotFoundError("this log holds no event of that id", where=to_text(event_id))
+            raise NotFoundError("this log holds no event of that id", where=uuid_text(event_id))
         return record
 
     def _covering(self, log: LogId, record: Record, wait_s: float) -> str | None:

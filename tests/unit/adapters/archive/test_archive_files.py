@@ -22,7 +22,7 @@ from vitne.core.entry import entry as entries
 from vitne.core.event.sections import facets_of
 from vitne.core.filter.nodes import Equals
 from vitne.core.index.source_summary import summarize_sources
-from vitne.core.values.ids import to_text
+from vitne.core.values.ids import uuid_text
 from vitne.core.values.record import Facets, Parts, Record
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import IntegrityError, StorageError, VitneError
@@ -37,7 +37,7 @@ def event(
 ) -> Record:
     """An event with an entry under these keys; nothing else about it matters here."""
     event_id = index.to_bytes(16, "big")
-    known = {"actor": {"id": f"usr_{index % 3}"}, "id": to_text(event_id), "type": "crm.a.viewed"}
+    known = {"actor": {"id": f"usr_{index % 3}"}, "id": uuid_text(event_id), "type": "crm.a.viewed"}
     found = tuple(sorted({*keys, b"\x05" + bytes(16)}))
     head = entries.HEADER.pack(
         *(entries.MAGIC, entries.EVENT, 0, 1, len(found)),
@@ -256,12 +256,12 @@ def test_the_archive_reads_nothing_but_segments(shelf: Shelf, tmp_path: Path) ->
                 "trace_id": "a" * 32,
             }
         },
-        {"correlation": {"action_id": to_text((3).to_bytes(16, "big")), "trace_id": "A" * 32}},
+        {"correlation": {"action_id": uuid_text((3).to_bytes(16, "big")), "trace_id": "A" * 32}},
         {"correlation": {"action_id": 7, "trace_id": ["x"]}},
         {"occurred_at": "1970-01-01T00:00:00.000Z"},
         {"occurred_at": "1970-01-01T00:00:00.000503Z"},
         {"occurred_at": "1970-01-01T00:00:00.000503000Z"},
-        {"targets": [{"id": to_text((3).to_bytes(16, "big")), "type": "event"}]},
+        {"targets": [{"id": uuid_text((3).to_bytes(16, "big")), "type": "event"}]},
     ],
 )
 def test_a_core_part_comes_back_to_the_byte_whatever_stands_in_its_ids(

@@ -17,7 +17,7 @@ from vitne.adapters.archive.parquet.encode import to_table
 from vitne.adapters.archive.parquet.single_rows import RowFile, RowTable, table_of
 from vitne.core.entry import entry as entries
 from vitne.core.event.sections import facets_of
-from vitne.core.values.ids import to_text
+from vitne.core.values.ids import uuid_text
 from vitne.core.values.record import Parts, Record
 from vitne.core.values.types import LeafIndex
 from vitne.errors import IntegrityError, StorageError
@@ -30,7 +30,7 @@ def record(index: int) -> Record:
     """One whose texts differ in length, so that no two groups are packed alike."""
     event_id = index.to_bytes(16, "big")
     core = b'{"actor":{"id":"usr_%d"},"id":"%s","note":"%s"}' % (
-        *(index % 5, to_text(event_id).encode()),
+        *(index % 5, uuid_text(event_id).encode()),
         b"%d " % index * (index % 23),
     )
     head = entries.HEADER.pack(

@@ -8,7 +8,7 @@ from vitne.core.event.event import ValidEvent
 from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.sections import join_sections, without_members
 from vitne.core.event.validate import validate_event
-from vitne.core.values.ids import to_text, uuid8_for_key, uuid_version
+from vitne.core.values.ids import uuid8_for_key, uuid_text, uuid_version
 
 
 def taken(event: object, context: IntakeContext, position: int = 0) -> ValidEvent:
@@ -69,7 +69,7 @@ def test_what_the_entry_needs_is_read_out(complete: dict[str, Any], context: Int
 
     valid = taken(complete, context)
 
-    assert to_text(valid.event_id) == complete["id"]
+    assert uuid_text(valid.event_id) == complete["id"]
     assert valid.actor == ("https://id.vendor.example", "usr_77")
     assert valid.targets == (("customer", "cus_90331"), ("order", "o_1"))
     assert valid.facets.targets == "\ncustomer/cus_90331\norder/o_1\n"

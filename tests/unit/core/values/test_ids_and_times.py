@@ -5,11 +5,11 @@ import uuid
 import pytest
 
 from vitne.core.values.ids import (
-    from_text,
-    to_text,
+    parse_uuid,
     uuid7,
     uuid8_for_key,
     uuid8_for_original,
+    uuid_text,
     uuid_version,
 )
 from vitne.core.values.times import format_utc, parse_utc
@@ -45,7 +45,7 @@ def test_derived_ids_depend_on_each_part_and_on_where_it_ends() -> None:
 def test_text_and_bytes_of_an_id_are_each_others_inverse() -> None:
     text = "01981f3e-7c1a-7d34-9b0e-5f4c2a9e1b77"
 
-    assert to_text(from_text(text)) == text
+    assert uuid_text(parse_uuid(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_text_and_bytes_of_an_id_are_each_others_inverse() -> None:
 )
 def test_another_form_of_an_id_is_refused(text: str) -> None:
     with pytest.raises(BadInputError):
-        from_text(text)
+        parse_uuid(text)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vitne.core.entry.control import PruneEntry
 from vitne.core.entry.entry import decode_entry
 from vitne.core.entry.keyring import erased_sections
-from vitne.core.values.ids import from_text
+from vitne.core.values.ids import parse_uuid
 from vitne.core.values.record import Record
 from vitne.core.values.types import LogId
 from vitne.errors import BadInputError, ConfigurationError
@@ -73,7 +73,7 @@ def _publish(server: Server) -> None:
 
 
 def _record(server: Server, number: int) -> Record:
-    return server.show.by_id(ACME, from_text(sample_event(number)["id"])).record
+    return server.show.by_id(ACME, parse_uuid(sample_event(number)["id"])).record
 
 
 def _gone(server: Server) -> set[int]:
@@ -82,7 +82,7 @@ def _gone(server: Server) -> set[int]:
 
 
 def _proof(server: Server, number: int) -> bytes:
-    document: bytes = server.show.by_id(ACME, from_text(sample_event(number)["id"])).document()
+    document: bytes = server.show.by_id(ACME, parse_uuid(sample_event(number)["id"])).document()
     return document
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vitne.core.values.ids import from_text, to_text, uuid7
+from vitne.core.values.ids import parse_uuid, uuid7, uuid_text
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.services.intake.dedupe_window import Forget
 from vitne.services.writer.pending_request import Arrival
@@ -15,7 +15,7 @@ ACME = LogId("acme")
 DAY_US = 86_400_000_000
 HOUR_US = 3_600_000_000
 START, END = LeafIndex(0), LeafIndex(6)
-ID = from_text(sample_event(1)["id"])
+ID = parse_uuid(sample_event(1)["id"])
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_an_id_of_a_time_ahead_is_not_forgotten_before_it_looks_old(
     server: Server, clock: FixedClock
 ) -> None:
     """It was forgotten by its recording, and not looked for by its own time: a retry doubled."""
-    ahead = to_text(uuid7(clock.now_us() + 30 * DAY_US, b"0123456789"))
+    ahead = uuid_text(uuid7(clock.now_us() + 30 * DAY_US, b"0123456789"))
     event = sample_event(1) | {"id": ahead}
     found = [send(server, event)]
     seal(server)
@@ -95,7 +95,7 @@ def test_an_id_of_a_time_ahead_is_not_forgotten_before_it_looks_old(
         found.append(send(server, event))
 
     assert found == ["accepted"] + ["duplicate"] * 10
-    assert not is_known(server, from_text(ahead))
+    assert not is_known(server, parse_uuid(ahead))
 
 
 def test_an_id_at_the_edge_of_the_window_is_kept_for_requests_under_way(

@@ -8,7 +8,7 @@ from vitne.adapters.archive.index.lookup import IndexHeader, Lookup
 from vitne.core.entry import keys
 from vitne.core.filter.nodes import And, Between, Equals, Filter
 from vitne.core.index.gap import keys_of
-from vitne.core.values import LogId, from_text
+from vitne.core.values import LogId, parse_uuid
 from vitne.errors import BadInputError
 
 KeyOf = Callable[[LogId, int, int, tuple[str, ...]], bytes | None]
@@ -96,7 +96,7 @@ def confirms_entry(
 
 def _find(lookup: Lookup, text: str) -> list[int]:
     try:
-        return lookup.find(from_text(text))
+        return lookup.find(parse_uuid(text))
     except BadInputError:
         return []
 

@@ -16,7 +16,7 @@ from vitne.core.filter.compile import Condition, Dialect, Value, compile_filter
 from vitne.core.filter.fields import Field
 from vitne.core.filter.nodes import Filter
 from vitne.core.filter.search_text import SEPARATOR, is_id
-from vitne.core.values import encode_trusted, fold_text, from_text
+from vitne.core.values import encode_trusted, fold_text, parse_uuid
 from vitne.errors import BadInputError
 
 _ADDED = (
@@ -176,7 +176,7 @@ def _equals(of: Field, value: str) -> Condition:
 
 def _equals_id(of: Field, value: str) -> Condition:
     try:
-        event_id = from_text(value).hex()
+        event_id = parse_uuid(value).hex()
     except BadInputError:
         if of.name == "id" or not value:
             return _NEVER

@@ -33,7 +33,15 @@ from vitne.core.entry.entry import times_of
 from vitne.core.event.sections import facets_of
 from vitne.core.filter.fields import core_reader, find_field, target_texts
 from vitne.core.filter.search_text import search_text
-from vitne.core.values import Facets, LeafIndex, Parts, Record, format_utc, personal_cache, to_text
+from vitne.core.values import (
+    Facets,
+    LeafIndex,
+    Parts,
+    Record,
+    format_utc,
+    personal_cache,
+    uuid_text,
+)
 
 _UUID_CHARS, _TRACE_CHARS = 36, 32
 _READ = (*CORE_COLUMNS, find_field("action"), find_field("trace"))
@@ -85,7 +93,7 @@ def to_table(records: Sequence[Record]) -> pa.Table:
 def _held_out(record: Record, values: tuple[Any, ...]) -> Held:
     """Take event id, action id, trace id and time out of the core part."""
     action, trace = values[_ACTION], values[_TRACE]
-    event_id = to_text(record.event_id)
+    event_id = uuid_text(record.event_id)
     action_id = _binary(action, _UUID_CHARS) if action != event_id else None
     trace_id = _binary(trace, _TRACE_CHARS)
     if action_id is not None or action == event_id:
@@ -155,9 +163,9 @@ def restore_core(
     """The core part with what was held out in its place again."""
     if text.startswith(WHOLE):
         return text.removeprefix(WHOLE)
-    text = text.replace(EVENT_ID, f'"id":"{to_text(event_id)}"')
+    text = text.replace(EVENT_ID, f'"id":"{uuid_text(event_id)}"')
     if action_id is not None:
-        text = text.replace(ACTION_ID, f'"action_id":"{to_text(action_id)}"')
+        text = text.replace(ACTION_ID, f'"action_id":"{uuid_text(action_id)}"')
     if trace_id is not None:
         text = text.replace(TRACE_ID, f'"trace_id":"{trace_id.hex()}"')
     if MILLIS in text:

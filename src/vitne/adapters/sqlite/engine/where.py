@@ -15,7 +15,7 @@ from vitne.core.filter.compile import Condition, Dialect, Value, compile_filter
 from vitne.core.filter.fields import Field, pointer_ends, target_texts
 from vitne.core.filter.nodes import Filter, fits_pattern
 from vitne.core.filter.search_text import text_found
-from vitne.core.values import Parts, encode_trusted, fold_text, from_text
+from vitne.core.values import Parts, encode_trusted, fold_text, parse_uuid
 from vitne.errors import BadInputError
 
 _NEVER = Condition("0")
@@ -85,7 +85,7 @@ def _equals(of: Field, value: str) -> Condition:  # noqa: PLR0911 - one per kind
         )
     if of.name == "id":
         try:
-            return Condition("event_id = ?", (from_text(value),))
+            return Condition("event_id = ?", (parse_uuid(value),))
         except BadInputError:
             return _NEVER
     return Condition(f"{_COLUMNS[of.name]} = ?", (value,)) if value else _NEVER
