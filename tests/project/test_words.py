@@ -46,7 +46,7 @@ PRINTED = ("cli/", "errors.py", "settings.py", "core/filter/syntax.py")
 """Below src/vitne: where docstrings become help or pages."""
 
 _VERDICTS = (
-    "src/vitne/answers/verdict.py",
+    "src/vitne/answers/verdict_and_reasons.py",
     "src/vitne/api/answers/answer.py",
     "src/vitne/evidence/bundle/sentences.py",
     "src/vitne/evidence/record/sentences.py",

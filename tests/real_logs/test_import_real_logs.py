@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from vitne.actions.worth import not_worthy
+from vitne.actions.worth_logging import not_worthy
 from vitne.core.event.body import raw_part
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.intake import IntakeContext, SourceRegistration

@@ -15,6 +15,7 @@ from typing import Self, Unpack
 from msgspec.structs import replace
 
 from vitne.errors import EventRefusedError, NotDurableError
+from vitne.sdk.client_run import ClientRun
 from vitne.sdk.delivery.event_item import KeptState, Recorded
 from vitne.sdk.delivery.numbering import NumberedStream, stats_event
 from vitne.sdk.delivery.receipts import KeptReceipt
@@ -23,7 +24,6 @@ from vitne.sdk.events import context
 from vitne.sdk.events.build import EventFields
 from vitne.sdk.events.prepare import EventPreparer
 from vitne.sdk.options import ClientOptions, Options, default_spool_dir
-from vitne.sdk.run import ClientRun
 
 _log = logging.getLogger("vitne.sdk")
 

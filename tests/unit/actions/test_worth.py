@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from vitne.actions.worth import not_worthy, retention_class
+from vitne.actions.worth_logging import not_worthy, retention_class
 from vitne.core.event.event import ValidEvent
 from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.event.validate import validate_event

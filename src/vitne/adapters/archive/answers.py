@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from vitne.adapters.archive.find.listed import Listed
 from vitne.adapters.archive.find.plan import KeyOf
+from vitne.adapters.archive.find.segment_list import Listed
 from vitne.adapters.archive.index.lookup import Lookup
 from vitne.adapters.archive.parquet.damage import damage
 from vitne.adapters.archive.parquet.files import SegmentFiles

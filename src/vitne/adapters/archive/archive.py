@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from vitne.adapters.archive.answers import SegmentAnswers
 from vitne.adapters.archive.find.duck import Duck
-from vitne.adapters.archive.find.listed import Listed
 from vitne.adapters.archive.find.plan import KeyOf
 from vitne.adapters.archive.find.search import SegmentSearch
+from vitne.adapters.archive.find.segment_list import Listed
 from vitne.adapters.archive.index.build import Index, Values, build_index, run_of
 from vitne.adapters.archive.index.lookup import Lookup
 from vitne.adapters.archive.parquet.columns import DELTA, DICTIONARY, ROW_GROUP_ROWS

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from vitne.answers.question import Question
-from vitne.answers.verdict import Reason, Verdict
+from vitne.answers.verdict_and_reasons import Reason, Verdict
 from vitne.core.entry.sender import SignedMode
 from vitne.core.index.index_record import Coverage
 from vitne.core.values import Origin, Parts, Section

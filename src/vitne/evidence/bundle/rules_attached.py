@@ -7,7 +7,7 @@ from msgspec import UnsetType
 from msgspec.structs import asdict
 
 from vitne.answers.bundle_filter import text_at
-from vitne.answers.verdict import LIMIT, Reason
+from vitne.answers.verdict_and_reasons import LIMIT, Reason
 from vitne.core.entry.commit import sender_root
 from vitne.core.entry.control import SigningKeyEntry, StreamEntry, verify_stream
 from vitne.core.entry.entry import BatchEntry, EventEntry

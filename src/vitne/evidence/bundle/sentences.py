@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from vitne.answers.verdict import REASONS
+from vitne.answers.verdict_and_reasons import REASONS
 from vitne.core.entry import keys
 from vitne.core.values import format_utc
 from vitne.evidence.bundle.answer import Answer

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 
 from vitne.answers.question import Question
-from vitne.answers.verdict import Reason, reason
+from vitne.answers.verdict_and_reasons import Reason, reason
 from vitne.core.entry.commit import SectionLeaves
 from vitne.core.entry.entry import Entry, EventEntry
 from vitne.core.entry.sender import SignedMode

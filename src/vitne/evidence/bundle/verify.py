@@ -35,7 +35,7 @@ from msgspec import UnsetType
 from msgspec.structs import replace
 
 from vitne.answers.question import Question, QuestionKey
-from vitne.answers.verdict import LIMIT, decide_verdict
+from vitne.answers.verdict_and_reasons import LIMIT, decide_verdict
 from vitne.core.entry.control import EraseEntry
 from vitne.core.values import SECTIONS, Section
 from vitne.evidence.bundle import rules_attached, rules_entries, rules_index, rules_keys

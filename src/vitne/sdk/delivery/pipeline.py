@@ -12,7 +12,7 @@ from msgspec import structs
 
 from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.delivery.queue import EventQueue
-from vitne.sdk.delivery.sender import Sender
+from vitne.sdk.delivery.send_and_retry import Sender
 from vitne.sdk.delivery.spool import Spool
 from vitne.sdk.delivery.spooler import Spooler
 from vitne.sdk.delivery.stats import Stats

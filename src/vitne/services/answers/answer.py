@@ -49,8 +49,8 @@ from vitne.services.answers.coverage_statement import CoverageStatement
 from vitne.services.answers.gather import EvidenceGatherer, Heads
 from vitne.services.answers.inputs import FactSources, LogStores
 from vitne.services.answers.key_entries import KeyEntryFinder
+from vitne.services.answers.named_values import ValueLookup
 from vitne.services.answers.source_summaries import SourceSummaries
-from vitne.services.answers.values import ValueLookup
 from vitne.services.log import FIRST_EPOCH, LogKeys, Logs
 
 _LOG: Final = logging.getLogger("vitne.ask")

@@ -26,6 +26,7 @@ from vitne.evidence.bundle.facts import (
     StampFacts,
 )
 from vitne.ports import Count
+from vitne.services.answers.completeness import SearchedRange, limits_of, stream_facts
 from vitne.services.answers.coverage_statement import (
     CoverageStatement,
     StatementFacts,
@@ -34,9 +35,8 @@ from vitne.services.answers.coverage_statement import (
 from vitne.services.answers.gather import EvidenceGatherer, holds
 from vitne.services.answers.inputs import FactSources
 from vitne.services.answers.key_entries import KeyEntries, RegisteredStream, stream_of
-from vitne.services.answers.limits import SearchedRange, limits_of, stream_facts
+from vitne.services.answers.named_values import ValueLookup, binds
 from vitne.services.answers.source_summaries import SourceSummaries, weak_of
-from vitne.services.answers.values import ValueLookup, binds
 
 _BESIDE: Final[tuple[Grade, ...]] = ("C", "D", "E")
 """Grades of events by others that weaken an answer about one person."""

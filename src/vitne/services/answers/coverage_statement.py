@@ -15,8 +15,8 @@ from vitne.core.index.source_summary import Grade, SourceSummary, Spoken
 from vitne.core.values import format_utc
 from vitne.evidence.bundle.facts import StreamFacts
 from vitne.ports import Count
+from vitne.services.answers.completeness import SearchedRange, relevant
 from vitne.services.answers.key_entries import RegisteredStream
-from vitne.services.answers.limits import SearchedRange, relevant
 
 MEANS: Final[Mapping[str, str]] = {
     "A": "a verdict on the person: a verified token or session",

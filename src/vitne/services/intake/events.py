@@ -5,7 +5,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from vitne.actions.worth import not_worthy, retention_class
+from vitne.actions.worth_logging import not_worthy, retention_class
 from vitne.core.entry.assemble import Assembler, Prepared
 from vitne.core.entry.commit import KEY_BYTES
 from vitne.core.entry.entry import VOID_QUARANTINED, VOID_REJECTED

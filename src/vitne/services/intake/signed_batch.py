@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vitne.actions.worth import retention_class
+from vitne.actions.worth_logging import retention_class
 from vitne.core.entry.assemble import event_root
 from vitne.core.entry.batch import BatchHead, split_batch
 from vitne.core.entry.entry import VOID_QUARANTINED, VOID_REJECTED

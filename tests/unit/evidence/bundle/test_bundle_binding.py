@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vitne.answers.verdict import REASONS
+from vitne.answers.verdict_and_reasons import REASONS
 from vitne.core.entry import keys
 from vitne.core.tree.note import sign_note
 from vitne.core.values.canonical import encode_trusted

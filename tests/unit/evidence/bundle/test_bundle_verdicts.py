@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vitne.answers.verdict import REASONS
+from vitne.answers.verdict_and_reasons import REASONS
 from vitne.core.entry import keys
 from vitne.evidence.bundle.answer import Answer
 from vitne.evidence.bundle.facts import LimitFacts

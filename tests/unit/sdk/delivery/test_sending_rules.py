@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from vitne.sdk.delivery.numbering import NumberedStream, NumberedStreams
-from vitne.sdk.delivery.sender import wait_before_retry_s
+from vitne.sdk.delivery.send_and_retry import wait_before_retry_s
 from vitne.sdk.delivery.transport import delay_asked_s
 from vitne.sdk.options import ClientOptions, Options
 

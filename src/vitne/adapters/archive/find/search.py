@@ -16,7 +16,6 @@ from typing import Final
 from msgspec import Struct
 
 from vitne.adapters.archive.find.duck import Duck
-from vitne.adapters.archive.find.listed import Listed
 from vitne.adapters.archive.find.plan import (
     KeyOf,
     Plan,
@@ -25,6 +24,7 @@ from vitne.adapters.archive.find.plan import (
     may_lie_in,
     plan_lookup,
 )
+from vitne.adapters.archive.find.segment_list import Listed
 from vitne.adapters.archive.find.where import field_texts, segment_condition
 from vitne.adapters.archive.parquet.files import SegmentFiles
 from vitne.core.filter.compile import Condition
