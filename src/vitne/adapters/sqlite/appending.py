@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
+from msgspec.structs import astuple
 
-from vitne.adapters.sqlite.engine.queries import query, repeated_query
-from vitne.adapters.sqlite.rows import Row, flat_values, record_row, statement_sizes
+from vitne.adapters.sqlite.engine.queries import Row, query, repeated_query
+from vitne.adapters.sqlite.rows import flat_values, log_row, record_row, statement_sizes
 from vitne.core.values import LeafIndex, LogId, Record
-from vitne.errors import IntegrityError, NotFoundError
+from vitne.errors import IntegrityError
 from vitne.ports import AnnouncedKey, Aside, Seen, SenderState, StreamState, Tail
 
 
@@ -33,33 +34,17 @@ def select_many(
     return found
 
 
-def to_seen(row: Row) -> tuple[bytes, Seen]:
-    """(event id, what is remembered of it) of a row of the query `seen`."""
-    event_id, index, digest, recorded_us = row
-    return event_id, Seen(index=LeafIndex(index), digest=digest, recorded_us=recorded_us)
-
-
 def to_stream(row: Row) -> StreamState:
     """A stream's state, of a row of the query `streams`."""
-    stream_id, source, name, numbers, last_seq, missing, closed, abandoned, followed = row[:9]
-    beat_s, named_us, voided, late, late_max_us, sender = row[9:15]
-    return StreamState(
-        stream_id=stream_id,
-        source=source,
-        name=name,
-        numbers=numbers,
-        last_seq=last_seq,
-        missing=msgspec.json.decode(missing, type=tuple[tuple[int, int], ...]),
-        closed=bool(closed),
-        abandoned=bool(abandoned),
-        followed=bool(followed),
-        beat_s=beat_s,
-        named_us=named_us,
-        voided=voided,
-        late=late,
-        late_max_us=late_max_us,
-        sender=None if sender is None else msgspec.json.decode(sender, type=SenderState),
+    missing, sender = row[5], row[14]
+    values: Row = (
+        *row[:5],
+        msgspec.json.decode(missing, type=tuple[tuple[int, int], ...]),
+        *map(bool, row[6:9]),
+        *row[9:14],
+        None if sender is None else msgspec.json.decode(sender, type=SenderState),
     )
+    return StreamState(*values)
 
 
 class SqliteAppend:
@@ -84,11 +69,8 @@ class SqliteAppend:
             raise RuntimeError("the append transaction is over")
         known = self._tails.get(log)
         if known is None:
-            row = self._connection.execute(query("tail"), (log,)).fetchone()
-            if row is None:
-                raise NotFoundError(f"there is no log {log!r}")
-            no, next_index, last_recorded_us = row
-            known = no, Tail(LeafIndex(next_index), last_recorded_us)
+            no, *tail = log_row(self._connection, "tail", log)
+            known = no, Tail(*tail)
             self._tails[log] = known
         return known
 
@@ -97,7 +79,7 @@ class SqliteAppend:
 
     def seen(self, log: LogId, event_ids: Sequence[bytes]) -> dict[bytes, Seen]:
         rows = select_many(self._connection, "seen", self._tail(log)[0], event_ids)
-        return dict(map(to_seen, rows))
+        return {event_id: Seen(*rest) for event_id, *rest in rows}
 
     def streams(self, log: LogId, stream_ids: Sequence[bytes]) -> dict[bytes, StreamState]:
         rows = select_many(self._connection, "some_streams", self._tail(log)[0], stream_ids)
@@ -143,7 +125,7 @@ class SqliteAppend:
 
     def kept_aside(self, log: LogId, digests: Sequence[bytes]) -> dict[bytes, LeafIndex]:
         rows = select_many(self._connection, "kept_aside", self._tail(log)[0], digests)
-        return {digest: LeafIndex(index) for digest, index in rows}
+        return dict(rows)
 
     def add_counts(self, log: LogId, counts: Mapping[tuple[str, str, str], int]) -> None:
         no = self._tail(log)[0]
@@ -175,22 +157,7 @@ def _continue(tail: Tail, records: Sequence[Record]) -> None:
 
 
 def _stream_row(no: int, state: StreamState) -> Row:
+    values = astuple(state)
     missing = msgspec.json.encode(state.missing).decode()
-    return (
-        no,
-        state.stream_id,
-        state.source,
-        state.name,
-        state.numbers,
-        state.last_seq,
-        missing,
-        int(state.closed),
-        int(state.abandoned),
-        int(state.followed),
-        state.beat_s,
-        state.named_us,
-        state.voided,
-        state.late,
-        state.late_max_us,
-        None if state.sender is None else msgspec.json.encode(state.sender).decode(),
-    )
+    sender = None if state.sender is None else msgspec.json.encode(state.sender).decode()
+    return (no, *values[:5], missing, *values[6:14], sender)

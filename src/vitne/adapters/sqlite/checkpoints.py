@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.engine.queries import query
-from vitne.core.values import Hash, LogId, TreeSize
-from vitne.errors import CheckpointConflictError, NotFoundError
+from vitne.adapters.sqlite.rows import log_row
+from vitne.core.values import LogId
+from vitne.errors import CheckpointConflictError
 from vitne.ports import Head, Swap
 
 _INDEX = "/index"
@@ -31,24 +32,21 @@ class SqliteCheckpoints:
                 _swap(connection, swap)
 
 
-def _tree(log: LogId) -> tuple[str, bool]:
+def _tree(log: LogId) -> tuple[LogId, bool]:
     """The log of a tree, and whether the tree is its index log."""
-    name = log.removesuffix(_INDEX)
+    name = LogId(log.removesuffix(_INDEX))
     return name, name != log
 
 
 def _head(connection: sqlite3.Connection, log: LogId) -> Head | None:
     name, of_index = _tree(log)
     row = connection.execute(query("index_head" if of_index else "head"), (name,)).fetchone()
-    return None if row is None else Head(size=TreeSize(row[0]), root=Hash(row[1]), note=row[2])
+    return None if row is None else Head(*row)
 
 
 def _swap(connection: sqlite3.Connection, swap: Swap) -> None:
     name, of_index = _tree(swap.log)
-    row = connection.execute(query("log_no"), (name,)).fetchone()
-    if row is None:
-        raise NotFoundError(f"there is no log {swap.log!r}")
-    (no,) = row
+    (no,) = log_row(connection, "log_no", name)
     new, old = swap.new, swap.old
     if old is None:
         first = query("first_index_head" if of_index else "first_head")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.engine.queries import query
-from vitne.adapters.sqlite.rows import record_row
+from vitne.adapters.sqlite.rows import log_row, record_row
 from vitne.core.values import LeafIndex, LogId, Record, Section
 from vitne.errors import ConflictError, NotFoundError
 from vitne.ports import Hold
@@ -29,9 +29,7 @@ class SqliteErasure:
                 connection.execute(query("note_erasure"), (log, index, section, entry, pruned))
 
     def pending(self, log: LogId) -> list[tuple[LeafIndex, Section]]:
-        with self._database.reading() as connection:
-            rows = connection.execute(query("pending_erasures"), (log,)).fetchall()
-        return [(LeafIndex(index), section) for index, section in rows]
+        return [(index, section) for index, section in self._database.rows("pending_erasures", log)]
 
     def settle(self, log: LogId, items: Sequence[tuple[LeafIndex, Section]]) -> None:
         with self._database.writing() as connection:
@@ -39,20 +37,14 @@ class SqliteErasure:
                 connection.execute(query("settle_erasure"), (log, index, section))
 
     def reopen(self) -> None:
-        with self._database.writing() as connection:
-            connection.execute(query("reopen_erasures"))
+        self._database.change("reopen_erasures")
 
     def erased(self, log: LogId, index: LeafIndex) -> dict[Section, LeafIndex]:
-        with self._database.reading() as connection:
-            rows = connection.execute(query("erasures_of"), (log, index)).fetchall()
-        return {section: LeafIndex(entry) for section, entry in rows}
+        return dict(self._database.rows("erasures_of", log, index))
 
     def overwrite(self, log: LogId, records: Sequence[Record]) -> None:
         with self._database.writing() as connection:
-            row = connection.execute(query("log_no"), (log,)).fetchone()
-            if row is None:
-                raise NotFoundError(f"there is no log {log!r}")
-            (no,) = row
+            (no,) = log_row(connection, "log_no", log)
             for record in records:
                 pos, _, *values = record_row(no, record)
                 # Without the entry and the event id, which an erasure leaves alone.
@@ -70,17 +62,13 @@ class SqliteErasure:
         self._database.fold()
 
     def holds(self, log: LogId) -> list[Hold]:
-        with self._database.reading() as connection:
-            rows = connection.execute(query("holds"), (log,)).fetchall()
-        return [Hold(row[0], log, *row[1:]) for row in rows]
+        return [Hold(id_, log, *rest) for id_, *rest in self._database.rows("holds", log)]
 
     def add_hold(self, hold: Hold) -> None:
         values = (hold.log, hold.id, hold.where, hold.reason, hold.reference, hold.set_us)
-        with self._database.writing() as connection:
-            if connection.execute(query("add_hold"), values).rowcount != 1:
-                raise ConflictError(f"there is a hold {hold.id!r} already", where=hold.log)
+        if not self._database.change("add_hold", *values):
+            raise ConflictError(f"there is a hold {hold.id!r} already", where=hold.log)
 
     def release_hold(self, log: LogId, hold_id: str, at_us: int) -> None:
-        with self._database.writing() as connection:
-            if connection.execute(query("release_hold"), (at_us, log, hold_id)).rowcount != 1:
-                raise NotFoundError("there is no such hold", where=hold_id)
+        if not self._database.change("release_hold", at_us, log, hold_id):
+            raise NotFoundError("there is no such hold", where=hold_id)

@@ -7,8 +7,9 @@ import msgspec
 
 from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.engine.queries import query
+from vitne.adapters.sqlite.rows import log_row
 from vitne.core.values import LeafIndex, LogId
-from vitne.errors import ConflictError, NotFoundError
+from vitne.errors import ConflictError
 from vitne.ports import SealedRun, Segment
 
 
@@ -20,12 +21,13 @@ class SqliteIndexLog:
 
     def size(self, log: LogId) -> int:
         with self._database.reading() as connection:
-            return _size(connection, log)[1]
+            _, size = log_row(connection, "index_size", log)
+        return int(size)
 
     def append(self, log: LogId, run: SealedRun, counter: bytes) -> None:
         segment = run.segment
         with self._database.writing() as connection:
-            no, size = _size(connection, log)
+            no, size = log_row(connection, "index_size", log)
             if segment.record != size:
                 raise ConflictError(
                     f"the index log has {size} records, this is number {segment.record}", where=log
@@ -41,9 +43,7 @@ class SqliteIndexLog:
                 connection.execute(query("set_index_counter"), (no, segment.end, counter))
 
     def records(self, log: LogId, start: int, end: int) -> list[bytes]:
-        with self._database.reading() as connection:
-            rows = connection.execute(query("index_records"), (log, start, end))
-            return [row[0] for row in rows]
+        return [record for (record,) in self._database.rows("index_records", log, start, end)]
 
     def run(self, log: LogId, position: int) -> SealedRun | None:
         found = self._runs(log, position, position + 1)
@@ -54,30 +54,21 @@ class SqliteIndexLog:
 
     def counter(self, log: LogId) -> tuple[LeafIndex, bytes]:
         with self._database.reading() as connection:
-            end, counter, _ = _counter(connection, _size(connection, log)[0])
-            return LeafIndex(end), counter
+            end, counter, _ = _counter(connection, log_row(connection, "index_size", log)[0])
+        return LeafIndex(end), counter
 
     def told(self, log: LogId) -> int:
         with self._database.reading() as connection:
-            return _counter(connection, _size(connection, log)[0])[2]
+            return _counter(connection, log_row(connection, "index_size", log)[0])[2]
 
     def set_told(self, log: LogId, count: int) -> None:
-        with self._database.writing() as connection:
-            connection.execute(query("set_index_told"), (count, log))
+        self._database.change("set_index_told", count, log)
 
     def _runs(self, log: LogId, start: int, end: int) -> list[SealedRun]:
-        with self._database.reading() as connection:
-            rows = connection.execute(query("index_runs"), (log, start, end)).fetchall()
         return [
-            SealedRun(msgspec.msgpack.decode(row[0], type=Segment), row[1], row[2]) for row in rows
+            SealedRun(msgspec.msgpack.decode(segment, type=Segment), *rest)
+            for segment, *rest in self._database.rows("index_runs", log, start, end)
         ]
-
-
-def _size(connection: sqlite3.Connection, log: LogId) -> tuple[int, int]:
-    row: tuple[int, int] | None = connection.execute(query("index_size"), (log,)).fetchone()
-    if row is None:
-        raise NotFoundError(f"there is no log {log!r}")
-    return row
 
 
 def _counter(connection: sqlite3.Connection, no: int) -> tuple[int, bytes, int]:

@@ -1,16 +1,16 @@
 """The hot rows of all logs (`vitne.ports.RecordStore`)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
 from vitne.adapters.sqlite.appending import SqliteAppend, to_stream
-from vitne.adapters.sqlite.engine.queries import query, repeated_query
-from vitne.adapters.sqlite.rows import Row, all_row_keys, row_key, row_keys
+from vitne.adapters.sqlite.engine.queries import Row, query
+from vitne.adapters.sqlite.rows import all_row_keys, log_row, row_key, row_keys
 from vitne.adapters.sqlite.searching import SqliteSearch
-from vitne.core.values import LeafIndex, LogId, Origin, TreeSize, uuid_time_prefix
-from vitne.errors import ConflictError, NotFoundError
+from vitne.core.values import LeafIndex, LogId, Origin, uuid_time_prefix
+from vitne.errors import ConflictError
 from vitne.ports import Aside, CountReport, LogInfo, StreamState
 
 STEP_ROWS = 2000
@@ -31,19 +31,14 @@ class SqliteRecords(SqliteSearch):
             connection.execute(query("create_log"), (log, origin, created_us))
 
     def logs(self) -> list[LogInfo]:
-        with self._database.reading() as connection:
-            return [_info(row) for row in connection.execute(query("logs"))]
+        return [LogInfo(*row) for row in self._database.rows("logs")]
 
     def log(self, log: LogId) -> LogInfo:
         with self._database.reading() as connection:
-            row = connection.execute(query("log"), (log,)).fetchone()
-        if row is None:
-            raise NotFoundError(f"there is no log {log!r}")
-        return _info(row)
+            return LogInfo(*log_row(connection, "log", log))
 
     def unpublished(self) -> list[LogInfo]:
-        with self._database.reading() as connection:
-            return [_info(row) for row in connection.execute(query("unpublished"))]
+        return [LogInfo(*row) for row in self._database.rows("unpublished")]
 
     @contextmanager
     def append(self) -> Iterator[SqliteAppend]:
@@ -57,9 +52,8 @@ class SqliteRecords(SqliteSearch):
                 raise transaction.broken
 
     def entries(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[bytes]:
-        with self._reading(log) as (connection, no):
-            rows = connection.execute(query("entries"), row_keys(no, start, end)).fetchall()
-        return [entry for (entry,) in rows]
+        keys = row_keys(self._number(log), start, end)
+        return [entry for (entry,) in self._database.rows("entries", *keys)]
 
     def first_index(self, log: LogId) -> LeafIndex | None:
         lowest = self._lowest(log)
@@ -70,14 +64,13 @@ class SqliteRecords(SqliteSearch):
         return None if lowest is None else lowest[1]
 
     def _lowest(self, log: LogId) -> tuple[int, int] | None:
-        with self._reading(log) as (connection, no):
-            row = connection.execute(query("lowest"), all_row_keys(no)).fetchone()
+        no = self._number(log)
+        row = self._database.row("lowest", *all_row_keys(no))
         return None if row is None else (row[0] - row_key(no, 0), row[1])
 
     def drop(self, log: LogId, end: LeafIndex) -> int:
         dropped = 0
-        with self._reading(log) as (_, no):
-            low, high = row_keys(no, 0, end)
+        low, high = row_keys(self._number(log), 0, end)
         while True:
             with self._database.writing() as connection:
                 lowest = connection.execute(query("lowest"), (low, high)).fetchone()
@@ -103,28 +96,22 @@ class SqliteRecords(SqliteSearch):
         return forgotten
 
     def counts(self, log: LogId) -> dict[tuple[str, str, str], int]:
-        with self._reading(log) as (connection, no):
-            rows = connection.execute(query("counts"), (no,)).fetchall()
-        return {(source, type_, reason): number for source, type_, reason, number in rows}
+        return _by_kind(self._database.rows("counts", self._number(log)))
 
     def unreported_counts(self) -> dict[LogId, dict[tuple[str, str, str], int]]:
-        with self._database.reading() as connection:
-            rows = connection.execute(query("unreported_counts")).fetchall()
         found: dict[LogId, dict[tuple[str, str, str], int]] = {}
-        for log, source, type_, reason, number in rows:
-            found.setdefault(LogId(log), {})[source, type_, reason] = number
+        for log, source, type_, reason, number in self._database.rows("unreported_counts"):
+            found.setdefault(log, {})[source, type_, reason] = number
         return found
 
     def begun_reports(self) -> dict[LogId, CountReport]:
-        with self._database.reading() as connection:
-            rows = connection.execute(query("begun_reports")).fetchall()
-        return {LogId(log): CountReport(event, _counts(counts)) for log, event, counts in rows}
+        rows = self._database.rows("begun_reports")
+        return {log: CountReport(event, _counts(counts)) for log, event, counts in rows}
 
     def begin_reports(self, reports: Mapping[LogId, CountReport]) -> None:
         with self._database.writing() as connection:
             for log, report in reports.items():
-                if connection.execute(query("log_no"), (log,)).fetchone() is None:
-                    raise NotFoundError(f"there is no log {log!r}")
+                log_row(connection, "log_no", log)
                 rows = [(*key, number) for key, number in report.counts.items()]
                 values = (log, report.event, msgspec.json.encode(rows).decode())
                 if connection.execute(query("begin_reports"), values).rowcount != 1:
@@ -139,42 +126,26 @@ class SqliteRecords(SqliteSearch):
                 connection.execute(query("end_reports"), (log,))
 
     def asides(self, log: LogId) -> list[Aside]:
-        with self._reading(log) as (connection, no):
-            rows = connection.execute(query("asides"), (no,)).fetchall()
-        return [Aside(*row) for row in rows]
+        return [Aside(*row) for row in self._database.rows("asides", self._number(log))]
 
     def streams(self, log: LogId) -> list[StreamState]:
-        with self._reading(log) as (connection, no):
-            return [to_stream(row) for row in connection.execute(query("streams"), (no,))]
+        return list(map(to_stream, self._database.rows("streams", self._number(log))))
 
     def stream(self, log: LogId, stream_id: bytes) -> StreamState | None:
-        with self._reading(log) as (connection, no):
-            row = connection.execute(repeated_query("some_streams", 1), (no, stream_id)).fetchone()
+        row = self._database.row("some_streams", self._number(log), stream_id)
         return None if row is None else to_stream(row)
 
     def silent_streams(self, before_us: int, most: int) -> list[tuple[LogId, StreamState]]:
-        with self._database.reading() as connection:
-            rows = connection.execute(query("silent_streams"), (before_us, max(most, 0))).fetchall()
-        return [(LogId(row[-1]), to_stream(row)) for row in rows]
+        rows = self._database.rows("silent_streams", before_us, max(most, 0))
+        return [(row[-1], to_stream(row)) for row in rows]
 
     def logs_announcing(self, key: bytes) -> list[LogId]:
-        with self._database.reading() as connection:
-            return [LogId(log) for (log,) in connection.execute(query("logs_announcing"), (key,))]
+        return [log for (log,) in self._database.rows("logs_announcing", key)]
 
 
 def _counts(text: str) -> dict[tuple[str, str, str], int]:
-    rows = msgspec.json.decode(text, type=list[tuple[str, str, str, int]])
+    return _by_kind(msgspec.json.decode(text, type=list[tuple[str, str, str, int]]))
+
+
+def _by_kind(rows: Iterable[Row]) -> dict[tuple[str, str, str], int]:
     return {(source, type_, reason): number for source, type_, reason, number in rows}
-
-
-def _info(row: Row) -> LogInfo:
-    log, origin, created_us, next_index, last_recorded_us, head_size, sealed_end = row
-    return LogInfo(
-        log=LogId(log),
-        origin=Origin(origin),
-        created_us=created_us,
-        next_index=LeafIndex(next_index),
-        last_recorded_us=last_recorded_us,
-        head_size=TreeSize(head_size),
-        sealed_end=LeafIndex(sealed_end),
-    )

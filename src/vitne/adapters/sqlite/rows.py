@@ -1,9 +1,12 @@
 """Records as rows of the table `record`, and back."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vitne.core.values import Facets, LeafIndex, Parts, Record
+from vitne.adapters.sqlite.engine.queries import Row, query
+from vitne.core.values import Facets, LeafIndex, LogId, Parts, Record
+from vitne.errors import NotFoundError
 
 INDEX_BITS = 40
 """pos = log number << 40 | index: 2^40 entries in each of 2^23 logs."""
@@ -13,11 +16,16 @@ _INDEX_MASK = (1 << INDEX_BITS) - 1
 STATEMENT_ROWS = tuple(1 << power for power in range(10, -1, -1))
 """Rows of one statement: 1024, 512, … 1."""
 
-Row = tuple[Any, ...]
-"""One row as sqlite3 gives it: int, str, bytes or None in each place."""
-
 _NO_PARTS = (None,) * 6
 _CONTROL_PARTS = Parts()
+
+
+def log_row(connection: sqlite3.Connection, name: str, log: LogId) -> Row:
+    """The row of a query that asks for one log. Raises `NotFoundError` if there is none."""
+    row: Row | None = connection.execute(query(name), (log,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"there is no log {log!r}")
+    return row
 
 
 def row_key(log_no: int, index: int) -> int:
@@ -74,19 +82,16 @@ def to_part(text: str | None) -> bytes | None:
 
 def to_record(row: Row) -> Record:
     """The record of one row, columns in the order of the query `records`."""
-    pos, recorded_us, occurred_us, type_, actor, outcome, targets, event_id, keyring, entry = row[
-        :10
-    ]
+    pos, recorded_us, *facets = row[:7]
+    event_id, keyring, entry, *texts = row[7:]
     return Record(
         index=LeafIndex(pos & _INDEX_MASK),
         recorded_us=recorded_us,
         entry=entry,
         event_id=event_id or b"",
         keyring=keyring,
-        parts=_CONTROL_PARTS if event_id is None else Parts(*map(to_part, row[10:])),
-        facets=Facets(
-            occurred_us=occurred_us, type=type_, actor=actor, outcome=outcome, targets=targets
-        ),
+        parts=_CONTROL_PARTS if event_id is None else Parts(*map(to_part, texts)),
+        facets=Facets(*facets),
     )
 
 

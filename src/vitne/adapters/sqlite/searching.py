@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import msgspec
 
 from vitne.adapters.sqlite.engine.database import Database
-from vitne.adapters.sqlite.engine.queries import filtered_query, query
+from vitne.adapters.sqlite.engine.queries import Row, filtered_query
 from vitne.adapters.sqlite.engine.where import row_condition
-from vitne.adapters.sqlite.rows import Row, all_row_keys, row_keys, to_part, to_record
+from vitne.adapters.sqlite.rows import all_row_keys, row_keys, to_part, to_record
 from vitne.core.filter.fields import Field, SearchedRecord, target_texts, text_field
 from vitne.core.filter.nodes import Filter
 from vitne.core.values import LeafIndex, LogId, Parts, Record
@@ -33,37 +33,36 @@ class SqliteSearch:
         self._database = database
         self._numbers: dict[LogId, int] = {}
 
-    @contextmanager
-    def _reading(self, log: LogId) -> Iterator[tuple[sqlite3.Connection, int]]:
-        """A reading connection, and the number of the log (`NO_LOG` if there is none)."""
-        with self._database.reading() as connection:
-            number = self._numbers.get(log)
-            if number is None:
-                row = connection.execute(query("log_no"), (log,)).fetchone()
-                # Numbers never change, so what was found is kept; another process may add more.
-                number = NO_LOG if row is None else self._numbers.setdefault(log, row[0])
-            yield connection, number
+    def _number(self, log: LogId) -> int:
+        """The number of a log, `NO_LOG` if there is none."""
+        number = self._numbers.get(log)
+        if number is None:
+            row = self._database.row("log_no", log)
+            # Numbers never change, so what was found is kept; another process may add more.
+            number = NO_LOG if row is None else self._numbers.setdefault(log, row[0])
+        return number
+
+    def _rows(
+        self,
+        name: str,
+        log: LogId,
+        span: tuple[LeafIndex, LeafIndex],
+        where: Filter | None,
+        *values: int,
+    ) -> list[Row]:
+        """What a query finds between two indices, where the filter holds."""
+        found, keys = row_condition(where), row_keys(self._number(log), *span)
+        return self._database.rows(name, *keys, *found.params, *values, where=found.sql)
 
     def scan(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, limit: int
     ) -> list[Record]:
-        found = row_condition(where)
-        sql = filtered_query("scan", found.sql)
-        with self._reading(log) as (connection, no):
-            rows = connection.execute(
-                sql, (*row_keys(no, start, end), *found.params, max(limit, 0))
-            )
-            return [to_record(row) for row in rows.fetchall()]
+        return list(map(to_record, self._rows("scan", log, (start, end), where, max(limit, 0))))
 
     def count(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, most: int
     ) -> int:
-        found = row_condition(where)
-        sql = filtered_query("count", found.sql)
-        with self._reading(log) as (connection, no):
-            row = connection.execute(sql, (*row_keys(no, start, end), *found.params, max(most, 0)))
-            (number,) = row.fetchone()
-        return int(number)
+        return int(self._rows("count", log, (start, end), where, max(most, 0))[0][0])
 
     def facets(
         self,
@@ -78,8 +77,8 @@ class SqliteSearch:
         wanted = {name: text_field(name) for name in fields}
         others = [field for field in wanted.values() if field.name not in _COLUMNS]
         tallies: dict[str, Counter[_Texts]] = {}
-        with self._reading(log) as (connection, no), _snapshot(connection):
-            params = (*row_keys(no, start, end), *found.params)
+        params = (*row_keys(self._number(log), start, end), *found.params)
+        with self._database.reading() as connection, _snapshot(connection):
             for column in _COLUMNS & {field.name for field in wanted.values()}:
                 rows = connection.execute(filtered_query(f"facet_{column}", found.sql), params)
                 tallies[column] = _count_column(column, rows)
@@ -96,24 +95,17 @@ class SqliteSearch:
         end: LeafIndex,
         edges_us: Sequence[int],
     ) -> list[int]:
-        found = row_condition(where)
-        sql = filtered_query("claimed_times", found.sql)
-        with self._reading(log) as (connection, no):
-            (times,) = connection.execute(
-                sql, (*row_keys(no, start, end), *found.params)
-            ).fetchone()
+        times = self._rows("claimed_times", log, (start, end), where)[0][0]
         counts = [0] * (len(edges_us) + 1)
         for occurred_us in msgspec.json.decode(times, type=list[int]):
             counts[bisect_right(edges_us, occurred_us)] += 1
         return counts[1:-1]
 
     def find(self, log: LogId, event_id: bytes) -> Record | None:
-        with self._reading(log) as (connection, no):
-            row = connection.execute(query("find_seen"), (no, event_id)).fetchone()
-            if row is None:
-                row = connection.execute(
-                    query("find_forgotten"), (*all_row_keys(no), event_id)
-                ).fetchone()
+        no = self._number(log)
+        row = self._database.row("find_seen", no, event_id)
+        if row is None:
+            row = self._database.row("find_forgotten", *all_row_keys(no), event_id)
         return None if row is None else to_record(row)
 
     def record(self, log: LogId, index: LeafIndex) -> Record | None:
@@ -121,9 +113,8 @@ class SqliteSearch:
         return found[0] if found else None
 
     def records(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[Record]:
-        with self._reading(log) as (connection, no):
-            rows = connection.execute(query("records"), row_keys(no, start, end)).fetchall()
-        return [to_record(row) for row in rows]
+        rows = self._database.rows("records", *row_keys(self._number(log), start, end))
+        return list(map(to_record, rows))
 
 
 @contextmanager

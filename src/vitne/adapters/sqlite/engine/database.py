@@ -12,6 +12,7 @@ from typing import Self
 
 from vitne.adapters.sqlite.engine.failures import storage_errors
 from vitne.adapters.sqlite.engine.migrate import check_sqlite, check_version, migrate_schema
+from vitne.adapters.sqlite.engine.queries import Row, filtered_query, query
 from vitne.adapters.sqlite.engine.where import add_functions
 from vitne.errors import ConfigurationError, StorageError
 
@@ -121,6 +122,20 @@ class Database:
                 yield connection
             finally:
                 self._give(connection)
+
+    def rows(self, name: str, *values: object, where: str = "1") -> list[Row]:
+        """All rows of a named query; `where` is the condition of a compiled filter."""
+        with self.reading() as connection:
+            return connection.execute(filtered_query(name, where), values).fetchall()
+
+    def row(self, name: str, *values: object) -> Row | None:
+        """The first row of a named query."""
+        return next(iter(self.rows(name, *values)), None)
+
+    def change(self, name: str, *values: object) -> int:
+        """Run one named statement, durably; how many rows it changed."""
+        with self.writing() as connection:
+            return connection.execute(query(name), values).rowcount
 
     def _take(self) -> sqlite3.Connection:
         if self._closed:

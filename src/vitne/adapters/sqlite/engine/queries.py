@@ -3,6 +3,10 @@
 import re
 from functools import cache
 from importlib.resources import files
+from typing import Any
+
+Row = tuple[Any, ...]
+"""One row as sqlite3 gives it: int, str, bytes or None in each place."""
 
 _HEAD = re.compile(r"^-- ([a-z_]+) --$", re.MULTILINE)
 _ROWS = re.compile(r"/\*rows\*/(\([?, ]+\))")
