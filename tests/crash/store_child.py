@@ -86,4 +86,4 @@ def put_for_ever(folder: Path) -> Iterator[str]:
 if __name__ == "__main__":
     work = {"append": append_for_ever, "put": put_for_ever}[sys.argv[1]]
     for line in work(Path(sys.argv[2])):
-        print(line, flush=True)  # noqa: T201  # the pipe to the test
+        print(line, flush=True)  # the pipe to the test

@@ -9,39 +9,7 @@ from pathlib import Path
 
 import pytest
 
-_CONFIG = """
-[tsa]
-dir = .
-serial = ./serial
-signer_cert = ./tsa.pem
-signer_key = ./tsa.key
-signer_digest = sha256
-default_policy = 1.2.3.4.1
-digests = sha256, sha512
-accuracy = secs:1
-ordering = no
-tsa_name = yes
-ess_cert_id_chain = no
-[usage]
-extendedKeyUsage = critical,timeStamping
-[root]
-basicConstraints = critical,CA:true
-[req]
-distinguished_name = name
-[name]
-"""
-
-_MAKE = """
-set -eu
-curve="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
-openssl req -x509 $curve -keyout root.key -out root.pem \
-  -subj "/CN=Test Root" -days 2 -config tsa.cnf -extensions root
-openssl req $curve -keyout tsa.key -out tsa.csr \
-  -subj "/CN=Test TSA" -config tsa.cnf
-openssl x509 -req -in tsa.csr -CA root.pem -CAkey root.key -CAcreateserial -out tsa.pem -days 2 \
-  -extfile tsa.cnf -extensions usage
-echo 01 > serial
-"""
+HERE = Path(__file__).parent
 
 
 class Authority:
@@ -64,9 +32,9 @@ def authority_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not shutil.which("openssl"):
         pytest.skip("there is no openssl")
     folder = tmp_path_factory.mktemp("tsa")
-    (folder / "tsa.cnf").write_text(_CONFIG)
-    made = subprocess.run(  # noqa: S603 - the script above
-        ["/bin/sh", "-c", _MAKE], cwd=folder, capture_output=True, text=True, check=False
+    shutil.copy(HERE / "tsa.cnf", folder)
+    made = subprocess.run(  # noqa: S603 - the script beside this file
+        ["/bin/sh", HERE / "make_tsa.sh"], cwd=folder, capture_output=True, text=True, check=False
     )
     if made.returncode:
         pytest.skip(f"OpenSSL makes no authority here: {made.stderr[-300:]}")

@@ -9,35 +9,12 @@ from typing import Any
 
 WAIT_S = 60.0
 
-DOOMED = """
-import os, signal, sys
-from vitne.sdk import Client
-
-audit = Client(
-    sys.argv[1], "right", application="crm", service="crm-bff", tenant="acme",
-    spool_dir=sys.argv[2], backoff_first_s=0.01, backoff_max_s=0.02, batch_max_age_s=0.01,
-)
-for at in range(int(sys.argv[3])):
-    print(audit.record("crm.customer.viewed", actor="u", target=f"customer/cus_{at}").id)
-while audit.stats().spooled < int(sys.argv[3]):
-    pass
-sys.stdout.flush()
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-LEAVING = """
-import sys
-from vitne.sdk import Client
-
-audit = Client(sys.argv[1], "right", application="crm", service="crm-bff", tenant="acme",
-               spool_dir=sys.argv[2], batch_max_age_s=60.0)
-print(audit.record("crm.customer.viewed", actor="u", target="customer/c").id)
-"""
+CHILD = Path(__file__).with_name("restart_child.py")
 
 
-def run_program(program: str, *arguments: object) -> tuple[int, list[str]]:
+def run_child(*words: object) -> tuple[int, list[str]]:
     done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", program, *map(str, arguments)],
+        [sys.executable, str(CHILD), *map(str, words)],
         stdout=subprocess.PIPE,
         text=True,
         timeout=60,
@@ -92,7 +69,7 @@ def test_what_a_killed_application_had_spooled_is_sent_by_the_next_start(
     log: Any, client: Any, tmp_path: Path
 ) -> None:
     log.stop()
-    status, ids = run_program(DOOMED, log.url, tmp_path / "spool", 700)
+    status, ids = run_child("killed", log.url, tmp_path / "spool", 700)
     assert status == -signal.SIGKILL
     log.start()
 
@@ -109,7 +86,7 @@ def test_a_cut_tail_of_a_killed_application_is_counted_and_the_rest_is_sent(
     log: Any, client: Any, tmp_path: Path
 ) -> None:
     log.stop()
-    _, ids = run_program(DOOMED, log.url, tmp_path / "spool", 20)
+    _, ids = run_child("killed", log.url, tmp_path / "spool", 20)
     segment = max(tmp_path.glob("spool/*/runs/*/*.seg"))
     os.truncate(segment, segment.stat().st_size - 7)
     log.start()
@@ -124,7 +101,7 @@ def test_a_cut_tail_of_a_killed_application_is_counted_and_the_rest_is_sent(
 
 
 def test_at_exit_an_application_sends_what_waits(log: Any, tmp_path: Path) -> None:
-    status, ids = run_program(LEAVING, log.url, tmp_path / "spool")
+    status, ids = run_child("leaving", log.url, tmp_path / "spool")
 
     assert status == 0
     assert log.ids() == ids
@@ -135,7 +112,7 @@ def test_at_exit_without_a_server_an_application_leaves_its_events_on_disk(
     log: Any, client: Any, tmp_path: Path
 ) -> None:
     log.stop()
-    status, ids = run_program(LEAVING, log.url, tmp_path / "spool")
+    status, ids = run_child("leaving", log.url, tmp_path / "spool")
     assert status == 0
     log.start()
 

@@ -19,20 +19,7 @@ from vitne.sdk import Client
 WAIT_S = 60.0
 VITNE = [sys.executable, "-m", "vitne"]
 
-APPLICATION = """
-import sys
-from vitne.sdk import Client
-
-audit = Client(
-    sys.argv[1], sys.argv[2], application="crm", service="crm-bff", tenant="acme",
-    spool_dir=sys.argv[3], backoff_first_s=0.02, backoff_max_s=0.1, batch_max_age_s=0.02,
-)
-print("ready", flush=True)
-for line in sys.stdin:
-    for at in range(int(line)):
-        print(audit.record("crm.customer.viewed", actor="u", target=f"customer/c{at}").id)
-    print("recorded", audit.flush(0.01), audit.stats().spooled, flush=True)
-"""
+CHILD = Path(__file__).with_name("recording_child.py")
 
 
 class Server:
@@ -197,7 +184,7 @@ def test_a_server_killed_in_mid_flight_loses_and_doubles_nothing(
 def test_an_application_killed_while_the_server_is_away_loses_nothing_that_it_spooled(
     server: Server, tmp_path: Path
 ) -> None:
-    program = [sys.executable, "-c", APPLICATION, server.url, server.writer, str(tmp_path / "s")]
+    program = [sys.executable, str(CHILD), server.url, server.writer, str(tmp_path / "s")]
     with subprocess.Popen(  # noqa: S603 - our own interpreter
         program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as application:

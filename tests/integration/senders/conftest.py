@@ -116,10 +116,10 @@ class Served:
         }
         return Client(self.url, self.writer, **chosen)
 
-    def application(self, program: str, *words: object) -> tuple[int, list[str]]:
-        """Run an application until it ends."""
+    def application(self, *words: object) -> tuple[int, list[str]]:
+        """Run an application that signs until it ends; its status, and the ids that it told."""
         done = subprocess.run(  # noqa: S603 - our own interpreter
-            [sys.executable, "-c", APPLICATION + program, *map(str, words)],
+            [sys.executable, str(CHILD), *map(str, words)],
             env=os.environ
             | {
                 "URL": self.url,
@@ -135,19 +135,7 @@ class Served:
         return done.returncode, done.stdout.split()
 
 
-APPLICATION = """
-import os, signal, sys
-from vitne.sdk import Client
-
-def client(**options):
-    return Client(os.environ["URL"], os.environ["KEY"], application="crm", service="crm-bff",
-        tenant="acme", spool_dir=os.environ["SPOOL"], signing_key=os.environ["SIGNING_KEY"],
-        backoff_first_s=0.02, backoff_max_s=0.1, **options)
-
-def die():
-    sys.stdout.flush()
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
+CHILD = Path(__file__).with_name("signing_child.py")
 VITNE = [sys.executable, "-m", "vitne"]
 
 

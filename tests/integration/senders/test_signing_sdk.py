@@ -148,23 +148,12 @@ def test_heartbeats_say_how_far_a_living_sender_is(served: Any) -> None:
         assert served.streams()[0]["status"] == "open"
 
 
-NUMBERED = """
-audit = client(batch_max_age_s=3600.0)
-for at in range(int(sys.argv[1])):
-    print(audit.record("crm.customer.viewed", actor="u", target=f"customer/a{at}").id)
-audit.flush(60)
-for at in range(int(sys.argv[2])):
-    audit.record("crm.customer.viewed", actor="u", target=f"customer/b{at}")
-die()
-"""
-
-
 @pytest.mark.parametrize("sent", [0, 10])
 @pytest.mark.crash
 def test_what_was_numbered_and_died_with_the_process_is_told_by_the_next_run(
     served: Any, sent: int, fsck: Any
 ) -> None:
-    status, ids = served.application(NUMBERED, sent, 5)
+    status, ids = served.application("numbered", sent, 5)
     assert status == -signal.SIGKILL
 
     with served.client() as audit:
@@ -181,22 +170,11 @@ def test_what_was_numbered_and_died_with_the_process_is_told_by_the_next_run(
     assert fsck(served) == []
 
 
-ANSWERED = """
-from vitne.sdk.signing.ledger import Ledger
-Ledger.answered = lambda self: die()   # the log has the batch, and the sender never learns it
-audit = client(batch_max_age_s=3600.0)
-for at in range(20):
-    print(audit.record("crm.customer.viewed", actor="u", target=f"customer/a{at}").id)
-sys.stdout.flush()
-audit.flush(60)
-"""
-
-
 @pytest.mark.crash
 def test_a_sender_killed_before_the_answer_sends_the_same_batch_and_nothing_twice(
     served: Any, fsck: Any
 ) -> None:
-    status, ids = served.application(ANSWERED)
+    status, ids = served.application("answered")
     assert status == -signal.SIGKILL
     before = logged(served)
 
@@ -214,22 +192,12 @@ def test_a_sender_killed_before_the_answer_sends_the_same_batch_and_nothing_twic
     assert fsck(served) == []
 
 
-AWAY = """
-audit = client(batch_max_age_s=0.01, batch_max_events=7)
-for at in range(int(sys.argv[1])):
-    print(audit.record("crm.customer.viewed", actor="u", target=f"customer/a{at}").id)
-while audit.stats().spooled < int(sys.argv[1]):
-    pass
-die()
-"""
-
-
 @pytest.mark.crash
 def test_a_sender_killed_between_numbering_and_sending_loses_nothing_that_it_spooled(
     served: Any, fsck: Any
 ) -> None:
     served.kill()
-    status, ids = served.application(AWAY, 100)
+    status, ids = served.application("away", 100)
     assert status == -signal.SIGKILL
     served.start()
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 Child = Callable[..., Any]
-"""Runs a script in a child process; what it printed last, as JSON."""
+"""Runs a program in a child process; what it printed last, as JSON."""
 
 
-def _run(words: list[str], script: str, folder: Path) -> Any:  # whatever the script prints
-    done = subprocess.run(  # noqa: S603  # this interpreter, our own script
-        [*words, sys.executable, "-c", script, str(folder)],
+def _run(words: list[str], program: Path, folder: Path, how: str) -> Any:
+    done = subprocess.run(  # noqa: S603  # this interpreter, our own program
+        [*words, sys.executable, program, folder, how],
         capture_output=True,
         text=True,
         check=False,
@@ -36,24 +36,24 @@ def _needs_namespaces(*words: str) -> list[str]:
 
 @pytest.fixture
 def on_small_disk(tmp_path: Path) -> Child:
-    """Runs a script in a folder that is a disk of a few MB, mounted for it alone."""
+    """Runs a program in a folder that is a disk of a few MB, mounted for it alone."""
     words = _needs_namespaces("--user", "--map-root-user", "--mount")
 
-    def run(script: str, *, size: str) -> Any:  # whatever the script prints
+    def run(program: Path, how: str, *, size: str) -> Any:
         mount = f'mount -t tmpfs -o size={size} none "{tmp_path}" && exec "$@"'
-        return _run([*words, "sh", "-c", mount, "sh"], script, tmp_path)
+        return _run([*words, "sh", "-c", mount, "sh"], program, tmp_path, how)
 
     return run
 
 
 @pytest.fixture
 def without_powers(tmp_path: Path) -> Child:
-    """Runs a script as a user whom modes of files bind, also if the tests run as root."""
+    """Runs a program as a user whom modes of files bind, also if the tests run as root."""
     words = _needs_namespaces("--user")
-    return lambda script: _run(words, script, tmp_path)
+    return lambda program, how: _run(words, program, tmp_path, how)
 
 
 @pytest.fixture
 def in_child(tmp_path: Path) -> Child:
-    """Runs a script in a process of its own."""
-    return lambda script: _run([], script, tmp_path)
+    """Runs a program in a process of its own."""
+    return lambda program, how: _run([], program, tmp_path, how)

@@ -254,34 +254,7 @@ def test_keys_are_listed_in_the_order_of_their_text(keys: set[str]) -> None:
         assert list(objects.keys("")) == sorted(keys)
 
 
-FILL = """
-import json, os, sys
-from pathlib import Path
-from vitne.adapters.objects.folder import FolderObjects
-from vitne.errors import StorageError
-
-folder = Path(sys.argv[1])
-{before}
-objects = FolderObjects.open(folder / "objects")
-kept, error = {{}}, None
-try:
-    for n in range(1_000):
-        batch = {{f"log/{{n}}/tile/0/{{i:03}}": os.urandom(20_000) for i in range(5)}}
-        objects.put(batch)
-        kept |= batch
-except StorageError as caught:
-    error = caught
-temporary = [p.name for p in (folder / "objects" / "~tmp").rglob("*") if p.is_file()]
-{after}
-objects.put(batch)
-again = FolderObjects.open(folder / "objects")
-print(json.dumps({{
-    "acknowledged": len(kept),
-    "whole": all(again.get(key) == body for key, body in (kept | batch).items()),
-    "temporary": temporary,
-    "code": error.code, "text": str(error), "hint": error.hint,
-}}))
-"""
+CHILD = Path(__file__).with_name("failing_child.py")
 
 
 def _is_whole(told: dict[str, Any]) -> bool:
@@ -292,13 +265,7 @@ def test_a_full_disk_keeps_whole_batches_and_no_leftovers(
     on_small_disk: Callable[..., Any],
 ) -> None:
     """A real one of 2 MB; when there is room again, the refused batch is stored."""
-    told = on_small_disk(
-        FILL.format(
-            before="(folder / 'ballast').write_bytes(bytes(500_000))",
-            after="(folder / 'ballast').unlink()",
-        ),
-        size="2m",
-    )
+    told = on_small_disk(CHILD, "full", size="2m")
 
     assert _is_whole(told)
     assert told["code"] == "storage"
@@ -307,38 +274,11 @@ def test_a_full_disk_keeps_whole_batches_and_no_leftovers(
 
 
 def test_a_file_that_may_not_grow_is_told(in_child: Callable[..., Any]) -> None:
-    told = in_child(
-        FILL.format(
-            before=(
-                "import resource, signal\n"
-                "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-                "at = lambda n: resource.setrlimit(resource.RLIMIT_FSIZE, (n, -1))\n"
-                "FolderObjects.open(folder / 'objects').put({'first': b'x'})"
-            ),
-            after="at(-1)",
-        ).replace(
-            "objects.put(batch)\n        kept",
-            "at(10_000 if n == 3 else -1)\n        objects.put(batch)\n        kept",
-        )
-    )
+    told = in_child(CHILD, "limited")
 
     assert _is_whole(told)
     assert told["acknowledged"] == 15
     assert "grow" in told["text"]
-
-
-READ_ONLY = """
-import json, os, sys
-from pathlib import Path
-from vitne.adapters.objects.folder import FolderObjects
-from vitne.errors import StorageError
-
-objects = FolderObjects.open(Path(sys.argv[1]) / "objects")
-try:
-    objects.put({"new": b"x"})
-except StorageError as error:
-    print(json.dumps([objects.get("old").decode(), str(error), error.hint]))
-"""
 
 
 def test_a_read_only_folder_is_told_and_still_read(
@@ -349,7 +289,7 @@ def test_a_read_only_folder_is_told_and_still_read(
         path.chmod(0o500)
 
     try:
-        body, text, hint = without_powers(READ_ONLY)
+        body, text, hint = without_powers(CHILD, "put")
     finally:
         for path in (tmp_path / "objects", tmp_path / "objects" / TEMPORARY):
             path.chmod(0o700)

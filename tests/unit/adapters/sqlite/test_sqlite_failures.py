@@ -15,50 +15,7 @@ from vitne.errors import ConfigurationError, IntegrityError, StorageError
 
 ACME = LogId("acme")
 
-FILL = """
-import json, os, sys
-from pathlib import Path
-from vitne.adapters.sqlite.store import SqliteStores
-from vitne.core.values.record import Record
-from vitne.errors import StorageError
-
-folder = Path(sys.argv[1])
-{before}
-stores = SqliteStores.open(folder / "vitne.db")
-stores.records.create_log("acme", "vitne.test/log/acme", 1)
-
-def append():
-    with stores.records.append() as tx:
-        at = tx.tail("acme").next_index
-        tx.insert("acme", [
-            Record(i, i, os.urandom(900), i.to_bytes(16, "big"), b"k" * 16)
-            for i in range(at, at + 40)
-        ], [b"d" * 16] * 40)
-    return at + 40
-
-acknowledged, error = 0, None
-try:
-    while acknowledged < 100_000:
-        acknowledged = append()
-except StorageError as caught:
-    error = caught
-after_failure = stores.records.log("acme").next_index
-{after}
-again = append()
-stores.close()
-stores = SqliteStores.open(folder / "vitne.db")
-stored = stores.records.records("acme", 0, 1 << 40)
-print(json.dumps({{
-    "acknowledged": acknowledged,
-    "after_failure": after_failure,
-    "again": again,
-    "stored": len(stored),
-    "in_order": [r.index for r in stored] == list(range(len(stored))),
-    "code": error.code,
-    "text": str(error),
-    "hint": error.hint,
-}}))
-"""
+CHILD = Path(__file__).with_name("failing_child.py")
 
 
 def _holds_what_was_acknowledged(told: dict[str, Any]) -> bool:
@@ -72,13 +29,7 @@ def _holds_what_was_acknowledged(told: dict[str, Any]) -> bool:
 
 def test_a_full_disk_refuses_whole_transactions_until_there_is_room(on_small_disk: Any) -> None:
     """A real one of 4 MB; after the refusal some ballast is removed and intake goes on."""
-    told = on_small_disk(
-        FILL.format(
-            before="(folder / 'ballast').write_bytes(bytes(1_000_000))",
-            after="(folder / 'ballast').unlink()",
-        ),
-        size="4m",
-    )
+    told = on_small_disk(CHILD, "full", size="4m")
 
     assert _holds_what_was_acknowledged(told)
     assert told["code"] == "storage"
@@ -88,38 +39,17 @@ def test_a_full_disk_refuses_whole_transactions_until_there_is_room(on_small_dis
 
 def test_a_limit_on_file_sizes_refuses_whole_transactions(in_child: Any) -> None:
     """The write itself fails (EFBIG) in the middle of a transaction."""
-    told = in_child(
-        FILL.format(
-            before=(
-                "import resource, signal\n"
-                "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-                "resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))"
-            ),
-            after="resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))",
-        )
-    )
+    told = in_child(CHILD, "limited")
 
     assert _holds_what_was_acknowledged(told)
     assert told["code"] == "storage"
-
-
-OPEN = """
-import json, os, sys
-from pathlib import Path
-from vitne.adapters.sqlite.store import SqliteStores
-from vitne.errors import StorageError
-try:
-    SqliteStores.open(Path(sys.argv[1]) / "vitne.db").close()
-except StorageError as error:
-    print(json.dumps([str(error), error.hint]))
-"""
 
 
 def test_a_read_only_file_is_told_with_its_path(without_powers: Any, tmp_path: Path) -> None:
     SqliteStores.open(tmp_path / "vitne.db").close()
     (tmp_path / "vitne.db").chmod(0o400)
 
-    text, hint = without_powers(OPEN)
+    text, hint = without_powers(CHILD, "open")
 
     assert "vitne.db" in text
     assert "this user may write" in hint
