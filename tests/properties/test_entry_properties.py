@@ -1,7 +1,6 @@
 """Entries of every type, and what strict decoding owes whoever gets bytes from a stranger."""
 
-from base64 import b64encode
-
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -154,14 +153,9 @@ def test_an_entry_with_bytes_too_many_or_too_few_is_refused(
 ) -> None:
     data = entries.encode_entry(entry)
 
-    for changed in (data + more, data[: len(data) - fewer], more + data):
-        if changed == data:
-            continue
-        try:
+    for changed in {data + more, data[: len(data) - fewer], more + data} - {data}:
+        with pytest.raises(DecodeError):
             entries.decode_entry(changed)
-        except DecodeError:
-            continue
-        raise AssertionError(b64encode(changed))
 
 
 @given(
@@ -182,6 +176,7 @@ def test_bytes_of_a_stranger_raise_nothing_but_decode_errors(
 
     for data in (junk, b"vit1" + junk, header + tail, zeros + tail, header + junk):
         try:
-            entries.decode_entry(data)
+            decoded = entries.decode_entry(data)
         except DecodeError:
             continue
+        assert entries.encode_entry(decoded) == data

@@ -59,13 +59,16 @@ def kinds(entry: EventEntry) -> Counter[int]:
 
 
 def test_a_section_that_is_withheld_still_proves_the_others() -> None:
-    """Its two leaves stand in for its text."""
+    """Its two leaves stand in for its text; those of another section do not."""
     withheld = LEAVES["person"]
     leaves = commit.section_leaves(RECORD_KEY, PARTS) | {
         "person": SectionLeaves(Hash(bytes(withheld.event)), withheld.record)
     }
 
     commit.verify_body(leaves, 0b101, ROOT)
+    with pytest.raises(VerificationError) as refused:
+        commit.verify_body(leaves | {"person": LEAVES["core"]}, 0b101, ROOT)
+    assert refused.value.rule == "body_root"
 
 
 @pytest.mark.parametrize("flags", [0b001, 0b100, 0b111, 0])
@@ -76,6 +79,8 @@ def test_a_record_part_that_is_dropped_or_added_is_noticed(flags: int) -> None:
 
 def test_the_overflow_flag_says_nothing_about_parts() -> None:
     commit.verify_body(LEAVES, 0b1101, ROOT)
+    with pytest.raises(VerificationError):
+        commit.verify_body(LEAVES, 0b1100, ROOT)
 
 
 def test_a_changed_part_salt_or_section_gives_another_root() -> None:
