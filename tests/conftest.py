@@ -103,3 +103,9 @@ def world() -> ModuleType:
 def lying_log() -> ModuleType:
     """`tests/support/lying_log.py`: ways for a log to lie, and a mirror for its auditor."""
     return _module("vitne_test_lying_log", "support/lying_log.py")
+
+
+@pytest.fixture(scope="session")
+def signing() -> ModuleType:
+    """`tests/support/signing_sender.py`: senders that sign, driven by hand."""
+    return _module("vitne_test_signing_sender", "support/signing_sender.py")

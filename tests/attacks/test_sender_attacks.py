@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -27,9 +28,7 @@ from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import (
     TEST_START_US,
-    SigningSender,
     sample_key,
-    source_signer,
     temporary_server,
 )
 from vitne.wiring import Server
@@ -39,18 +38,24 @@ THIEF = Signer("crm/crm-bff", b"\x66" * 32)
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(signing: ModuleType) -> Iterator[Server]:
     with temporary_server(Settings(server_name="audit.test", free_bytes_min=0)) as made:
         for log in (ACME, GLOBEX, LogId("vitne")):
             made.writer.create(log)
-        made.senders.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
+        made.senders.source_keys.add(signing.source_signer().vkey, Caller(id="uid:0"))
         yield made
 
 
-def opened(server: Server, name: str = "pod-1", **how: Any) -> SigningSender:
-    sender = SigningSender(server, name, **how)
-    sender.open()
-    return sender
+@pytest.fixture
+def opened(signing: ModuleType) -> Any:
+    """Makes a sender and opens its stream."""
+
+    def make(server: Server, name: str = "pod-1", **how: Any) -> Any:
+        sender = signing.SigningSender(server, name, **how)
+        sender.open()
+        return sender
+
+    return make
 
 
 def post(server: Server, head: BatchHead, events: Sequence[bytes]) -> Any:
@@ -77,7 +82,7 @@ def told(server: Server, log: LogId = ACME) -> list[str]:
     [{"tenant": "globex"}, {"stream": "pod-2"}, {"first": 2}, {"prev": Hash(b"\1" * 32)}],
 )
 def test_a_batch_does_not_stand_in_another_log_stream_place_or_chain(
-    server: Server, elsewhere: dict[str, Any]
+    server: Server, opened: Any, elsewhere: dict[str, Any]
 ) -> None:
     sender = opened(server)
     opened(server, "pod-2")
@@ -92,7 +97,7 @@ def test_a_batch_does_not_stand_in_another_log_stream_place_or_chain(
     assert told(server, log) == ["system.pipeline.signature_refused"]
 
 
-def test_an_old_batch_cannot_be_put_behind_a_newer_one(server: Server) -> None:
+def test_an_old_batch_cannot_be_put_behind_a_newer_one(server: Server, opened: Any) -> None:
     sender = opened(server)
     withheld = sender.sign([sender.event(1)])  # signed, and held back by somebody on the way
     sender.send(2)
@@ -105,7 +110,7 @@ def test_an_old_batch_cannot_be_put_behind_a_newer_one(server: Server) -> None:
 
 @pytest.mark.parametrize("elsewhere", [{"tenant": "globex"}, {"name": "pod-2"}])
 def test_a_beat_does_not_stand_for_another_log_or_stream(
-    server: Server, elsewhere: dict[str, str]
+    server: Server, opened: Any, elsewhere: dict[str, str]
 ) -> None:
     sender = opened(server)
     opened(server, "pod-2")
@@ -119,7 +124,7 @@ def test_a_beat_does_not_stand_for_another_log_or_stream(
     assert refused_with(refused) == ["bad_signature"]
 
 
-def test_an_old_beat_does_not_pass_for_a_sign_of_life(server: Server) -> None:
+def test_an_old_beat_does_not_pass_for_a_sign_of_life(server: Server, opened: Any) -> None:
     sender = opened(server)
     sender.beat(0, TEST_START_US)
     sender.beat(0, TEST_START_US + 60_000_000)
@@ -130,7 +135,7 @@ def test_an_old_beat_does_not_pass_for_a_sign_of_life(server: Server) -> None:
     assert refused_with(refused) == ["replayed"]
 
 
-def test_an_opening_and_a_void_hold_for_their_own_log_only(server: Server) -> None:
+def test_an_opening_and_a_void_hold_for_their_own_log_only(server: Server, opened: Any) -> None:
     sender = opened(server)
     opened(server, tenant="globex")
     opening, void = sender.signs.open(60), sender.signs.void(1, 1, 1, TEST_START_US)
@@ -151,10 +156,12 @@ def test_an_opening_and_a_void_hold_for_their_own_log_only(server: Server) -> No
 # ---------------------------------------------------------------- keys
 
 
-def test_a_stolen_api_key_alone_writes_nothing_into_a_signed_stream(server: Server) -> None:
+def test_a_stolen_api_key_alone_writes_nothing_into_a_signed_stream(
+    server: Server, opened: Any, signing: ModuleType
+) -> None:
     sender = opened(server)
     sender.send(1)
-    thief = SigningSender(server, signer=THIEF)
+    thief = signing.SigningSender(server, signer=THIEF)
 
     with pytest.raises(SenderRefusedError) as refused:
         thief.send(2)
@@ -163,7 +170,7 @@ def test_a_stolen_api_key_alone_writes_nothing_into_a_signed_stream(server: Serv
         thief.void(2, 9)
     assert refused_with(refused) == ["bad_signature"]
     with pytest.raises(SenderRefusedError) as refused:
-        SigningSender(server, "pod-9", signer=THIEF).open()
+        signing.SigningSender(server, "pod-9", signer=THIEF).open()
     assert refused_with(refused) == ["unknown_source_key"]
     unsigned = json.dumps([sender.event(2)]).encode()
     reply = server.intake.requests.submit(unsigned, "json", sender.key, Arrival()).result(20)
@@ -171,9 +178,11 @@ def test_a_stolen_api_key_alone_writes_nothing_into_a_signed_stream(server: Serv
     assert told(server) == ["system.pipeline.signature_refused"] * 2
 
 
-def test_the_key_of_one_source_opens_no_stream_of_another(server: Server) -> None:
+def test_the_key_of_one_source_opens_no_stream_of_another(
+    server: Server, signing: ModuleType
+) -> None:
     pos = sample_key("acme", application="pos", service="till")
-    sender = SigningSender(server, signer=Signer("pos/till", b"\x07" * 32), key=pos)
+    sender = signing.SigningSender(server, signer=Signer("pos/till", b"\x07" * 32), key=pos)
 
     with pytest.raises(SenderRefusedError) as refused:
         sender.open()
@@ -181,7 +190,9 @@ def test_the_key_of_one_source_opens_no_stream_of_another(server: Server) -> Non
     assert refused_with(refused) == ["unknown_source_key"]
 
 
-def test_an_event_filed_under_another_actor_is_refused_in_mode_full(server: Server) -> None:
+def test_an_event_filed_under_another_actor_is_refused_in_mode_full(
+    server: Server, opened: Any
+) -> None:
     """The keys that were signed are those of somebody else; the body is true."""
     sender = opened(server, full=True)
     event = sender.event(1)
@@ -211,12 +222,14 @@ def test_an_event_filed_under_another_actor_is_refused_in_mode_full(server: Serv
 # ---------------------------------------------------------------- what is dropped
 
 
-def test_a_dropped_tail_shows_once_the_next_run_names_its_last_number(server: Server) -> None:
+def test_a_dropped_tail_shows_once_the_next_run_names_its_last_number(
+    server: Server, opened: Any, signing: ModuleType
+) -> None:
     sender = opened(server)
     sender.send(1, 2, 3)
     opened(server, "pod-2")
 
-    SigningSender(server, "pod-3").open(prev=sender.signs.stream_id, prev_last=5)
+    signing.SigningSender(server, "pod-3").open(prev=sender.signs.stream_id, prev_last=5)
 
     [before] = [one for one in server.senders.streams.report(ACME) if one.state.name == "pod-1"]
     assert before.ranges == ((4, 5),)
@@ -262,7 +275,9 @@ def test_a_void_of_a_number_that_came_is_counted_and_its_digest_stays() -> None:
     assert bytes([3] * 32) in entries[-1]
 
 
-def test_an_event_held_back_until_after_the_window_is_told_as_late(server: Server) -> None:
+def test_an_event_held_back_until_after_the_window_is_told_as_late(
+    server: Server, opened: Any
+) -> None:
     sender = opened(server)
     clock: Any = server.adapters.clock
     clock.advance(3_601_000_000)

@@ -1,5 +1,6 @@
 """Answers about senders that sign: who signed, who binds the key, and what their silence hides."""
 
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -7,29 +8,37 @@ import pytest
 from vitne.core.values.types import LogId
 from vitne.evidence.bundle import verify as bundle
 from vitne.services.access.audit_events import Caller
-from vitne.testing import SigningSender, source_signer
 
 DAY_US = 86_400_000_000
 
 
 @pytest.fixture
-def signing_server(server: Any) -> Any:
+def signing_server(server: Any, signing: ModuleType) -> Any:
     """A server with a source key."""
     server.server.writer.create(LogId("vitne"))
-    server.server.senders.source_keys.add(source_signer().vkey, Caller(id="uid:0", method="shell"))
+    server.server.senders.source_keys.add(
+        signing.source_signer().vkey, Caller(id="uid:0", method="shell")
+    )
     return server
 
 
-def _sender(server: Any, *, full: bool) -> SigningSender:
-    made = SigningSender(server.server, full=full)
+@pytest.fixture
+def sender(signing_server: Any, signing: ModuleType, full: bool) -> Any:
+    """A sender whose stream is open, of mode full unless a test says otherwise."""
+    made = signing.SigningSender(signing_server.server, full=full)
     made.open()
     return made
 
 
+@pytest.fixture
+def full() -> bool:
+    """Whether the lookup keys are signed too."""
+    return True
+
+
 @pytest.mark.parametrize("full", [True, False])
-def test_who_signed_stands_beside_each_event(signing_server: Any, full: bool) -> None:
+def test_who_signed_stands_beside_each_event(signing_server: Any, sender: Any, full: bool) -> None:
     """And the bundle alone is bound by the sender, if it signed its index keys too."""
-    sender = _sender(signing_server, full=full)
     sender.send(1, 2, 3)
     sender.send(4)
     signing_server.later()
@@ -43,8 +52,10 @@ def test_who_signed_stands_beside_each_event(signing_server: Any, full: bool) ->
     assert alone.binding == ("sender" if full else "log")
 
 
-def test_events_that_are_not_signed_say_so_beside_those_that_are(signing_server: Any) -> None:
-    _sender(signing_server, full=True).send(2)
+def test_events_that_are_not_signed_say_so_beside_those_that_are(
+    signing_server: Any, sender: Any
+) -> None:
+    sender.send(2)
     signing_server.send([signing_server.event(1, stream="loose", actor="usr_2")])
     signing_server.later()
 
@@ -53,8 +64,9 @@ def test_events_that_are_not_signed_say_so_beside_those_that_are(signing_server:
     assert sorted(str(hit.signed) for hit in found.answer.hits) == ["None", "full"]
 
 
-def test_a_sender_that_beats_and_closes_leaves_nothing_open(signing_server: Any) -> None:
-    sender = _sender(signing_server, full=True)
+def test_a_sender_that_beats_and_closes_leaves_nothing_open(
+    signing_server: Any, sender: Any
+) -> None:
     sender.send(1)
     sender.beat(1, signing_server.clock.now_us())
     signing_server.later(0.01)
@@ -66,8 +78,9 @@ def test_a_sender_that_beats_and_closes_leaves_nothing_open(signing_server: Any)
     assert (found.answer.verdict, found.answer.reasons) == ("disproved", ())
 
 
-def test_a_sender_that_falls_silent_makes_it_undecidable_from_then_on(signing_server: Any) -> None:
-    sender = _sender(signing_server, full=True)
+def test_a_sender_that_falls_silent_makes_it_undecidable_from_then_on(
+    signing_server: Any, sender: Any
+) -> None:
     sender.send(1)
     heard = signing_server.clock.now_us()
     signing_server.later(24)
@@ -80,9 +93,10 @@ def test_a_sender_that_falls_silent_makes_it_undecidable_from_then_on(signing_se
     assert before.answer.verdict == "disproved"
 
 
-def test_numbers_that_a_beat_names_and_no_event_has_are_missing(signing_server: Any) -> None:
+def test_numbers_that_a_beat_names_and_no_event_has_are_missing(
+    signing_server: Any, sender: Any
+) -> None:
     """The tail of a run was lost; the closing beat tells of it."""
-    sender = _sender(signing_server, full=True)
     sender.send(1)
     signing_server.later()
     sender.beat(3, signing_server.clock.now_us(), state=1)
@@ -95,8 +109,7 @@ def test_numbers_that_a_beat_names_and_no_event_has_are_missing(signing_server: 
     assert (stream.missing, stream.ranges) == (2, [(2, 3)])
 
 
-def test_numbers_that_a_sender_voids_are_told_as_lost(signing_server: Any) -> None:
-    sender = _sender(signing_server, full=True)
+def test_numbers_that_a_sender_voids_are_told_as_lost(signing_server: Any, sender: Any) -> None:
     sender.send(1)
     sender.void(2, 4)
     sender.send(5)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -18,7 +19,7 @@ from vitne.core.values.types import LogId
 from vitne.sdk import Client
 from vitne.services.access.audit_events import Caller
 from vitne.settings import Settings
-from vitne.testing import SigningSender, source_signer, temporary_server
+from vitne.testing import temporary_server
 from vitne.wiring import Server
 
 ACME, GLOBEX = LogId("acme"), LogId("globex")
@@ -26,12 +27,12 @@ CALLER = Caller(id="uid:0", method="shell")
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(signing: ModuleType) -> Iterator[Server]:
     """A started server with the tenants acme and globex, and a key of the source crm/crm-bff."""
     with temporary_server(Settings(server_name="audit.test", free_bytes_min=0)) as made:
         for log in (ACME, GLOBEX, LogId("vitne")):
             made.writer.create(log)
-        made.senders.source_keys.add(source_signer().vkey, CALLER)
+        made.senders.source_keys.add(signing.source_signer().vkey, CALLER)
         yield made
 
 
@@ -42,9 +43,9 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def new_sender() -> type[SigningSender]:
+def new_sender(signing: ModuleType) -> Any:
     """Makes senders of a server."""
-    return SigningSender
+    return signing.SigningSender
 
 
 class Served:

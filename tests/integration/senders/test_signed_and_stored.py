@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,14 +15,14 @@ from vitne.services.erasure.erase import ErasureRequest
 from vitne.services.senders.signed_batches import Batches
 from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
-from vitne.testing import FixedClock, SeededIds, source_signer
+from vitne.testing import FixedClock, SeededIds
 from vitne.wiring import Server, folder_adapters
 
 ACME = LogId("acme")
 
 
 def test_sealed_and_erased_events_are_proved_to_be_the_senders_too(
-    tmp_path: Path, new_sender: Any
+    tmp_path: Path, new_sender: Any, signing: ModuleType
 ) -> None:
     settings = Settings(
         folder=str(tmp_path / "server"),
@@ -36,7 +37,7 @@ def test_sealed_and_erased_events_are_proved_to_be_the_senders_too(
     with Server(adapters, settings) as server:
         for log in (ACME, LogId("vitne")):
             server.writer.create(log)
-        server.senders.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
+        server.senders.source_keys.add(signing.source_signer().vkey, Caller(id="uid:0"))
         sender = new_sender(server)
         sender.open()
         reply = sender.send(*range(1, 51))
@@ -63,7 +64,7 @@ def test_sealed_and_erased_events_are_proved_to_be_the_senders_too(
 
 
 def test_a_large_batch_is_judged_alike_in_a_process_of_its_own(
-    tmp_path: Path, new_sender: Any
+    tmp_path: Path, new_sender: Any, signing: ModuleType
 ) -> None:
     settings = Settings(
         folder=str(tmp_path / "server"),
@@ -77,7 +78,7 @@ def test_a_large_batch_is_judged_alike_in_a_process_of_its_own(
     with Server(adapters, settings) as server:
         for log in (ACME, LogId("vitne")):
             server.writer.create(log)
-        server.senders.source_keys.add(source_signer().vkey, Caller(id="uid:0"))
+        server.senders.source_keys.add(signing.source_signer().vkey, Caller(id="uid:0"))
         sender = new_sender(server)
         sender.open()
         while not server.intake.preparation.ready_pids():
