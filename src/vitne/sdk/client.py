@@ -9,7 +9,6 @@ import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Self, Unpack
 
 from msgspec.structs import replace
@@ -211,12 +210,7 @@ class Client:
         """For `with Client(…) as audit:`."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close; an error of the block is raised as usual."""
         self.close()
 
@@ -224,12 +218,7 @@ class Client:
         """For `async with Client(…) as audit:`."""
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close without blocking the loop."""
         await self.aclose()
 
@@ -244,9 +233,9 @@ class Client:
                 run = ClientRun(
                     self._url, self._api_key, self.options, default_spool=self._default_spool
                 )
-                run.ticks.every(_REPORT_TICK_S, self._report_losses)
+                run.pipeline.every(_REPORT_TICK_S, self._report_losses)
                 if self.options.coalesce_s:
-                    run.ticks.every(_COALESCE_TICK_S, self._close_views)
+                    run.pipeline.every(_COALESCE_TICK_S, self._close_views)
                 run.pipeline.start()
                 self._run = run
             return self._run

@@ -8,64 +8,27 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-
-from vitne.core.entry.receipt import Receipt, open_receipt, receipt_name
-from vitne.core.tree.note import Signer, Verifier, parse_note
+from vitne.core.tree.note import Signer
 from vitne.core.values import RANDOM_BYTES, uuid7
-from vitne.errors import ConfigurationError, VerificationError
+from vitne.errors import ConfigurationError
 from vitne.sdk.delivery.event_item import RECORD_KEY_BYTES, EventItem, KeptState
 from vitne.sdk.delivery.numbering import NAME_ROOM_CHARS, NumberedStream, NumberedStreams
 from vitne.sdk.delivery.pipeline import Pipeline
 from vitne.sdk.delivery.receipts import ReceiptStore
 from vitne.sdk.delivery.spool import Spool, adopt_spools
-from vitne.sdk.delivery.transport import CheckReceipt, HttpTransport
+from vitne.sdk.delivery.transport import SDK_NAME, HttpTransport
 from vitne.sdk.events.prepare import Checker
 from vitne.sdk.options import Options
-from vitne.version import __version__
-
-_IDLE_S = 3600.0
-
-
-class Task(Struct):
-    """One thing to do, again and again."""
-
-    every_s: float
-    call: Callable[[], None]
-    due_at: float
-
-
-class Ticks:
-    """The tasks of one run; each is due at once, and then every so many seconds."""
-
-    def __init__(self) -> None:
-        self._tasks: list[Task] = []
-
-    def every(self, seconds: float, call: Callable[[], None]) -> None:
-        """Add a task, before the spooler starts."""
-        self._tasks.append(Task(seconds, call, 0.0))
-
-    def run(self) -> float:
-        """Do what is due; the seconds until the next task is."""
-        for task in self._tasks:
-            if task.due_at <= time.monotonic():
-                task.due_at = time.monotonic() + task.every_s
-                task.call()
-        ahead = [task.due_at - time.monotonic() for task in self._tasks]
-        return max(min([*ahead, _IDLE_S]), 0.0)
-
 
 if TYPE_CHECKING:  # only a client that signs loads what signs
     from vitne.sdk.signing.signing_transport import SigningTransport
 
 _log = logging.getLogger("vitne.sdk")
 
-_SDK_NAME: Final = f"vitne-python/{__version__}"
 _MAX_NAME_CHARS: Final = 128 - NAME_ROOM_CHARS
 
 
@@ -76,7 +39,7 @@ class ClientRun:
         signer = _signer(options)
         self.run_id = uuid7(time.time_ns() // 1000, os.urandom(RANDOM_BYTES)).hex()
         self.options = options
-        self.streams = NumberedStreams(_stream_name(options, self.run_id), _SDK_NAME)
+        self.streams = NumberedStreams(_stream_name(options, self.run_id), SDK_NAME)
         self.closed = False
         self.ordinal = 0
         self._folder = _folder(url, options)
@@ -84,26 +47,16 @@ class ClientRun:
         self.receipts = ReceiptStore(
             self._folder if self.spool is not None else None, options.receipts_max_bytes
         )
-        headers = {"Authorization": f"Bearer {api_key}", "User-Agent": _SDK_NAME}
-        http = HttpTransport(
-            url,
-            headers,
-            timeout_s=options.request_timeout_s,
-            compress=options.compress,
-            check_receipt=_receipt_check(options.receipt_vkeys),
-        )
-        self.signed = self._sign_with(signer, http) if signer is not None else None
-        self.ticks = Ticks()
+        self.signed = self._sign_with(signer, url, api_key) if signer is not None else None
         self.pipeline = Pipeline(
             options,
-            self.signed or http,
+            self.signed or HttpTransport(url, api_key, options),
             self.spool,
             on_answer=self.receipts.on_answer,
-            on_tick=self.ticks.run,
             in_order=self.signed is not None,
         )
         if self.spool is not None:
-            self.ticks.every(60.0, self._adopt)
+            self.pipeline.every(60.0, self._adopt)
 
     def _open_spool(self, *, optional: bool) -> Spool | None:
         if self._folder is None:
@@ -137,16 +90,17 @@ class ClientRun:
             runs = self._folder / "runs"
             self.pipeline.adopt(adopt_spools(runs, self.run_id, max_bytes=most, keyed=signs))
 
-    def _sign_with(self, signer: Signer, http: HttpTransport) -> "SigningTransport":
+    def _sign_with(self, signer: Signer, url: str, api_key: str) -> "SigningTransport":
         """What signs, and sends what is signed."""
         from vitne.sdk.signing.signing_transport import SigningTransport  # noqa: PLC0415 - see above
 
         checker = Checker(self.options)
         return SigningTransport(
-            options=self.options,
+            url,
+            api_key,
+            self.options,
             run=self.run_id,
             folder=self._folder if self.spool is not None else None,
-            http=http,
             signer=signer,
             context=lambda tenant: checker.context(time.time_ns() // 1000, tenant),
             keep=self.receipts.keep,
@@ -244,18 +198,3 @@ def _signer(options: Options) -> Signer | None:
             where=str(options.signing_key),
         )
     return signer
-
-
-def _receipt_check(vkeys: tuple[str, ...]) -> CheckReceipt | None:
-    if not vkeys:
-        return None
-    verifiers = {verifier.name: verifier for verifier in map(Verifier, vkeys)}
-
-    def check(note: str) -> None:
-        origin = Receipt.parse(parse_note(note)[0]).origin
-        verifier = verifiers.get(receipt_name(origin))
-        if verifier is None:
-            raise VerificationError("no trusted key for receipts of this log", where=origin)
-        open_receipt(note, verifier)
-
-    return check

@@ -16,7 +16,7 @@ from vitne.sdk.delivery.send_and_retry import Sender
 from vitne.sdk.delivery.spool import Spool
 from vitne.sdk.delivery.spooler import Spooler
 from vitne.sdk.delivery.stats import Stats
-from vitne.sdk.delivery.transport import BatchReply, Transport
+from vitne.sdk.delivery.transport import BatchReply, HttpTransport
 from vitne.sdk.options import Options
 
 _LAST_JOIN_S = 0.5
@@ -28,18 +28,18 @@ class Pipeline:
     def __init__(
         self,
         options: Options,
-        transport: Transport,
+        transport: HttpTransport,
         spool: Spool | None,
         *,
         on_answer: Callable[[Sequence[EventItem], BatchReply], None],
-        on_tick: Callable[[], float],
         in_order: bool = False,
     ) -> None:
         self.queue = EventQueue(options)
         self._transport = transport
         self._spool = spool
         self._sender = Sender(self.queue, transport, spool, on_answer, in_order=in_order)
-        self._spooler = Spooler(self.queue, spool, on_tick)
+        self._spooler = Spooler(self.queue, spool)
+        self.every = self._spooler.every
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:

@@ -19,10 +19,10 @@ from vitne.sdk.delivery.spool import Spool
 from vitne.sdk.delivery.transport import (
     BatchReply,
     BatchUnreadable,
+    HttpTransport,
     NoAnswer,
     PartlyRefused,
     SendOutcome,
-    Transport,
 )
 from vitne.sdk.options import Options
 from vitne.wire.events import EventResult
@@ -47,7 +47,7 @@ class Sender:
     def __init__(
         self,
         queue: EventQueue,
-        transport: Transport,
+        transport: HttpTransport,
         spool: Spool | None,
         on_answer: Callable[[Sequence[EventItem], BatchReply], None],
         *,

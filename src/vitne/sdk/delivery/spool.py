@@ -163,15 +163,13 @@ class Spool:
             os.ftruncate(self._write_fd, self._sizes[self._segments[-1]])
         except OSError:
             # Then the half frame ends its segment, as after a kill; the next write begins another.
-            os.close(self._write_fd)
-            self._write_fd = -1
+            self._write_fd = _close(self._write_fd)
 
     def _close_writer(self) -> None:
         if self._write_fd >= 0:
             if self._fsync != "never":
                 os.fdatasync(self._write_fd)
-            os.close(self._write_fd)
-            self._write_fd = -1
+            self._write_fd = _close(self._write_fd)
 
     def peek(self, most: int, most_bytes: int) -> list[EventItem]:
         """The oldest waiting events; `done` removes exactly these. One reader at a time."""
@@ -226,12 +224,9 @@ class Spool:
 
     def _drop_head(self) -> None:
         number = self._segments.pop(0)
-        if not self._segments and self._write_fd >= 0:
-            os.close(self._write_fd)
-            self._write_fd = -1
-        if self._read_fd >= 0:
-            os.close(self._read_fd)
-            self._read_fd = -1
+        if not self._segments:
+            self._write_fd = _close(self._write_fd)
+        self._read_fd = _close(self._read_fd)
         self._path(number).unlink(missing_ok=True)
         del self._sizes[number]
         self._offset = self._peeked = len(MAGIC)
@@ -243,8 +238,7 @@ class Spool:
                 return
             self._open = False
             self._close_writer()
-            if self._read_fd >= 0:
-                os.close(self._read_fd)
+            _close(self._read_fd)
             if not self._segments:
                 (self.folder / "lock").unlink(missing_ok=True)
                 with suppress(OSError):  # another process may have removed it first
@@ -257,8 +251,7 @@ class Spool:
             return
         self._open = False
         for fd in (self._write_fd, self._read_fd, self._lock_fd):
-            if fd >= 0:
-                os.close(fd)
+            _close(fd)
 
 
 def adopt_spools(runs: Path, own: str, *, max_bytes: int, keyed: bool = False) -> list[Spool]:
@@ -285,6 +278,13 @@ def adopt_spools(runs: Path, own: str, *, max_bytes: int, keyed: bool = False) -
         else:
             adopted.append(spool)
     return adopted
+
+
+def _close(fd: int) -> int:
+    """Close a descriptor, if it is one; -1, which stands for none."""
+    if fd >= 0:
+        os.close(fd)
+    return -1
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,10 +6,11 @@ memory, and `record` never touches either.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from vitne.sdk.delivery.event_item import EventItem, mark_spooled
 from vitne.sdk.delivery.queue import EventQueue
@@ -23,24 +24,31 @@ _FULL_WAIT_S = 1.0
 _MAX_WAIT_S = 60.0
 
 
+class Task(Struct):
+    """One thing to do, again and again."""
+
+    every_s: float
+    call: Callable[[], None]
+    due_at: float = 0.0
+
+
 class Spooler:
     """One loop over one queue and one spool."""
 
-    def __init__(
-        self, queue: EventQueue, spool: Spool | None, on_tick: Callable[[], float]
-    ) -> None:
-        """Args: `on_tick` does what is due and returns the seconds until it wants to again."""
+    def __init__(self, queue: EventQueue, spool: Spool | None) -> None:
         self._queue = queue
         self._spool = spool
-        self._on_tick = on_tick
+        self._tasks: list[Task] = []
         self._full_until = 0.0
+
+    def every(self, seconds: float, call: Callable[[], None]) -> None:
+        """Add a task, before the thread starts: due at once, and then every so many seconds."""
+        self._tasks.append(Task(seconds, call))
 
     def run(self) -> None:
         """Guard until the pipeline stops."""
-        tick_at = time.monotonic()
         while True:
-            if time.monotonic() >= tick_at:
-                tick_at = time.monotonic() + self._tick()
+            tick_at = self._run_due()
             with self._queue.lock:
                 if self._queue.stopping:
                     return
@@ -53,12 +61,16 @@ class Spooler:
             if move:
                 self._move(move)
 
-    def _tick(self) -> float:
-        try:
-            return self._on_tick()
-        except Exception:  # noqa: BLE001 - the spooler must outlive any of its tasks
-            _log.exception("a periodic task failed; it will be tried again")
-            return _MAX_WAIT_S
+    def _run_due(self) -> float:
+        """Do what is due; the monotonic time at which the next task is."""
+        for task in self._tasks:
+            if task.due_at <= time.monotonic():
+                task.due_at = time.monotonic() + task.every_s
+                try:
+                    task.call()
+                except Exception:  # noqa: BLE001 - the spooler must outlive any of its tasks
+                    _log.exception("a periodic task failed; it will be tried again")
+        return min((task.due_at for task in self._tasks), default=math.inf)
 
     def _plan(self) -> tuple[list[EventItem], list[EventItem]]:
         """Events to take from the queue, and events under way to copy. Hold the lock."""

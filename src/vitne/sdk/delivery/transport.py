@@ -2,22 +2,26 @@
 
 import gzip
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any, Final
 
 import httpx
 import msgspec
 from msgspec import DecodeError, Struct, ValidationError
 from msgspec.json import Decoder
 
-from vitne.core.entry.receipt import Receipt
+from vitne.core.entry.receipt import Receipt, open_receipt, receipt_name
 from vitne.core.event.event import Problem
-from vitne.core.tree.note import parse_note
+from vitne.core.tree.note import Verifier, parse_note
 from vitne.errors import DecodeError as MalformedError
-from vitne.errors import VitneError
+from vitne.errors import VerificationError, VitneError
 from vitne.sdk.delivery.event_item import EventItem
+from vitne.sdk.options import Options
+from vitne.version import __version__
 from vitne.wire.events import EventResult
+
+SDK_NAME: Final = f"vitne-python/{__version__}"
 
 
 class BatchReply(Struct, frozen=True):
@@ -29,21 +33,23 @@ class BatchReply(Struct, frozen=True):
 
 _replies = Decoder(BatchReply)
 
-CheckReceipt = Callable[[str], None]
-"""Raises `VerificationError` or `DecodeError` unless a receipt is signed by a trusted key."""
-
 
 def read_batch_reply(
-    body: bytes, sent: Sequence[EventItem], check_receipt: CheckReceipt | None
+    body: bytes, sent: Sequence[EventItem], verifiers: Mapping[str, Verifier]
 ) -> BatchReply:
     """The reply to a batch.
 
     Checked: one result per event, each with the id that was sent; what is in a log carries an
     index inside the range of its receipt, and the receipt names that tenant's log.
 
+    Args:
+        body: of the answer.
+        sent: the events of the batch.
+        verifiers: by name; with any, each receipt is signed by one of them.
+
     Raises:
         DecodeError: the body is no reply to this batch.
-        VerificationError: `check_receipt` refused a receipt.
+        VerificationError: a receipt is not signed by a trusted key.
     """
     try:
         reply = _replies.decode(body)
@@ -51,33 +57,36 @@ def read_batch_reply(
         raise MalformedError(f"the server's reply is malformed: {error}") from None
     if len(reply.results) != len(sent):
         raise MalformedError(f"{len(sent)} events were sent, {len(reply.results)} were answered")
-    ranges = [_promised(receipt) for receipt in reply.receipts]
+    receipts = [_read_receipt(note, verifiers) for note in reply.receipts]
     for item, result in zip(sent, reply.results, strict=True):
-        _check_result(item, result, ranges)
-    if check_receipt is not None:
-        for receipt in reply.receipts:
-            check_receipt(receipt)
+        _check_result(item, result, receipts)
     return reply
 
 
-def _check_result(item: EventItem, result: EventResult, ranges: list[tuple[str, int, int]]) -> None:
+def _check_result(item: EventItem, result: EventResult, receipts: Sequence[Receipt]) -> None:
     if result.id and result.id != item.event_id:
         raise MalformedError(f"event {item.event_id} was answered as {result.id}")
     if result.status not in ("accepted", "duplicate"):
         return
-    if result.index is None or result.receipt is None or not 0 <= result.receipt < len(ranges):
+    if result.index is None or result.receipt is None or not 0 <= result.receipt < len(receipts):
         raise MalformedError(f"event {item.event_id} is {result.status} without a receipt")
-    origin, first, end = ranges[result.receipt]
-    if not first <= result.index < end:
+    receipt = receipts[result.receipt]
+    if not 0 <= result.index - receipt.first < receipt.count:
         raise MalformedError(f"the receipt of event {item.event_id} does not cover its index")
-    if item.tenant and not origin.endswith("/" + item.tenant):
-        raise MalformedError(f"event {item.event_id} of tenant {item.tenant} is in log {origin}")
+    if item.tenant and not receipt.origin.endswith("/" + item.tenant):
+        raise MalformedError(
+            f"event {item.event_id} of tenant {item.tenant} is in log {receipt.origin}"
+        )
 
 
-def _promised(note: str) -> tuple[str, int, int]:
-    """Origin and index range [first, end) of a receipt (transparency-log §3.7)."""
+def _read_receipt(note: str, verifiers: Mapping[str, Verifier]) -> Receipt:
     receipt = Receipt.parse(parse_note(note)[0])
-    return receipt.origin, receipt.first, receipt.first + receipt.count
+    if not verifiers:
+        return receipt
+    verifier = verifiers.get(receipt_name(receipt.origin))
+    if verifier is None:
+        raise VerificationError("no trusted key for receipts of this log", where=receipt.origin)
+    return open_receipt(note, verifier)
 
 
 _COMPRESS_FROM_BYTES = 4096
@@ -142,15 +151,23 @@ class ServerAnswer(Struct, frozen=True):
         return not known and self.status < httpx.codes.INTERNAL_SERVER_ERROR
 
 
-class Transport(Protocol):
-    """Carries one batch to the server."""
+class HttpTransport:
+    """`POST /v1/events` with an API key, over one kept-alive connection."""
+
+    def __init__(self, url: str, api_key: str, options: Options) -> None:
+        timeout_s = options.request_timeout_s
+        self._options = options
+        self._verifiers = {one.name: one for one in map(Verifier, options.receipt_vkeys)}
+        self._http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {api_key}", "User-Agent": SDK_NAME},
+            timeout=httpx.Timeout(timeout_s, connect=min(5.0, timeout_s)),
+            limits=httpx.Limits(max_connections=1),
+        )
 
     def split(self, items: Sequence[EventItem]) -> list[list[EventItem]]:
         """Cut events into pieces, each a request of its own, in order."""
         return [list(items)]
-
-    def post(self, items: Sequence[EventItem]) -> SendOutcome:
-        """Send the events of one piece and read the reply; never raises."""
 
     def due_in_s(self) -> float:
         """Seconds until `run_due` has something to do; infinite if never. Hold the queue's lock."""
@@ -165,41 +182,9 @@ class Transport(Protocol):
         `clean` if every event was answered.
         """
 
-    def close(self) -> None:
-        """Close the connection; a request that is under way fails."""
-
-
-class HttpTransport(Transport):
-    """`POST /v1/events` with an API key, over one kept-alive connection."""
-
-    def __init__(
-        self,
-        url: str,
-        headers: dict[str, str],
-        *,
-        timeout_s: float,
-        compress: bool,
-        check_receipt: CheckReceipt | None,
-    ) -> None:
-        self._compress = compress
-        self._timeout_s = timeout_s
-        self._check_receipt = check_receipt
-        self._http = httpx.Client(
-            base_url=url,
-            headers=headers,
-            timeout=httpx.Timeout(timeout_s, connect=min(5.0, timeout_s)),
-            limits=httpx.Limits(max_connections=1),
-        )
-
-    def run_due(self) -> None:
-        """Nothing is due."""
-
-    def finish(self, until: float, *, clean: bool) -> None:
-        """There are no last messages."""
-
     def hurry(self, left_s: float) -> None:
         """From now on no request takes longer."""
-        self._http.timeout = httpx.Timeout(min(left_s, self._timeout_s))
+        self._http.timeout = httpx.Timeout(min(left_s, self._options.request_timeout_s))
 
     def post(self, items: Sequence[EventItem]) -> SendOutcome:
         """Send the events in order and read the reply; never raises."""
@@ -217,7 +202,7 @@ class HttpTransport(Transport):
     ) -> ServerAnswer | NoAnswer:
         """One request and its answer; `NoAnswer` if there is none. Never raises."""
         headers = {"Content-Type": content_type} if content_type else {}
-        if self._compress and len(body) >= _COMPRESS_FROM_BYTES:
+        if self._options.compress and len(body) >= _COMPRESS_FROM_BYTES:
             body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
         try:
             with self._http.stream(
@@ -233,7 +218,7 @@ class HttpTransport(Transport):
         """What an answer means for the events that were sent."""
         if answer.status == httpx.codes.OK:
             try:
-                return read_batch_reply(answer.data, items, self._check_receipt)
+                return read_batch_reply(answer.data, items, self._verifiers)
             except VitneError as error:
                 return NoAnswer(str(error), faulty=True)
         unreadable = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)

@@ -25,7 +25,6 @@ from vitne.sdk.delivery.transport import (
     PartlyRefused,
     SendOutcome,
     ServerAnswer,
-    Transport,
 )
 from vitne.sdk.options import Options
 from vitne.sdk.signing.keyfile import read_index_secret
@@ -38,30 +37,31 @@ from vitne.wire.events import EventResult
 _UNPROCESSABLE: Final = 422
 
 
-class SigningTransport(Transport):
+class SigningTransport(HttpTransport):
     """The transport of a run that signs. One thread at a time."""
 
     def __init__(  # noqa: PLR0913 - its parts, given by name in `run`
         self,
-        *,
+        url: str,
+        api_key: str,
         options: Options,
+        *,
         run: str,
         folder: Path | None,
-        http: HttpTransport,
         signer: Signer,
         context: Callable[[str], IntakeContext],
         keep: Callable[[str], None],
         end_idle: Callable[[NumberedStream], bool],
     ) -> None:
         """Args: `context` validates events of a tenant; `keep` keeps receipts."""
-        self._http = http
+        super().__init__(url, api_key, options)
         self._context = context
         keys = {
             tenant: read_index_secret(Path(path)) for tenant, path in options.index_secrets.items()
         }
         self._messages = StreamMessages(
             run=run,
-            http=http,
+            http=self,
             signer=signer,
             index_secrets=keys,
             keep=keep,
@@ -103,7 +103,7 @@ class SigningTransport(Transport):
     def post(self, items: Sequence[EventItem]) -> SendOutcome:
         """Send one piece; never raises."""
         if not items[0].record_key:
-            return self._http.post(items)
+            return super().post(items)
         ledger = self.streams.ledger_of(items[0])
         if ledger is None:
             return NoAnswer("the ledger of a signed stream is missing", faulty=True)
@@ -132,11 +132,11 @@ class SigningTransport(Transport):
             ledger.sending(items[0].seq, items[-1].seq, batch.message_hash)
         self._messages.sync(ledger)
         body = encode_batch(batch.head, batch.events)
-        answer = self._http.exchange("POST", "/v1/events", body, BATCH_TYPE)
+        answer = self.exchange("POST", "/v1/events", body, BATCH_TYPE)
         if isinstance(answer, NoAnswer):
             return answer
         if answer.status == OK:
-            outcome = self._http.judge(answer, items)
+            outcome = self.judge(answer, items)
             if isinstance(outcome, BatchReply):
                 ledger.answered()
             return outcome
@@ -151,7 +151,7 @@ class SigningTransport(Transport):
     def _not_taken(
         self, ledger: Ledger, items: Sequence[EventItem], answer: ServerAnswer
     ) -> SendOutcome:
-        outcome = self._http.judge(answer, items)
+        outcome = self.judge(answer, items)
         if isinstance(outcome, BatchUnreadable):
             ledger.refused()
             return outcome
@@ -191,11 +191,7 @@ class SigningTransport(Transport):
 
     def finish(self, until: float, *, clean: bool) -> None:
         """Close the streams, until a monotonic time, if all events are answered (`clean`)."""
-        self.streams.finish(until, self._http.hurry, clean=clean)
-
-    def close(self) -> None:
-        """Close the connection; a request that is under way fails."""
-        self._http.close()
+        self.streams.finish(until, self.hurry, clean=clean)
 
 
 def _faults(answer: ServerAnswer, count: int) -> dict[int, EventResult]:
