@@ -223,3 +223,30 @@ def test_an_index_head_below_the_published_one_is_refused(
 
     with pytest.raises(RollbackError, match="index"), open_server(settings):
         pass
+
+
+def test_a_merged_record_moved_before_what_it_covers_is_named(tmp_path: Path) -> None:
+    """Fsck passed over it: it compared a merged record only with what stood before it."""
+    settings = Settings(folder=str(tmp_path / "v"), free_bytes_min=0, seal_process=False)
+    with open_server(settings, create=True, serving=False) as server:
+        server.writer.create(ACME)
+        for first, last in ((1, 5), (5, 17)):
+            _send(server, first, last)
+            server.seal.segments.seal_now(ACME)
+        server.seal.segments.merge(ACME)
+        while server.publish.rounds.run_once().more:
+            pass
+        server.seal.segments.settle(ACME)
+        assert server.fsck.run().clean
+    base = sqlite3.connect(Path(settings.folder) / "vitne.db")
+    with base:
+        rows = base.execute("SELECT * FROM index_record ORDER BY position").fetchall()
+        assert len(rows) == 3
+        base.execute("DELETE FROM index_record")
+        moved = [(rows[0][0], at, *row[2:]) for at, row in enumerate([rows[-1], *rows[:-1]])]
+        base.executemany("INSERT INTO index_record VALUES (?, ?, ?, ?, ?)", moved)
+    base.close()
+
+    said = [damage.what for damage in damages(settings)]
+
+    assert "record 0 stands before what it covers" in said

@@ -20,9 +20,6 @@ from vitne.evidence.record.verify import VerifiedHead, check_head
 _LATE_US = 300_000_000
 
 
-_LATE_US = 300_000_000
-
-
 def policies(case: Case) -> None:
     """Rule 2: the verifier's own policies, or those of the bundle; the latter must parse anyhow."""
     bundled = parse_policy(case.bundle.policy.log), parse_policy(case.bundle.policy.index)

@@ -106,7 +106,13 @@ class IndexCheck:
         counter = CoverageCounter()
         counts: dict[LeafIndex, Coverage] = {}
         for at, record in enumerate(records):
-            if record is None or (record.level and record.end not in counts):
+            if record is None:
+                continue
+            if record.level and record.end not in counts:
+                if None not in records[:at]:
+                    self._damage(
+                        self._database, record.start, f"record {at} stands before what it covers"
+                    )
                 continue
             entries = self._read(record.start, record.end)
             if entries is None and not record.level:

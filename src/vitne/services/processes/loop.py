@@ -17,7 +17,8 @@ Pause = float | Callable[[], float | None] | None
 class Loop:
     """Runs a task at once and then after every pause, until it is closed. Any thread may call.
 
-    An error of Vitne's is logged, and the next round comes as ever.
+    An error of Vitne's is logged, and the next round comes as ever. A program that ends without
+    `close` ends a round where it is, as if it were killed: no task may lose anything by that.
 
     Args:
         name: of the thread, after `vitne-`.
@@ -36,7 +37,7 @@ class Loop:
         self._wait_s = _CLOSE_WAIT_S if leave else None
         self._wake = threading.Event()  # set when a round is due before its pause is over
         self.stopping = False
-        self._thread = threading.Thread(target=self._run, name=f"vitne-{name}", daemon=leave)
+        self._thread = threading.Thread(target=self._run, name=f"vitne-{name}", daemon=True)
 
     def start(self) -> None:
         """Begin; the first round runs at once."""

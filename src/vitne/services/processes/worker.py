@@ -4,6 +4,7 @@ What it works with is read from the folder, so it may be killed at any moment: w
 answer is told, and a later request starts another process.
 """
 
+import atexit
 import gc
 import logging
 import multiprocessing
@@ -195,13 +196,27 @@ class WorkerProcess:
         if self._closed:
             raise WorkerEndedError
         if self._running is None:
-            running = _Running(*self._start(self._name, self._open_answer))
-            running.reader = threading.Thread(
-                target=self._read, args=(running,), name=f"{self._name}-answers", daemon=True
-            )
-            running.reader.start()
+            try:
+                running = _Running(*self._start(self._name, self._open_answer))
+                # It takes no SIGTERM, so a program that ends without `close` would wait for it.
+                atexit.register(running.process.kill)
+                self._start_reader(running)
+            except (OSError, RuntimeError) as error:  # no memory, descriptor or thread is free
+                _LOG.warning("%s cannot be started: %s", self._name, error)
+                raise WorkerEndedError from error
             self._running = running
         return self._running
+
+    def _start_reader(self, running: _Running) -> None:
+        running.reader = threading.Thread(
+            target=self._read, args=(running,), name=f"{self._name}-answers", daemon=True
+        )
+        try:
+            running.reader.start()
+        except RuntimeError:
+            running.process.kill()
+            running.pipe.close()
+            raise
 
     def _read(self, running: _Running) -> None:
         """The thread that hands out the answers of one process, and alone closes its pipe.
@@ -224,6 +239,7 @@ class WorkerProcess:
             self._running = None
         running.pipe.close()
         running.process.join()
+        atexit.unregister(running.process.kill)
         if not running.is_dismissed:
             code = running.process.exitcode
             _LOG.warning("%s ended (%s); it is started again when it is needed", self._name, code)

@@ -35,19 +35,20 @@ class WitnessedHeads:
         self._heads = heads
         self._objects = objects
         # Held while a cosigned head is stored: an older one must not be stored after a newer.
-        self._lock = Lock()  # guards: _targets, _gathered and what is in it, _waiting_s
+        self._lock = Lock()  # guards: _targets, _gathered and what is in it
+        self._waiting_lock = Lock()  # guards: _waiting_s; the publisher does not wait for the disk
         self._targets: dict[LogId, CosignTarget] = {}
         self._gathered: dict[LogId, CosignatureSet] = {}
         self._waiting_s: dict[LogId, float] = {}
 
     def waits(self, tree: LogId) -> None:
         """A tree has a new head."""
-        with self._lock:
+        with self._waiting_lock:
             self._waiting_s.setdefault(tree, time.monotonic())
 
     def lag_s(self) -> float:
         """For how long the tree that waits longest has had a head without quorum."""
-        with self._lock:
+        with self._waiting_lock:
             since_s = min(self._waiting_s.values(), default=None)
         return 0.0 if since_s is None else time.monotonic() - since_s
 
@@ -132,10 +133,12 @@ class WitnessedHeads:
             if cosigned is None:
                 return
             self._objects.replace({log_key(tree, COSIGNED): cosigned.encode()})
-            if (self.size(tree) or 0) <= head.size:
-                self._waiting_s.pop(tree, None)
-            else:
-                self._waiting_s[tree] = time.monotonic()
+            newest = self.size(tree) or 0
+            with self._waiting_lock:
+                if newest <= head.size:
+                    self._waiting_s.pop(tree, None)
+                else:
+                    self._waiting_s[tree] = time.monotonic()
 
     def behind(self, tree: LogId) -> tuple[int, Sequence[str]]:
         """Size of the newest head, and whose cosignatures the quorum may be waiting for.

@@ -1,5 +1,6 @@
 """One process and its pipe: whose answer is whose, and what becomes of those who wait."""
 
+import errno
 import os
 import signal
 import threading
@@ -128,6 +129,19 @@ def test_a_closed_one_starts_nothing(worker: WorkerProcess, starts: Starts) -> N
     with pytest.raises(WorkerEndedError):
         worker.ask(b"a")
     assert not starts.ends
+
+
+def test_a_process_that_cannot_be_started_is_one_that_ended() -> None:
+    """Out of descriptors, the thread that seals died of an `OSError`, and nothing said so."""
+
+    def fail(_name: str, _open_answer: OpenAnswer) -> tuple[Connection, BaseProcess]:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    worker = WorkerProcess("worker", _never, fail)
+
+    for _ in range(2):
+        with pytest.raises(WorkerEndedError):
+            worker.ask(b"x")
 
 
 def test_a_signal_to_the_whole_group_leaves_the_end_to_the_server(

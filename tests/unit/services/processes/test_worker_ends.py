@@ -1,6 +1,7 @@
 """How the working processes end: without a word on standard error, whatever they hold."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from vitne.settings import Settings
 from vitne.wiring import open_server
 
 CHILD = Path(__file__).with_name("worker_child.py")
+UNCLOSED = Path(__file__).with_name("unclosed_child.py")
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,18 @@ def test_a_working_process_ends_in_silence_and_tells_the_server_what_it_must_kno
 
     assert json.loads(done.stdout) == [said, status]
     assert done.stderr == ""
+
+
+def test_a_program_that_does_not_close_its_server_ends_all_the_same(tmp_path: Path) -> None:
+    """It waited for a thread of the database, and for processes that take no SIGTERM."""
+    done = subprocess.run(  # noqa: S603  # our own program, our own words
+        [sys.executable, str(UNCLOSED), str(tmp_path / "server")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert int(done.stdout) > 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(done.stdout), 0)
