@@ -12,10 +12,11 @@ import tomllib
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, Literal, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
 
+from vitne.core.values import JsonObject
 from vitne.errors import ConfigurationError
 
 FILE_NAME: Final = "vitne.toml"
@@ -284,7 +285,7 @@ def load(
         ConfigurationError: the file is missing or no TOML, a key is unknown, or a value is not
             what its setting takes; says file or variable, key, expected and got.
     """
-    values: dict[str, Any] = {}
+    values: JsonObject = {}
     given = {name: value for name, value in (options or {}).items() if value is not None}
     for name, row in _ROWS.items():
         raw = environ.get(row.variable)
@@ -308,7 +309,7 @@ def strange_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     )
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def _from_file(path: Path) -> JsonObject:
     try:
         loaded = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from vitne.core.event.intake import SourceRegistration
-from vitne.core.values import LogId, format_utc, uuid7, uuid_text
+from vitne.core.values import JsonObject, LogId, format_utc, uuid7, uuid_text
 from vitne.ports import ApiKey, Clock, IdSource
 from vitne.settings import Settings
 from vitne.wiring import Server, folder_adapters
@@ -116,7 +116,7 @@ def sample_key(*tenants: str, **registration: Any) -> ApiKey:  # noqa: ANN401 - 
 
 def sample_event(
     number: int, *, tenant: str = "acme", stream: str = "pod-1", at_us: int = TEST_START_US
-) -> dict[str, Any]:
+) -> JsonObject:
     """A complete event as an SDK sends it; equal numbers and streams give equal events."""
     unique = f"{stream}/{number}".encode().ljust(10, b".")[-10:]
     return {

@@ -16,14 +16,14 @@ Each takes a period, and may be narrowed by type, category, outcome and action.
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 from msgspec import Struct
 
 from vitne.core.event.event import Problem
 from vitne.core.event.schema import Category, Result
 from vitne.core.filter.values import parse_moment
-from vitne.core.values import MAX_TIME_US, Section, is_clean
+from vitne.core.values import MAX_TIME_US, JsonObject, Section, is_clean
 from vitne.errors import BadInputError
 
 Kind = Literal[
@@ -112,7 +112,7 @@ class QuestionRequest(Struct, frozen=True):
 class _Reader:
     """Reads members one by one, and keeps every fault."""
 
-    def __init__(self, members: Mapping[str, Any], now_us: int) -> None:
+    def __init__(self, members: Mapping[str, object], now_us: int) -> None:
         self.members = members
         self.now_us = now_us
         self.problems: list[Problem] = []
@@ -157,7 +157,9 @@ class _Reader:
         return value
 
 
-def read_question(members: Mapping[str, Any], now_us: int) -> QuestionRequest | tuple[Problem, ...]:
+def read_question(
+    members: Mapping[str, object], now_us: int
+) -> QuestionRequest | tuple[Problem, ...]:
     """Check a request.
 
     Args:
@@ -176,7 +178,7 @@ def read_question(members: Mapping[str, Any], now_us: int) -> QuestionRequest | 
     event_type = reader.formed("type", _TYPE, "a type such as crm.customer.viewed or crm.*")
     if len(event_type) > _TYPE_MAX:
         reader.fault("too_long", "type", f"at most {_TYPE_MAX} characters", event_type)
-    made: dict[str, Any] = {
+    made: JsonObject = {
         "actor": reader.text("actor"),
         "issuer": reader.text("issuer") if members.get("issuer") is not None else None,
         "target": target,
@@ -255,7 +257,7 @@ def _withheld(reader: _Reader) -> tuple[Section, ...]:
 # ---------------------------------------------------------------- the period
 
 
-def _period(reader: _Reader) -> dict[str, Any]:
+def _period(reader: _Reader) -> JsonObject:
     clock = reader.one_of("clock", get_args(Clock)) or "recorded"
     from_us = _moment(reader, "from", 0)
     to_us = _moment(reader, "to", reader.now_us)

@@ -22,7 +22,7 @@ from typing import Any, Final, Literal, cast
 import msgspec
 from msgspec import Struct
 
-from vitne.core.values import Record, Section, uuid_text
+from vitne.core.values import JsonObject, Record, Section, uuid_text
 from vitne.errors import FilterSyntaxError
 
 Kind = Literal["text", "folded", "int"]
@@ -173,11 +173,11 @@ def _head(path: tuple[str, ...]) -> tuple[str, ...]:
 
 def _struct(name: str, paths: set[tuple[str, ...]]) -> type[Struct]:
     """A struct that decodes just these paths out of a JSON object; what lacks is None."""
-    fields: list[tuple[str, type, Any]] = []
+    fields: list[tuple[str, type, Any]] = []  # the default of its type
     for step in sorted({path[0] for path in paths}):
         inner = {path[1:] for path in paths if path[0] == step and len(path) > 1}
         kind = _struct(f"{name}_{step}", inner) if inner else None
-        fields.append((step, kind, kind()) if kind else (step, cast("type", Any), None))
+        fields.append((step, kind, kind()) if kind else (step, cast("type", Any), None))  # any JSON
     return msgspec.defstruct(name, fields, frozen=True)
 
 
@@ -192,12 +192,12 @@ def _walk(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - any JSON 
     return value
 
 
-def _object(part: bytes | None) -> dict[str, Any]:
+def _object(part: bytes | None) -> JsonObject:
     value = _JSON.decode(part) if part else {}
     return value if isinstance(value, dict) else {}
 
 
-def core_reader(fields: Sequence[Field]) -> Callable[[bytes | None], tuple[Any, ...]]:
+def core_reader(fields: Sequence[Field]) -> Callable[[bytes | None], tuple[Any, ...]]:  # any JSON
     """A function from a core part to the JSON values of some of its fields (two at least).
 
     Values are in the order of the fields, None where there is none; a list field gives its whole
@@ -208,7 +208,7 @@ def core_reader(fields: Sequence[Field]) -> Callable[[bytes | None], tuple[Any, 
     decode = msgspec.json.Decoder(_struct("Core", set(heads))).decode
     pick = cast("Callable[[Any], tuple[Any, ...]]", attrgetter(*map(".".join, heads)))
 
-    def read(core: bytes | None) -> tuple[Any, ...]:
+    def read(core: bytes | None) -> tuple[Any, ...]:  # any JSON
         try:
             return pick(decode(core or b"{}"))
         except msgspec.ValidationError:
@@ -233,7 +233,7 @@ def texts_at(value: Any, path: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ANN
     return tuple(text for text in found if isinstance(text, str))
 
 
-def pointer_texts(part: dict[str, Any], path: tuple[str, ...]) -> tuple[str, ...]:
+def pointer_texts(part: JsonObject, path: tuple[str, ...]) -> tuple[str, ...]:
     """The texts of a field in a flat part that is keyed by JSON Pointer."""
     if "*" not in path:
         value = part.get("".join(f"/{step}" for step in path))
@@ -269,9 +269,9 @@ class SearchedRecord:
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        self._core: tuple[Any, ...] | None = None
-        self._person: dict[str, Any] | None = None
-        self._core_record: dict[str, Any] | None = None
+        self._core: tuple[Any, ...] | None = None  # any JSON
+        self._person: JsonObject | None = None
+        self._core_record: JsonObject | None = None
 
     def values(self, of: Field) -> Sequence[str]:
         """The texts of a field as one would list and count them."""

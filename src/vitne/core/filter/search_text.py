@@ -22,7 +22,7 @@ _CORRELATED = ("action_id", "trace_id")
 fold_text_cached = personal_cache(16_384)(fold_text)
 """Names and titles come again and again, and folding is slow beyond ASCII."""
 
-_decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
+_decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode  # any JSON
 
 
 def text_found(folded: str, parts: Parts) -> bool:
@@ -67,7 +67,7 @@ def _drop_ids(correlation: Any) -> None:  # noqa: ANN401 - any JSON value
             correlation.pop(name, None)
 
 
-def _own_ids(core: bytes | None) -> tuple[Any, ...]:
+def _own_ids(core: bytes | None) -> tuple[Any, ...]:  # any JSON
     value = _decode(core) if core else None
     if not isinstance(value, dict):
         return ()

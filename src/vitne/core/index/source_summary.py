@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from vitne.core.entry.entry import HEADER, VOID, VOID_QUARANTINED, decode_entry
 from vitne.core.filter.fields import target_texts
-from vitne.core.values import Record
+from vitne.core.values import JsonObject, Record
 from vitne.errors import DecodeError
 
 Grade = Literal["A", "B", "C", "D", "E"]
@@ -117,7 +117,7 @@ class _Counts:
     """Counts by a key, with the first and last time."""
 
     def __init__(self) -> None:
-        self.found: dict[Any, tuple[int, int, int]] = {}
+        self.found: dict[Any, tuple[int, int, int]] = {}  # keys of one kind each
 
     def add(self, key: object, at_us: int) -> None:
         """Count one event; times never decrease."""
@@ -191,14 +191,14 @@ def _both(old: Spoken, new: Spoken) -> Spoken:
     )
 
 
-def grade_of(core: Mapping[str, Any]) -> Grade:
+def grade_of(core: JsonObject) -> Grade:
     """How well the actor of a core section is established; E if it does not say."""
     actor = core.get("actor")
     told = actor.get("attribution") if isinstance(actor, dict) else None
     return GRADES.get(told, "E") if isinstance(told, str) else "E"
 
 
-def source_of(core: Mapping[str, Any]) -> str:
+def source_of(core: JsonObject) -> str:
     """`application/service` of a core section; `""` if it does not say."""
     source = core.get("source")
     if not isinstance(source, dict):
@@ -222,6 +222,6 @@ def _types(targets: str) -> list[str]:
     return sorted({text.partition("/")[0] for text in target_texts(targets)}) or [""]
 
 
-def _object(part: bytes | None) -> dict[str, Any]:
+def _object(part: bytes | None) -> JsonObject:
     value = msgspec.json.decode(part) if part else {}
     return value if isinstance(value, dict) else {}

@@ -37,5 +37,14 @@ from vitne.core.values.strict import (
 )
 from vitne.core.values.text import clean_text, count, fold_text, is_clean
 from vitne.core.values.times import MAX_TIME_US, format_utc, parse_utc
-from vitne.core.values.types import SECTIONS, Hash, LeafIndex, LogId, Origin, Section, TreeSize
+from vitne.core.values.types import (
+    SECTIONS,
+    Hash,
+    JsonObject,
+    LeafIndex,
+    LogId,
+    Origin,
+    Section,
+    TreeSize,
+)
 from vitne.core.values.verbs import MAX_TYPE_CHARS, category_of, is_reserved

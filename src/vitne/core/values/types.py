@@ -1,6 +1,6 @@
 """Names for the plain values that travel between rooms."""
 
-from typing import Literal, NewType
+from typing import Any, Literal, NewType
 
 Hash = NewType("Hash", bytes)
 """32 bytes of SHA-256."""
@@ -20,3 +20,6 @@ Origin = NewType("Origin", str)
 Section = Literal["core", "payload", "person"]
 SECTIONS: tuple[Section, Section, Section] = ("core", "payload", "person")
 """The three sections of a record, in the order of their commitments (sorted by name)."""
+
+JsonObject = dict[str, Any]  # `Json` for members would need a cast at each that is read
+"""An object of JSON, decoded and not checked yet, or on its way to be encoded."""

@@ -1,7 +1,7 @@
 """What a verified bundle says: the result of `bundle.verify`."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -10,7 +10,7 @@ from vitne.answers.question import Question
 from vitne.answers.verdict_and_reasons import Reason, Verdict
 from vitne.core.entry.sender import SignedMode
 from vitne.core.index.index_record import Coverage
-from vitne.core.values import Origin, Parts, Section
+from vitne.core.values import JsonObject, Origin, Parts, Section
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import Trust, VerifiedHead
 
@@ -47,7 +47,7 @@ class Hit(Struct, frozen=True):
     signed: SignedMode | None
     """Its sender signed it: `full` with, `body` without its lookup keys; None: nothing shown."""
 
-    def core(self) -> dict[str, Any]:
+    def core(self) -> JsonObject:
         """The core section as the sender sent it."""
         return _object(self.parts.core)
 
@@ -138,5 +138,5 @@ class Answer(Struct, frozen=True, kw_only=True):
     seal: ExporterSignature
 
 
-def _object(part: bytes | None) -> dict[str, Any]:
-    return msgspec.json.decode(part, type=dict[str, Any]) if part else {}
+def _object(part: bytes | None) -> JsonObject:
+    return msgspec.json.decode(part, type=JsonObject) if part else {}

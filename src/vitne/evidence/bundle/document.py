@@ -335,7 +335,7 @@ def _check_order(bundle: Bundle) -> None:
 
 
 def _ascending(values: Iterable[int] | Iterable[bytes], where: str) -> None:
-    pairs: Iterable[tuple[Any, Any]] = pairwise(values)
+    pairs: Iterable[tuple[Any, Any]] = pairwise(values)  # of what can be compared
     if any(first >= second for first, second in pairs):
         raise DecodeError("expected ascending values, each once", where=where)
 

@@ -1,7 +1,7 @@
 """The form of `vitne-record/v1`: building it, and reading it strictly. `record_proof` verifies."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +15,7 @@ from vitne.core.values import (
     SECTIONS,
     Hash,
     Json,
+    JsonObject,
     LeafIndex,
     Origin,
     Record,
@@ -159,11 +160,11 @@ def redact_record(data: bytes, withhold: Collection[Section]) -> bytes:
 
 def _section(
     record: Record, section: Section, withhold: Collection[Section], erased: int | None
-) -> dict[str, Any]:
+) -> JsonObject:
     event, added = commit.parts_of(record.parts, section)
     leaves, ring = leaves_of(record)[section], read_keyring(record)
     if event is None:
-        gone: dict[str, Any] = {"event": {"hash": encode_base64(leaves.event)}}
+        gone: JsonObject = {"event": {"hash": encode_base64(leaves.event)}}
         if erased is not None:  # else a retention rule took it
             gone["erased"] = erased
         if leaves.record is not None:
@@ -177,7 +178,7 @@ def _section(
     return made
 
 
-def _part(salt: bytes, data: bytes, leaf: Hash, hide: bool) -> dict[str, Any]:
+def _part(salt: bytes, data: bytes, leaf: Hash, hide: bool) -> JsonObject:
     if hide:
         return {"hash": encode_base64(leaf)}
     return {"json": msgspec.Raw(data), "salt": encode_base64(salt)}

@@ -32,7 +32,7 @@ Members, all required:
 Not checked: lookup keys, for which one needs the tenant's index secret.
 """
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -45,7 +45,17 @@ from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import leaf_hash, verify_inclusion
 from vitne.core.tree.note import Opened, Verifier, open_note, parse_note
 from vitne.core.tree.signature import ED25519
-from vitne.core.values import SECTIONS, Hash, LeafIndex, Origin, Parts, Section, TreeSize, parse_utc
+from vitne.core.values import (
+    SECTIONS,
+    Hash,
+    JsonObject,
+    LeafIndex,
+    Origin,
+    Parts,
+    Section,
+    TreeSize,
+    parse_utc,
+)
 from vitne.errors import VerificationError
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.document import (
@@ -114,7 +124,7 @@ class VerifiedRecord(Struct, frozen=True):
     erased: dict[Section, LeafIndex]
     """Erased sections, each with the erase entry that the exporter names (not proved here)."""
 
-    def event(self) -> dict[str, Any]:
+    def event(self) -> JsonObject:
         """The event as it was sent and filled, without what is withheld."""
         shown = self.parts
         try:
@@ -129,7 +139,7 @@ class VerifiedRecord(Struct, frozen=True):
                 "person": _decoded(shown.person),
             }
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> JsonObject:
         """What the log added at intake, section by section, without what is withheld."""
         shown = self.parts
         return (
@@ -275,5 +285,5 @@ def _hidden(document: Document, section: Section) -> bool:
     return any(isinstance(part, bytes) for part in document.opened[section])
 
 
-def _decoded(part: bytes | None) -> dict[str, Any]:
-    return msgspec.json.decode(part, type=dict[str, Any]) if part else {}
+def _decoded(part: bytes | None) -> JsonObject:
+    return msgspec.json.decode(part, type=JsonObject) if part else {}
