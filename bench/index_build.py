@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bench.scenarios import Figures
-from vitne.adapters.archive.index.build import Values, build_index, run_of
+from vitne.adapters.archive.index.build import build_index, run_of
 from vitne.adapters.archive.index.lookup import Lookup
 from vitne.core.entry.assemble import Assembler
 from vitne.core.event.event import ValidEvent
@@ -30,12 +30,12 @@ def measure(events: list[dict[str, Any]]) -> Figures:
     entries, ids = _entries(events)
     count = len(entries)
     whole, hashed, plain = [], [], []
-    index = build_index(0, entries, ids, Values(frozenset(), frozenset()))
+    index = build_index(0, entries, ids, frozenset(), frozenset())
     gc.collect()
     gc.disable()  # as the process that seals does
     for _ in range(_ROUNDS):
         started = time.process_time()
-        build_index(0, entries, ids, Values(frozenset(), frozenset()))
+        build_index(0, entries, ids, frozenset(), frozenset())
         whole.append(time.process_time() - started)
         started = time.process_time()
         run_of(0, entries)

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitne.adapters.archive.index.build import Values, build_index, run_of
+from vitne.adapters.archive.index.build import build_index, run_of
 from vitne.adapters.archive.index.lookup import Lookup
 from vitne.core.entry.control import ConfigEntry, SegmentEntry
 from vitne.core.entry.entry import BeatEntry, EventEntry, VoidEntry, encode_entry
@@ -56,7 +56,7 @@ def test_the_index_is_that_of_the_definition(
     run = build_run(start, entries)
     ids_of = [bytes(16) for _ in entries]
 
-    index = build_index(start, entries, ids_of, Values(frozenset(), frozenset()))
+    index = build_index(start, entries, ids_of, frozenset(), frozenset())
     lookup = Lookup(index.data)
 
     assert (index.gap_count, index.run_root) == (len(run.leaves), run.root())
@@ -73,7 +73,7 @@ def test_the_index_is_that_of_the_definition(
 
 @given(logs)
 def test_a_lookup_finds_exactly_the_entries_that_hold_a_key(entries: list[bytes]) -> None:
-    index = build_index(7, entries, [b""] * len(entries), Values(frozenset(), frozenset()))
+    index = build_index(7, entries, [b""] * len(entries), frozenset(), frozenset())
     lookup = Lookup(index.data)
 
     for key in {key for entry in entries for key in keys_of(entry)}:

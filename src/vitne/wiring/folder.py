@@ -55,8 +55,8 @@ def folder_adapters(
         rows = SqliteStores.open(folder / DATABASE)
         stack.callback(rows.close)
         if serving:
-            folding = Loop("fold", rows.fold_beside, None)
-            rows.on_long_log(folding.nudge)
+            folding = Loop("fold", rows.database.fold_beside, None)
+            rows.database.on_long_log = folding.nudge
             folding.start()
             stack.callback(folding.close)
         objects = FolderObjects.open(folder / "objects")

@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from vitne.adapters.archive.find.plan import KeyOf
-from vitne.adapters.archive.find.segment_list import Listed
+from vitne.adapters.archive.find.search import SegmentSearch
 from vitne.adapters.archive.index.lookup import Lookup
 from vitne.adapters.archive.parquet.damage import damage
-from vitne.adapters.archive.parquet.files import SegmentFiles
 from vitne.adapters.archive.parquet.summary import COLUMNS, summary_of
 from vitne.core.entry.entry import VOID
 from vitne.core.entry.keys import ACTOR, ENTRY_TYPE
@@ -22,12 +20,8 @@ _AT_ONCE = 64
 """Segments whose indexes are asked together for the issuers of an actor."""
 
 
-class SegmentAnswers:
-    """That part of the archive (`vitne.ports.Archive`); who mixes it in sets the members."""
-
-    _listed: Listed
-    _files: SegmentFiles
-    _key_of: KeyOf
+class SegmentAnswers(SegmentSearch):
+    """That part of the archive (`vitne.ports.Archive`)."""
 
     def fetch(
         self,
@@ -72,7 +66,7 @@ class SegmentAnswers:
                 found.update(named)
             return frozenset(found)
 
-        return self._listed.over(log, LeafIndex(0), self._end(log), read)
+        return self._listed.over_all(log, read)
 
     def issuers_of(self, log: LogId, actor: str) -> frozenset[str] | None:
         key_of = lru_cache(1024)(self._key_of)
@@ -94,11 +88,7 @@ class SegmentAnswers:
                 found |= _held_of(wanted)
             return frozenset(found)
 
-        return self._listed.over(log, LeafIndex(0), self._end(log), read)
-
-    def _end(self, log: LogId) -> LeafIndex:
-        segments = self._listed.all(log)
-        return segments[-1].end if segments else LeafIndex(0)
+        return self._listed.over_all(log, read)
 
 
 def _held_of(wanted: Sequence[tuple[Lookup, str, bytes]]) -> set[str]:

@@ -15,9 +15,8 @@ from msgspec.structs import replace
 from vitne.adapters.archive.answers import SegmentAnswers
 from vitne.adapters.archive.find.duck import Duck
 from vitne.adapters.archive.find.plan import KeyOf
-from vitne.adapters.archive.find.search import SegmentSearch
 from vitne.adapters.archive.find.segment_list import Listed
-from vitne.adapters.archive.index.build import Index, Values, build_index, run_of
+from vitne.adapters.archive.index.build import Index, build_index, run_of
 from vitne.adapters.archive.index.lookup import Lookup
 from vitne.adapters.archive.parquet.columns import DELTA, DICTIONARY, ROW_GROUP_ROWS
 from vitne.adapters.archive.parquet.encode import to_table
@@ -61,8 +60,7 @@ def make_segment(log: LogId, records: Sequence[Record]) -> Made:
     table = pa.concat_tables(tables)
     data = to_parquet(table)
     start = table.column("index")[0].as_py()
-    values = Values(_issuers(table), _target_types(shown))
-    index = build_index(start, entries, ids, values)
+    index = build_index(start, entries, ids, _issuers(table), _target_types(shown))
     return Made(
         segment=_segment(log, table, data, index),
         table=table,
@@ -118,12 +116,6 @@ def _segment(log: LogId, table: pa.Table, data: bytes, index: Index) -> Segment:
     )
 
 
-def no_keys(log: LogId, epoch: int, kind: int, parts: tuple[str, ...]) -> bytes | None:
-    """The key source of an archive that only writes, or that searches without indexes."""
-    del log, epoch, kind, parts
-    return None
-
-
 def next_key(key: str) -> str:
     """The object key of a segment's file when it is rewritten: `0-64.parquet`, `0-64-1.parquet`."""
     name, dot, ending = key.rpartition(".")
@@ -133,7 +125,7 @@ def next_key(key: str) -> str:
     return f"{folder}{slash}{start}-{end}-{again}{dot}{ending}"
 
 
-class ParquetArchive(SegmentSearch, SegmentAnswers):
+class ParquetArchive(SegmentAnswers):
     """Segments of all logs below one folder. Any thread may call.
 
     Args:
@@ -154,7 +146,7 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         catalog: SegmentCatalog,
         entries: EntrySource,
         *,
-        key_of: KeyOf = no_keys,
+        key_of: KeyOf = lambda *_: None,
         memory_mb: int = 200,
         threads: int = 2,
         frugal: bool = False,
@@ -176,18 +168,7 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         made = make_segment(log, records)
         if self._entries(log, made.segment.start, made.segment.end) != made.entries:
             raise IntegrityError("the published entries differ from the records", where=log)
-        segment, files = (
-            made.segment,
-            {made.segment.key: made.data, made.segment.index_key: made.index},
-        )
-        # Files of a segment that no catalog lists may be left from a run that was killed, made by
-        # another version: they are written over.
-        self._objects.replace(files)
-        self._files.forget(segment)
-        same = all(self._objects.get(key) == data for key, data in files.items())
-        if not same or not self._files.holds(segment, made.table):
-            raise IntegrityError("a segment reads back otherwise than written", where=segment.key)
-        return segment
+        return self._store(made.segment, made)
 
     def rewrite(self, log: LogId, segment: Segment, records: Sequence[Record]) -> Segment:
         made = make_segment(log, records)
@@ -200,12 +181,19 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
         )
         if (new.start, new.end, new.run_root) != (segment.start, segment.end, segment.run_root):
             raise IntegrityError("these are not the records of the segment", where=segment.key)
-        files = {new.key: made.data, new.index_key: made.index}
+        return self._store(new, made)
+
+    def _store(self, segment: Segment, made: Made) -> Segment:
+        """Write the files of a segment, and read them back."""
+        files = {segment.key: made.data, segment.index_key: made.index}
+        # Files of a segment that no catalog lists may be left from a run that was killed, made by
+        # another version: they are written over.
         self._objects.replace(files)
+        self._files.forget(segment)
         same = all(self._objects.get(key) == data for key, data in files.items())
-        if not same or not self._files.holds(new, made.table):
-            raise IntegrityError("a segment reads back otherwise than written", where=new.key)
-        return new
+        if not same or not self._files.holds(segment, made.table):
+            raise IntegrityError("a segment reads back otherwise than written", where=segment.key)
+        return segment
 
     def remove(self, segments: Sequence[Segment]) -> None:
         self._objects.delete([key for s in segments for key in (s.key, s.index_key) if key])
@@ -296,9 +284,7 @@ class ParquetArchive(SegmentSearch, SegmentAnswers):
                         return record
             return None
 
-        segments = self._listed.all(log)
-        end = segments[-1].end if segments else LeafIndex(0)
-        return self._listed.over(log, LeafIndex(0), end, look)
+        return self._listed.over_all(log, look)
 
     def record(self, log: LogId, index: LeafIndex) -> Record | None:
         found = self.records(log, index, LeafIndex(index + 1))

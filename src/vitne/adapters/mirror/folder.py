@@ -24,7 +24,6 @@ class PlainFolder:
             root.mkdir(parents=True, exist_ok=True)
 
     def get(self, name: str) -> bytes | None:
-        """See `MirrorFolder`."""
         with _errors(name):
             try:
                 return self._path(name).read_bytes()
@@ -32,7 +31,6 @@ class PlainFolder:
                 return None
 
     def put(self, files: Mapping[str, bytes], at_us: int | None = None) -> None:
-        """See `MirrorFolder`."""
         for name, data in files.items():
             path = self._path(name)
             with _errors(name):
@@ -48,7 +46,6 @@ class PlainFolder:
         self._settle([self._path(name).parent for name in files])
 
     def move(self, names: Sequence[tuple[str, str]]) -> None:
-        """See `MirrorFolder`."""
         for old, new in names:
             path = self._path(new)
             with _errors(new):
@@ -60,13 +57,11 @@ class PlainFolder:
         self._settle([self._path(new).parent for _, new in names])
 
     def delete(self, names: Sequence[str]) -> None:
-        """See `MirrorFolder`."""
         for name in names:
             with _errors(name):
                 self._path(name).unlink(missing_ok=True)
 
     def names(self, prefix: str) -> Iterator[str]:
-        """See `MirrorFolder`."""
         folder = self._path(prefix.rstrip("/"))
         with _errors(prefix):
             found = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -1,6 +1,5 @@
 """Opens one SQLite file and hands out the ports that it serves."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +16,7 @@ class SqliteStores:
     """Records, checkpoints, segments and state over one file; a context manager that closes it."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
         self.records = SqliteRecords(database)
         self.checkpoints = SqliteCheckpoints(database)
         self.segments = SqliteCatalog(database)
@@ -38,17 +37,9 @@ class SqliteStores:
         """
         return cls(Database.open(path, read_only=read_only, busy_s=busy_s))
 
-    def on_long_log(self, call: Callable[[], object]) -> None:
-        """Have this called whenever the write-ahead log is worth a `fold_beside`."""
-        self._database.on_long_log = call
-
-    def fold_beside(self) -> None:
-        """Shorten the write-ahead log while others write. Raises `StorageError`."""
-        self._database.fold_beside()
-
     def close(self) -> None:
         """Close after the running transaction; every later call raises `StorageError`."""
-        self._database.close()
+        self.database.close()
 
     def __enter__(self) -> Self:
         """The stores themselves."""

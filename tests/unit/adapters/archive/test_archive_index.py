@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitne.adapters.archive.index.build import Values, build_index
+from vitne.adapters.archive.index.build import build_index
 from vitne.adapters.archive.index.lookup import Lookup
 from vitne.core.entry import entry as entries
 from vitne.core.index.gap import build_run
@@ -18,7 +18,7 @@ from vitne.core.tree.multiproof import multiproof, multiproof_root
 from vitne.core.values.types import Hash
 from vitne.errors import IntegrityError
 
-NOTHING = Values(frozenset(), frozenset())
+NOTHING = (frozenset[str](), frozenset[str]())
 
 
 def event(index: int, *, keys: Sequence[bytes] = (), recorded_us: int | None = None) -> bytes:
@@ -50,7 +50,7 @@ def test_the_index_knows_every_posting_of_the_gap_leaves(
     )
     ids = [at.to_bytes(16, "big") for at in range(len(keys))]
 
-    lookup = Lookup(build_index(start, held, [*ids, b""], NOTHING).data)
+    lookup = Lookup(build_index(start, held, [*ids, b""], *NOTHING).data)
 
     run = build_run(start, held)
     leaves = dict(zip((leaf.key for leaf in run.leaves), run.postings, strict=True))
@@ -70,7 +70,7 @@ def test_a_moment_is_found_within_one_bundle(start: int, steps: list[int], asked
     """Whatever the segment begins with, and however many entries were recorded in one moment."""
     times = list(accumulate(steps))
     held = [event(at, recorded_us=1_000 + time) for at, time in enumerate(times)]
-    lookup = Lookup(build_index(start, held, [b""] * len(held), NOTHING).data)
+    lookup = Lookup(build_index(start, held, [b""] * len(held), *NOTHING).data)
 
     low, high = lookup.around(1_000 + asked)
 
@@ -84,7 +84,7 @@ def test_a_key_that_many_entries_hold_is_found_with_all_of_them() -> None:
     common, rare = b"\x01" + b"c" * 16, b"\x02" + b"r" * 16
     held = [event(at, keys=[common, *([rare] if at % 300 == 7 else [])]) for at in range(900)]
 
-    lookup = Lookup(build_index(0, held, [b""] * 900, NOTHING).data)
+    lookup = Lookup(build_index(0, held, [b""] * 900, *NOTHING).data)
 
     assert list(lookup.positions(common)) == list(range(900))
     assert list(lookup.positions(rare)) == [7, 307, 607]
@@ -107,7 +107,7 @@ def test_each_damaged_byte_of_an_index_is_found_or_never_read() -> None:
     """It is checked page by page, as it is read."""
     held = [event(at, keys=[b"\x01" + (at * 77).to_bytes(16, "big")]) for at in range(700)]
     ids = [at.to_bytes(16, "big") for at in range(700)]
-    data = build_index(9, held, ids, Values(frozenset({"x"}), frozenset())).data
+    data = build_index(9, held, ids, frozenset({"x"}), frozenset()).data
     keys = [b"\x01" + (at * 77).to_bytes(16, "big") for at in (3, 350, 699, 700)]
     good = _answers(data, keys)
 
@@ -140,7 +140,7 @@ def test_every_leaf_and_proof_of_a_large_index_is_that_of_the_definition() -> No
     ]
     held += [event(at, keys=[b"\x02" + at.to_bytes(16, "big")]) for at in range(9_000)]
 
-    index = build_index(5, held, [b""] * len(held), NOTHING)
+    index = build_index(5, held, [b""] * len(held), *NOTHING)
     lookup, run = Lookup(index.data), build_run(5, held)
 
     assert lookup.leaf_count == len(run.leaves) > 2 << 13
@@ -163,7 +163,7 @@ def test_event_ids_are_found_however_they_are_spread(ends: list[int], others: li
     ids = [bytes(12) + end.to_bytes(4, "big") for end in ends]
     held = [event(at) for at in range(max(len(ids), 1))]
 
-    made = build_index(0, held, ids or [b""], NOTHING)
+    made = build_index(0, held, ids or [b""], *NOTHING)
     lookup = Lookup(made.data)
 
     for end in {*ends, *others, 0, 2**32 - 1}:
@@ -176,7 +176,7 @@ def test_keys_that_begin_alike_are_found_across_blocks() -> None:
     keys = [b"\x01" + b"a" * 12 + at.to_bytes(4, "big") for at in range(0, 1_000, 2)]
     held = [event(at, keys=[key]) for at, key in enumerate(keys)]
 
-    lookup = Lookup(build_index(0, held, [b""] * len(held), NOTHING).data)
+    lookup = Lookup(build_index(0, held, [b""] * len(held), *NOTHING).data)
 
     run = build_run(0, held)
     for at in range(-1, 1_001):
@@ -186,7 +186,7 @@ def test_keys_that_begin_alike_are_found_across_blocks() -> None:
 
 
 def test_an_index_of_another_version_is_told_from_a_damaged_one() -> None:
-    data = build_index(0, [event(0)], [b""], NOTHING).data
+    data = build_index(0, [event(0)], [b""], *NOTHING).data
 
     with pytest.raises(IntegrityError, match="another version") as error:
         Lookup(data.replace(b"vitidx4", b"vitidx3", 1))
@@ -196,13 +196,13 @@ def test_an_index_of_another_version_is_told_from_a_damaged_one() -> None:
 
 def test_a_segment_takes_no_more_entries_than_positions_can_name() -> None:
     with pytest.raises(IntegrityError):
-        build_index(0, [event(0)] * 65_537, [b""] * 65_537, NOTHING)
+        build_index(0, [event(0)] * 65_537, [b""] * 65_537, *NOTHING)
 
 
 @pytest.mark.parametrize("cut", [1, 8, 64, 400])
 def test_an_index_that_lacks_bytes_in_the_middle_is_damaged(cut: int) -> None:
     held = [event(at, keys=[bytes([1]) + bytes([at]) * 16]) for at in range(40)]
-    data = build_index(0, held, [b""] * 40, NOTHING).data
+    data = build_index(0, held, [b""] * 40, *NOTHING).data
     middle = len(data) // 2
 
     with pytest.raises(IntegrityError):

@@ -2,8 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -64,13 +63,9 @@ class Duck:
         """The rows of a named query: `params`, then those of the condition, then the limit."""
         sql = _QUERIES[query].replace("/*where*/", where.sql).replace("/*texts*/", texts)
         values = [*params, *where.params, *([] if limit is None else [limit])]
-        with self._cursor() as cursor, self._errors():
-            return cursor.execute(sql, values).fetchall()
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
         try:
-            yield
+            with self._cursor() as cursor:
+                return cursor.execute(sql, values).fetchall()
         except duckdb.OutOfMemoryException as error:
             raise OverloadedError(
                 "the query needs more memory than it may have",

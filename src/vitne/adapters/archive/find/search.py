@@ -24,7 +24,7 @@ from vitne.adapters.archive.find.plan import (
     may_lie_in,
     plan_lookup,
 )
-from vitne.adapters.archive.find.segment_list import Listed
+from vitne.adapters.archive.find.segment_list import Listed, Result
 from vitne.adapters.archive.find.where import field_texts, segment_condition
 from vitne.adapters.archive.parquet.files import SegmentFiles
 from vitne.core.filter.compile import Condition
@@ -79,9 +79,16 @@ class SegmentSearch:
         self._duck = duck
         self._key_of = key_of
 
-    def _ask(self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex) -> Ask:
-        """Make a question ready. Raises as `segment_condition`."""
-        return Ask(
+    def _over(
+        self,
+        log: LogId,
+        where: Filter | None,
+        start: LeafIndex,
+        end: LeafIndex,
+        work: Callable[[Ask, Sequence[Segment]], Result],
+    ) -> Result:
+        """Answer a question over the segments in reach. Raises as `segment_condition`."""
+        asked = Ask(
             log,
             start,
             end,
@@ -93,15 +100,15 @@ class SegmentSearch:
             # for the next question.
             lru_cache(1024)(self._key_of),
         )
+        return self._listed.over(log, start, end, lambda segments: work(asked, segments))
 
     def scan(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, limit: int
     ) -> list[Record]:
         if limit <= 0:
             return []
-        asked = self._ask(log, where, start, end)
-        return self._listed.over(
-            log, start, end, lambda segments: self._scan(asked, segments, limit)
+        return self._over(
+            log, where, start, end, lambda asked, segments: self._scan(asked, segments, limit)
         )
 
     def _scan(self, asked: Ask, segments: Sequence[Segment], limit: int) -> list[Record]:
@@ -116,9 +123,8 @@ class SegmentSearch:
     def count(
         self, log: LogId, where: Filter | None, start: LeafIndex, end: LeafIndex, most: int
     ) -> int:
-        asked = self._ask(log, where, start, end)
-        return self._listed.over(
-            log, start, end, lambda segments: self._count(asked, segments, most)
+        return self._over(
+            log, where, start, end, lambda asked, segments: self._count(asked, segments, most)
         )
 
     def _count(self, asked: Ask, segments: Sequence[Segment], most: int) -> int:
@@ -161,9 +167,12 @@ class SegmentSearch:
         fields: Sequence[str],
         most: int,
     ) -> dict[str, dict[str, int]]:
-        asked = self._ask(log, where, start, end)
-        return self._listed.over(
-            log, start, end, lambda segments: self._facets(asked, segments, fields, most)
+        return self._over(
+            log,
+            where,
+            start,
+            end,
+            lambda asked, segments: self._facets(asked, segments, fields, most),
         )
 
     def _facets(
@@ -206,11 +215,14 @@ class SegmentSearch:
         end: LeafIndex,
         edges_us: Sequence[int],
     ) -> list[int]:
-        asked = self._ask(log, where, start, end)
         if len(edges_us) < 2:  # noqa: PLR2004 - a bucket has two edges
             return []
-        return self._listed.over(
-            log, start, end, lambda segments: self._histogram(asked, segments, edges_us)
+        return self._over(
+            log,
+            where,
+            start,
+            end,
+            lambda asked, segments: self._histogram(asked, segments, edges_us),
         )
 
     def _histogram(

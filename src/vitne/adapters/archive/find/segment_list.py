@@ -28,6 +28,11 @@ class Listed:
         self._known[log] = segments = self._catalog.segments(log)
         return segments
 
+    def over_all(self, log: LogId, work: Callable[[Sequence[Segment]], Result]) -> Result:
+        """The same over every segment of now."""
+        segments = self.all(log)
+        return self.over(log, LeafIndex(0), segments[-1].end if segments else LeafIndex(0), work)
+
     def over(
         self,
         log: LogId,

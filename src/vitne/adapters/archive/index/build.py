@@ -36,14 +36,6 @@ _NO_NODE: Final = bytes(HASH_BYTES)
 _STREAM_TAG: Final = b"\x04"
 
 
-class Values(Struct, frozen=True):
-    """The plain values that the keys of a segment were made from."""
-
-    issuers: frozenset[str]
-    """Of the actors; `""`: none named."""
-    target_types: frozenset[str]
-
-
 class Index(Struct, frozen=True):
     """The index of a segment, and what the index log says of it."""
 
@@ -54,7 +46,11 @@ class Index(Struct, frozen=True):
 
 
 def build_index(
-    start: int, entries: Sequence[bytes], ids: Sequence[bytes], values: Values
+    start: int,
+    entries: Sequence[bytes],
+    ids: Sequence[bytes],
+    issuers: frozenset[str],
+    target_types: frozenset[str],
 ) -> Index:
     """The index of a segment.
 
@@ -62,7 +58,8 @@ def build_index(
         start: log index of the first entry.
         entries: 1 to 65,536, consecutive.
         ids: beside them, the event ids; empty for control entries.
-        values: issuers and target types of the events.
+        issuers: of the actors of the events; `""`: none named.
+        target_types: of the events.
     """
     keys = sort_keys(entries)
     tree = run_tree(start, entries, keys)
@@ -80,8 +77,8 @@ def build_index(
         start=start,
         end=start + len(entries),
         epochs=tuple(sorted(int.from_bytes(epoch, "big") for epoch in epochs)),
-        issuers=_few(values.issuers),
-        target_types=_few(values.target_types),
+        issuers=_few(issuers),
+        target_types=_few(target_types),
         leaf_count=tree.gap_count,
         kinds={kind: (low + 1, high + 1) for kind, (low, high) in _kinds(keys.blob).items()},
         many=tuple(at for at, count in enumerate(keys.counts, 1) if count >= MANY),
