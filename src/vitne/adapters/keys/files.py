@@ -3,7 +3,8 @@
 import os
 import stat
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vitne.errors import ConfigurationError, StorageError
@@ -69,14 +70,18 @@ def check_private(path: Path) -> None:
         )
 
 
-def storage(error: OSError, path: Path) -> StorageError:
-    """The error of Vitne for one of the operating system."""
-    return StorageError(
-        f"the keys cannot be read or written: {error.strerror or type(error).__name__}",
-        where=str(path),
-        hint="check the owner and mode of the folder, and that the disk is neither full nor "
-        "read-only",
-    )
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Raise `StorageError` for whatever the operating system refuses inside."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"the keys cannot be read or written: {error.strerror or type(error).__name__}",
+            where=str(path),
+            hint="check the owner and mode of the folder, and that the disk is neither full nor "
+            "read-only",
+        ) from error
 
 
 def _fsync(folder: Path) -> None:

@@ -9,6 +9,7 @@ random and kept one by one, so that each can be destroyed (crypto-shredding) and
 """
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -53,12 +54,10 @@ class FolderVault:
             StorageError: the folder cannot be read or written.
         """
         path = folder / "master.key"
-        try:
+        with files.storage_errors(path):
             if create and not path.exists():
                 _make_master(folder, path, ids)
             return cls(folder, _read_master(folder, path), ids)
-        except OSError as error:
-            raise files.storage(error, path) from error
 
     def __repr__(self) -> str:
         """Never the secrets."""
@@ -75,13 +74,12 @@ class FolderVault:
             IntegrityError: the stored key was not wrapped by this master secret for this epoch.
         """
         path = self._path(log, epoch)
-        try:
-            wrapped = path.read_bytes()
-        except FileNotFoundError as error:
-            gone = "was destroyed" if _tombstone(path).exists() else "does not exist"
-            raise NotFoundError(f"index secret {epoch} of log {log!r} {gone}") from error
-        except OSError as error:
-            raise files.storage(error, path) from error
+        with files.storage_errors(path):
+            try:
+                wrapped = path.read_bytes()
+            except FileNotFoundError as error:
+                gone = "was destroyed" if _tombstone(path).exists() else "does not exist"
+                raise NotFoundError(f"index secret {epoch} of log {log!r} {gone}") from error
         nonce, sealed = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
         try:
             return self._wrap.decrypt(nonce, sealed, _label(log, epoch))
@@ -102,15 +100,12 @@ class FolderVault:
         if path.exists():
             return self.index_secret(log, epoch)
         nonce, key = self._ids.random_bytes(_NONCE_BYTES), self._ids.random_bytes(SECRET_BYTES)
-        try:
+        with files.storage_errors(path):
             if _tombstone(path).exists():
                 raise ConflictError(f"index secret {epoch} of log {log!r} was destroyed")
             files.make_folder(path.parent)
-            files.create(path, nonce + self._wrap.encrypt(nonce, key, _label(log, epoch)))
-        except FileExistsError:
-            pass  # made before, or by a faster process: that one counts
-        except OSError as error:
-            raise files.storage(error, path) from error
+            with suppress(FileExistsError):  # made before, or by a faster process: that one counts
+                files.create(path, nonce + self._wrap.encrypt(nonce, key, _label(log, epoch)))
         return self.index_secret(log, epoch)
 
     def destroy_index_secret(self, log: LogId, epoch: int) -> None:
@@ -120,15 +115,13 @@ class FolderVault:
             NotFoundError: there never was such an epoch.
         """
         path = self._path(log, epoch)
-        try:
+        with files.storage_errors(path):
             if not _tombstone(path).exists():
                 if not path.exists():
                     raise NotFoundError(f"index secret {epoch} of log {log!r} does not exist")
                 # The tombstone first: a crash in between leaves a key that is destroyed again.
                 files.create(_tombstone(path), b"")
             files.remove(path)
-        except OSError as error:
-            raise files.storage(error, path) from error
 
     def _path(self, log: LogId, epoch: int) -> Path:
         if not _LOG.fullmatch(log) or epoch < 0:
@@ -146,10 +139,8 @@ def _make_master(folder: Path, path: Path, ids: IdSource) -> None:
             hint="restore `master.key` from its backup: a new one could neither sign for the "
             "existing logs nor open these keys",
         )
-    try:
+    with suppress(FileExistsError):  # another process was faster, and its secret is as good
         files.create(path, ids.random_bytes(SECRET_BYTES))
-    except FileExistsError:
-        return  # another process was faster, and its secret is as good
 
 
 def _read_master(folder: Path, path: Path) -> bytes:

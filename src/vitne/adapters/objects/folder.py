@@ -19,7 +19,7 @@ from typing import BinaryIO, Final, Self
 
 from vitne.adapters.objects.keys import checked_key, file_name, is_compressed, key_of
 from vitne.adapters.objects.scratch import Scratch
-from vitne.adapters.objects.tree import FolderTree, begin_reading, open_file, read_file
+from vitne.adapters.objects.tree import FolderTree, begin_reading, closed_after, open_file
 from vitne.errors import BadInputError, IntegrityError, ObjectConflictError, StorageError
 
 _FULL = "free some space; what was acknowledged is safe, and senders will retry"
@@ -139,11 +139,8 @@ class FolderObjects:
     def _settle(self, keys: Sequence[str]) -> None:
         with os_errors(self._where):
             for parts in {_folder_of(file_name(key)) for key in keys}:
-                folder = self._tree.make(parts)
-                try:
+                with closed_after(self._tree.make(parts)) as folder:
                     os.fsync(folder)
-                finally:
-                    os.close(folder)
 
     def get(self, key: str) -> bytes | None:
         """See the port.
@@ -205,13 +202,11 @@ class FolderObjects:
         folder = self._tree.find(parts)
         if folder is None:
             return
-        try:
+        with closed_after(folder):
             for name in names:
                 with suppress(FileNotFoundError, IsADirectoryError):
                     os.unlink(name, dir_fd=folder)
             os.fsync(folder)
-        finally:
-            os.close(folder)
         self._tree.prune(parts)
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -226,10 +221,8 @@ class FolderObjects:
             folder = self._tree.find(parts)
             if folder is None:
                 return
-            try:
+            with closed_after(folder):
                 found = sorted(_names(prefix, folder))
-            finally:
-                os.close(folder)
         for name in found:
             if name.endswith("/"):
                 yield from self._list(name, (*parts, name[len(prefix) : -1]))
@@ -265,11 +258,12 @@ def _unpacked(key: str, stored: bytes) -> bytes:
 
 def _is_free(name: str, folder: int, key: str, body: bytes) -> bool:
     """Whether nothing has come there since it was looked up; equal bytes are no conflict."""
-    there = read_file(name, folder)
-    if there is None:
+    file = open_file(name, folder)
+    if file is None:
         return True
-    if _unpacked(key, there) != body:
-        raise _conflict(key)
+    with file:
+        if _unpacked(key, file.read()) != body:
+            raise _conflict(key)
     return False
 
 

@@ -6,9 +6,11 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
+
+from vitne.adapters.objects.tree import closed_after
 
 TEMPORARY = "~tmp"
 """Folder of all writers' temporary files: `~` is in no key."""
@@ -69,8 +71,7 @@ class Scratch:
 
 def _settle(everyone: Path) -> tuple[Path, int]:
     everyone.mkdir(mode=0o700, exist_ok=True)
-    whole = os.open(everyone, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
+    with closed_after(os.open(everyone, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)) as whole:
         # One at a time: else a folder that is made but not yet locked would be taken for dead.
         fcntl.flock(whole, fcntl.LOCK_EX)
         for path in everyone.iterdir():
@@ -78,35 +79,28 @@ def _settle(everyone: Path) -> tuple[Path, int]:
         mine = Path(tempfile.mkdtemp(dir=everyone))
         descriptor = os.open(mine, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-    finally:
-        os.close(whole)
     return mine, descriptor
 
 
 def _remove_if_dead(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
+    with (
+        closed_after(os.open(path, os.O_RDONLY | os.O_NOFOLLOW)) as descriptor,
+        suppress(BlockingIOError),  # its writer is alive
+    ):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return  # its writer is alive
-    else:
         shutil.rmtree(path, ignore_errors=True)
-    finally:
-        os.close(descriptor)
 
 
 def _write_all(folder: int, names: Sequence[str], bodies: Sequence[bytes]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    descriptors: list[int] = []
-    try:
+    with ExitStack() as stack:
+        descriptors: list[int] = []
         for name, body in zip(names, bodies, strict=True):
             descriptor = os.open(name, flags, 0o600, dir_fd=folder)
+            stack.callback(os.close, descriptor)
             descriptors.append(descriptor)
             view = memoryview(body)
             while view:
                 view = view[os.write(descriptor, view) :]
         for descriptor in descriptors:
             os.fsync(descriptor)
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)

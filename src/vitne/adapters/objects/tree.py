@@ -3,7 +3,8 @@
 import os
 import stat
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,23 +72,22 @@ class FolderTree:
             parent = self.find(parts[:-1])
             if parent is None:
                 return
-            try:
-                os.rmdir(parts[-1], dir_fd=parent)
-            except OSError:
-                return  # not empty, mostly
-            finally:
-                os.close(parent)
+            with closed_after(parent):
+                try:
+                    os.rmdir(parts[-1], dir_fd=parent)
+                except OSError:
+                    return  # not empty, mostly
             self._lasting.discard(parts)
             parts = parts[:-1]
 
 
-def read_file(name: str, folder: int) -> bytes | None:
-    """All bytes of a plain file; None if there is none of that name. Errors as `open_file`."""
-    file = open_file(name, folder)
-    if file is None:
-        return None
-    with file:
-        return file.read()
+@contextmanager
+def closed_after(descriptor: int) -> Iterator[int]:
+    """The descriptor, for as long as the block runs."""
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def open_file(name: str, folder: int) -> BinaryIO | None:

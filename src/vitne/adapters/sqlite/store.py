@@ -35,7 +35,7 @@ class SqliteStores:
             ConfigurationError: it is absent (read-only), another program's, or of a newer version.
             IntegrityError: it is damaged.
         """
-        return cls(Database.open(path, read_only=read_only, busy_s=busy_s))
+        return cls(Database(path, read_only=read_only, busy_s=busy_s))
 
     def close(self) -> None:
         """Close after the running transaction; every later call raises `StorageError`."""

@@ -136,7 +136,7 @@ def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
 
 def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
     """The settings on which every promise of durability rests."""
-    database = Database.open(tmp_path / "vitne.db")
+    database = Database(tmp_path / "vitne.db")
     with database.writing() as writer:
         told = {
             name: writer.execute(f"PRAGMA {name}").fetchone()[0]
@@ -150,7 +150,7 @@ def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
 def test_the_log_is_folded_into_the_database_beside_the_writer(tmp_path: Path) -> None:
     """Long before the writer folds it, and though its connection stays open."""
     path = tmp_path / "vitne.db"
-    database = Database.open(path)
+    database = Database(path)
     long_logs: list[None] = []
     database.on_long_log = lambda: long_logs.append(None)
     with database.writing() as writer:
@@ -173,7 +173,7 @@ def test_the_log_is_folded_into_the_database_beside_the_writer(tmp_path: Path) -
 
 def test_a_log_that_cannot_be_folded_is_an_error_of_the_store(tmp_path: Path) -> None:
     path = tmp_path / "vitne.db"
-    database = Database.open(path)
+    database = Database(path)
     database.close()
     path.write_bytes(b"this is no database" * 1000)
 
@@ -182,7 +182,7 @@ def test_a_log_that_cannot_be_folded_is_an_error_of_the_store(tmp_path: Path) ->
 
 
 def test_a_database_that_was_moved_away_is_not_made_anew_by_folding(tmp_path: Path) -> None:
-    database = Database.open(tmp_path / "vitne.db")
+    database = Database(tmp_path / "vitne.db")
     database.close()
     (tmp_path / "vitne.db").unlink()
 
@@ -194,7 +194,7 @@ def test_a_database_that_was_moved_away_is_not_made_anew_by_folding(tmp_path: Pa
 
 def test_others_write_while_the_log_waits_to_be_emptied(tmp_path: Path) -> None:
     """A reader held it, and for minutes nobody could write."""
-    database = Database.open(tmp_path / "vitne.db")
+    database = Database(tmp_path / "vitne.db")
     with database.writing() as writer:
         writer.execute("CREATE TABLE of_this_test (number)")
     written = 0

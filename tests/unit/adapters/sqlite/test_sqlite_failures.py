@@ -57,7 +57,7 @@ def test_a_read_only_file_is_told_with_its_path(without_powers: Any, tmp_path: P
 
 def test_a_file_that_turns_read_only_refuses_writes_and_serves_reads(tmp_path: Path) -> None:
     """As SQLite reports it: by a connection that may not write."""
-    database = Database.open(tmp_path / "vitne.db")
+    database = Database(tmp_path / "vitne.db")
     with SqliteStores(database) as stores:
         stores.records.create_log(ACME, Origin("o"), 1)
         with database.writing() as writer:

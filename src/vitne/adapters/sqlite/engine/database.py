@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Self
 
 from vitne.adapters.sqlite.engine.failures import storage_errors
 from vitne.adapters.sqlite.engine.migrate import check_sqlite, check_version, migrate_schema
@@ -44,9 +43,19 @@ class Database:
 
     Readers never wait for the writer, nor it for them. Writers take turns in the order in which
     they came: a long series of short writes (dropping, forgetting) cannot starve another one.
+
+    Args:
+        path: of the file; when writing, it is made (mode 0600) or brought to the newest version.
+        read_only: neither.
+        busy_s: how long a write waits for another process to end its own.
+
+    Raises:
+        StorageError: it cannot be opened.
+        ConfigurationError: it is no database of Vitne, or made by a newer version.
     """
 
-    def __init__(self, path: Path, *, read_only: bool, busy_s: float) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, busy_s: float = BUSY_S) -> None:
+        check_sqlite()
         self.path = path
         self.where = str(path)
         self._read_only = read_only
@@ -61,25 +70,11 @@ class Database:
         """Called when it is time to `fold_beside`, by the thread that writes; returns at once."""
         self._closed = False
         self._writer: sqlite3.Connection | None = None
-
-    @classmethod
-    def open(cls, path: Path, *, read_only: bool = False, busy_s: float = BUSY_S) -> Self:
-        """Open a file; when writing, make it (mode 0600) or bring it to the newest version.
-
-        `busy_s` is how long a write waits for another process to end its own.
-
-        Raises:
-            StorageError: it cannot be opened.
-            ConfigurationError: it is no database of Vitne, or made by a newer version.
-        """
-        check_sqlite()
-        database = cls(path, read_only=read_only, busy_s=busy_s)
-        with storage_errors(database.where):
+        with storage_errors(self.where):
             if read_only:
-                database._open_reading()
+                self._open_reading()
             else:
-                database._open_writing()
-        return database
+                self._open_writing()
 
     def _open_reading(self) -> None:
         if not self.path.exists():
