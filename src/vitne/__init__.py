@@ -94,23 +94,14 @@ __all__ = [
     "verify_record",
 ]
 
-_SDK, _PROOF = "vitne.sdk", "vitne.evidence.record.verify"
-_HOME = {
-    "AsgiMiddleware": _SDK,
-    "Claims": "vitne.evidence.record.sentences",
-    "Client": _SDK,
-    "ClientOptions": _SDK,
-    "Policy": "vitne.evidence.policy",
-    "Verified": _PROOF,
-    "WsgiMiddleware": _SDK,
-    "action": _SDK,
-    "bind": _SDK,
-    "claims_of_record": "vitne.evidence.record.sentences",
-    "parse_policy": "vitne.evidence.policy",
-    "policy_of_keys": "vitne.evidence.policy",
-    "redact_record": "vitne.evidence.record.document",
-    "verify_record": _PROOF,
+_AT_HOME = {
+    "vitne.sdk": ("AsgiMiddleware", "Client", "ClientOptions", "WsgiMiddleware", "action", "bind"),
+    "vitne.evidence.policy": ("Policy", "parse_policy", "policy_of_keys"),
+    "vitne.evidence.record.document": ("redact_record",),
+    "vitne.evidence.record.sentences": ("Claims", "claims_of_record"),
+    "vitne.evidence.record.verify": ("Verified", "verify_record"),
 }
+_HOME = {name: home for home, names in _AT_HOME.items() for name in names}
 """Where each name is at home; errors are at home in `vitne.errors`."""
 
 

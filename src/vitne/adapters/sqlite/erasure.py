@@ -24,17 +24,14 @@ class SqliteErasure:
         *,
         pruned: bool = False,
     ) -> None:
-        with self._database.writing() as connection:
-            for index, section in items:
-                connection.execute(query("note_erasure"), (log, index, section, entry, pruned))
+        rows = [(log, index, section, entry, pruned) for index, section in items]
+        self._database.change_all("note_erasure", rows)
 
     def pending(self, log: LogId) -> list[tuple[LeafIndex, Section]]:
         return [(index, section) for index, section in self._database.rows("pending_erasures", log)]
 
     def settle(self, log: LogId, items: Sequence[tuple[LeafIndex, Section]]) -> None:
-        with self._database.writing() as connection:
-            for index, section in items:
-                connection.execute(query("settle_erasure"), (log, index, section))
+        self._database.change_all("settle_erasure", [(log, *item) for item in items])
 
     def reopen(self) -> None:
         self._database.change("reopen_erasures")
@@ -53,9 +50,7 @@ class SqliteErasure:
                 connection.execute(query("forget_digest"), (no, record.event_id))
 
     def clear_asides(self, log: LogId, indices: Sequence[LeafIndex]) -> None:
-        with self._database.writing() as connection:
-            for index in indices:
-                connection.execute(query("clear_aside"), (log, index))
+        self._database.change_all("clear_aside", [(log, index) for index in indices])
 
     def scrub(self) -> None:
         """See the port: pages are zeroed as they are freed; what is left is the write-ahead log."""

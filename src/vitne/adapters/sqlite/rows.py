@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from msgspec.structs import astuple
+
 from vitne.adapters.sqlite.engine.queries import Row, query
 from vitne.core.values import Facets, LeafIndex, LogId, Parts, Record
 from vitne.errors import NotFoundError
@@ -45,15 +47,11 @@ def all_row_keys(log_no: int) -> tuple[int, int]:
 
 def record_row(log_no: int, record: Record) -> Row:
     """The values of one row, in the order of `insert_records`."""
-    facets, parts = record.facets, record.parts
+    parts = record.parts
     head = (
         log_no << INDEX_BITS | record.index,
         record.recorded_us,
-        facets.occurred_us,
-        facets.type,
-        facets.actor,
-        facets.outcome,
-        facets.targets,
+        *astuple(record.facets),
         record.event_id or None,
         record.keyring,
         record.entry,

@@ -4,7 +4,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
-from rfc3161_client import HashAlgorithm, TimeStampRequest, TimestampRequestBuilder
+from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from vitne.adapters.stamps.tokens import MAX_TOKEN_BYTES, Rfc3161Reader, check_token, decode_token
 from vitne.errors import ConfigurationError, UnavailableError, VerificationError
@@ -44,7 +44,14 @@ class HttpAuthority(StampAuthority):
         builder = TimestampRequestBuilder().data(data).hash_algorithm(HashAlgorithm.SHA256)
         request = builder.nonce(nonce=True).cert_request(cert_request=True).build()
         token = self._ask(request.as_bytes())
-        self._check(request, token, data)
+        response = decode_token(token)
+        check_token(response, data)
+        if response.tst_info.nonce != request.nonce:
+            raise VerificationError(
+                "the stamp answers another question", rule="stamp", where=self._url
+            )
+        if self._certificates:
+            Rfc3161Reader().check(token, data, self._certificates)
         return token
 
     def _ask(self, query: bytes) -> bytes:
@@ -68,13 +75,3 @@ class HttpAuthority(StampAuthority):
                 f"the authority was not reached: {why}", where=self._url
             ) from None
         return body
-
-    def _check(self, request: TimeStampRequest, token: bytes, data: bytes) -> None:
-        response = decode_token(token)
-        check_token(response, data)
-        if response.tst_info.nonce != request.nonce:
-            raise VerificationError(
-                "the stamp answers another question", rule="stamp", where=self._url
-            )
-        if self._certificates:
-            Rfc3161Reader().check(token, data, self._certificates)

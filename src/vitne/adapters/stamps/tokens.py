@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC
 from typing import Final
 
@@ -51,20 +53,31 @@ class Rfc3161Reader(StampReader):
         return check_token(decode_token(token), data)
 
 
+@contextmanager
+def _well_formed() -> Iterator[None]:
+    """Raise `DecodeError` for whatever the library raises inside."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - on hostile bytes the library raises many kinds
+        raise DecodeError(f"this is no time-stamp token: {error}") from None
+
+
 def decode_token(token: bytes) -> TimeStampResponse:
     """The response in a token. Raises `DecodeError`."""
     if len(token) > MAX_TOKEN_BYTES:
         raise DecodeError(f"a time-stamp token has at most {MAX_TOKEN_BYTES:,} bytes")
-    try:
+    with _well_formed():
         return decode_timestamp_response(token)
-    except Exception as error:  # noqa: BLE001 - the library's own kinds differ by what is wrong
-        raise DecodeError(f"this is no time-stamp token: {error}") from None
 
 
 def check_token(response: TimeStampResponse, data: bytes) -> Stamped:
     """What a response says of `data`. Raises `VerificationError`, `DecodeError`."""
-    _need_granted(response)
-    try:
+    with _well_formed():
+        status, reasons = response.status, response.status_string
+    if status != PKIStatus.GRANTED:
+        said = "; ".join(reasons) or "no reason given"
+        raise VerificationError(f"the stamp was not granted: {said}", rule="stamp")
+    with _well_formed():
         info, signed = response.tst_info, response.signed_data
         imprint, taken = info.message_imprint, info.gen_time
         signers = list(signed.signer_infos)
@@ -72,8 +85,6 @@ def check_token(response: TimeStampResponse, data: bytes) -> Stamped:
         digest = _DIGESTS.get(imprint.hash_algorithm.dotted_string)
         message, serial = imprint.message, info.serial_number
         accuracy_us = _accuracy_us(response)
-    except Exception as error:  # noqa: BLE001 - on hostile bytes the library raises many kinds
-        raise DecodeError(f"this is no time-stamp token: {error}") from None
     if digest is None:
         raise VerificationError("stamped with a digest that is not believed", rule="stamp")
     if not hmac.compare_digest(message, hashlib.new(digest, data).digest()):
@@ -87,16 +98,6 @@ def check_token(response: TimeStampResponse, data: bytes) -> Stamped:
     ]
     at_us = int(taken.replace(tzinfo=UTC).timestamp()) * 1_000_000 + taken.microsecond
     return Stamped(at_us, accuracy_us, names[0] if names else "", serial)
-
-
-def _need_granted(response: TimeStampResponse) -> None:
-    try:
-        status, reasons = response.status, response.status_string
-    except Exception as error:  # noqa: BLE001 - as above
-        raise DecodeError(f"this is no time-stamp token: {error}") from None
-    if status != PKIStatus.GRANTED:
-        said = "; ".join(reasons) or "no reason given"
-        raise VerificationError(f"the stamp was not granted: {said}", rule="stamp")
 
 
 def _accuracy_us(response: TimeStampResponse) -> int:
@@ -125,7 +126,8 @@ def read_certificates(data: bytes) -> list[Certificate]:
 
 def _trusting(certificates: list[Certificate], response: TimeStampResponse) -> VerifierBuilder:
     builder = VerifierBuilder()
-    names_itself = _names_itself(response)
+    with _well_formed():  # whether the signer's certificate comes along
+        names_itself = bool(response.signed_data.certificates)
     issuers = {each.issuer.public_bytes() for each in certificates}
     for each in certificates:
         leads_on = each.subject.public_bytes() in issuers
@@ -136,11 +138,3 @@ def _trusting(certificates: list[Certificate], response: TimeStampResponse) -> V
         else:
             builder = builder.tsa_certificate(each)
     return builder
-
-
-def _names_itself(response: TimeStampResponse) -> bool:
-    """Whether the signer's certificate comes along. Raises `DecodeError`."""
-    try:
-        return bool(response.signed_data.certificates)
-    except Exception as error:  # noqa: BLE001 - as above
-        raise DecodeError(f"this is no time-stamp token: {error}") from None

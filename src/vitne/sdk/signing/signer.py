@@ -53,20 +53,17 @@ class StreamSigner:
         origin: of the log; as it was pinned, or as the server said.
         name: the stream's.
         signer: its name is the source, `application/service`.
-        index_secret: K of the log's epoch, for mode full; empty: mode body.
-        epoch: of K.
+        index_secret: K of the log's first epoch, for mode full; empty: mode body.
     """
 
-    def __init__(
-        self, origin: str, name: str, signer: Signer, index_secret: bytes = b"", epoch: int = 1
-    ) -> None:
+    def __init__(self, origin: str, name: str, signer: Signer, index_secret: bytes = b"") -> None:
         self.origin = origin
         self.name = name
         self.stream_id = stream_id(origin, signer.name, name)
         self.mode: SignedMode = "full" if index_secret else "body"
         self._signer = signer
-        self._epoch = epoch if index_secret else 0
-        self._assembler = Assembler(Origin(origin), index_secret, epoch) if index_secret else None
+        self._epoch = 1 if index_secret else 0
+        self._assembler = Assembler(Origin(origin), index_secret, 1) if index_secret else None
 
     @property
     def key(self) -> bytes:

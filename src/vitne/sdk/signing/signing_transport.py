@@ -27,7 +27,6 @@ from vitne.sdk.delivery.transport import (
     ServerAnswer,
 )
 from vitne.sdk.options import Options
-from vitne.sdk.signing.keyfile import read_index_secret
 from vitne.sdk.signing.ledger import Ledger, StreamRef
 from vitne.sdk.signing.signed_streams import SignedStreams
 from vitne.sdk.signing.signer import StreamSigner
@@ -56,17 +55,7 @@ class SigningTransport(HttpTransport):
         """Args: `context` validates events of a tenant; `keep` keeps receipts."""
         super().__init__(url, api_key, options)
         self._context = context
-        keys = {
-            tenant: read_index_secret(Path(path)) for tenant, path in options.index_secrets.items()
-        }
-        self._messages = StreamMessages(
-            run=run,
-            http=self,
-            signer=signer,
-            index_secrets=keys,
-            keep=keep,
-            sync=options.spool_fsync == "write",
-        )
+        self._messages = StreamMessages(options, run=run, http=self, signer=signer, keep=keep)
         self.streams = SignedStreams(
             options=options,
             run=run,

@@ -4,8 +4,9 @@ Every message may be sent again: the log then answers as it did before.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -14,6 +15,8 @@ from vitne.core.entry.entry import BEAT_CLOSED, VOID_SPOOL_FULL, VOID_SPOOL_LOST
 from vitne.core.tree.note import Signer
 from vitne.core.values import Hash, encode_base64
 from vitne.sdk.delivery.transport import HttpTransport, NoAnswer, ServerAnswer
+from vitne.sdk.options import Options
+from vitne.sdk.signing.keyfile import read_index_secret
 from vitne.sdk.signing.ledger import Ledger, StreamDescription
 from vitne.sdk.signing.signer import StreamSigner
 from vitne.wire.streams import HeartbeatRequest, OpenStreamRequest, VoidRequest
@@ -30,30 +33,31 @@ class StreamMessages:
     Each method returns None if the log took the message, else why not.
 
     Args:
+        options: with the index secret of a tenant, its streams sign the lookup keys too; ledgers
+            are forced to disk before a message is sent if what is spooled is.
         run: the own run; the streams of others lost their events with their process.
         http: carries the messages.
         signer: the key of the source.
-        index_secrets: by tenant; with one, a stream of mode `full` signs the lookup keys too.
         keep: keeps a receipt.
-        sync: force ledgers to disk before a message is sent.
     """
 
     def __init__(
         self,
+        options: Options,
         *,
         run: str,
         http: HttpTransport,
         signer: Signer,
-        index_secrets: Mapping[str, bytes],
         keep: Callable[[str], None],
-        sync: bool,
     ) -> None:
         self._run = run
         self._http = http
         self._signer = signer
-        self._index_secrets = index_secrets
+        self._index_secrets = {
+            tenant: read_index_secret(Path(path)) for tenant, path in options.index_secrets.items()
+        }
         self._keep = keep
-        self._syncs = sync
+        self._syncs = options.spool_fsync == "write"
         self.signer_of = lru_cache(_SIGNERS)(self._make_signer)
         """What signs for a stream."""
 

@@ -82,9 +82,9 @@ def build_index(
         leaf_count=tree.gap_count,
         kinds={kind: (low + 1, high + 1) for kind, (low, high) in _kinds(keys.blob).items()},
         many=tuple(at for at, count in enumerate(keys.counts, 1) if count >= MANY),
-        sections={},
+        sections=place_sections(sections),
     )
-    return Index(_file(sections, head), tree.gap_count, tree.root)
+    return Index(write_pages(msgspec.json.encode(head), sections), tree.gap_count, tree.root)
 
 
 def run_of(start: int, entries: Sequence[bytes]) -> tuple[int, Hash]:
@@ -219,8 +219,3 @@ def _kinds(blob: bytes) -> dict[str, tuple[int, int]]:
 
 def _few(values: frozenset[str]) -> tuple[str, ...] | None:
     return tuple(sorted(values)) if len(values) <= _MOST_VALUES else None
-
-
-def _file(sections: dict[str, bytes], head: IndexHeader) -> bytes:
-    whole = msgspec.structs.replace(head, sections=place_sections(sections))
-    return write_pages(msgspec.json.encode(whole), sections)

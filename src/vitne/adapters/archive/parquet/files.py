@@ -24,19 +24,18 @@ from vitne.core.values import LeafIndex, LogId, Record
 from vitne.errors import IntegrityError
 from vitne.ports import Segment
 
-Key = TypeVar("Key")
 Item = TypeVar("Item")
 
 
-class Newest(Generic[Key, Item]):
+class Newest(Generic[Item]):
     """The items used last, at most so many; any thread may ask."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._items: OrderedDict[Key, Item] = OrderedDict()
+        self._items: OrderedDict[str, Item] = OrderedDict()
         self._lock = threading.Lock()  # guards: _items
 
-    def get(self, key: Key, make: Callable[[], Item]) -> Item:
+    def get(self, key: str, make: Callable[[], Item]) -> Item:
         """The item of a key, made if it is not there."""
         with self._lock:
             if key in self._items:
@@ -49,7 +48,7 @@ class Newest(Generic[Key, Item]):
                 self._items.popitem(last=False)
         return item
 
-    def drop(self, key: Key) -> None:
+    def drop(self, key: str) -> None:
         """Forget one."""
         with self._lock:
             self._items.pop(key, None)
@@ -91,8 +90,8 @@ class SegmentFiles:
     def __init__(self, root: Path, entries: EntrySource) -> None:
         self._root = root
         self._entries = entries
-        self._tables: Newest[str, RowTable] = Newest(_TABLES)
-        self._lookups: Newest[str, Lookup] = Newest(_share(_OPEN_INDEXES, 2))
+        self._tables: Newest[RowTable] = Newest(_TABLES)
+        self._lookups: Newest[Lookup] = Newest(_share(_OPEN_INDEXES, 2))
         self._together = _share(_OPEN_FILES, 8)
 
     def path(self, segment: Segment) -> Path:

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -131,6 +131,11 @@ class Database:
         """Run one named statement, durably; how many rows it changed."""
         with self.writing() as connection:
             return connection.execute(query(name), values).rowcount
+
+    def change_all(self, name: str, rows: Iterable[Row]) -> None:
+        """Run one named statement with the values of each row: all of them, or none."""
+        with self.writing() as connection:
+            connection.executemany(query(name), rows)
 
     def _take(self) -> sqlite3.Connection:
         if self._closed:
