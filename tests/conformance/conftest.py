@@ -57,15 +57,15 @@ would)."""
 
 
 def _sqlite(folder: Path) -> Opener:
-    return lambda: SqliteStores.open(folder / "vitne.db")
+    return lambda: SqliteStores(folder / "vitne.db")
 
 
 STORES: dict[str, Callable[[Path], Opener]] = {"sqlite": _sqlite}
 OBJECTS: dict[str, Callable[[Path], Callable[[], ObjectStore]]] = {
-    "folder": lambda folder: lambda: FolderObjects.open(folder / "objects"),
+    "folder": lambda folder: lambda: FolderObjects(folder / "objects"),
 }
 VAULTS: dict[str, Callable[[Path], Callable[[], KeyVault]]] = {
-    "folder": lambda folder: lambda: FolderVault.open(folder / "keys", SystemIds(), create=True),
+    "folder": lambda folder: lambda: FolderVault(folder / "keys", SystemIds(), create=True),
 }
 
 
@@ -161,9 +161,9 @@ class Sealing(NamedTuple):
 def _parquet_archive(folder: Path) -> Iterator[Sealing]:
     """Parquet files in a folder; the entries come from the published bundles, here from a list."""
     published, root = list[bytes](), folder / "objects"
-    with SqliteStores.open(folder / "vitne.db") as stores:
+    with SqliteStores(folder / "vitne.db") as stores:
         stores.records.create_log(ACME, Origin("vitne.test/log/acme"), 5)
-        catalog, objects = stores.segments, FolderObjects.open(root)
+        catalog, objects = stores.segments, FolderObjects(root)
         archive = ParquetArchive(
             root, objects, catalog, lambda _log, low, high: published[low:high]
         )

@@ -17,7 +17,7 @@ A, B = Origin("log.example/a"), Origin("log.example/b")
 @pytest.fixture(params=["sqlite"])
 def store(tmp_path: Path) -> Iterator[WitnessStore]:
     """An empty store."""
-    opened = SqliteWitness.open(tmp_path / "witness.db")
+    opened = SqliteWitness(tmp_path / "witness.db")
     yield opened
     opened.close()
 
@@ -91,7 +91,7 @@ def test_one_transaction_at_a_time(store: WitnessStore, threads: Callable[..., N
 
 
 def test_two_processes_take_turns_on_one_file(tmp_path: Path, threads: Callable[..., None]) -> None:
-    stores = [SqliteWitness.open(tmp_path / "w.db") for _ in range(2)]
+    stores = [SqliteWitness(tmp_path / "w.db") for _ in range(2)]
 
     def grow(which: int) -> None:
         for _ in range(10):
@@ -112,12 +112,12 @@ def test_two_processes_take_turns_on_one_file(tmp_path: Path, threads: Callable[
 
 def test_a_witness_remembers_after_a_restart_in_a_file_of_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "w.db"
-    first = SqliteWitness.open(path)
+    first = SqliteWitness(path)
     with first.writing() as transaction:
         transaction.put(A, seen(3))
     first.close()
 
-    again = SqliteWitness.open(path)
+    again = SqliteWitness(path)
 
     assert again.seen(A) == seen(3)
     assert path.stat().st_mode & 0o077 == 0
@@ -127,9 +127,9 @@ def test_a_witness_remembers_after_a_restart_in_a_file_of_its_owner(tmp_path: Pa
 def test_the_file_of_another_program_is_not_taken(tmp_path: Path) -> None:
     from vitne.adapters.sqlite.store import SqliteStores  # noqa: PLC0415 - of this test alone
 
-    SqliteStores.open(tmp_path / "vitne.db").close()
+    SqliteStores(tmp_path / "vitne.db").close()
 
     with pytest.raises(ConfigurationError, match="another program's"):
-        SqliteWitness.open(tmp_path / "vitne.db")
+        SqliteWitness(tmp_path / "vitne.db")
     with pytest.raises(StorageError):
-        SqliteWitness.open(tmp_path / "nowhere" / "w.db")
+        SqliteWitness(tmp_path / "nowhere" / "w.db")

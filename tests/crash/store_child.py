@@ -59,7 +59,7 @@ def batch(number: int) -> dict[str, bytes]:
 
 def append_for_ever(folder: Path) -> Iterator[str]:
     """Lines that tell what is durable."""
-    stores = SqliteStores.open(folder / "vitne.db")
+    stores = SqliteStores(folder / "vitne.db")
     for log in LOGS:
         stores.records.create_log(log, Origin(f"vitne.test/log/{log}"), 1)
     count = 1
@@ -74,7 +74,7 @@ def append_for_ever(folder: Path) -> Iterator[str]:
 
 def put_for_ever(folder: Path) -> Iterator[str]:
     """Lines that tell which batch is durable."""
-    objects = FolderObjects.open(folder / "objects")
+    objects = FolderObjects(folder / "objects")
     number = sum(1 for _ in objects.keys("")) // 4
     while True:
         objects.put(batch(number))

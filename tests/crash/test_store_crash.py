@@ -60,7 +60,7 @@ def test_every_acknowledged_transaction_is_there_whole(tmp_path: Path, child: Mo
     for _ in range(ROUNDS):
         told = _run_and_kill("append", tmp_path, dice.randint(1, 60))
 
-        with SqliteStores.open(tmp_path / "vitne.db") as stores:
+        with SqliteStores(tmp_path / "vitne.db") as stores:
             size = stores.records.log(child.LOGS[0]).next_index
             assert size >= _last(told, "appended")
             for log in child.LOGS:
@@ -71,7 +71,7 @@ def test_every_acknowledged_transaction_is_there_whole(tmp_path: Path, child: Mo
         _check_file(tmp_path / "vitne.db")
         checked = size
 
-    with SqliteStores.open(tmp_path / "vitne.db") as stores:
+    with SqliteStores(tmp_path / "vitne.db") as stores:
         for log in child.LOGS:
             _check_log(stores, log, checked, _rows(child, log, 0, checked))
 
@@ -105,7 +105,7 @@ def test_every_acknowledged_batch_of_objects_is_there_and_none_in_part(
     for _ in range(ROUNDS):
         told = _run_and_kill("put", tmp_path, dice.randint(1, 40))
 
-        objects = FolderObjects.open(tmp_path / "objects")
+        objects = FolderObjects(tmp_path / "objects")
         stored = {key: objects.get(key) for key in objects.keys("log/")}
         for number in range(_last(told, "put") + 1):
             assert child.batch(number).items() <= stored.items()

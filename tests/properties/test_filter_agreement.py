@@ -266,7 +266,7 @@ def test_the_archive_finds_the_sealed_rows_that_the_reference_finds(
     """Over two segments, by their indexes or by DuckDB alone; and gives back the same records."""
     with TemporaryDirectory() as folder:
         one = OneLog(log)
-        objects = FolderObjects.open(Path(folder))
+        objects = FolderObjects(Path(folder))
         archive = ParquetArchive(
             Path(folder), objects, one, one.entries, **({"key_of": _key_of} if with_keys else {})
         )

@@ -190,7 +190,7 @@ def _twins(store_model: ModuleType) -> Iterator[tuple[Any, SqliteStores]]:
     twin = store_model.StoreModel()
     with (
         tempfile.TemporaryDirectory() as folder,
-        SqliteStores.open(Path(folder) / "vitne.db") as real,
+        SqliteStores(Path(folder) / "vitne.db") as real,
     ):
         for stores in (twin, real):
             stores.records.create_log(LogId("acme"), Origin("o/acme"), 1)

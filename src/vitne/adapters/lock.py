@@ -3,7 +3,6 @@
 import fcntl
 import os
 from pathlib import Path
-from typing import Self
 
 from vitne.errors import ConfigurationError, StorageError
 
@@ -11,19 +10,17 @@ _MODE = 0o600
 
 
 class FolderLock:
-    """Held until `close`, or until the process ends in whatever way."""
+    """Held until `close`, or until the process ends in whatever way.
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    Args:
+        path: of the file that the lock stands for; it is made, and stays.
 
-    @classmethod
-    def take(cls, path: Path) -> Self:
-        """Take the lock that the file stands for; the file is made, and stays.
+    Raises:
+        ConfigurationError: another process holds it.
+        StorageError: the file cannot be made.
+    """
 
-        Raises:
-            ConfigurationError: another process holds it.
-            StorageError: the file cannot be made.
-        """
+    def __init__(self, path: Path) -> None:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
         except OSError as error:
@@ -39,7 +36,7 @@ class FolderLock:
                 where=str(path),
                 hint="stop it first, or name another folder",
             ) from error
-        return cls(descriptor)
+        self._descriptor = descriptor
 
     def close(self) -> None:
         """Let go; nothing happens the second time."""

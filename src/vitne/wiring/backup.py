@@ -88,10 +88,10 @@ def _copy_patiently(folder: Path, target: Path) -> tuple[Manifest, CopyCount]:
 def _copy(folder: Path, target: Path) -> tuple[Manifest, CopyCount]:
     copy_database(folder / DATABASE, target / DATABASE)
     with ExitStack() as stack:
-        rows = stack.enter_context(SqliteStores.open(target / DATABASE))
-        source = FolderObjects.open(folder / "objects")
+        rows = stack.enter_context(SqliteStores(target / DATABASE))
+        source = FolderObjects(folder / "objects")
         stack.callback(source.close)
-        copy = FolderObjects.open(target / "objects")
+        copy = FolderObjects(target / "objects")
         stack.callback(copy.close)
         trees, segments = _trees(rows), _segments(rows)
         copied = copy_objects(source, copy, trees, segments)
@@ -160,7 +160,7 @@ def accept_backup(settings: Settings) -> None:
 
     Erasures are looked at again at its first start: files may be older than what is noted.
     """
-    with SqliteStores.open(Path(settings.folder) / DATABASE) as rows:
+    with SqliteStores(Path(settings.folder) / DATABASE) as rows:
         rows.erasure.reopen()
     (Path(settings.folder) / MANIFEST).unlink()
 
@@ -178,9 +178,9 @@ def _backup(settings: Settings) -> Iterator[tuple[SqliteStores, FolderObjects, L
         )
     read_manifest((folder / MANIFEST).read_bytes())
     with ExitStack() as stack:
-        vault = FolderVault.open(folder / "keys", SystemIds(), create=False)
-        stack.callback(FolderLock.take(folder / "vitne.lock").close)
-        rows = stack.enter_context(SqliteStores.open(folder / DATABASE))
-        objects = FolderObjects.open(folder / "objects")
+        vault = FolderVault(folder / "keys", SystemIds(), create=False)
+        stack.callback(FolderLock(folder / "vitne.lock").close)
+        rows = stack.enter_context(SqliteStores(folder / DATABASE))
+        objects = FolderObjects(folder / "objects")
         stack.callback(objects.close)
         yield rows, objects, LogKeys(vault)

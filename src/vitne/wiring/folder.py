@@ -49,17 +49,17 @@ def folder_adapters(
     if serving:
         refuse_backup(folder)
     with ExitStack() as stack:
-        vault = FolderVault.open(folder / "keys", ids, create=create)
+        vault = FolderVault(folder / "keys", ids, create=create)
         if serving:
-            stack.callback(FolderLock.take(folder / "vitne.lock").close)
-        rows = SqliteStores.open(folder / DATABASE)
+            stack.callback(FolderLock(folder / "vitne.lock").close)
+        rows = SqliteStores(folder / DATABASE)
         stack.callback(rows.close)
         if serving:
             folding = Loop("fold", rows.database.fold_beside, None)
             rows.database.on_long_log = folding.nudge
             folding.start()
             stack.callback(folding.close)
-        objects = FolderObjects.open(folder / "objects")
+        objects = FolderObjects(folder / "objects")
         stack.callback(objects.close)
         archive = _archive(settings, rows.segments, objects, vault)
         stack.callback(archive.close)
@@ -178,13 +178,13 @@ def _archive(
 def open_preparer(settings: Settings) -> Preparer:
     """What a preparing process needs: the index secrets, and the database for reading only."""
     folder = Path(settings.folder)
-    rows = SqliteStores.open(folder / DATABASE, read_only=True)
-    vault = FolderVault.open(folder / "keys", SystemIds())
+    rows = SqliteStores(folder / DATABASE, read_only=True)
+    vault = FolderVault(folder / "keys", SystemIds())
 
     @cache
     def archive() -> ParquetArchive:
         # Opened when it is needed: an old event comes, perhaps again.
-        objects = FolderObjects.open(folder / "objects")
+        objects = FolderObjects(folder / "objects")
         return _archive(settings, rows.segments, objects, vault)
 
     def sealed(log: LogId, event_id: bytes) -> Record | None:
@@ -200,8 +200,8 @@ def open_preparer(settings: Settings) -> Preparer:
 def open_sealing(settings: Settings) -> SealPorts:
     """What a sealing process needs: the database for reading only, and no keys."""
     folder = Path(settings.folder)
-    rows = SqliteStores.open(folder / DATABASE, read_only=True)
-    objects = FolderObjects.open(folder / "objects")
+    rows = SqliteStores(folder / DATABASE, read_only=True)
+    objects = FolderObjects(folder / "objects")
     return SealPorts(
         hot=rows.records,
         archive=_archive(settings, rows.segments, objects, None),

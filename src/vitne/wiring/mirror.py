@@ -22,7 +22,7 @@ def open_mirror(folder: Path) -> Iterator[MirrorFolder]:
     found = PlainFolder(folder)
     if found.get(_README) is None:
         found.put({_README: b"Of the mirror itself: keys, evidence, what is on its way.\n"})
-    lock = FolderLock.take(folder / ".mirror" / "lock")
+    lock = FolderLock(folder / ".mirror" / "lock")
     try:
         yield found
     finally:

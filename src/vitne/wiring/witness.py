@@ -22,7 +22,7 @@ def open_witness(
         ConfigurationError: keys that cannot serve so, or another program's file.
         StorageError: the file cannot be opened or written.
     """
-    with closing(SqliteWitness.open(database)) as store:
+    with closing(SqliteWitness(database)) as store:
         yield WitnessService(store, signers, logs, SystemClock())
 
 
@@ -35,5 +35,5 @@ def open_forks(database: Path) -> list[KeptFork]:
     """
     if not database.exists():
         raise ConfigurationError("there is no such file", where=str(database))
-    with closing(SqliteWitness.open(database)) as store:
+    with closing(SqliteWitness(database)) as store:
         return store.forks()

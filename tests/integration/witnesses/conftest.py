@@ -161,7 +161,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Des
     with ExitStack() as stack:
 
         def make(name: str, **more: Any) -> Desk:
-            store = SqliteWitness.open(tmp_path_factory.mktemp("desk") / "witness.db")
+            store = SqliteWitness(tmp_path_factory.mktemp("desk") / "witness.db")
             stack.callback(store.close)
             return Desk(store, name, **more)
 

@@ -11,7 +11,6 @@ random and kept one by one, so that each can be destroyed (crypto-shredding) and
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -37,27 +36,27 @@ _WRAP_INFO = b"vitne-index-wrap/v1"
 
 
 class FolderVault:
-    """`vitne.ports.KeyVault` over a folder. Several processes may share it."""
+    """`vitne.ports.KeyVault` over a folder. Several processes may share it.
 
-    def __init__(self, folder: Path, master: bytes, ids: IdSource) -> None:
+    Args:
+        folder: of the keys.
+        ids: where new secrets come from.
+        create: make the master secret where there are no keys yet.
+
+    Raises:
+        ConfigurationError: there is no master secret, or others may read it.
+        StorageError: the folder cannot be read or written.
+    """
+
+    def __init__(self, folder: Path, ids: IdSource, *, create: bool = False) -> None:
         self._folder = folder
-        self._master = master
-        self._wrap = AESGCM(_derive(master, _WRAP_INFO))
         self._ids = ids
-
-    @classmethod
-    def open(cls, folder: Path, ids: IdSource, *, create: bool = False) -> Self:
-        """Read the master secret; with `create`, make it where there are no keys yet.
-
-        Raises:
-            ConfigurationError: there is no master secret, or others may read it.
-            StorageError: the folder cannot be read or written.
-        """
         path = folder / "master.key"
         with files.storage_errors(path):
             if create and not path.exists():
                 _make_master(folder, path, ids)
-            return cls(folder, _read_master(folder, path), ids)
+            self._master = _read_master(folder, path)
+        self._wrap = AESGCM(_derive(self._master, _WRAP_INFO))
 
     def __repr__(self) -> str:
         """Never the secrets."""

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from gzip import compress
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final
 
 from vitne.adapters.objects.keys import checked_key, file_name, is_compressed, key_of
 from vitne.adapters.objects.scratch import Scratch
@@ -67,26 +67,24 @@ class FolderObjects:
 
     An object cannot stand where another key needs a folder (`a` beside `a/b`): that is an
     `ObjectConflictError` here. A symbolic link inside the folder is never followed.
+
+    Args:
+        root: the folder, made (mode 0700) if it is not there.
+
+    Raises:
+        StorageError: it cannot be made or reached.
     """
 
     def __init__(self, root: Path) -> None:
+        with os_errors(str(root)):
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            root = root.resolve(strict=True)
         self._root = root
         self._where = str(root)
         self._tree = FolderTree(root)
         self._scratch = Scratch(root)
         self._names_lock = threading.Lock()  # guards: names of objects
         """Held while they change, so that a look at what is there and a rename are one step."""
-
-    @classmethod
-    def open(cls, root: Path) -> Self:
-        """Open the folder, made (mode 0700) if it is not there.
-
-        Raises:
-            StorageError: it cannot be made or reached.
-        """
-        with os_errors(str(root)):
-            root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return cls(root.resolve(strict=True))
 
     def close(self) -> None:
         """Remove this writer's temporary folder."""

@@ -13,29 +13,27 @@ from vitne.adapters.sqlite.state import SqliteState
 
 
 class SqliteStores:
-    """Records, checkpoints, segments and state over one file; a context manager that closes it."""
+    """Records, checkpoints, segments and state over one file; a context manager that closes it.
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    Args:
+        path: of the file, made or migrated if need be.
+        read_only: for sealing and fsck; the file is neither made nor migrated.
+        busy_s: seconds that a write waits for another process (the command line beside a server).
+
+    Raises:
+        StorageError: it cannot be opened, or be written.
+        ConfigurationError: it is absent (read-only), another program's, or of a newer version.
+        IntegrityError: it is damaged.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, busy_s: float = BUSY_S) -> None:
+        self.database = database = Database(path, read_only=read_only, busy_s=busy_s)
         self.records = SqliteRecords(database)
         self.checkpoints = SqliteCheckpoints(database)
         self.segments = SqliteCatalog(database)
         self.index_log = SqliteIndexLog(database)
         self.state = SqliteState(database)
         self.erasure = SqliteErasure(database)
-
-    @classmethod
-    def open(cls, path: Path, *, read_only: bool = False, busy_s: float = BUSY_S) -> Self:
-        """Open the file, made or migrated if need be; `read_only` (sealing, fsck) does neither.
-
-        A write waits up to `busy_s` seconds for another process (the command line beside a server).
-
-        Raises:
-            StorageError: it cannot be opened, or be written.
-            ConfigurationError: it is absent (read-only), another program's, or of a newer version.
-            IntegrityError: it is damaged.
-        """
-        return cls(Database(path, read_only=read_only, busy_s=busy_s))
 
     def close(self) -> None:
         """Close after the running transaction; every later call raises `StorageError`."""

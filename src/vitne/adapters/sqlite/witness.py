@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from vitne.adapters.sqlite.engine.database import BUSY_S
-from vitne.adapters.sqlite.engine.failures import storage_errors
+from vitne.adapters.sqlite.engine.failures import storage_errors, transaction
 from vitne.adapters.sqlite.engine.migrate import check_sqlite
 from vitne.core.tree.witness import CosignedHead, Fork
 from vitne.core.values import Hash, Origin
@@ -40,23 +40,20 @@ _FORKS = "SELECT origin, at_s, kept, other, old_size, proof, certain FROM fork O
 
 
 class SqliteWitness:
-    """One file, one connection; whoever calls takes turns."""
+    """One file, one connection; whoever calls takes turns.
 
-    def __init__(self, connection: sqlite3.Connection, where: str) -> None:
-        self._connection = connection
-        self._where = where
-        self._connection_lock = threading.Lock()  # guards: _connection
+    Args:
+        path: of the file, made with mode 0600 if it is not there.
 
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open the file, made with mode 0600 if it is not there.
+    Raises:
+        StorageError: it cannot be opened or written.
+        ConfigurationError: it is another program's, or a log's.
+    """
 
-        Raises:
-            StorageError: it cannot be opened or written.
-            ConfigurationError: it is another program's, or a log's.
-        """
+    def __init__(self, path: Path) -> None:
         check_sqlite()
-        where = str(path)
+        self._where = where = str(path)
+        self._connection_lock = threading.Lock()  # guards: _connection
         with storage_errors(where):
             with suppress(FileExistsError, FileNotFoundError, PermissionError):
                 path.touch(mode=0o600, exist_ok=False)
@@ -68,21 +65,12 @@ class SqliteWitness:
             except BaseException:
                 connection.close()
                 raise
-        return cls(connection, where)
+        self._connection = connection
 
     @contextmanager
     def writing(self) -> Iterator["SqliteWitness._Transaction"]:
-        with self._connection_lock, storage_errors(self._where):
-            # Another process on the same file waits here, and then sees what this one stored.
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._Transaction(self._connection)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
-                raise
+        with self._connection_lock, storage_errors(self._where), transaction(self._connection):
+            yield self._Transaction(self._connection)
 
     def seen(self, origin: Origin) -> CosignedHead | None:
         with self._connection_lock, storage_errors(self._where):

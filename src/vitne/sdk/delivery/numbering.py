@@ -91,15 +91,9 @@ def stats_event(
     options: Options, stream: NumberedStream, stats: Stats, event_id: str, now_us: int
 ) -> dict[str, object]:
     """The event; `stream.reported` is not changed here."""
-    extra: dict[str, object] = {
-        "events": stream.last_seq,
-        "lost": stream.lost,
-        "damaged": stats.damaged,
-        "folded": stats.folded,
-        "redacted": stats.redacted,
-        "rejected": stats.rejected,
-        "after_close": stats.after_close,
-    }
+    told = ("damaged", "folded", "redacted", "rejected", "after_close")
+    counts = {name: getattr(stats, name) for name in told}
+    extra: dict[str, object] = {"events": stream.last_seq, "lost": stream.lost, **counts}
     if stream.lost_ranges:
         extra["lost_ranges"] = [f"{first}-{last}" for first, last in stream.lost_ranges]
     source = {"application": options.application, "service": options.service}

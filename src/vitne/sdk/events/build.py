@@ -155,13 +155,14 @@ class Builder:
         if "target" in given:
             targets.insert(0, given["target"])
         if targets:
-            event["targets"] = [self._whole(_target(target)) for target in targets]
+            event["targets"] = [self._target_of(target) for target in targets]
 
-    def _whole(self, target: object) -> object:
-        """A target with everything that a signed event says of it."""
-        if self._target and isinstance(target, Mapping):
-            return {**self._target, **target}
-        return target
+    def _target_of(self, target: object) -> object:
+        """A target, with everything that a signed event says of it."""
+        if isinstance(target, str):
+            kind, _, name = target.partition("/")
+            target = {"type": kind, "id": name}
+        return {**self._target, **target} if isinstance(target, Mapping) else target
 
     def _observe(self, given: object) -> Mapping[str, object]:
         observed = _merged(self._observed, given)
@@ -185,13 +186,6 @@ def _outcome(value: object) -> Mapping[str, object]:
         result, _, code = value.partition(":")
         return {"result": result, "code": code} if code else {"result": result}
     return cast(Object, value)
-
-
-def _target(value: object) -> object:
-    if isinstance(value, str):
-        kind, _, name = value.partition("/")
-        return {"type": kind, "id": name}
-    return value
 
 
 def _time(value: object, now_us: int) -> str:

@@ -206,19 +206,13 @@ class SignedStreams:
 
     # ------------------------------------------------------------ the end
 
-    def finish(self, until: float, hurry: Callable[[float], None], *, clean: bool) -> None:
-        """Close the streams if all events are answered (`clean`); the threads are gone.
-
-        Args:
-            until: monotonic time at which to stop trying.
-            hurry: bounds the next request to so many seconds.
-            clean: every event was answered.
-        """
+    def finish(self, until: float, *, clean: bool) -> None:
+        """Close the streams, until a monotonic time, if all events are answered (`clean`)."""
         for own in list(self._own.values()):
             left_s = until - time.monotonic()
             if not clean or left_s <= 0:
                 break
-            hurry(left_s)
+            self._messages.http.hurry(left_s)
             ledger = own.ledger
             if ledger.is_open and not ledger.state.pending_last and not self._end(ledger):
                 break

@@ -180,7 +180,7 @@ class SigningTransport(HttpTransport):
 
     def finish(self, until: float, *, clean: bool) -> None:
         """Close the streams, until a monotonic time, if all events are answered (`clean`)."""
-        self.streams.finish(until, self.hurry, clean=clean)
+        self.streams.finish(until, clean=clean)
 
 
 def _faults(answer: ServerAnswer, count: int) -> dict[int, EventResult]:

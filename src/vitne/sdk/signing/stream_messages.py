@@ -51,7 +51,7 @@ class StreamMessages:
         keep: Callable[[str], None],
     ) -> None:
         self._run = run
-        self._http = http
+        self.http = http
         self._signer = signer
         self._index_secrets = {
             tenant: read_index_secret(Path(path)) for tenant, path in options.index_secrets.items()
@@ -74,7 +74,7 @@ class StreamMessages:
         """The same with the origin of its log, which the server knows."""
         if about.origin:
             return about
-        answer = self._http.exchange("GET", "/v1/streams/log", params={"tenant": about.tenant})
+        answer = self.http.exchange("GET", "/v1/streams/log", params={"tenant": about.tenant})
         if isinstance(answer, NoAnswer):
             return answer
         if answer.status != OK:
@@ -188,7 +188,7 @@ class StreamMessages:
         return failure
 
     def _send(self, path: str, request: msgspec.Struct) -> ServerAnswer | NoAnswer:
-        answer = self._http.exchange("POST", path, msgspec.json.encode(request), _JSON)
+        answer = self.http.exchange("POST", path, msgspec.json.encode(request), _JSON)
         if not isinstance(answer, NoAnswer) and answer.status == OK:
             receipt = answer.document.get("receipt")
             if isinstance(receipt, str):

@@ -61,7 +61,7 @@ class Shelf:
         self.folder = folder
         self.records = records
         self.listed: list[Segment] = []
-        self.objects = FolderObjects.open(folder)
+        self.objects = FolderObjects(folder)
         self.archive = ParquetArchive(
             folder,
             self.objects,

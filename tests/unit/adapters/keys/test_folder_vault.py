@@ -17,11 +17,11 @@ ACME, BETA = LogId("acme"), LogId("beta")
 
 
 def _make(folder: Path) -> FolderVault:
-    return FolderVault.open(folder, SystemIds(), create=True)
+    return FolderVault(folder, SystemIds(), create=True)
 
 
 def _reopen(folder: Path) -> FolderVault:
-    return FolderVault.open(folder, SystemIds())
+    return FolderVault(folder, SystemIds())
 
 
 def test_seeds_are_derived_as_written_down(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_master_secret_that_others_may_touch_is_refused(tmp_path: Path, mode: 
 
     for create in (False, True):
         with pytest.raises(ConfigurationError, match=f"{mode:04o}") as caught:
-            FolderVault.open(tmp_path / "keys", SystemIds(), create=create)
+            FolderVault(tmp_path / "keys", SystemIds(), create=create)
         assert "chmod 0600" in caught.value.hint
 
 
@@ -183,9 +183,7 @@ def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path, log: str, epoch: i
 
 def test_randomness_comes_from_the_port(tmp_path: Path) -> None:
     keys = [
-        FolderVault.open(tmp_path / name, SeededIds("one"), create=True).create_index_secret(
-            ACME, 1
-        )
+        FolderVault(tmp_path / name, SeededIds("one"), create=True).create_index_secret(ACME, 1)
         for name in ("a", "b")
     ]
 

@@ -21,7 +21,7 @@ def fill(folder: Path, *, limited: bool) -> object:
     ballast = folder / "ballast"
     if not limited:
         ballast.write_bytes(bytes(500_000))
-    objects = FolderObjects.open(folder / "objects")
+    objects = FolderObjects(folder / "objects")
     kept: dict[str, bytes] = {}
     batch: dict[str, bytes] = {}
     error = StorageError("nothing was refused")
@@ -42,7 +42,7 @@ def fill(folder: Path, *, limited: bool) -> object:
     else:
         ballast.unlink()
     objects.put(batch)
-    again = FolderObjects.open(folder / "objects")
+    again = FolderObjects(folder / "objects")
     return {
         "acknowledged": len(kept),
         "whole": all(again.get(key) == body for key, body in (kept | batch).items()),
@@ -55,7 +55,7 @@ def fill(folder: Path, *, limited: bool) -> object:
 
 def refused_put(folder: Path) -> object:
     """What is read, and text and hint of what putting is refused with."""
-    objects = FolderObjects.open(folder / "objects")
+    objects = FolderObjects(folder / "objects")
     try:
         objects.put({"new": b"x"})
     except StorageError as error:

@@ -23,7 +23,7 @@ BUNDLE = "log/acme/tile/entries/x001/255"
 @pytest.fixture
 def objects(tmp_path: Path) -> FolderObjects:
     """Over an empty folder."""
-    return FolderObjects.open(tmp_path / "objects")
+    return FolderObjects(tmp_path / "objects")
 
 
 def test_full_bundles_are_kept_compressed_and_served_so(
@@ -64,7 +64,7 @@ def test_only_full_bundles_are_compressed(
 
 def test_equal_bytes_give_equal_files(objects: FolderObjects, tmp_path: Path) -> None:
     """No time of writing stands in a compressed file: copies can be compared."""
-    other = FolderObjects.open(tmp_path / "other")
+    other = FolderObjects(tmp_path / "other")
     objects.put({BUNDLE: b"same"})
     other.put({BUNDLE: b"same"})
 
@@ -148,7 +148,7 @@ def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "objects").symlink_to(tmp_path / "disk")
 
-    FolderObjects.open(tmp_path / "objects").put({"a": b"x"})
+    FolderObjects(tmp_path / "objects").put({"a": b"x"})
 
     assert (tmp_path / "disk" / "a").read_bytes() == b"x"
 
@@ -165,13 +165,13 @@ def test_an_object_and_a_folder_cannot_share_a_name(objects: FolderObjects) -> N
 
 
 def test_what_a_killed_writer_left_is_removed_and_a_live_one_left_alone(tmp_path: Path) -> None:
-    living = FolderObjects.open(tmp_path)
+    living = FolderObjects(tmp_path)
     living.put({"a": b"x"})
     dead = tmp_path / TEMPORARY / "dead"
     dead.mkdir()
     (dead / "0").write_bytes(b"half")
 
-    FolderObjects.open(tmp_path).put({"b": b"x"})
+    FolderObjects(tmp_path).put({"b": b"x"})
     living.put({"c": b"x"})
 
     assert not dead.exists()
@@ -248,7 +248,7 @@ _NAMES = st.sampled_from(["a", "b", "a-b", "a.b", "A", "0", "_", "x.gz", "000", 
 )
 def test_keys_are_listed_in_the_order_of_their_text(keys: set[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        objects = FolderObjects.open(Path(folder))
+        objects = FolderObjects(Path(folder))
         objects.put(dict.fromkeys(keys, b"x"))
 
         assert list(objects.keys("")) == sorted(keys)
@@ -284,7 +284,7 @@ def test_a_file_that_may_not_grow_is_told(in_child: Callable[..., Any]) -> None:
 def test_a_read_only_folder_is_told_and_still_read(
     without_powers: Callable[..., Any], tmp_path: Path
 ) -> None:
-    FolderObjects.open(tmp_path / "objects").put({"old": b"here"})
+    FolderObjects(tmp_path / "objects").put({"old": b"here"})
     for path in (tmp_path / "objects" / TEMPORARY, tmp_path / "objects"):
         path.chmod(0o500)
 

@@ -39,7 +39,7 @@ def fill(folder: Path, *, limited: bool) -> object:
         limit_files(2_000_000)
     else:
         ballast.write_bytes(bytes(1_000_000))
-    stores = SqliteStores.open(folder / "vitne.db")
+    stores = SqliteStores(folder / "vitne.db")
     stores.records.create_log(ACME, Origin("vitne.test/log/acme"), 1)
     acknowledged, error = 0, StorageError("nothing was refused")
     try:
@@ -54,7 +54,7 @@ def fill(folder: Path, *, limited: bool) -> object:
         ballast.unlink()
     again = append(stores)
     stores.close()
-    with SqliteStores.open(folder / "vitne.db") as reopened:
+    with SqliteStores(folder / "vitne.db") as reopened:
         stored = reopened.records.records(ACME, LeafIndex(0), LeafIndex(1 << 40))
     return {
         "acknowledged": acknowledged,
@@ -71,7 +71,7 @@ def fill(folder: Path, *, limited: bool) -> object:
 def refused_opening(folder: Path) -> object:
     """Text and hint of what opening it is refused with."""
     try:
-        SqliteStores.open(folder / "vitne.db").close()
+        SqliteStores(folder / "vitne.db").close()
     except StorageError as error:
         return [str(error), error.hint]
     return None

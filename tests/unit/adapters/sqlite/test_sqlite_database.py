@@ -17,7 +17,7 @@ from vitne.adapters.sqlite.engine.migrate import (
     migrations,
     split_statements,
 )
-from vitne.adapters.sqlite.engine.queries import filtered_query, query, query_names, repeated_query
+from vitne.adapters.sqlite.engine.queries import QUERIES, filtered_query, query, repeated_query
 from vitne.adapters.sqlite.rows import STATEMENT_ROWS, statement_sizes
 from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.types import LogId, Origin
@@ -80,25 +80,25 @@ def test_statements_are_cut_where_they_end() -> None:
 
 
 def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    SqliteStores.open(tmp_path / "vitne.db").close()
+    SqliteStores(tmp_path / "vitne.db").close()
     connection = sqlite3.connect(tmp_path / "vitne.db")
     connection.execute("PRAGMA user_version = 999")
     connection.close()
 
     for read_only in (False, True):
         with pytest.raises(ConfigurationError, match="version 999") as caught:
-            SqliteStores.open(tmp_path / "vitne.db", read_only=read_only)
+            SqliteStores(tmp_path / "vitne.db", read_only=read_only)
         assert "newer version" in caught.value.hint
 
 
 def test_a_database_of_an_older_version_is_not_read_before_it_is_migrated(tmp_path: Path) -> None:
-    SqliteStores.open(tmp_path / "vitne.db").close()
+    SqliteStores(tmp_path / "vitne.db").close()
     connection = sqlite3.connect(tmp_path / "vitne.db")
     connection.execute("PRAGMA user_version = 0")
     connection.close()
 
     with pytest.raises(ConfigurationError, match="version 0") as caught:
-        SqliteStores.open(tmp_path / "vitne.db", read_only=True)
+        SqliteStores(tmp_path / "vitne.db", read_only=True)
 
     assert "start the server once" in caught.value.hint
 
@@ -118,7 +118,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     connection.close()
 
     with pytest.raises(ConfigurationError, match="another program"):
-        SqliteStores.open(tmp_path / "vitne.db")
+        SqliteStores(tmp_path / "vitne.db")
 
     connection = sqlite3.connect(tmp_path / "vitne.db")
     assert set(_schema(connection)) == {"theirs"}
@@ -126,7 +126,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
-    with SqliteStores.open(tmp_path / "vitne.db") as stores:
+    with SqliteStores(tmp_path / "vitne.db") as stores:
         stores.records.create_log(LogId("acme"), Origin("o"), 1)
 
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
@@ -216,7 +216,7 @@ def test_others_write_while_the_log_waits_to_be_emptied(tmp_path: Path) -> None:
     database.close()
 
 
-@pytest.mark.parametrize("name", sorted(query_names()))
+@pytest.mark.parametrize("name", sorted(QUERIES))
 def test_every_statement_is_one_that_sqlite_takes_and_the_code_uses(name: str) -> None:
     connection = _blank()
     migrate_schema(connection, "memory")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from vitne.adapters.sqlite.engine.database import Database
 from vitne.adapters.sqlite.store import SqliteStores
 from vitne.core.values.record import Record
 from vitne.core.values.types import LeafIndex, LogId, Origin
@@ -46,7 +45,7 @@ def test_a_limit_on_file_sizes_refuses_whole_transactions(in_child: Any) -> None
 
 
 def test_a_read_only_file_is_told_with_its_path(without_powers: Any, tmp_path: Path) -> None:
-    SqliteStores.open(tmp_path / "vitne.db").close()
+    SqliteStores(tmp_path / "vitne.db").close()
     (tmp_path / "vitne.db").chmod(0o400)
 
     text, hint = without_powers(CHILD, "open")
@@ -57,10 +56,9 @@ def test_a_read_only_file_is_told_with_its_path(without_powers: Any, tmp_path: P
 
 def test_a_file_that_turns_read_only_refuses_writes_and_serves_reads(tmp_path: Path) -> None:
     """As SQLite reports it: by a connection that may not write."""
-    database = Database(tmp_path / "vitne.db")
-    with SqliteStores(database) as stores:
+    with SqliteStores(tmp_path / "vitne.db") as stores:
         stores.records.create_log(ACME, Origin("o"), 1)
-        with database.writing() as writer:
+        with stores.database.writing() as writer:
             writer.execute("PRAGMA query_only = ON")
 
         with pytest.raises(StorageError, match="cannot be written") as caught:
@@ -72,13 +70,13 @@ def test_a_file_that_turns_read_only_refuses_writes_and_serves_reads(tmp_path: P
 
 def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be opened") as caught:
-        SqliteStores.open(tmp_path / "none" / "vitne.db")
+        SqliteStores(tmp_path / "none" / "vitne.db")
 
     assert "folder exists" in caught.value.hint
 
 
 def test_a_store_held_by_another_process_is_told(tmp_path: Path) -> None:
-    with SqliteStores.open(tmp_path / "vitne.db", busy_s=0.01) as stores:
+    with SqliteStores(tmp_path / "vitne.db", busy_s=0.01) as stores:
         holder = sqlite3.connect(tmp_path / "vitne.db", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
 
@@ -94,14 +92,14 @@ def test_what_is_no_database_is_an_integrity_error(tmp_path: Path) -> None:
     (tmp_path / "vitne.db").write_bytes(b"no database at all. " * 1_000)
 
     with pytest.raises(IntegrityError, match="not a database") as caught:
-        SqliteStores.open(tmp_path / "vitne.db")
+        SqliteStores(tmp_path / "vitne.db")
 
     assert "backup" in caught.value.hint
 
 
 def test_a_damaged_page_is_an_integrity_error(tmp_path: Path) -> None:
     path = tmp_path / "vitne.db"
-    with SqliteStores.open(path) as stores:
+    with SqliteStores(path) as stores:
         stores.records.create_log(ACME, Origin("o"), 1)
         rows = [
             Record(LeafIndex(i), i, os.urandom(900), os.urandom(16), b"k" * 16) for i in range(500)
@@ -112,14 +110,14 @@ def test_a_damaged_page_is_an_integrity_error(tmp_path: Path) -> None:
         file.seek(path.stat().st_size // 2)
         file.write(b"\xff" * 100_000)
 
-    with SqliteStores.open(path) as stores, pytest.raises(IntegrityError, match="damaged"):
+    with SqliteStores(path) as stores, pytest.raises(IntegrityError, match="damaged"):
         stores.records.records(ACME, LeafIndex(0), LeafIndex(500))
 
 
 def test_a_store_that_is_open_for_reading_refuses_every_write(tmp_path: Path) -> None:
-    with SqliteStores.open(tmp_path / "vitne.db") as stores:
+    with SqliteStores(tmp_path / "vitne.db") as stores:
         stores.records.create_log(ACME, Origin("o"), 1)
-    with SqliteStores.open(tmp_path / "vitne.db", read_only=True) as stores:
+    with SqliteStores(tmp_path / "vitne.db", read_only=True) as stores:
         assert [info.log for info in stores.records.logs()] == [ACME]
 
         with pytest.raises(StorageError, match="for reading only"), stores.records.append():
@@ -130,14 +128,14 @@ def test_a_store_that_is_open_for_reading_refuses_every_write(tmp_path: Path) ->
 
 def test_nothing_is_made_by_opening_for_reading(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no database") as caught:
-        SqliteStores.open(tmp_path / "vitne.db", read_only=True)
+        SqliteStores(tmp_path / "vitne.db", read_only=True)
 
     assert "vitne init" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_closed_store_says_so(tmp_path: Path) -> None:
-    stores = SqliteStores.open(tmp_path / "vitne.db")
+    stores = SqliteStores(tmp_path / "vitne.db")
     stores.close()
     stores.close()
 

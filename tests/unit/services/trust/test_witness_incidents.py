@@ -19,7 +19,7 @@ FORK = WitnessIncident(INDEX, "https://w.example", "fork", 7, 6, 6)
 @pytest.fixture
 def objects(tmp_path: Path) -> Iterator[FolderObjects]:
     """Empty."""
-    opened = FolderObjects.open(tmp_path)
+    opened = FolderObjects(tmp_path)
     yield opened
     opened.close()
 

@@ -105,11 +105,11 @@ class Lookup:
             for name, (at, size) in self.head.sections.items()
         }
         # Read for every key, and small.
-        self._fences = array("Q", parts["fences"][:].tobytes())
-        self._offsets = array("I", parts["offsets"][:].tobytes())
+        self._fences = array("Q", parts["fences"].all())
+        self._offsets = array("I", parts["offsets"].all())
         self._blocks_at = start + self.head.sections["blocks"][0]
-        self._tops = parts["tops"][:].tobytes()
-        self._times = array("Q", parts["times"][:].tobytes())
+        self._tops = parts["tops"].all()
+        self._times = array("Q", parts["times"].all())
         first = self.head.start + -self.head.start % TILE_WIDTH
         if len(self._times) != len(range(first, self.head.end, TILE_WIDTH)):
             raise IntegrityError("the index of a segment lacks times", where=where)
@@ -275,12 +275,12 @@ class Lookup:
                     before += at - low
                     break
                 before += high - low
-        return self._numbers[3 * before : 3 * before + 3]
+        return self._numbers.some(3 * before, 3 * before + 3)
 
     def _postings_root(self, at: int, held: Sequence[int]) -> Hash:
         rank = self._rank.get(at)
         if rank is not None:
-            return Hash(bytes(self._roots[rank * HASH_BYTES : (rank + 1) * HASH_BYTES]))
+            return Hash(bytes(self._roots.some(rank * HASH_BYTES, (rank + 1) * HASH_BYTES)))
         start = self.head.start
         return postings_root([start + each for each in held])
 

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Mapping
 from contextlib import suppress
 from struct import Struct as Layout
-from typing import Final, Literal, overload
+from typing import Final, Literal
 
 from vitne.errors import IntegrityError
 
@@ -88,22 +88,18 @@ class Part:
         """Number of items."""
         return len(self._items)
 
-    @overload
-    def __getitem__(self, at: int) -> int: ...
+    def __getitem__(self, at: int) -> int:
+        """An item at 0 or above. Raises `IntegrityError`."""
+        return self.some(at, at + 1)[0]
 
-    @overload
-    def __getitem__(self, at: slice) -> memoryview: ...
+    def some(self, low: int, high: int) -> memoryview:
+        """The items [low, high). Raises `IntegrityError`."""
+        self._check(self._at + low * self._width, self._at + high * self._width)
+        return self._items[low:high]
 
-    def __getitem__(self, at: int | slice) -> int | memoryview:
-        """An item at 0 or above, or some that follow each other. Raises `IntegrityError`."""
-        if isinstance(at, int):
-            low, high = at, at + 1
-        else:
-            low, high, _ = at.indices(len(self._items))
-        if low < high:
-            self._check(self._at + low * self._width, self._at + high * self._width)
-        found: int | memoryview = self._items[at]
-        return found
+    def all(self) -> bytes:
+        """The bytes of all items. Raises `IntegrityError`."""
+        return self.some(0, len(self)).tobytes()
 
 
 def open_pages(data: "mmap.mmap | bytes", where: str) -> tuple[Pages, int, memoryview]:

@@ -6,10 +6,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from vitne.adapters.sqlite.engine.failures import storage_errors
+from vitne.adapters.sqlite.engine.failures import storage_errors, transaction
 from vitne.adapters.sqlite.engine.migrate import check_sqlite, check_version, migrate_schema
 from vitne.adapters.sqlite.engine.queries import Row, filtered_query, query
 from vitne.adapters.sqlite.engine.where import add_functions
@@ -174,18 +174,10 @@ class Database:
             RuntimeError: this thread is inside another transaction, so it would wait for ever.
         """
         with self._my_turn() as writer, storage_errors(self.where):
-            writer.execute("BEGIN IMMEDIATE")
             before = writer.total_changes
-            try:
+            with transaction(writer):
                 yield writer
-                writer.execute("COMMIT")
-                self._count_pages(writer.total_changes - before)
-            except BaseException:
-                # A full disk makes SQLite roll back by itself; what else fails is undone here.
-                with suppress(sqlite3.Error):
-                    if writer.in_transaction:
-                        writer.execute("ROLLBACK")
-                raise
+            self._count_pages(writer.total_changes - before)
 
     def _count_pages(self, rows: int) -> None:
         # An estimate: Python's sqlite3 does not report how many pages were written.

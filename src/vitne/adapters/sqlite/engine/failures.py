@@ -1,8 +1,11 @@
-"""What SQLite and the operating system report, as errors of Vitne that say what to do next."""
+"""What SQLite and the operating system report, as errors of Vitne that say what to do next.
+
+And `transaction`, which undoes what failed.
+"""
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from vitne.errors import IntegrityError, StorageError
 
@@ -77,3 +80,18 @@ def storage_errors(where: str) -> Iterator[None]:
         if known is error:
             raise
         raise known from error
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit what was written inside, or undo it on an error; another writer is waited for."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk makes SQLite roll back by itself; what else fails is undone here.
+        with suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        raise

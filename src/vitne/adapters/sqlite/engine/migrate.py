@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from importlib.resources import files
 
+from vitne.adapters.sqlite.engine.failures import transaction
 from vitne.errors import ConfigurationError
 
 APPLICATION_ID = 0x5669746E
@@ -57,8 +58,7 @@ def migrate_schema(
     """
     scripts = migrations() if versions is None else versions
     while _version(connection, where, len(scripts)) < len(scripts):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(connection):
             # Another process may have been faster: look again, now that no other can write.
             version = _version(connection, where, len(scripts))
             if version < len(scripts):
@@ -66,11 +66,6 @@ def migrate_schema(
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {version + 1}")
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
 
 
 def check_version(connection: sqlite3.Connection, where: str) -> None:

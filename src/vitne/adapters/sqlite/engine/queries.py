@@ -21,17 +21,12 @@ def _load() -> dict[str, str]:
     }
 
 
-_QUERIES = _load()
-
-
-def query_names() -> frozenset[str]:
-    """Names of all statements."""
-    return frozenset(_QUERIES)
+QUERIES = _load()
 
 
 def query(name: str) -> str:
     """The statement of that name; `KeyError` is a mistake in this package."""
-    return _QUERIES[name]
+    return QUERIES[name]
 
 
 @cache
@@ -40,7 +35,7 @@ def repeated_query(name: str, rows: int) -> str:
 
     Callers use few different numbers of rows, so the texts and the prepared statements are kept.
     """
-    sql, found = _ROWS.subn(lambda m: ", ".join([m[1]] * rows), _QUERIES[name])
+    sql, found = _ROWS.subn(lambda m: ", ".join([m[1]] * rows), QUERIES[name])
     if found != 1:
         raise KeyError(name)
     return sql
@@ -48,4 +43,4 @@ def repeated_query(name: str, rows: int) -> str:
 
 def filtered_query(name: str, condition: str) -> str:
     """The statement with a compiled filter in the place of `/*where*/`."""
-    return _QUERIES[name].replace("/*where*/", condition)
+    return QUERIES[name].replace("/*where*/", condition)
