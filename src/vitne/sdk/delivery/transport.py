@@ -4,10 +4,9 @@ import gzip
 import math
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Final
 
 import httpx
-import msgspec
 from msgspec import DecodeError, Struct, ValidationError
 from msgspec.json import Decoder
 
@@ -20,6 +19,7 @@ from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.options import Options
 from vitne.version import __version__
 from vitne.wire.events import EventResult
+from vitne.wire.problems import StreamStanding
 
 SDK_NAME: Final = f"vitne-python/{__version__}"
 
@@ -122,27 +122,33 @@ class PartlyRefused(Struct, frozen=True):
 SendOutcome = BatchReply | NoAnswer | BatchUnreadable | PartlyRefused
 
 
+class AnswerBody(Struct, frozen=True):
+    """What is read of an answer that is not about a batch: of `vitne.wire`, each part of some."""
+
+    code: str = ""
+    """Of a problem."""
+    problems: tuple[Problem, ...] = ()
+    stream: StreamStanding | str | None = None
+    """With `stream_conflict`: where the stream stands; else its id."""
+    origin: str = ""
+    receipt: str = ""
+
+
 class ServerAnswer(Struct, frozen=True):
     """Any answer of a server."""
 
     status: int
     data: bytes
-    document: dict[str, Any]
-    """The JSON object that it is; empty if it is none."""
-    problems: tuple[Problem, ...] = ()
-    is_problem: bool = False
-    retry_after_s: float = 0.0
-
-    @property
-    def code(self) -> str:
-        """The code of a problem."""
-        return str(self.document.get("code", ""))
+    body: AnswerBody
+    """Empty if it is no such JSON."""
+    is_problem: bool
+    retry_after_s: float
 
     @property
     def stream_prev(self) -> str:
         """With `stream_conflict`: hash of the last message of the stream that the log has."""
-        stream = self.document.get("stream")
-        return str(stream.get("prev", "")) if isinstance(stream, dict) else ""
+        stream = self.body.stream
+        return stream.prev if isinstance(stream, StreamStanding) else ""
 
     @property
     def faulty(self) -> bool:
@@ -231,19 +237,16 @@ class HttpTransport:
         self._http.close()
 
 
+_bodies = Decoder(AnswerBody)
+
+
 def _server_answer(response: httpx.Response, data: bytes) -> ServerAnswer:
     try:
-        document = msgspec.json.decode(data, type=dict[str, Any])
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
-        document = {}
-    try:
-        problems = msgspec.convert(document.get("problems", ()), tuple[Problem, ...])
-    except msgspec.ValidationError:
-        problems = ()
+        body = _bodies.decode(data)
+    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError):
+        body = AnswerBody()
     is_problem = response.headers.get("Content-Type", "").startswith("application/problem+json")
-    return ServerAnswer(
-        response.status_code, data, document, problems, is_problem, delay_asked_s(response)
-    )
+    return ServerAnswer(response.status_code, data, body, is_problem, delay_asked_s(response))
 
 
 def _read_body(response: httpx.Response) -> bytes:

@@ -146,8 +146,8 @@ class SigningTransport(HttpTransport):
             return outcome
         faults = _faults(answer, len(items)) if answer.status == _UNPROCESSABLE else {}
         if not faults:
-            codes = ", ".join(problem.code for problem in answer.problems)
-            return NoAnswer(f"HTTP {answer.status}: {codes or answer.code}", faulty=True)
+            codes = ", ".join(problem.code for problem in answer.body.problems)
+            return NoAnswer(f"HTTP {answer.status}: {codes or answer.body.code}", faulty=True)
         ledger.refused()
         return PartlyRefused(faults)
 
@@ -186,7 +186,7 @@ class SigningTransport(HttpTransport):
 def _faults(answer: ServerAnswer, count: int) -> dict[int, EventResult]:
     """Which events of a refused batch are at fault: paths begin `$[position]`."""
     faults: dict[int, list[Problem]] = {}
-    for problem in answer.problems:
+    for problem in answer.body.problems:
         inside, _, rest = problem.path.removeprefix("$[").partition("]")
         if problem.path.startswith("$[") and inside.isdecimal() and int(inside) < count:
             line = Problem(problem.code, f"${rest}", problem.expected, problem.got)

@@ -79,7 +79,7 @@ class StreamMessages:
             return answer
         if answer.status != OK:
             return _refusal("where the log is", answer)
-        return msgspec.structs.replace(about, origin=str(answer.document.get("origin", "")))
+        return msgspec.structs.replace(about, origin=answer.body.origin)
 
     def open(self, ledger: Ledger, about: StreamDescription) -> NoAnswer | None:
         """Register a stream under this description."""
@@ -180,7 +180,7 @@ class StreamMessages:
         failure = _failure("a heartbeat", answer)
         if state != BEAT_CLOSED:
             return failure
-        codes = () if isinstance(answer, NoAnswer) else [p.code for p in answer.problems]
+        codes = () if isinstance(answer, NoAnswer) else [p.code for p in answer.body.problems]
         if "stream_closed" in codes:
             failure = None  # the answer to an earlier closing beat was lost
         if failure is None:
@@ -189,10 +189,8 @@ class StreamMessages:
 
     def _send(self, path: str, request: msgspec.Struct) -> ServerAnswer | NoAnswer:
         answer = self.http.exchange("POST", path, msgspec.json.encode(request), _JSON)
-        if not isinstance(answer, NoAnswer) and answer.status == OK:
-            receipt = answer.document.get("receipt")
-            if isinstance(receipt, str):
-                self._keep(receipt)
+        if not isinstance(answer, NoAnswer) and answer.status == OK and answer.body.receipt:
+            self._keep(answer.body.receipt)
         return answer
 
 
@@ -204,5 +202,5 @@ def _failure(what: str, answer: ServerAnswer | NoAnswer) -> NoAnswer | None:
 
 
 def _refusal(what: str, answer: ServerAnswer) -> NoAnswer:
-    codes = ", ".join(problem.code for problem in answer.problems) or answer.code
+    codes = ", ".join(problem.code for problem in answer.body.problems) or answer.body.code
     return NoAnswer(f"{what}: HTTP {answer.status} {codes}", answer.retry_after_s, answer.faulty)

@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Any, cast
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 from vitne.adapters.archive.parquet.columns import (
     ACTION_ID,
@@ -211,22 +212,14 @@ def _is_plain(part: bytes | None) -> bool:
 
 
 def _rest_text(record: Record) -> str | None:
-    parts = record.parts
-    person = parts.person
-    more = (
-        parts.payload not in {_EMPTY, None}
-        or parts.payload_record
-        or not _is_plain(parts.person_record)
-    )
-    if not record.event_id or person is None or more or not person.isascii() or b"\\" in person:
-        rest = Parts(
-            payload=parts.payload,
-            person=person,
-            payload_record=parts.payload_record,
-            person_record=parts.person_record,
-        )
-        return search_text(rest) if record.event_id else None
-    return None
+    if not record.event_id:
+        return None
+    parts, person = record.parts, record.parts.person
+    alone = parts.payload in {_EMPTY, None} and not parts.payload_record
+    plain = person is not None and person.isascii() and b"\\" not in person
+    if alone and plain and _is_plain(parts.person_record):
+        return None
+    return search_text(replace(parts, core=None, core_record=None))
 
 
 # ---------------------------------------------------------------- columns

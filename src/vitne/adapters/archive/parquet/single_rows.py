@@ -25,6 +25,7 @@ from typing import Final, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vitne.adapters.archive.parquet.columns import PARTS, RECORD_COLUMNS, ROW_GROUP_ROWS, SCHEMA
 from vitne.adapters.archive.parquet.damage import damage
@@ -217,15 +218,8 @@ def _span(group: Group) -> tuple[int, int]:
 
 
 def _moved(group: Group, by: int) -> Group:
-    return Group(
-        group.rows,
-        [
-            Chunk(
-                chunk.dictionary and chunk.dictionary + by,
-                chunk.data + by,
-                chunk.packed,
-                chunk.unpacked,
-            )
-            for chunk in group.chunks
-        ],
-    )
+    chunks = [
+        replace(each, dictionary=each.dictionary and each.dictionary + by, data=each.data + by)
+        for each in group.chunks
+    ]
+    return Group(group.rows, chunks)

@@ -70,24 +70,21 @@ def _spoken(events: pa.Table) -> tuple[Spoken, ...]:
             "undeclared": _undeclared(events).take(distinct.column("row")),
         }
     )
-    by = ["source", "type"]
-    counted = placed.group_by(by).aggregate([([], "count_all"), ("us", "min"), ("us", "max")])
-    hidden = placed.filter(placed.column("undeclared")).group_by(by)
-    lacking = {
+    lacking = _counted(placed.filter(placed.column("undeclared")))
+    return tuple(
+        Spoken(*of, *told, *lacking.get(of, (0, (0, 0))))
+        for of, told in sorted(_counted(placed).items())
+    )
+
+
+def _counted(placed: pa.Table) -> dict[tuple[str, str], tuple[int, tuple[int, int]]]:
+    """(source, target type) → how many, and the first and last time."""
+    grouped = placed.group_by(["source", "type"])
+    rows = grouped.aggregate([([], "count_all"), ("us", "min"), ("us", "max")]).to_pylist()
+    return {
         (row["source"], row["type"]): (row["count_all"], (row["us_min"], row["us_max"]))
-        for row in hidden.aggregate([([], "count_all"), ("us", "min"), ("us", "max")]).to_pylist()
+        for row in rows
     }
-    found = [
-        Spoken(
-            row["source"],
-            row["type"],
-            row["count_all"],
-            (row["us_min"], row["us_max"]),
-            *lacking.get((row["source"], row["type"]), (0, (0, 0))),
-        )
-        for row in counted.to_pylist()
-    ]
-    return tuple(sorted(found, key=lambda one: (one.source, one.target_type)))
 
 
 def _sources(events: pa.Table) -> pa.ChunkedArray:
