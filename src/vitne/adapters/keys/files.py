@@ -71,7 +71,7 @@ def check_private(path: Path) -> None:
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
+def key_file_errors(path: Path) -> Iterator[None]:
     """Raise `StorageError` for whatever the operating system refuses inside."""
     try:
         yield

@@ -52,7 +52,7 @@ class FolderVault:
         self._folder = folder
         self._ids = ids
         path = folder / "master.key"
-        with files.storage_errors(path):
+        with files.key_file_errors(path):
             if create and not path.exists():
                 _make_master(folder, path, ids)
             self._master = _read_master(folder, path)
@@ -73,7 +73,7 @@ class FolderVault:
             IntegrityError: the stored key was not wrapped by this master secret for this epoch.
         """
         path = self._path(log, epoch)
-        with files.storage_errors(path):
+        with files.key_file_errors(path):
             try:
                 wrapped = path.read_bytes()
             except FileNotFoundError as error:
@@ -99,7 +99,7 @@ class FolderVault:
         if path.exists():
             return self.index_secret(log, epoch)
         nonce, key = self._ids.random_bytes(_NONCE_BYTES), self._ids.random_bytes(SECRET_BYTES)
-        with files.storage_errors(path):
+        with files.key_file_errors(path):
             if _tombstone(path).exists():
                 raise ConflictError(f"index secret {epoch} of log {log!r} was destroyed")
             files.make_folder(path.parent)
@@ -114,7 +114,7 @@ class FolderVault:
             NotFoundError: there never was such an epoch.
         """
         path = self._path(log, epoch)
-        with files.storage_errors(path):
+        with files.key_file_errors(path):
             if not _tombstone(path).exists():
                 if not path.exists():
                     raise NotFoundError(f"index secret {epoch} of log {log!r} does not exist")
