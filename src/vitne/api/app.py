@@ -23,6 +23,7 @@ from litestar.types import HTTPScope, Message, Receive, Send
 from vitne.api.intake.events import PATH, ROUTE, EventsResource
 from vitne.api.openapi.document import request_schemas
 from vitne.api.server import (
+    HEADS,
     ClientGoneError,
     Header,
     Here,
@@ -109,6 +110,7 @@ class Application:
         parameters = KnownParameters()
         self._rest = Litestar(
             guards=[parameters],
+            dependencies=HEADS,
             route_handlers=list(routes),
             openapi_config=openapi,
             exception_handlers={Exception: _answer_error},

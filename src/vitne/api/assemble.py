@@ -1,9 +1,12 @@
 """From a server to an application: which services, checks and figures the resource shows."""
 
-from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Final
+
+from prometheus_client.metrics_core import CounterMetricFamily as Counter
+from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
+from prometheus_client.metrics_core import Metric
 
 from vitne.api.answers.ask import AnswersResource, answer_routes
 from vitne.api.app import Application
@@ -13,13 +16,13 @@ from vitne.api.log.auditors import AuditorsResource, auditor_routes
 from vitne.api.log.tiles import LogResource, log_routes
 from vitne.api.log.verifier_page import verifier_routes
 from vitne.api.openapi.document import config, intake_route
-from vitne.api.operate.health import ReadinessCheck, health_routes
+from vitne.api.operate.health import Checks, health_routes
 from vitne.api.operate.tenants import TenantsResource, tenant_routes
 from vitne.api.search.search import SearchResource, finding_routes
 from vitne.api.search.show import EventResource, showing_routes
 from vitne.api.senders.source_keys import SourceKeysResource, source_key_routes
 from vitne.api.senders.streams import StreamsResource, stream_routes
-from vitne.api.server import Access, Bounds, Gauge, Meters, Reads
+from vitne.api.server import Access, Bounds, Meters, Reads
 from vitne.core.values import LeafIndex, LogId, count
 from vitne.services.access import KeyAuthenticator, LoggedReads, OwnEvents
 from vitne.services.intake import Quota
@@ -39,7 +42,6 @@ def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor
         reading: threads in which reads wait for the disk.
     """
     settings = server.settings
-    meters = Meters()
     told = LoggedReads(OwnEvents(server.intake.requests, "api"))
     access = Access(
         KeyAuthenticator(server.adapters.state, server.adapters.clock), server.adapters.state, told
@@ -49,8 +51,7 @@ def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor
         events_per_s=settings.quota_events_per_s,
         burst_events=settings.quota_burst_events,
     )
-    for gauge in (*gauges(server), *_door_gauges(bounds, quota)):
-        meters.watch(gauge)
+    meters = Meters(lambda: [*figures_of_server(server), *_figures_of_requests(bounds, quota)])
     events = EventsResource(
         intake=server.intake.requests,
         access=access,
@@ -78,7 +79,9 @@ def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor
             reads,
         ),
         *showing_routes(EventResource(server.show, access, told), reads),
-        *tenant_routes(TenantsResource(access, server.adapters.state, _LogKeysOf(server)), reads),
+        *tenant_routes(
+            TenantsResource(access, server.adapters.state, partial(_log_keys, server)), reads
+        ),
         *log_routes(log, reads),
         *auditor_routes(AuditorsResource(log, server.trust.auditors, server.trust.heads), reads),
         *stream_routes(StreamsResource(server.senders.streams, access, told), reads),
@@ -91,28 +94,21 @@ def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor
     return Application(routes, config(), events, meters)
 
 
-class _LogKeysOf:
-    """Names a log's public keys."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-
-    def __call__(self, log: LogId) -> LogKeysReply:
-        origin = self._server.logs.origin(log)
-        keys = self._server.keys
-        signers = (keys.log_signer(origin), keys.index_signer(origin), keys.receipt_signer(origin))
-        return LogKeysReply(origin, *(signer.vkey for signer in signers))
+def _log_keys(server: Server, log: LogId) -> LogKeysReply:
+    origin, keys = server.logs.origin(log), server.keys
+    signers = (keys.log_signer(origin), keys.index_signer(origin), keys.receipt_signer(origin))
+    return LogKeysReply(origin, *(signer.vkey for signer in signers))
 
 
-def checks(server: Server) -> Sequence[ReadinessCheck]:
+def checks(server: Server) -> Checks:
     """What must hold for the server to be sent work; no answer names a tenant."""
-    return (
-        ReadinessCheck("disk", lambda: _disk(server)),
-        ReadinessCheck("writer", lambda: _writer(server)),
-        ReadinessCheck("publisher", lambda: _publisher(server)),
-        ReadinessCheck("integrity", lambda: _integrity(server)),
-        ReadinessCheck("witnesses", lambda: _witnesses(server)),
-    )
+    return {
+        "disk": partial(_disk, server),
+        "writer": partial(_writer, server),
+        "publisher": partial(_publisher, server),
+        "integrity": partial(_integrity, server),
+        "witnesses": partial(_witnesses, server),
+    }
 
 
 def _disk(server: Server) -> str:
@@ -172,104 +168,59 @@ def publish_lag_s(server: Server) -> float:
     return max(0.0, (now_us - min(waiting)) / _US) if waiting else 0.0
 
 
-def gauges(server: Server) -> Sequence[Gauge]:
-    """The figures of a server."""
-
-    def counter(of: Callable[[], object], field: str, name: str, text: str) -> Gauge:
-        return Gauge(name, text, lambda: float(getattr(of(), field)), is_counter=True)
-
-    writer = partial(counter, lambda: server.writer.stats)
-    publisher = partial(counter, lambda: server.publish.loop.stats)
-    sealer = partial(counter, lambda: server.seal.loop.stats)
-    return (
-        Gauge(
-            "vitne_queue_events",
-            "Events waiting for the writer",
-            lambda: server.writer.queue.events,
+def figures_of_server(server: Server) -> list[Metric]:
+    """The figures of a server, as they are now."""
+    queue, commits = server.writer.queue, server.writer.stats
+    publisher, sealer = server.publish.loop.stats, server.seal.loop.stats
+    trust, logs = server.trust, server.adapters.store.logs()
+    asked = trust.witnesses
+    failures = sum(asker.failures for _, asker in asked.places)
+    return [
+        Gauge("vitne_queue_events", "Events waiting for the writer", queue.events),
+        Gauge("vitne_queue_bytes", "Bytes waiting for the writer", queue.weight_bytes),
+        Counter("vitne_commit_groups", "Durable transactions", commits.groups),
+        Counter("vitne_commit_failures", "Groups that were not stored", commits.failures),
+        Counter("vitne_commit_busy_seconds", "Time spent in them", commits.busy_s),
+        Counter("vitne_clock_clamps", "Times set to that of the entry before", commits.clamps),
+        Counter("vitne_clock_clamp_alarms", "Those of more than a second", commits.clamp_alarms),
+        Counter("vitne_publish_rounds", "Rounds that published something", publisher.rounds),
+        Counter("vitne_published_entries", "Entries in signed checkpoints", publisher.entries),
+        Counter("vitne_publish_failures", "Rounds that ended in an error", publisher.failures),
+        Counter(
+            "vitne_publish_conflicts", "Rounds that another publisher won", publisher.conflicts
         ),
+        Counter("vitne_sealed_segments", "Segments sealed since the start", sealer.segments),
+        Counter("vitne_merged_segments", "Segments put into larger ones", sealer.merged),
+        Counter("vitne_seal_failures", "Rounds of sealing that ended in an error", sealer.failures),
+        Gauge("vitne_publish_lag_seconds", "Longest wait for a checkpoint", publish_lag_s(server)),
+        Gauge("vitne_halted_logs", "Logs whose bytes disagree", len(server.publish.rounds.halted)),
         Gauge(
-            "vitne_queue_bytes",
-            "Bytes waiting for the writer",
-            lambda: server.writer.queue.weight_bytes,
-        ),
-        writer("groups", "vitne_commit_groups", "Durable transactions"),
-        writer("failures", "vitne_commit_failures", "Groups that were not stored"),
-        writer("busy_s", "vitne_commit_busy_seconds", "Time spent in them"),
-        writer("clamps", "vitne_clock_clamps", "Times set to that of the entry before"),
-        writer("clamp_alarms", "vitne_clock_clamp_alarms", "Those of more than a second"),
-        publisher("rounds", "vitne_publish_rounds", "Rounds that published something"),
-        publisher("entries", "vitne_published_entries", "Entries in signed checkpoints"),
-        publisher("failures", "vitne_publish_failures", "Rounds that ended in an error"),
-        publisher("conflicts", "vitne_publish_conflicts", "Rounds that another publisher won"),
-        sealer("segments", "vitne_sealed_segments", "Segments sealed since the start"),
-        sealer("merged", "vitne_merged_segments", "Segments put into larger ones"),
-        sealer("failures", "vitne_seal_failures", "Rounds of sealing that ended in an error"),
-        Gauge(
-            "vitne_publish_lag_seconds",
-            "Longest wait for a checkpoint",
-            lambda: publish_lag_s(server),
-        ),
-        Gauge(
-            "vitne_halted_logs",
-            "Logs whose bytes disagree",
-            lambda: len(server.publish.rounds.halted),
-        ),
-        *_witness_gauges(server),
-        Gauge("vitne_logs", "Logs", lambda: len(server.adapters.store.logs())),
-        Gauge(
-            "vitne_entries",
-            "Entries in all logs",
-            lambda: sum(info.next_index for info in server.adapters.store.logs()),
-        ),
-        Gauge(
-            "vitne_sealed_entries",
-            "Entries in sealed segments",
-            lambda: sum(info.sealed_end for info in server.adapters.store.logs()),
-        ),
-        Gauge("vitne_free_bytes", "Free disk", server.adapters.objects.free_bytes),
-    )
-
-
-def _witness_gauges(server: Server) -> Sequence[Gauge]:
-    return (
-        Gauge(
-            "vitne_witness_incidents",
-            "Logs that a witness contradicts",
-            lambda: len(server.trust.incidents.all()),
+            "vitne_witness_incidents", "Logs that a witness contradicts", len(trust.incidents.all())
         ),
         Gauge(
             "vitne_witness_lag_seconds",
             "Longest wait for enough cosignatures",
-            server.trust.heads.lag_s,
+            trust.heads.lag_s(),
         ),
+        Counter("vitne_witness_cosignatures", "Cosignatures that witnesses gave", asked.cosigned),
+        Counter("vitne_witness_failures", "Questions to witnesses without a good answer", failures),
+        Gauge("vitne_logs", "Logs", len(logs)),
+        Gauge("vitne_entries", "Entries in all logs", sum(info.next_index for info in logs)),
         Gauge(
-            "vitne_witness_cosignatures",
-            "Cosignatures that witnesses gave",
-            lambda: server.trust.witnesses.cosigned,
-            is_counter=True,
+            "vitne_sealed_entries",
+            "Entries in sealed segments",
+            sum(info.sealed_end for info in logs),
         ),
-        Gauge(
-            "vitne_witness_failures",
-            "Questions to witnesses without a good answer",
-            lambda: sum(asker.failures for _, asker in server.trust.witnesses.places),
-            is_counter=True,
-        ),
-    )
+        Gauge("vitne_free_bytes", "Free disk", server.adapters.objects.free_bytes()),
+    ]
 
 
-def _door_gauges(bounds: Bounds, quota: Quota) -> Sequence[Gauge]:
-    return (
-        Gauge("vitne_connections", "Open connections", lambda: bounds.open_connections),
-        Gauge(
-            "vitne_refused_connections",
-            "Connections beyond the bound",
-            lambda: bounds.refused_connections,
-            is_counter=True,
+def _figures_of_requests(bounds: Bounds, quota: Quota) -> list[Metric]:
+    return [
+        Gauge("vitne_connections", "Open connections", bounds.open_connections),
+        Counter(
+            "vitne_refused_connections", "Connections beyond the bound", bounds.refused_connections
         ),
-        Gauge(
-            "vitne_slow_clients", "Clients cut off", lambda: bounds.slow_clients, is_counter=True
-        ),
-        Gauge(
-            "vitne_quota_refusals", "Requests over quota", lambda: quota.refused, is_counter=True
-        ),
-    )
+        Counter("vitne_slow_clients", "Clients cut off", bounds.slow_clients),
+        Counter("vitne_quota_refusals", "Requests over quota", quota.refused),
+    ]

@@ -14,17 +14,15 @@ from msgspec import Raw
 from vitne.answers.ask_request import QuestionRequest, read_question
 from vitne.api.answers.answer import to_answer_reply
 from vitne.api.openapi.problems import READING, body, problems
-from vitne.api.search.show import Purpose
 from vitne.api.server import (
     Access,
+    Head,
     Here,
     HttpReply,
     Reads,
     RequestHead,
     bare_problem,
-    peer_of,
     read_body,
-    read_head,
     respond,
 )
 from vitne.core.event.event import Problem
@@ -97,12 +95,11 @@ class AnswersResource:
         self._clock = clock
         self._counted = counted
 
-    def answer(self, head: RequestHead, peer_ip: str, raw: bytes, *, as_bundle: bool) -> HttpReply:
+    def answer(self, head: RequestHead, raw: bytes, *, as_bundle: bool) -> HttpReply:
         """The answer as JSON, or its bundle; durable as events before the reader has it.
 
         Args:
             head: of the request.
-            peer_ip: address of the connection.
             raw: the body.
             as_bundle: the bundle alone, byte for byte as it verifies.
         """
@@ -115,7 +112,7 @@ class AnswersResource:
         request = read_question(members, self._clock.now_us())
         if not isinstance(request, QuestionRequest) or faults:
             return _refused((*faults, *(() if isinstance(request, QuestionRequest) else request)))
-        reader = self._access.reader(head, peer_ip, tenant)
+        reader = self._access.reader(head, tenant)
         found = self._ask.answer(reader.tenant, request, reader.caller, self._reading)
         self._counted(found.answer.verdict, perf_counter() - started_s)
         if as_bundle:
@@ -207,12 +204,9 @@ def answer_routes(resource: AnswersResource, reads: Reads) -> list[HTTPRouteHand
         },
         tags=["answers"],
     )
-    async def ask(request: Here, purpose: Purpose = "") -> Response[bytes]:
+    async def ask(request: Here, reader_head: Head) -> Response[bytes]:
         as_bundle = _wants_bundle(request)
-        head = read_head(request.scope["headers"])
-        head.purpose = purpose
-        raw = await read_body(request.receive, head.content_length, BODY_TIMEOUT_S)
-        made = await reads.run(resource.answer, head, peer_of(request), raw, as_bundle=as_bundle)
-        return respond(made)
+        raw = await read_body(request.receive, reader_head.content_length, BODY_TIMEOUT_S)
+        return respond(await reads.run(resource.answer, reader_head, raw, as_bundle=as_bundle))
 
     return [ask]

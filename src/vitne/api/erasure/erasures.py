@@ -3,6 +3,7 @@
 Each act, and each look at what an act would do, is an event of the log before it is answered.
 """
 
+from functools import partial
 from typing import Annotated, Final
 
 from litestar import get, post
@@ -10,8 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, PathParameter
 
 from vitne.api.openapi.problems import READING, problems
-from vitne.api.search.show import Purpose, Tenant
-from vitne.api.server import Access, Here, Reader, Reads, RequestHead, peer_of, read_head
+from vitne.api.server import Access, Head, Reader, Reads, RequestHead, Tenant
 from vitne.core.values import SECTIONS, format_utc
 from vitne.errors import BadInputError
 from vitne.ports import Hold
@@ -27,8 +27,9 @@ from vitne.wire.erasure import (
     RetentionRequest,
 )
 
-_BODY_BYTES_MAX: Final = 256 * 1024
 _CODES: Final = (*READING, "too_large")
+_post = partial(post, status_code=200, tags=["erasure"])
+_post_body = partial(_post, request_max_body_size=256 * 1024)
 
 _HoldId = Annotated[str, PathParameter(description="Id of the hold.", max_length=64)]
 
@@ -41,9 +42,9 @@ class ErasureResource:
         self._holds = holds
         self._access = access
 
-    def erase(self, head: RequestHead, peer_ip: str, sent: EraseRequest) -> EraseReply:
+    def erase(self, head: RequestHead, sent: EraseRequest) -> EraseReply:
         """Erase, or say what would go."""
-        who = self._access.keeper(head, peer_ip, sent.tenant)
+        who = self._access.keeper(head, sent.tenant)
         request = ErasureRequest(
             log=who.tenant,
             sections=tuple(name for name in SECTIONS if name in sent.sections),
@@ -58,16 +59,16 @@ class ErasureResource:
         done = self._erasing.run(request, who.caller)
         return _to_erase_reply(who, done.plan, [int(index) for index in done.entries])
 
-    def holds(self, head: RequestHead, peer_ip: str, tenant: str) -> HoldsReply:
+    def holds(self, head: RequestHead, tenant: str) -> HoldsReply:
         """All holds of a log. Their filters may name people: the look is told."""
-        who = self._access.keeper(head, peer_ip, tenant)
+        who = self._access.keeper(head, tenant)
         return HoldsReply(
             [_to_hold_reply(hold) for hold in self._holds.show(who.tenant, who.caller)]
         )
 
-    def hold(self, head: RequestHead, peer_ip: str, sent: HoldRequest) -> HoldReply:
+    def hold(self, head: RequestHead, sent: HoldRequest) -> HoldReply:
         """Set one."""
-        who = self._access.keeper(head, peer_ip, sent.tenant)
+        who = self._access.keeper(head, sent.tenant)
         if bool(sent.where.strip()) == sent.everything:
             raise BadInputError(
                 "a hold has a filter, or is for everything, not both", where="where"
@@ -76,16 +77,16 @@ class ErasureResource:
             self._holds.put(who.tenant, sent.where, sent.reason, sent.ref, who.caller)
         )
 
-    def release(self, head: RequestHead, peer_ip: str, hold_id: str, tenant: str) -> HoldReply:
+    def release(self, head: RequestHead, hold_id: str, tenant: str) -> HoldReply:
         """End one; one that has ended stays as it is."""
-        who = self._access.keeper(head, peer_ip, tenant)
+        who = self._access.keeper(head, tenant)
         self._holds.release(who.tenant, hold_id, who.caller)
         found = [hold for hold in self._holds.list(who.tenant) if hold.id == hold_id]
         return _to_hold_reply(found[0])
 
-    def retain(self, head: RequestHead, peer_ip: str, sent: RetentionRequest) -> RetentionReply:
+    def retain(self, head: RequestHead, sent: RetentionRequest) -> RetentionReply:
         """Let expire, or say what would."""
-        who = self._access.keeper(head, peer_ip, sent.tenant)
+        who = self._access.keeper(head, sent.tenant)
         rules = parse_rules(sent.rules)
         act = self._erasing.expiring if sent.dry_run else self._erasing.expire
         found = act(who.tenant, rules, who.caller)
@@ -132,45 +133,29 @@ def _to_expiry_reply(one: Expiry) -> ExpiryReply:
     )
 
 
-def _head(request: Here, purpose: str) -> RequestHead:
-    head = read_head(request.scope["headers"])
-    head.purpose = purpose
-    return head
-
-
 def erasure_routes(resource: ErasureResource, reads: Reads) -> list[HTTPRouteHandler]:
     """What goes."""
 
-    @post(
+    @_post_body(
         "/v1/erasures",
-        status_code=200,
         operation_id="erase",
         summary="Erase sections of events",
         description="The commitments stay, so every earlier proof holds. When the reply comes, no"
         " byte of it is left in the store's files; backups keep what they had.",
         responses=problems(*_CODES, "filter_syntax", "held"),
-        request_max_body_size=_BODY_BYTES_MAX,
-        tags=["erasure"],
     )
-    async def erase(
-        request: Here, data: JSONBody[EraseRequest], purpose: Purpose = ""
-    ) -> EraseReply:
-        return await reads.run(resource.erase, _head(request, purpose), peer_of(request), data)
+    async def erase(reader_head: Head, data: JSONBody[EraseRequest]) -> EraseReply:
+        return await reads.run(resource.erase, reader_head, data)
 
-    @post(
+    @_post_body(
         "/v1/retention",
-        status_code=200,
         operation_id="expire",
         summary="Let records of some classes expire",
         description="In whole segments that are old enough; entries and proofs of them stay.",
         responses=problems(*_CODES),
-        request_max_body_size=_BODY_BYTES_MAX,
-        tags=["erasure"],
     )
-    async def expire(
-        request: Here, data: JSONBody[RetentionRequest], purpose: Purpose = ""
-    ) -> RetentionReply:
-        return await reads.run(resource.retain, _head(request, purpose), peer_of(request), data)
+    async def expire(reader_head: Head, data: JSONBody[RetentionRequest]) -> RetentionReply:
+        return await reads.run(resource.retain, reader_head, data)
 
     return [erase, expire]
 
@@ -186,35 +171,25 @@ def hold_routes(resource: ErasureResource, reads: Reads) -> list[HTTPRouteHandle
         responses=problems(*READING),
         tags=["erasure"],
     )
-    async def holds(request: Here, tenant: Tenant = "", purpose: Purpose = "") -> HoldsReply:
-        return await reads.run(resource.holds, _head(request, purpose), peer_of(request), tenant)
+    async def holds(reader_head: Head, tenant: Tenant = "") -> HoldsReply:
+        return await reads.run(resource.holds, reader_head, tenant)
 
-    @post(
+    @_post_body(
         "/v1/holds",
-        status_code=200,
         operation_id="set_hold",
         summary="Keep events from erasure and expiry (legal hold)",
         responses=problems(*_CODES, "filter_syntax"),
-        request_max_body_size=_BODY_BYTES_MAX,
-        tags=["erasure"],
     )
-    async def set_hold(
-        request: Here, data: JSONBody[HoldRequest], purpose: Purpose = ""
-    ) -> HoldReply:
-        return await reads.run(resource.hold, _head(request, purpose), peer_of(request), data)
+    async def set_hold(reader_head: Head, data: JSONBody[HoldRequest]) -> HoldReply:
+        return await reads.run(resource.hold, reader_head, data)
 
-    @post(
+    @_post(
         "/v1/holds/{hold_id:str}/release",
-        status_code=200,
         operation_id="release_hold",
         summary="End a legal hold",
         responses=problems(*READING),
-        tags=["erasure"],
     )
-    async def release_hold(
-        request: Here, hold_id: _HoldId, tenant: Tenant = "", purpose: Purpose = ""
-    ) -> HoldReply:
-        head = _head(request, purpose)
-        return await reads.run(resource.release, head, peer_of(request), hold_id, tenant)
+    async def release_hold(reader_head: Head, hold_id: _HoldId, tenant: Tenant = "") -> HoldReply:
+        return await reads.run(resource.release, reader_head, hold_id, tenant)
 
     return [holds, set_hold, release_hold]

@@ -176,7 +176,8 @@ class EventsResource:
                 where=scope["query_string"].decode("latin-1").partition("=")[0][:40],
                 hint="name the tenant in each event, or send with a key for one tenant",
             )
-        head = read_head(scope["headers"])
+        client = scope["client"]
+        head = read_head(scope["headers"], client[0] if client else "")
         key = self._access.key(head, "write")
         source = key.source.source_id if key.source else ""
         form = form_of(head.content_type)
@@ -184,12 +185,7 @@ class EventsResource:
         body = await read_body(receive, head.content_length, self._timing.body_timeout_s)
         self._meters.bytes_in += len(body)
         started_s = perf_counter()
-        client = scope["client"]
-        arrival = Arrival(
-            peer_ip=client[0] if client else "",
-            idempotency_key=head.idempotency_key,
-            traceparent=head.traceparent,
-        )
+        arrival = Arrival(head.peer_ip, head.idempotency_key, head.traceparent)
         try:
             reply = await self._durable(body, head, form, key, arrival)
         except (SenderRefusedError, StreamConflictError):

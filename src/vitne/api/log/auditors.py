@@ -7,6 +7,7 @@ all the same where tiles are not public, so that nobody learns from here which l
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from litestar import post
@@ -14,13 +15,19 @@ from litestar.handlers import HTTPRouteHandler
 
 from vitne.api.log.tiles import LogResource, TenantPath
 from vitne.api.openapi.problems import READING, problems
-from vitne.api.server import Here, Reads, RequestHead, peer_of, read_head
+from vitne.api.server import Head, Here, Reads, RequestHead
 from vitne.errors import BadInputError, IntegrityError
 from vitne.services.log import index_log_id
 from vitne.services.trust import Auditors, WitnessedHeads
 from vitne.wire.tenants import CosignaturesReply, ObjectionReply
 
-_BODY_BYTES_MAX: Final = 64 * 1024
+_take: Final = partial(
+    post,
+    status_code=200,
+    responses=problems(*READING, "conflict", "too_large"),
+    request_max_body_size=64 * 1024,
+    tags=["transparency log"],
+)
 
 
 class AuditorsResource:
@@ -31,18 +38,16 @@ class AuditorsResource:
         self._auditors = auditors
         self._witnessed = witnessed
 
-    def cosign(
-        self, head: RequestHead, peer_ip: str, tenant: str, note: bytes
-    ) -> CosignaturesReply:
+    def cosign(self, head: RequestHead, tenant: str, note: bytes) -> CosignaturesReply:
         """Keep the cosignatures of one note."""
-        tree = index_log_id(self._log.named(head, peer_ip, tenant))
+        tree = index_log_id(self._log.named(head, tenant))
         with _brought():
             keys = self._auditors.cosign(tree, note.decode("utf-8", "replace"))
         return CosignaturesReply(len(keys), self._witnessed.quorum_size(tree))
 
-    def object(self, head: RequestHead, peer_ip: str, tenant: str, note: bytes) -> ObjectionReply:
+    def object(self, head: RequestHead, tenant: str, note: bytes) -> ObjectionReply:
         """Keep an objection."""
-        tree = index_log_id(self._log.named(head, peer_ip, tenant))
+        tree = index_log_id(self._log.named(head, tenant))
         with _brought():
             found = self._auditors.object(tree, note.decode("utf-8", "replace"))
         return ObjectionReply(found.witness, found.said)
@@ -60,37 +65,25 @@ def _brought() -> Iterator[None]:
 def auditor_routes(resource: AuditorsResource, reads: Reads) -> list[HTTPRouteHandler]:
     """The two resources."""
 
-    @post(
+    @_take(
         "/v1/logs/{tenant:str}/index/cosignatures",
-        status_code=200,
         operation_id="add_cosignatures",
         summary="Bring cosignatures of an index log",
         description="The body is a checkpoint of the index log with cosignatures by keys of the"
         " index policy, as text. `vitne audit-index` sends it.",
-        responses=problems(*READING, "conflict", "too_large"),
-        request_max_body_size=_BODY_BYTES_MAX,
-        tags=["transparency log"],
     )
-    async def add_cosignatures(request: Here, tenant: TenantPath) -> CosignaturesReply:
-        head = read_head(request.scope["headers"])
-        note = await request.body()
-        return await reads.run(resource.cosign, head, peer_of(request), tenant, note)
+    async def add_cosignatures(request: Here, head: Head, tenant: TenantPath) -> CosignaturesReply:
+        return await reads.run(resource.cosign, head, tenant, await request.body())
 
-    @post(
+    @_take(
         "/v1/logs/{tenant:str}/index/objections",
-        status_code=200,
         operation_id="object_to_index",
         summary="Object to an index log",
         description="The body is a `vitne-objection/v1` note, signed by a key of the index policy."
         " Every answer names it until that key cosigns the index log again. `vitne audit-index`"
         " sends it when it finds the index log false.",
-        responses=problems(*READING, "conflict", "too_large"),
-        request_max_body_size=_BODY_BYTES_MAX,
-        tags=["transparency log"],
     )
-    async def object_to_index(request: Here, tenant: TenantPath) -> ObjectionReply:
-        head = read_head(request.scope["headers"])
-        note = await request.body()
-        return await reads.run(resource.object, head, peer_of(request), tenant, note)
+    async def object_to_index(request: Here, head: Head, tenant: TenantPath) -> ObjectionReply:
+        return await reads.run(resource.object, head, tenant, await request.body())
 
     return [add_cosignatures, object_to_index]

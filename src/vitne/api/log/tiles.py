@@ -13,20 +13,9 @@ from typing import Annotated, Final
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter
-from msgspec import Struct
 
 from vitne.api.openapi.problems import READING, body, problems
-from vitne.api.server import (
-    Access,
-    Header,
-    Here,
-    HttpReply,
-    Reads,
-    RequestHead,
-    peer_of,
-    read_head,
-    respond,
-)
+from vitne.api.server import Access, Head, Header, HttpReply, Reads, RequestHead, respond
 from vitne.core.tree.tile import TILE_WIDTH, TileId, parse_path
 from vitne.core.values import LogId
 from vitne.errors import DecodeError, NotFoundError
@@ -49,13 +38,6 @@ TilePath = Annotated[
 ]
 
 
-class RequestedTree(Struct, frozen=True):
-    """Which tree is asked for."""
-
-    tenant: str
-    index: bool
-
-
 class LogResource:
     """Serves what the logs have published."""
 
@@ -74,24 +56,24 @@ class LogResource:
         self._state = state
         self._public = public
 
-    def checkpoint(self, head: RequestHead, peer_ip: str, tree: RequestedTree) -> HttpReply:
+    def checkpoint(self, head: RequestHead, tenant: str, *, index: bool) -> HttpReply:
         """The newest signed checkpoint; may be a second old."""
-        note = self._published(self._tree(head, peer_ip, tree)).checkpoint()
+        note = self._tree(head, tenant, index).checkpoint()
         if note is None:
             raise NotFoundError("the log has not published yet", hint="try again in a second")
         return HttpReply(200, note.encode("utf-8"), _NOTE, (self._cached(1, immutable=False),))
 
-    def cosigned(self, head: RequestHead, peer_ip: str, tree: RequestedTree) -> HttpReply:
+    def cosigned(self, head: RequestHead, tenant: str, *, index: bool) -> HttpReply:
         """The newest one that meets the policy; without witnesses, the newest one."""
-        log = self.named(head, peer_ip, tree.tenant)
-        note = self._cosigned.index(log) if tree.index else self._cosigned.log(log)
+        log = self.named(head, tenant)
+        note = self._cosigned.index(log) if index else self._cosigned.log(log)
         if note is None:
             raise NotFoundError("no head is cosigned yet", hint="try again in a few seconds")
         return HttpReply(200, note.encode("utf-8"), _NOTE, (self._cached(1, immutable=False),))
 
-    def tile(self, head: RequestHead, peer_ip: str, tree: RequestedTree, path: str) -> HttpReply:
+    def tile(self, head: RequestHead, tenant: str, path: str, *, index: bool) -> HttpReply:
         """A tile or a bundle; a full bundle as a gzip frame if the client takes one."""
-        log = self._published(self._tree(head, peer_ip, tree))
+        log = self._tree(head, tenant, index)
         try:
             tile = parse_path(f"tile/{path.lstrip('/')}")
         except DecodeError:
@@ -116,7 +98,7 @@ class LogResource:
             raise _no_tile()
         return HttpReply(200, data, _BYTES, headers)
 
-    def named(self, head: RequestHead, peer_ip: str, tenant: str) -> LogId:
+    def named(self, head: RequestHead, tenant: str) -> LogId:
         """The log of a tenant, for whoever may read it.
 
         Raises:
@@ -124,14 +106,14 @@ class LogResource:
             UnknownKeyError, NotAllowedError: as `Access.reader`, unless logs are public.
         """
         if not self._public:
-            return self._access.reader(head, peer_ip, tenant).tenant
+            return self._access.reader(head, tenant).tenant
         if self._state.tenant(LogId(tenant)) is None:
             raise NotFoundError("there is no such log")
         return LogId(tenant)
 
-    def _tree(self, head: RequestHead, peer_ip: str, tree: RequestedTree) -> LogId:
-        log = self.named(head, peer_ip, tree.tenant)
-        return index_log_id(log) if tree.index else log
+    def _tree(self, head: RequestHead, tenant: str, index: bool) -> Published:
+        log = self.named(head, tenant)
+        return self._published(index_log_id(log) if index else log)
 
     def _cached(self, seconds: int, *, immutable: bool) -> Header:
         who = "public" if self._public else "private"
@@ -170,9 +152,8 @@ def _tree_routes(resource: LogResource, reads: Reads, *, index: bool) -> list[HT
         responses=problems(*READING),
         tags=["transparency log"],
     )
-    async def checkpoint(request: Here, tenant: TenantPath) -> Response[bytes]:
-        head, tree = read_head(request.scope["headers"]), RequestedTree(tenant, index)
-        return respond(await reads.run(resource.checkpoint, head, peer_of(request), tree))
+    async def checkpoint(head: Head, tenant: TenantPath) -> Response[bytes]:
+        return respond(await reads.run(resource.checkpoint, head, tenant, index=index))
 
     @get(
         f"{prefix}/checkpoint.cosigned",
@@ -183,9 +164,8 @@ def _tree_routes(resource: LogResource, reads: Reads, *, index: bool) -> list[HT
         responses=problems(*READING),
         tags=["transparency log"],
     )
-    async def cosigned(request: Here, tenant: TenantPath) -> Response[bytes]:
-        head, tree = read_head(request.scope["headers"]), RequestedTree(tenant, index)
-        return respond(await reads.run(resource.cosigned, head, peer_of(request), tree))
+    async def cosigned(head: Head, tenant: TenantPath) -> Response[bytes]:
+        return respond(await reads.run(resource.cosigned, head, tenant, index=index))
 
     @get(
         f"{prefix}/tile/{{path:path}}",
@@ -198,8 +178,7 @@ def _tree_routes(resource: LogResource, reads: Reads, *, index: bool) -> list[HT
         },
         tags=["transparency log"],
     )
-    async def tile(request: Here, tenant: TenantPath, path: TilePath) -> Response[bytes]:
-        head, tree = read_head(request.scope["headers"]), RequestedTree(tenant, index)
-        return respond(await reads.run(resource.tile, head, peer_of(request), tree, path))
+    async def tile(head: Head, tenant: TenantPath, path: TilePath) -> Response[bytes]:
+        return respond(await reads.run(resource.tile, head, tenant, path, index=index))
 
     return [checkpoint, cosigned, tile]

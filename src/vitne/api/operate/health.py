@@ -1,6 +1,6 @@
 """Whether the process lives, whether it may be sent work, and its figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from litestar import Response, get
@@ -8,26 +8,13 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
 from vitne.api.openapi.problems import AUTHENTICATED, body, problems
-from vitne.api.server import (
-    CONTENT_TYPE,
-    Access,
-    Here,
-    HttpReply,
-    Meters,
-    Reads,
-    read_head,
-    respond,
-)
+from vitne.api.server import CONTENT_TYPE, Access, Head, HttpReply, Meters, Reads, respond
 
 OK: Final = "ok"
 
 
-class ReadinessCheck(Struct, frozen=True):
-    """One condition of being ready."""
-
-    name: str
-    probe: Callable[[], str]
-    """`""` if it holds, else why not; names no tenant and no person."""
+Checks = Mapping[str, Callable[[], str]]
+"""Conditions of being ready; `""` if one holds, else why not, without a tenant or a person."""
 
 
 class Alive(Struct, frozen=True):
@@ -45,24 +32,20 @@ class Readiness(Struct, frozen=True):
     """Per check `ok`, or why it fails."""
 
 
-def probe(checks: Sequence[ReadinessCheck]) -> Readiness:
+def probe(checks: Checks) -> Readiness:
     """Run all checks; one that breaks has failed."""
     found: dict[str, str] = {}
-    for check in checks:
+    for name, check in checks.items():
         try:
-            found[check.name] = check.probe() or OK
+            found[name] = check() or OK
         except Exception as error:  # noqa: BLE001  # a check that breaks is a check that fails
-            found[check.name] = f"the check failed: {type(error).__name__}"
+            found[name] = f"the check failed: {type(error).__name__}"
     ready = all(said == OK for said in found.values())
     return Readiness("ready" if ready else "not_ready", found)
 
 
 def health_routes(
-    reads: Reads,
-    access: Access,
-    checks: Sequence[ReadinessCheck],
-    meters: Meters,
-    metrics_public: bool,
+    reads: Reads, access: Access, checks: Checks, meters: Meters, metrics_public: bool
 ) -> list[HTTPRouteHandler]:
     """`/healthz`, `/readyz`, `/metrics`."""
 
@@ -90,9 +73,9 @@ def health_routes(
         media_type="text/plain",
         tags=["operations"],
     )
-    async def metrics(request: Here) -> Response[bytes]:
+    async def metrics(head: Head) -> Response[bytes]:
         if not metrics_public:
-            access.key(read_head(request.scope["headers"]), "admin")
+            access.key(head, "admin")
         text = await reads.run(meters.render)
         return respond(HttpReply(200, text, CONTENT_TYPE))
 

@@ -6,7 +6,7 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 
 from vitne.api.openapi.problems import AUTHENTICATED, problems
-from vitne.api.server import Access, Here, Reads, RequestHead, read_head
+from vitne.api.server import Access, Head, Reads, RequestHead
 from vitne.core.values import LogId
 from vitne.ports import StateStore
 from vitne.services.access import readable
@@ -40,7 +40,7 @@ def tenant_routes(resource: TenantsResource, reads: Reads) -> list[HTTPRouteHand
         responses=problems(*AUTHENTICATED, "bad_input", "internal"),
         tags=["tenants"],
     )
-    async def tenants(request: Here) -> TenantsReply:
-        return await reads.run(resource.page, read_head(request.scope["headers"]))
+    async def tenants(head: Head) -> TenantsReply:
+        return await reads.run(resource.page, head)
 
     return [tenants]

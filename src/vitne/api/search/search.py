@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
-from msgspec import Struct
+from msgspec.structs import replace
 
 from vitne.api.openapi.problems import READING, problems
-from vitne.api.search.show import Purpose, Tenant, to_found_event
-from vitne.api.server import Access, Here, Reads, RequestHead, peer_of, read_head
-from vitne.core.values import format_utc
+from vitne.api.search.show import to_found_event
+from vitne.api.server import Access, Head, Reads, RequestHead, Tenant
+from vitne.core.values import LogId, format_utc
 from vitne.services.access import LoggedReads
 from vitne.services.search import (
     FACETS_MAX,
@@ -25,18 +25,6 @@ from vitne.wire.search import EventHistogram, FacetCounts, FoundEvent, SearchRep
 _BUCKETS_MAX = 200
 
 
-class Wanted(Struct, frozen=True):
-    """What a request asks for."""
-
-    tenant: str
-    q: str
-    cursor: str
-    limit: int
-    facets: tuple[str, ...]
-    histogram: int
-    count: Literal["cheap", "exact", "none"]
-
-
 class SearchResource:
     """Searches one log."""
 
@@ -45,25 +33,20 @@ class SearchResource:
         self._access = access
         self._reading = reading
 
-    def page(self, head: RequestHead, peer_ip: str, wanted: Wanted) -> SearchReply:
-        """One page; durable as an event before the reader has it."""
-        reader = self._access.reader(head, peer_ip, wanted.tenant)
-        found = self._search.run(
-            SearchRequest(
-                log=reader.tenant,
-                text=wanted.q,
-                limit=wanted.limit,
-                cursor=wanted.cursor,
-                facets=wanted.facets,
-                buckets=wanted.histogram,
-                count=wanted.count,
-            )
-        )
+    def page(self, head: RequestHead, wanted: SearchRequest) -> SearchReply:
+        """One page; durable as an event before the reader has it.
+
+        Args:
+            head: of the request.
+            wanted: of the log that the request names; of the key's only one, if it names none.
+        """
+        reader = self._access.reader(head, wanted.log)
+        found = self._search.run(replace(wanted, log=reader.tenant))
         events = [to_found_event(reader.tenant, row) for row in found.rows]
         self._reading.searched(
             reader.caller,
             reader.tenant,
-            wanted.q,
+            wanted.text,
             shown=[event.id for event in events],
             total=len(events) if found.total is None else found.total,
             page_size=wanted.limit,
@@ -134,7 +117,7 @@ def finding_routes(resource: SearchResource, reads: Reads) -> list[HTTPRouteHand
         tags=["events"],
     )
     async def search(  # noqa: PLR0913, PLR0917  # the parameters of the resource
-        request: Here,
+        reader_head: Head,
         q: Query = "",
         tenant: Tenant = "",
         cursor: Cursor = "",
@@ -142,12 +125,9 @@ def finding_routes(resource: SearchResource, reads: Reads) -> list[HTTPRouteHand
         facets: Facets = None,
         histogram: BarsMax = 0,
         count: Count = "cheap",
-        purpose: Purpose = "",
     ) -> SearchReply:
-        head = read_head(request.scope["headers"])
-        head.purpose = purpose
         names = tuple(name.strip() for name in ",".join(facets or ()).split(",") if name.strip())
-        wanted = Wanted(tenant, q, cursor, limit, names, histogram, count)
-        return await reads.run(resource.page, head, peer_of(request), wanted)
+        wanted = SearchRequest(LogId(tenant), q, limit, cursor, names, histogram, count)
+        return await reads.run(resource.page, reader_head, wanted)
 
     return [search]

@@ -5,19 +5,18 @@ from typing import Annotated, Final, Literal
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 from msgspec import Raw
 
 from vitne.api.openapi.problems import READING, body, problems
 from vitne.api.server import (
     Access,
+    Head,
     Header,
-    Here,
     HttpReply,
     Reads,
     RequestHead,
-    peer_of,
-    read_head,
+    Tenant,
     respond,
 )
 from vitne.core.values import format_utc, parse_uuid, uuid_text
@@ -32,22 +31,10 @@ WAIT_S: Final = 3.0
 _RECORD_TYPE: Final = b"application/vnd.vitne.record+json"
 _TLOG_TYPE: Final = b"text/plain; charset=utf-8"
 
-Tenant = Annotated[
-    str, QueryParameter(description="Whose log; needed by keys for several tenants.", max_length=64)
-]
 Form = Annotated[
     Literal["record", "tlog"], QueryParameter(description="`record` with its parts, or the entry.")
 ]
 EventId = Annotated[str, PathParameter(description="The event's UUID.", max_length=36)]
-Purpose = Annotated[
-    str,
-    HeaderParameter(
-        name="Audit-Purpose",
-        description="Why you read: `code` or `code:reference`, percent-encoded. It is logged.",
-        required=False,
-        max_length=600,
-    ),
-]
 
 
 def to_found_event(tenant: str, row: Row) -> FoundEvent:
@@ -71,9 +58,9 @@ class EventResource:
         self._access = access
         self._reading = reading
 
-    def event(self, head: RequestHead, peer_ip: str, event_id: str, tenant: str) -> bytes:
+    def event(self, head: RequestHead, event_id: str, tenant: str) -> bytes:
         """An `EventReply` as JSON; the proof's bytes stand in it as they are."""
-        log, shown = self._seen(head, peer_ip, event_id, tenant)
+        log, shown = self._seen(head, event_id, tenant)
         proof = Raw(b"null") if shown.reason else Raw(shown.document())
         return msgspec.json.encode(
             {
@@ -86,23 +73,20 @@ class EventResource:
     def proof(
         self,
         head: RequestHead,
-        peer_ip: str,
         event_id: str,
         tenant: str,
         form: Literal["record", "tlog"],
     ) -> HttpReply:
         """The proof alone, byte for byte as it is to be kept."""
-        _, shown = self._seen(head, peer_ip, event_id, tenant)
+        _, shown = self._seen(head, event_id, tenant)
         if form == "tlog":
             return HttpReply(
                 200, shown.tlog_proof(), _TLOG_TYPE, (_attached(event_id, "tlog-proof"),)
             )
         return HttpReply(200, shown.document(), _RECORD_TYPE, (_attached(event_id, "vitne.json"),))
 
-    def _seen(
-        self, head: RequestHead, peer_ip: str, event_id: str, tenant: str
-    ) -> tuple[str, ShownRecord]:
-        reader = self._access.reader(head, peer_ip, tenant)
+    def _seen(self, head: RequestHead, event_id: str, tenant: str) -> tuple[str, ShownRecord]:
+        reader = self._access.reader(head, tenant)
         wanted = parse_uuid(event_id.lower())
         try:
             shown = self._show.by_id(reader.tenant, wanted, WAIT_S)
@@ -133,12 +117,8 @@ def showing_routes(resource: EventResource, reads: Reads) -> list[HTTPRouteHandl
         },
         tags=["events"],
     )
-    async def event(
-        request: Here, event_id: EventId, tenant: Tenant = "", purpose: Purpose = ""
-    ) -> Response[bytes]:
-        head = read_head(request.scope["headers"])
-        head.purpose = purpose
-        made = await reads.run(resource.event, head, peer_of(request), event_id, tenant)
+    async def event(reader_head: Head, event_id: EventId, tenant: Tenant = "") -> Response[bytes]:
+        made = await reads.run(resource.event, reader_head, event_id, tenant)
         return respond(HttpReply(200, made))
 
     @get(
@@ -153,16 +133,8 @@ def showing_routes(resource: EventResource, reads: Reads) -> list[HTTPRouteHandl
         tags=["events"],
     )
     async def proof(
-        request: Here,
-        event_id: EventId,
-        tenant: Tenant = "",
-        form: Form = "record",
-        purpose: Purpose = "",
+        reader_head: Head, event_id: EventId, tenant: Tenant = "", form: Form = "record"
     ) -> Response[bytes]:
-        head = read_head(request.scope["headers"])
-        head.purpose = purpose
-        return respond(
-            await reads.run(resource.proof, head, peer_of(request), event_id, tenant, form)
-        )
+        return respond(await reads.run(resource.proof, reader_head, event_id, tenant, form))
 
     return [event, proof]

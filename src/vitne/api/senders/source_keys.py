@@ -1,21 +1,23 @@
 """`/v1/source-keys`: the keys that sources sign with. Needs the role admin of an operator's key."""
 
+from functools import partial
+
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
 from vitne.api.openapi.problems import AUTHENTICATED, problems
-from vitne.api.server import Access, Here, Reads, RequestHead, peer_of, read_head
+from vitne.api.server import Access, Head, Reads, RequestHead
 from vitne.core.values import format_utc
 from vitne.errors import NotAllowedError
-from vitne.ports import ApiKey, SourceKey
-from vitne.services.access import AuditPurpose, holder
+from vitne.ports import SourceKey
+from vitne.services.access import AuditPurpose, Caller, holder
 from vitne.services.senders import SourceKeys
 from vitne.services.writer import Arrival
 from vitne.wire.tenants import SourceKeyReply, SourceKeyRequest, SourceKeysReply
 
 _CODES = (*AUTHENTICATED, "bad_input", "too_large", "unavailable", "storage", "internal")
-_BODY_BYTES_MAX = 4 * 1024
+_post = partial(post, status_code=200, request_max_body_size=4 * 1024, tags=["streams"])
 
 
 class SourceKeysResource:
@@ -30,21 +32,19 @@ class SourceKeysResource:
         self._operator(head)
         return SourceKeysReply([_to_reply(key) for key in self._keys.all()])
 
-    def add(self, head: RequestHead, peer_ip: str, sent: SourceKeyRequest) -> SourceKeyReply:
+    def add(self, head: RequestHead, sent: SourceKeyRequest) -> SourceKeyReply:
         """Register one."""
-        caller = holder(self._operator(head), arrival=Arrival(peer_ip), purpose=AuditPurpose())
-        return _to_reply(self._keys.add(sent.vkey, caller))
+        return _to_reply(self._keys.add(sent.vkey, self._operator(head)))
 
-    def retire(self, head: RequestHead, peer_ip: str, sent: SourceKeyRequest) -> SourceKeyReply:
+    def retire(self, head: RequestHead, sent: SourceKeyRequest) -> SourceKeyReply:
         """Retire one; what it signed before stays proved."""
-        caller = holder(self._operator(head), arrival=Arrival(peer_ip), purpose=AuditPurpose())
-        return _to_reply(self._keys.retire(sent.vkey, caller))
+        return _to_reply(self._keys.retire(sent.vkey, self._operator(head)))
 
-    def _operator(self, head: RequestHead) -> ApiKey:
+    def _operator(self, head: RequestHead) -> Caller:
         key = self._access.key(head, "admin")
         if key.tenants:  # a source may write to many tenants
             raise NotAllowedError("source keys are the operator's: the key is for some tenants")
-        return key
+        return holder(key, arrival=Arrival(head.peer_ip), purpose=AuditPurpose())
 
 
 def _to_reply(key: SourceKey) -> SourceKeyReply:
@@ -63,35 +63,27 @@ def source_key_routes(resource: SourceKeysResource, reads: Reads) -> list[HTTPRo
         responses=problems(*AUTHENTICATED, "bad_input", "internal"),
         tags=["streams"],
     )
-    async def source_keys(request: Here) -> SourceKeysReply:
-        return await reads.run(resource.page, read_head(request.scope["headers"]))
+    async def source_keys(head: Head) -> SourceKeysReply:
+        return await reads.run(resource.page, head)
 
-    @post(
+    @_post(
         "/v1/source-keys",
-        status_code=200,
         operation_id="add_source_key",
         summary="Register the key of a source",
         description="It is named in the log of each tenant before the first stream signed with it.",
         responses=problems(*_CODES, "conflict"),
-        request_max_body_size=_BODY_BYTES_MAX,
-        tags=["streams"],
     )
-    async def add_source_key(request: Here, data: JSONBody[SourceKeyRequest]) -> SourceKeyReply:
-        head = read_head(request.scope["headers"])
-        return await reads.run(resource.add, head, peer_of(request), data)
+    async def add_source_key(head: Head, data: JSONBody[SourceKeyRequest]) -> SourceKeyReply:
+        return await reads.run(resource.add, head, data)
 
-    @post(
+    @_post(
         "/v1/source-keys/retire",
-        status_code=200,
         operation_id="retire_source_key",
         summary="Retire the key of a source",
         description="Nothing that it signs is accepted any more; logs that name it record this.",
         responses=problems(*_CODES, "not_found"),
-        request_max_body_size=_BODY_BYTES_MAX,
-        tags=["streams"],
     )
-    async def retire_source_key(request: Here, data: JSONBody[SourceKeyRequest]) -> SourceKeyReply:
-        head = read_head(request.scope["headers"])
-        return await reads.run(resource.retire, head, peer_of(request), data)
+    async def retire_source_key(head: Head, data: JSONBody[SourceKeyRequest]) -> SourceKeyReply:
+        return await reads.run(resource.retire, head, data)
 
     return [source_keys, add_source_key, retire_source_key]

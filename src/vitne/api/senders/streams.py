@@ -4,6 +4,7 @@ Senders write with their API key and sign what they say; readers read, and each 
 the log.
 """
 
+from functools import partial
 from typing import Annotated
 
 from litestar import get, post
@@ -11,8 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter
 
 from vitne.api.openapi.problems import AUTHENTICATED, READING, problems
-from vitne.api.search.show import Purpose, Tenant
-from vitne.api.server import Access, Here, Reads, RequestHead, peer_of, read_head
+from vitne.api.server import Access, Head, Reads, RequestHead, Tenant
 from vitne.core.values import decode_base64, encode_base64, format_utc
 from vitne.errors import BadInputError, DecodeError
 from vitne.services.access import LoggedReads
@@ -31,7 +31,13 @@ _SENDING = (
     *AUTHENTICATED, "bad_input", "tenant_not_allowed", "stream_conflict", "sender_refused",
     "too_large", "unavailable", "overloaded", "storage", "internal",
 )  # fmt: skip
-_BODY_BYTES_MAX = 64 * 1024
+_send = partial(
+    post,
+    status_code=200,
+    responses=problems(*_SENDING),
+    request_max_body_size=64 * 1024,
+    tags=["streams"],
+)
 
 
 class StreamsResource:
@@ -88,9 +94,9 @@ class StreamsResource:
         )
         return _receipt_reply(self._streams.void(self._access.key(head, "write"), said))
 
-    def page(self, head: RequestHead, peer_ip: str, tenant: str, *, troubled: bool) -> StreamsReply:
+    def page(self, head: RequestHead, tenant: str, *, troubled: bool) -> StreamsReply:
         """How complete the streams are; durable as an event before the reader has it."""
-        reader = self._access.reader(head, peer_ip, tenant)
+        reader = self._access.reader(head, tenant)
         found = self._streams.report(reader.tenant)
         self._reading.streams_viewed(reader.caller, reader.tenant)
         shown = [_to_reply(one) for one in found if not troubled or _is_troubled(one)]
@@ -175,11 +181,9 @@ def _reading_routes(resource: StreamsResource, reads: Reads) -> list[HTTPRouteHa
         tags=["streams"],
     )
     async def streams(
-        request: Here, tenant: Tenant = "", purpose: Purpose = "", troubled: Troubled = False
+        reader_head: Head, tenant: Tenant = "", troubled: Troubled = False
     ) -> StreamsReply:
-        head = read_head(request.scope["headers"])
-        head.purpose = purpose
-        return await reads.run(resource.page, head, peer_of(request), tenant, troubled=troubled)
+        return await reads.run(resource.page, reader_head, tenant, troubled=troubled)
 
     @get(
         "/v1/streams/log",
@@ -190,48 +194,36 @@ def _reading_routes(resource: StreamsResource, reads: Reads) -> list[HTTPRouteHa
         responses=problems(*AUTHENTICATED, "bad_input", "tenant_not_allowed", "internal"),
         tags=["streams"],
     )
-    async def log_of_sender(request: Here, tenant: Tenant = "") -> SenderLogReply:
-        return await reads.run(resource.log_of, read_head(request.scope["headers"]), tenant)
+    async def log_of_sender(head: Head, tenant: Tenant = "") -> SenderLogReply:
+        return await reads.run(resource.log_of, head, tenant)
 
     return [streams, log_of_sender]
 
 
 def _speaking_routes(resource: StreamsResource, reads: Reads) -> list[HTTPRouteHandler]:
-    @post(
+    @_send(
         "/v1/streams",
-        status_code=200,
         operation_id="open_stream",
         summary="Open a signed stream",
         description="The same registration again is answered as before.",
-        responses=problems(*_SENDING),
-        request_max_body_size=_BODY_BYTES_MAX,
-        tags=["streams"],
     )
-    async def open_stream(request: Here, data: JSONBody[OpenStreamRequest]) -> StreamMessageReply:
-        return await reads.run(resource.open, read_head(request.scope["headers"]), data)
+    async def open_stream(head: Head, data: JSONBody[OpenStreamRequest]) -> StreamMessageReply:
+        return await reads.run(resource.open, head, data)
 
-    @post(
+    @_send(
         "/v1/streams/beats",
-        status_code=200,
         operation_id="beat",
         summary="Send a heartbeat of a signed stream, or close it",
-        responses=problems(*_SENDING),
-        request_max_body_size=_BODY_BYTES_MAX,
-        tags=["streams"],
     )
-    async def beat(request: Here, data: JSONBody[HeartbeatRequest]) -> StreamMessageReply:
-        return await reads.run(resource.beat, read_head(request.scope["headers"]), data)
+    async def beat(head: Head, data: JSONBody[HeartbeatRequest]) -> StreamMessageReply:
+        return await reads.run(resource.beat, head, data)
 
-    @post(
+    @_send(
         "/v1/streams/voids",
-        status_code=200,
         operation_id="void",
         summary="Say that numbers of a signed stream will never come",
-        responses=problems(*_SENDING),
-        request_max_body_size=_BODY_BYTES_MAX,
-        tags=["streams"],
     )
-    async def void(request: Here, data: JSONBody[VoidRequest]) -> StreamMessageReply:
-        return await reads.run(resource.void, read_head(request.scope["headers"]), data)
+    async def void(head: Head, data: JSONBody[VoidRequest]) -> StreamMessageReply:
+        return await reads.run(resource.void, head, data)
 
     return [open_stream, beat, void]

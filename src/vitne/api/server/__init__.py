@@ -4,9 +4,9 @@
 to status codes.
 """
 
-from vitne.api.server.access import Access, Reader, RequestHead, read_head
+from vitne.api.server.access import HEADS, Access, Head, Reader, RequestHead, Tenant, read_head
 from vitne.api.server.bodies import ClientGoneError, read_body, unpack
-from vitne.api.server.metrics import CONTENT_TYPE, Gauge, Meters
+from vitne.api.server.metrics import CONTENT_TYPE, Meters
 from vitne.api.server.problems import KINDS, TYPE_PREFIX, bare_problem, kind_of, problem
 from vitne.api.server.program_log import LOG, start_log
 from vitne.api.server.protocol import Bounds
@@ -18,7 +18,6 @@ from vitne.api.server.responses import (
     Reads,
     always,
     document,
-    peer_of,
     respond,
     send_reply,
 )

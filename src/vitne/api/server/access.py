@@ -1,11 +1,14 @@
 """Who asks, and for whom: from the head of a request to a key, an arrival and a caller."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import unquote
 
+from litestar.di import NamedDependency, Provide
+from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Struct
 
+from vitne.api.server.responses import Here
 from vitne.core.values import LogId
 from vitne.errors import BadInputError, NotAllowedError, NotFoundError, TenantNotAllowedError
 from vitne.ports import ROLES, ApiKey, Role, StateStore
@@ -27,6 +30,8 @@ class RequestHead(Struct):
     traceparent: str = ""
     purpose: str = ""
     accept_encoding: str = ""
+    peer_ip: str = ""
+    """Address of the connection."""
 
     @property
     def token(self) -> str:
@@ -47,13 +52,13 @@ _FIELDS: Final = {
 }
 
 
-def read_head(headers: Iterable[tuple[bytes, bytes]]) -> RequestHead:
+def read_head(headers: Iterable[tuple[bytes, bytes]], peer_ip: str = "") -> RequestHead:
     """Pick the headers that matter. The last of a repeated header counts.
 
     Raises:
         BadInputError: an idempotency key or purpose that is too long.
     """
-    head = RequestHead()
+    head = RequestHead(peer_ip=peer_ip)
     for name, value in headers:
         field = _FIELDS.get(name)
         if field is not None:
@@ -63,6 +68,36 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> RequestHead:
     if len(head.idempotency_key) > _HEADER_MAX:
         raise BadInputError(f"expected at most {_HEADER_MAX} characters", where="Idempotency-Key")
     return head
+
+
+Tenant = Annotated[
+    str, QueryParameter(description="Whose log; needed by keys for several tenants.", max_length=64)
+]
+Purpose = Annotated[
+    str,
+    HeaderParameter(
+        name="Audit-Purpose",
+        description="Why you read: `code` or `code:reference`, percent-encoded. It is logged.",
+        required=False,
+        max_length=600,
+    ),
+]
+
+
+async def _head(request: Here) -> RequestHead:
+    return read_head(request.scope["headers"], request.client.host if request.client else "")
+
+
+async def _reader_head(request: Here, purpose: Purpose = "") -> RequestHead:
+    head = await _head(request)
+    head.purpose = purpose
+    return head
+
+
+Head = NamedDependency[RequestHead]
+"""The type of a handler's `head`, or of its `reader_head`, which may say why somebody reads."""
+
+HEADS: Final = {"head": Provide(_head), "reader_head": Provide(_reader_head)}
 
 
 class Access:
@@ -90,12 +125,11 @@ class Access:
             )
         return key
 
-    def reader(self, head: RequestHead, peer_ip: str, asked: str) -> "Reader":
+    def reader(self, head: RequestHead, asked: str) -> "Reader":
         """Who reads which log.
 
         Args:
             head: of the request.
-            peer_ip: address of the connection.
             asked: the tenant that the request names; `""` takes the key's only one.
 
         Raises:
@@ -103,15 +137,15 @@ class Access:
             BadInputError: the key is for several tenants and none is named, or a bad purpose.
             NotFoundError: no such tenant, or it is another's; then the operator's log tells it.
         """
-        return self._who(self.key(head, "read"), head, peer_ip, asked)
+        return self._who(self.key(head, "read"), head, asked)
 
-    def keeper(self, head: RequestHead, peer_ip: str, asked: str) -> "Reader":
+    def keeper(self, head: RequestHead, asked: str) -> "Reader":
         """Who looks after which log: as `reader`, with the role admin."""
-        return self._who(self.key(head, "admin"), head, peer_ip, asked)
+        return self._who(self.key(head, "admin"), head, asked)
 
-    def _who(self, key: ApiKey, head: RequestHead, peer_ip: str, asked: str) -> "Reader":
+    def _who(self, key: ApiKey, head: RequestHead, asked: str) -> "Reader":
         purpose = parse_purpose(unquote(head.purpose))
-        arrival = Arrival(peer_ip=peer_ip, traceparent=head.traceparent)
+        arrival = Arrival(peer_ip=head.peer_ip, traceparent=head.traceparent)
         caller = holder(key, arrival=arrival, purpose=purpose)
         tenant = LogId(asked) if asked else _only(key)
         if key.covers(tenant) and self._state.tenant(tenant) is not None:

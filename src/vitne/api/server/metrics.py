@@ -2,15 +2,13 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from msgspec import Struct
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
-    GaugeMetricFamily,
     HistogramMetricFamily,
     Metric,
 )
@@ -48,19 +46,15 @@ class Spread:
         return HistogramMetricFamily(name, text, buckets=buckets, sum_value=self._sum_s)
 
 
-class Gauge(Struct, frozen=True):
-    """A figure of the server that is read when somebody asks."""
-
-    name: str
-    help: str
-    read: Callable[[], float]
-    is_counter: bool = False
-
-
 class Meters(Collector):
-    """The figures of the HTTP resource, counted as plain numbers, and those of the server."""
+    """The figures of the HTTP resource, counted as plain numbers, and those of the server.
 
-    def __init__(self) -> None:
+    Args:
+        server: reads the figures of the server when somebody asks.
+    """
+
+    def __init__(self, server: Callable[[], Iterable[Metric]]) -> None:
+        self._server = server
         self.events = dict.fromkeys(RESULTS, 0)
         """By status of the result."""
         self.replies: Counter[tuple[str, int]] = Counter()
@@ -70,15 +64,10 @@ class Meters(Collector):
         self.answers = dict.fromkeys(VERDICTS, 0)
         """By verdict."""
         self.answer = Spread(ANSWER_BUCKETS_S)
-        self._gauges: list[Gauge] = []
         self._registry = CollectorRegistry(auto_describe=False)
         for made in (ProcessCollector, PlatformCollector, GCCollector):
             made(registry=self._registry)
         self._registry.register(self)
-
-    def watch(self, gauge: Gauge) -> None:
-        """Add a figure of the server."""
-        self._gauges.append(gauge)
 
     def count(self, reply: IntakeReply) -> None:
         """Add what became of the events of one request."""
@@ -111,9 +100,7 @@ class Meters(Collector):
             answers.add_metric([verdict], number)
         yield answers
         yield self.answer.family("vitne_answer_seconds", "From a question to its answer")
-        for gauge in self._gauges:
-            family = CounterMetricFamily if gauge.is_counter else GaugeMetricFamily
-            yield family(gauge.name, gauge.help, value=gauge.read())
+        yield from self._server()
 
     def render(self) -> bytes:
         """The text that Prometheus scrapes."""

@@ -89,8 +89,3 @@ def respond(reply: HttpReply) -> Response[bytes]:
         media_type=reply.content_type.decode("latin-1").removesuffix("; charset=utf-8"),
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in reply.headers},
     )
-
-
-def peer_of(request: Here) -> str:
-    """Address of the connection; `""` if there is none."""
-    return request.client.host if request.client else ""

@@ -2,8 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from vitne.api.assemble import checks, gauges, publish_lag_s
-from vitne.api.operate.health import ReadinessCheck, probe
+from vitne.api.assemble import checks, figures_of_server, publish_lag_s
+from vitne.api.operate.health import probe
 from vitne.core.values.types import LogId
 from vitne.testing import FixedClock, temporary_server
 from vitne.wiring import Server
@@ -63,14 +63,15 @@ def test_a_check_that_breaks_has_failed_and_tells_no_text() -> None:
     def broken() -> str:
         raise ValueError("Per Support")
 
-    found = probe([ReadinessCheck("odd", broken), ReadinessCheck("good", lambda: "")])
+    found = probe({"odd": broken, "good": lambda: ""})
 
     assert found.status == "not_ready"
     assert found.checks == {"odd": "the check failed: ValueError", "good": "ok"}
 
 
-def test_every_gauge_of_a_server_can_be_read(server: Server) -> None:
-    read = {gauge.name: gauge.read() for gauge in gauges(server)}
+def test_every_figure_of_a_server_can_be_read(server: Server) -> None:
+    found = figures_of_server(server)
+    read = {one.name: one.samples[0].value for one in found}
 
-    assert len(read) == len(gauges(server))
+    assert len(read) == len(found)
     assert all(name.startswith("vitne_") for name in read)
