@@ -111,7 +111,7 @@ class IndexCheck:
             if record.level and record.end not in counts:
                 if None not in records[:at]:
                     self._damage(
-                        self._database, record.start, f"record {at} stands before what it covers"
+                        self._database, record.start, f"record {at} comes before what it covers"
                     )
                 continue
             entries = self._read(record.start, record.end)
