@@ -249,4 +249,4 @@ def test_a_merged_record_moved_before_what_it_covers_is_named(tmp_path: Path) ->
 
     said = [damage.what for damage in damages(settings)]
 
-    assert "record 0 stands before what it covers" in said
+    assert "record 0 comes before what it covers" in said
