@@ -17,7 +17,7 @@ from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import sign_note
 from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
-from vitne.evidence.bundle.facts import LimitFacts
+from vitne.evidence.bundle.document import LimitMember
 from vitne.evidence.bundle.rules_attached import seal_text
 from vitne.evidence.bundle.verify import verify_bundle
 
@@ -373,7 +373,7 @@ def test_an_event_held_back_past_the_window_is_found_only_if_late_us_says_so(
 
 def test_a_sealed_bundle_cannot_lose_a_limit(log: Any) -> None:
     facts = log.ask(keys.ACTOR, (ISSUER, "nobody"), *period(log))
-    limits = [LimitFacts("silent_source", "pos/till", 0, 2**53 - 1, "The till never spoke.")]
+    limits = [LimitMember("silent_source", "pos/till", 0, 2**53 - 1, "The till never spoke.")]
     value = json.loads(log.sealed(replaced(facts, limits=limits)))
     del value["limits"]
 

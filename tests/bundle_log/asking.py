@@ -13,14 +13,8 @@ from vitne.core.tree.merkle import consistency_proof, leaf_hash
 from vitne.core.tree.note import sign_note
 from vitne.core.values.types import Section
 from vitne.evidence.bundle.build import build_bundle, sign_bundle
-from vitne.evidence.bundle.facts import (
-    BundleFacts,
-    CoverageFacts,
-    GapFacts,
-    OpenedFacts,
-    SenderFacts,
-    StreamFacts,
-)
+from vitne.evidence.bundle.document import SenderMember, StreamMember
+from vitne.evidence.bundle.facts import BundleFacts, CoverageFacts, GapFacts, OpenedFacts
 
 from .growing import SOURCE, Event, GrowingLog, path_of
 
@@ -82,7 +76,7 @@ class BundleLog(GrowingLog):
         shown: Collection[Section] = ("core",),
         size: int | None = None,
         binding: Collection[int] = (),
-        wrong: Callable[[StreamFacts], StreamFacts] | None = None,
+        wrong: Callable[[StreamMember], StreamMember] | None = None,
     ) -> BundleFacts:
         """The facts about a question, complete and honest."""
         size = len(self.entries) if size is None else size
@@ -160,16 +154,16 @@ class BundleLog(GrowingLog):
             {name: self.erased[index, name] for name in gone},
         )
 
-    def _sender(self, index: int) -> SenderFacts | None:
+    def _sender(self, index: int) -> SenderMember | None:
         for stream in self.streams.values():
             if index in stream.signed:
                 batch, first, leaves = stream.signed[index]
                 number = int.from_bytes(self.entries[index][42:50], "big")
-                return SenderFacts(index, batch, path_of(leaves, [number - first]))
+                return SenderMember(index, batch, path_of(leaves, [number - first]))
         return None
 
     def _coverage(
-        self, chosen: Sequence[int], wrong: Callable[[StreamFacts], StreamFacts] | None
+        self, chosen: Sequence[int], wrong: Callable[[StreamMember], StreamMember] | None
     ) -> CoverageFacts:
         last = max(chosen, key=lambda position: self.runs[position][0])
         record = parse_record(self.runs[last][2])
@@ -177,7 +171,7 @@ class BundleLog(GrowingLog):
         for entry in self.entries[: record.end]:
             counter.add(entry)
         streams = [
-            StreamFacts(
+            StreamMember(
                 stream_id, SOURCE, int(one.silent(record.recorded_us[1])), int(one.abandoned),
                 one.missing(), one.voided(), 0, 2**53 - 1,
             )

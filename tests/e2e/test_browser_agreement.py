@@ -19,7 +19,7 @@ from vitne.core.values.canonical import encode_trusted
 from vitne.errors import VerificationError
 from vitne.evidence.bundle.answer import Answer, Policies
 from vitne.evidence.bundle.build import build_bundle
-from vitne.evidence.bundle.facts import LimitFacts, StampFacts
+from vitne.evidence.bundle.document import LimitMember, StampMember
 from vitne.evidence.bundle.rules_attached import seal_text
 from vitne.evidence.bundle.verify import verify_bundle
 from vitne.evidence.policy import parse_policy
@@ -179,8 +179,8 @@ def asked(log: Any, dice: random.Random) -> bytes:
         **(wide if dice.random() < 0.4 else {}),
     )  # fmt: skip
     if dice.random() < 0.2:
-        limit = LimitFacts("quarantined", "crm/bff", low, high + 1, "set aside")
-        facts = replace(facts, limits=[limit], stamps=[StampFacts("ots", bytes(32), b"stamp")])
+        limit = LimitMember("quarantined", "crm/bff", low, high + 1, "set aside")
+        facts = replace(facts, limits=[limit], stamps=[StampMember("ots", bytes(32), b"stamp")])
     return (
         resealed(log, json.loads(build_bundle(facts)))
         if dice.random() < 0.9

@@ -12,7 +12,7 @@ import msgspec
 from vitne.core.tree.note import Verifier
 from vitne.core.values import LogId, format_utc, uuid8_for_original, uuid_text
 from vitne.errors import ConfigurationError, VitneError
-from vitne.evidence.bundle.facts import StampFacts
+from vitne.evidence.bundle.document import StampMember
 from vitne.services.access import OPERATOR, OwnEvents
 from vitne.services.processes import Loop
 from vitne.services.trust import (
@@ -101,12 +101,12 @@ class Trust:
             for one in (self._stamping, self.witnesses, self._looking):
                 stack.callback(one.close)
 
-    def stamp_facts(self, log: LogId, note: str) -> Sequence[StampFacts]:
+    def stamp_facts(self, log: LogId, note: str) -> Sequence[StampMember]:
         """The time stamps of a checkpoint, as a bundle attaches them."""
         # Looking for stamps reads a folder; without an authority there is none.
         found = self.stamps.of_note(log, note) if self._authorities else ()
         over = sha256(note.encode()).digest()
-        return [StampFacts("rfc3161", over, stamp.token) for stamp in found]
+        return [StampMember("rfc3161", over, stamp.token) for stamp in found]
 
     def _logs(self) -> list[LogId]:
         return [info.log for info in self._store.logs()]

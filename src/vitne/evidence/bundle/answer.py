@@ -11,6 +11,7 @@ from vitne.answers.verdict_and_reasons import Reason, Verdict
 from vitne.core.entry.sender import SignedMode
 from vitne.core.index.index_record import Coverage
 from vitne.core.values import JsonObject, Origin, Parts, Section
+from vitne.evidence.bundle.document import StreamMember
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import Trust, VerifiedHead
 
@@ -57,19 +58,6 @@ class Hit(Struct, frozen=True):
         actor = self.core().get("actor")
         found = actor.get("attribution") if isinstance(actor, dict) else None
         return found if isinstance(found, str) else ""
-
-
-class StreamGap(Struct, frozen=True):
-    """A stream that is silent, abandoned, or lacks numbers; its times are the exporter's word."""
-
-    stream: bytes
-    source: str
-    silent: int
-    abandoned: int
-    missing: int
-    voided: int
-    from_us: int
-    to_us: int
 
 
 class AttachedStamp(Struct, frozen=True):
@@ -125,7 +113,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     runs: int
     """How many records of the index log were used."""
     coverage: Coverage | None
-    streams: tuple[StreamGap, ...]
+    streams: tuple[StreamMember, ...]
     limits: tuple[Reason, ...]
     """Those of `reasons` that the exporter states itself."""
     withheld: tuple[tuple[int, Section], ...]

@@ -24,7 +24,6 @@ from vitne.evidence.bundle.document import (
     MAX_LIMITS,
     Bundle,
     CoverageMember,
-    DetectionMember,
     GapMember,
     IndexMember,
     KeyMember,
@@ -36,19 +35,10 @@ from vitne.evidence.bundle.document import (
     PostingsMember,
     QuestionMember,
     SectionMember,
-    SenderMember,
-    StampMember,
-    StreamMember,
     encode_bundle,
     read_bundle,
 )
-from vitne.evidence.bundle.facts import (
-    BundleFacts,
-    CoverageFacts,
-    GapFacts,
-    LimitFacts,
-    OpenedFacts,
-)
+from vitne.evidence.bundle.facts import BundleFacts, CoverageFacts, GapFacts, OpenedFacts
 from vitne.evidence.bundle.rules_attached import seal_text
 
 Sign = Callable[[str], str]
@@ -81,13 +71,10 @@ def build_bundle(facts: BundleFacts, sign: Sign | None = None) -> bytes:
         index=IndexMember(facts.index_checkpoint, list(facts.records), list(facts.index_path)),
         gaps=_gaps(facts),
         opened=[_opened(facts, found) for found in facts.opened],
-        senders=[SenderMember(one.index, one.batch, list(one.path)) for one in facts.senders],
+        senders=list(facts.senders),
         coverage=_coverage(facts.coverage),
-        detections=[
-            DetectionMember(one.rule, one.hash, one.matches, list(one.runs))
-            for one in facts.detections
-        ],
-        stamps=[StampMember(one.kind, one.over, one.token) for one in facts.stamps],
+        detections=list(facts.detections),
+        stamps=list(facts.stamps),
         limits=_limits(facts.limits),
     )
     return _checked(bundle if sign is None else _sealed(bundle, sign))
@@ -156,16 +143,7 @@ def _encoded(bundle: Bundle) -> bytes:
 
 
 def _question(asked: Question) -> QuestionMember:
-    return QuestionMember(
-        text=asked.text,
-        clock=asked.clock,
-        from_us=asked.from_us,
-        to_us=asked.to_us,
-        early_us=asked.early_us,
-        late_us=asked.late_us,
-        filter=asked.filter,
-        keys=[_key(key) for key in asked.keys],
-    )
+    return QuestionMember(**(asdict(asked) | {"keys": [_key(key) for key in asked.keys]}))
 
 
 def _key(key: QuestionKey) -> KeyMember:
@@ -241,11 +219,10 @@ def _coverage(stated: CoverageFacts | None) -> CoverageMember:
     if stated is None:
         return CoverageMember()
     streams = sorted(stated.streams, key=lambda stream: stream.stream)
-    members = [StreamMember(**asdict(stream)) for stream in streams]
-    return CoverageMember(record=stated.record, **asdict(stated.counts), streams=members)
+    return CoverageMember(record=stated.record, **asdict(stated.counts), streams=streams)
 
 
-def _limits(limits: Sequence[LimitFacts]) -> list[LimitMember] | UnsetType:
+def _limits(limits: Sequence[LimitMember]) -> list[LimitMember] | UnsetType:
     if len(limits) > MAX_LIMITS:
         raise BadInputError(f"at most {MAX_LIMITS:,} limits, got {len(limits):,}", where="limits")
-    return [LimitMember(**asdict(limit)) for limit in limits] or UNSET
+    return list(limits) or UNSET

@@ -170,20 +170,25 @@ class SenderMember(Member, frozen=True):
 
     index: Int
     batch: Int
+    """Index of the batch entry; it and the stream's registration are among the entries."""
     path: Path
+    """Multiproof of the sender view in the batch's tree."""
 
 
 class StreamMember(Member, frozen=True):
-    """A stream that may hide an event."""
+    """A stream that is silent, abandoned, or lacks numbers, and when that may hide an event."""
 
     stream: StreamBytes
     source: str
     silent: Bit
     abandoned: Bit
     missing: Int
+    """Numbers that are in no entry."""
     voided: Int
+    """Numbers that were declared lost."""
     from_us: Int
     to_us: Int
+    """[from_us, to_us), on the exporter's word."""
 
 
 class CoverageMember(Member, frozen=True):
@@ -206,6 +211,7 @@ class DetectionMember(Member, frozen=True):
     hash: HashBytes
     matches: Int
     runs: list[Int]
+    """Index of each `system.detection.ran` event."""
 
 
 class StampMember(Member, frozen=True):
@@ -213,11 +219,12 @@ class StampMember(Member, frozen=True):
 
     kind: Literal["rfc3161", "ots"]
     over: HashBytes
+    """SHA-256 of the checkpoint note."""
     token: bytes
 
 
 class LimitMember(Member, frozen=True):
-    """A limit that the exporter states."""
+    """A limit that the exporter states itself: it can only weaken a verdict."""
 
     code: Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,63}\Z")]
     source: Annotated[str, Meta(max_length=512)]

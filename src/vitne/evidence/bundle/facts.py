@@ -1,13 +1,19 @@
 """What a server has proven about a question, before it is a bundle: the input of `bundle_build`."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
 
 from msgspec import Struct
 
 from vitne.answers.question import Question
 from vitne.core.index.index_record import Coverage
 from vitne.core.values import Origin, Record, Section
+from vitne.evidence.bundle.document import (
+    DetectionMember,
+    LimitMember,
+    SenderMember,
+    StampMember,
+    StreamMember,
+)
 
 
 class GapFacts(Struct, frozen=True):
@@ -33,78 +39,14 @@ class OpenedFacts(Struct, frozen=True):
     """Erased sections → index of the erase entry that lists them; it must be in `entries`."""
 
 
-class SenderFacts(Struct, frozen=True):
-    """That a batch which a sender signed holds an event."""
-
-    index: int
-    """Of the event."""
-    batch: int
-    """Index of the batch entry; it and the stream's registration must be in `entries`."""
-    path: Sequence[bytes]
-    """Multiproof of the sender view in the batch's tree."""
-
-
-class StreamFacts(Struct, frozen=True):
-    """What is wrong with one stream, and when."""
-
-    stream: bytes
-    """16 bytes."""
-    source: str
-    silent: int
-    """1 if it is silent, else 0."""
-    abandoned: int
-    """1 if it was abandoned, else 0."""
-    missing: int
-    """Numbers that are in no entry."""
-    voided: int
-    """Numbers that were declared lost."""
-    from_us: int
-    to_us: int
-    """[from_us, to_us): when what is wrong with it may hide an event."""
-
-
 class CoverageFacts(Struct, frozen=True):
     """The counts of the last record, and the streams that make them."""
 
     record: int
     """Position of the last record, by its range, in the index log."""
     counts: Coverage
-    streams: Sequence[StreamFacts]
+    streams: Sequence[StreamMember]
     """Streams with any of the four; they sum to the counts."""
-
-
-class LimitFacts(Struct, frozen=True):
-    """A limit that the exporter states itself: it can only weaken a verdict."""
-
-    code: str
-    """Lower-case letters, digits and `_`; at most 64 characters."""
-    source: str
-    """`application/service`, or empty."""
-    from_us: int
-    to_us: int
-    """[from_us, to_us): when it may hide an event."""
-    text: str
-    """A sentence for people."""
-
-
-class DetectionFacts(Struct, frozen=True):
-    """That a detection rule was run over the range."""
-
-    rule: str
-    hash: bytes
-    """32 bytes: of the rule."""
-    matches: int
-    runs: Sequence[int]
-    """Index of each `system.detection.ran` event."""
-
-
-class StampFacts(Struct, frozen=True):
-    """A time stamp by an outside authority over a checkpoint."""
-
-    kind: Literal["rfc3161", "ots"]
-    over: bytes
-    """SHA-256 of the checkpoint note."""
-    token: bytes
 
 
 class BundleFacts(Struct, frozen=True, kw_only=True):
@@ -135,8 +77,8 @@ class BundleFacts(Struct, frozen=True, kw_only=True):
     """One per record, in the same order."""
     opened: Sequence[OpenedFacts]
     """Every result, and entries that bind a key to its value; ascending by index."""
-    senders: Sequence[SenderFacts] = ()
+    senders: Sequence[SenderMember] = ()
     coverage: CoverageFacts | None = None
-    detections: Sequence[DetectionFacts] = ()
-    stamps: Sequence[StampFacts] = ()
-    limits: Sequence[LimitFacts] = ()
+    detections: Sequence[DetectionMember] = ()
+    stamps: Sequence[StampMember] = ()
+    limits: Sequence[LimitMember] = ()

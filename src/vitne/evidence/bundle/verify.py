@@ -32,14 +32,14 @@ from collections.abc import Callable
 from typing import Final
 
 from msgspec import UnsetType
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from vitne.answers.question import Question, QuestionKey
 from vitne.answers.verdict_and_reasons import LIMIT, decide_verdict
 from vitne.core.entry.control import EraseEntry
 from vitne.core.values import SECTIONS, Section
 from vitne.evidence.bundle import rules_attached, rules_entries, rules_index, rules_keys
-from vitne.evidence.bundle.answer import Answer, Hit, Policies, StreamGap
+from vitne.evidence.bundle.answer import Answer, Policies
 from vitne.evidence.bundle.document import Bundle, KeyMember, read_bundle
 from vitne.evidence.bundle.state import Case
 from vitne.evidence.rule import named_rule
@@ -92,17 +92,8 @@ def verify_bundle(data: bytes, policies: Policies | None = None) -> Answer:
 
 
 def _question(bundle: Bundle) -> Question:
-    asked = bundle.question
-    return Question(
-        text=asked.text,
-        clock=asked.clock,
-        from_us=asked.from_us,
-        to_us=asked.to_us,
-        early_us=asked.early_us,
-        late_us=asked.late_us,
-        filter=asked.filter,
-        keys=[_key(key) for key in asked.keys],
-    )
+    members = asdict(bundle.question)
+    return Question(**(members | {"keys": [_key(key) for key in bundle.question.keys]}))
 
 
 def _key(key: KeyMember) -> QuestionKey:
@@ -112,8 +103,8 @@ def _key(key: KeyMember) -> QuestionKey:
 
 
 def _answer(case: Case) -> Answer:
-    found = tuple(_signed(case, hit) for hit in case.hits)
-    erased = tuple(_erased(case))
+    found = tuple(replace(hit, signed=case.signed.get(hit.index)) for hit in case.hits)
+    erased, listed = tuple(_erased(case)), case.bundle.coverage.streams
     return Answer(
         verdict=decide_verdict(len(found), case.reasons),
         hits=found,
@@ -130,7 +121,7 @@ def _answer(case: Case) -> Answer:
         covered=case.covered,
         runs=len(case.runs),
         coverage=case.counts,
-        streams=_streams(case.bundle),
+        streams=() if isinstance(listed, UnsetType) else tuple(listed),
         limits=tuple(one for one in case.reasons if one.code.startswith(LIMIT)),
         withheld=tuple(_withheld(case)),
         erased=erased,
@@ -142,18 +133,6 @@ def _answer(case: Case) -> Answer:
         stamps=tuple(case.stamps),
         detections=tuple(case.detections),
         seal=case.seal,
-    )
-
-
-def _signed(case: Case, hit: Hit) -> Hit:
-    return replace(hit, signed=case.signed.get(hit.index))
-
-
-def _streams(bundle: Bundle) -> tuple[StreamGap, ...]:
-    listed = bundle.coverage.streams
-    return tuple(
-        StreamGap(*(getattr(stream, name) for name in StreamGap.__struct_fields__))
-        for stream in ([] if isinstance(listed, UnsetType) else listed)
     )
 
 

@@ -17,14 +17,8 @@ from vitne.core.entry.keyring import erased_sections
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.source_summary import Grade
 from vitne.core.values import SECTIONS, LeafIndex, LogId, Origin, Record, Section
-from vitne.evidence.bundle.facts import (
-    BundleFacts,
-    CoverageFacts,
-    LimitFacts,
-    OpenedFacts,
-    SenderFacts,
-    StampFacts,
-)
+from vitne.evidence.bundle.document import LimitMember, SenderMember, StampMember
+from vitne.evidence.bundle.facts import BundleFacts, CoverageFacts, OpenedFacts
 from vitne.ports import Count
 from vitne.services.answers.completeness import SearchedRange, limits_of, stream_facts
 from vitne.services.answers.coverage_statement import (
@@ -122,7 +116,7 @@ class Assembly:
         records: Mapping[int, Record],
         bindings: Mapping[int, Record],
         coverage: CoverageFacts | None,
-        limits: Sequence[LimitFacts],
+        limits: Sequence[LimitMember],
     ) -> BundleFacts:
         gatherer, planned = self._gatherer, self._planned
         shown = frozenset(set(SECTIONS) - set(planned.request.withhold))
@@ -169,7 +163,7 @@ class Assembly:
         return OpenedFacts(record, shown - set(gone), erased)
 
     def _wanted(
-        self, opened: Sequence[OpenedFacts], senders: Sequence[SenderFacts]
+        self, opened: Sequence[OpenedFacts], senders: Sequence[SenderMember]
     ) -> Iterator[int]:
         """Every entry that the bundle must hold."""
         size, key_entries = self._gatherer.size, self._planned.key_entries
@@ -186,7 +180,7 @@ class Assembly:
         if any(erased_sections(one.record) and not one.erased for one in opened):
             yield from (at for at in key_entries.prunes if at < size)
 
-    def _sender(self, record: Record) -> SenderFacts | None:
+    def _sender(self, record: Record) -> SenderMember | None:
         """The signed batch of an event, if all that proves it is below the checkpoint."""
         if not self._registration(record.entry):
             return None
@@ -208,7 +202,7 @@ class Assembly:
         added = key_entries.sources.get((stream.source, entry.key))
         return () if added is None or added >= gatherer.size else (stream.index, added)
 
-    def _stamps(self) -> list[StampFacts]:
+    def _stamps(self) -> list[StampMember]:
         heads = self._gatherer.heads
         notes = (heads.log_note, heads.index_note)
         return [one for note in notes for one in self._fact_sources.stamps(self._planned.log, note)]
@@ -234,7 +228,7 @@ class Assembly:
 
     # ------------------------------------------------------------ completeness
 
-    def _coverage(self) -> tuple[CoverageFacts | None, StatementFacts, list[LimitFacts]]:
+    def _coverage(self) -> tuple[CoverageFacts | None, StatementFacts, list[LimitMember]]:
         planned, gatherer = self._planned, self._gatherer
         streams = {
             key: one
@@ -277,7 +271,7 @@ class Assembly:
         )
         return facts, counter
 
-    def _troubled(self) -> list[LimitFacts]:
+    def _troubled(self) -> list[LimitMember]:
         """That the log is not published any more, or that an auditor objects to its index.
 
         What was logged since may be lacking; what the index does not tell may be there.
@@ -290,7 +284,7 @@ class Assembly:
         }
         return [
             # A bundle takes no other form of Unicode; names of keys may have any.
-            LimitFacts(code, "", low, high, normalize("NFC", text)[:512])
+            LimitMember(code, "", low, high, normalize("NFC", text)[:512])
             for code, text in told.items()
             if text
         ]

@@ -14,7 +14,7 @@ from vitne.answers.ask_request import QuestionRequest
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.source_summary import SourceSummary, Spoken
 from vitne.core.values import format_utc
-from vitne.evidence.bundle.facts import LimitFacts, StreamFacts
+from vitne.evidence.bundle.document import LimitMember, StreamMember
 from vitne.services.answers.key_entries import RegisteredStream
 
 LIMITS_MAX: Final = 500
@@ -38,7 +38,7 @@ class SearchedRange(Struct, frozen=True):
 
 def stream_facts(
     counter: CoverageCounter, named: Mapping[bytes, RegisteredStream]
-) -> list[StreamFacts]:
+) -> list[StreamMember]:
     """What is wrong with each stream, once each, ascending by id, as a bundle lists it."""
     found = []
     for stream_id, stream in sorted(counter.streams.items()):
@@ -46,7 +46,7 @@ def stream_facts(
         if not troubles:
             continue
         known = named.get(stream_id)
-        one = StreamFacts(
+        one = StreamMember(
             stream_id,
             known.source if known else "",
             max(one.silent for one in troubles),
@@ -78,7 +78,7 @@ def limits_of(
     spoken: Iterable[Spoken],
     streams: Mapping[bytes, RegisteredStream],
     unattributed: Sequence[tuple[int, int]],
-) -> list[LimitFacts]:
+) -> list[LimitMember]:
     """What could hide an act, beside gaps of streams.
 
     Args:
@@ -91,7 +91,7 @@ def limits_of(
     sources = relevant(searched.request, spoken)
     found = [*_undeclared(searched, summaries, sources), *_kept(summaries, streams, sources)]
     found += [
-        LimitFacts(
+        LimitMember(
             "not_attributed",
             "",
             at_us,
@@ -105,10 +105,10 @@ def limits_of(
 
 def _undeclared(
     searched: SearchedRange, summaries: Iterable[SourceSummary], sources: Collection[str] | None
-) -> list[LimitFacts]:
+) -> list[LimitMember]:
     wanted = searched.request.target[0] if searched.request.target else None
     return [
-        LimitFacts(
+        LimitMember(
             "undeclared_event",
             one.source,
             one.undeclared_us[0],
@@ -128,7 +128,7 @@ def _kept(
     summaries: Iterable[SourceSummary],
     streams: Mapping[bytes, RegisteredStream],
     sources: Collection[str] | None,
-) -> list[LimitFacts]:
+) -> list[LimitMember]:
     found = []
     for part in summaries:
         for kept in part.kept:
@@ -136,7 +136,7 @@ def _kept(
             source = known.source if known else ""
             if sources is None or source in sources:
                 text = f"{kept.events} events of {source or 'a source'} are quarantined: they are"
-                limit = LimitFacts(
+                limit = LimitMember(
                     "quarantined_event",
                     source,
                     kept.recorded_us[0],
@@ -147,17 +147,17 @@ def _kept(
     return found
 
 
-def _few(limits: list[LimitFacts]) -> list[LimitFacts]:
+def _few(limits: list[LimitMember]) -> list[LimitMember]:
     """At most `LIMITS_MAX`: those of one code and source joined, if they are more."""
     if len(limits) <= LIMITS_MAX:
         return limits
-    joined: dict[tuple[str, str], LimitFacts] = {}
+    joined: dict[tuple[str, str], LimitMember] = {}
     for one in limits:
         old = joined.get((one.code, one.source))
         joined[one.code, one.source] = (
             one
             if old is None
-            else LimitFacts(
+            else LimitMember(
                 one.code,
                 one.source,
                 min(old.from_us, one.from_us),

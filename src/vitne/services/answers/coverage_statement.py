@@ -13,7 +13,7 @@ from vitne.core.index.coverage import CoverageCounter, StreamCount
 from vitne.core.index.index_record import Coverage
 from vitne.core.index.source_summary import Grade, SourceSummary, Spoken
 from vitne.core.values import format_utc
-from vitne.evidence.bundle.facts import StreamFacts
+from vitne.evidence.bundle.document import StreamMember
 from vitne.ports import Count
 from vitne.services.answers.completeness import SearchedRange, relevant
 from vitne.services.answers.key_entries import RegisteredStream
@@ -114,7 +114,7 @@ class StatementFacts(Struct, frozen=True):
     counter: CoverageCounter | None
     """Streams that may hide an event, at the end of the last record; None: there is none."""
     counts: Coverage | None
-    facts: Sequence[StreamFacts]
+    facts: Sequence[StreamMember]
     not_taken: Mapping[Count, int]
     """(source, event type, reason) → how many."""
     weaker: Mapping[Grade, int]
@@ -168,7 +168,7 @@ def _sources(searched: SearchedRange, known: StatementFacts) -> list[SourceSeen]
     for stream in known.streams.values():
         if stream.index < known.covered_to:
             opened.setdefault(stream.source, []).append(stream)
-    wrong: dict[str, list[StreamFacts]] = {}
+    wrong: dict[str, list[StreamMember]] = {}
     for fact in known.facts:
         wrong.setdefault(fact.source, []).append(fact)
     return [
@@ -197,7 +197,7 @@ def _source(
     name: str,
     said: Sequence[Spoken],
     streams: Sequence[RegisteredStream],
-    wrong: Sequence[StreamFacts],
+    wrong: Sequence[StreamMember],
     *,
     in_window: bool,
 ) -> SourceSeen:
@@ -226,7 +226,7 @@ def _not_taken(counts: Mapping[Count, int], names: frozenset[str] | None) -> dic
 # ---------------------------------------------------------------- streams
 
 
-def _stream(searched: SearchedRange, one: StreamFacts, known: StatementFacts) -> StreamSeen:
+def _stream(searched: SearchedRange, one: StreamMember, known: StatementFacts) -> StreamSeen:
     named = known.streams.get(one.stream)
     count = known.counter.streams.get(one.stream) if known.counter else None
     return StreamSeen(

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.values import LogId, Section
-from vitne.evidence.bundle.facts import SenderFacts, StampFacts
+from vitne.evidence.bundle.document import SenderMember, StampMember
 from vitne.ports import Archive, ObjectStore, RecordStore, SegmentList
 
 
@@ -33,13 +33,13 @@ class FactSources(Struct, frozen=True, kw_only=True):
     """The policies under which those two are accepted."""
     counter: Callable[[LogId, int], CoverageCounter | None]
     """(log, position of a record) → at least the streams that may hide an event, at its end."""
-    senders: Callable[[LogId, int], SenderFacts | None]
+    senders: Callable[[LogId, int], SenderMember | None]
     """(log, index) → the signed batch that holds an event."""
     erased: Callable[[LogId, int], Mapping[Section, int]]
     """(log, index) → the erase entry of each erased section."""
     seal_on_demand: Callable[[LogId, float], bool]
     """(log, seconds to wait) → whether the index now covers what was published."""
-    stamps: Callable[[LogId, str], Sequence[StampFacts]]
+    stamps: Callable[[LogId, str], Sequence[StampMember]]
     """(log, checkpoint note) → time stamps over it."""
     trouble: Callable[[LogId], str]
     """Why the log is not published any more; `""` if it is."""

@@ -17,7 +17,7 @@ from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.multiproof import multiproof_ranges
 from vitne.core.values import Hash, LeafIndex, LogId, Record
 from vitne.errors import IntegrityError
-from vitne.evidence.bundle.facts import SenderFacts
+from vitne.evidence.bundle.document import SenderMember
 from vitne.ports import RecordStore, Searchable, SenderState
 
 _LOOK: Final = 256
@@ -35,7 +35,7 @@ class Batches:
         # Many events of one answer lie in few batches.
         self._leaves = lru_cache(_KEPT_BATCHES)(self._read_leaves)
 
-    def sender_proof(self, log: LogId, index: LeafIndex) -> SenderFacts | None:
+    def sender_proof(self, log: LogId, index: LeafIndex) -> SenderMember | None:
         """That the event at an index was signed; None if its stream is none that is signed.
 
         Raises:
@@ -55,7 +55,7 @@ class Batches:
             raise IntegrityError("a batch's events do not stand before it", where=f"index {at}")
         leaves = self._leaves(log, at, batch, sender)
         ranges = multiproof_ranges(len(leaves), [position])
-        return SenderFacts(index, at, [merkle_root(leaves[start:end]) for start, end in ranges])
+        return SenderMember(index, at, [merkle_root(leaves[start:end]) for start, end in ranges])
 
     def sender(self, log: LogId, stream_id: bytes) -> SenderState | None:
         """Who signs a stream: mode, key, and where registration and key stand in the log."""

@@ -8,7 +8,7 @@ import pytest
 
 from vitne.core.entry import keys
 from vitne.evidence.bundle.build import build_bundle
-from vitne.evidence.bundle.facts import LimitFacts
+from vitne.evidence.bundle.document import LimitMember
 from vitne.evidence.bundle.sentences import RULE_SENTENCES, AnswerClaims, claims_of_answer
 from vitne.evidence.bundle.verify import RULES, verify_bundle
 
@@ -87,7 +87,7 @@ def test_a_limit_of_the_exporter_is_told_as_its_own(log: Any) -> None:
     period = log.recorded(0), log.recorded(log.covered - 1) + 1
     facts = log.ask(keys.ACTOR, (ISSUER, "nobody"), *period)
     values = {name: getattr(facts, name) for name in facts.__struct_fields__}
-    limit = LimitFacts("quarantined", "crm/bff", 0, 2**53 - 1, "an event was set aside")
+    limit = LimitMember("quarantined", "crm/bff", 0, 2**53 - 1, "an event was set aside")
 
     claims = claims_of_answer(
         verify_bundle(log.sealed(type(facts)(**values | {"limits": [limit]})))

@@ -12,8 +12,8 @@ from vitne.core.tree.merkle import leaf_hash
 from vitne.core.tree.multiproof import multiproof_root
 from vitne.errors import BadInputError, DecodeError, VerificationError
 from vitne.evidence.bundle.build import build_bundle, postings_window, sign_bundle
-from vitne.evidence.bundle.document import read_bundle
-from vitne.evidence.bundle.facts import LimitFacts, OpenedFacts
+from vitne.evidence.bundle.document import LimitMember, read_bundle
+from vitne.evidence.bundle.facts import OpenedFacts
 from vitne.evidence.bundle.verify import verify_bundle
 
 PARTS = ("https://id.example", "usr_1")
@@ -111,10 +111,10 @@ def test_what_is_withheld_leaves_no_trace_of_its_text(facts: Any) -> None:
         ("opened", lambda f: {"opened": [_with(f.opened[0], erased={"person": 5_000}), *f.opened[1:]]}),
         ("person", lambda f: {"opened": [_with(f.opened[0], erased={"person": 0}), *f.opened[1:]]}),
         ("epoch", lambda f: {"question": _with(f.question, keys=[_with(f.question.keys[0], kind=2)])}),
-        ("limits", lambda f: {"limits": [LimitFacts("a", "", 1, 1, "")]}),
-        ("limits", lambda f: {"limits": [LimitFacts("a", "", 0, 1, "")] * 1_001}),
-        ("", lambda f: {"limits": [LimitFacts("Not a code", "", 0, 1, "")]}),
-        ("", lambda f: {"limits": [LimitFacts("a", "", 0, 1, "x" * 513)]}),
+        ("limits", lambda f: {"limits": [LimitMember("a", "", 1, 1, "")]}),
+        ("limits", lambda f: {"limits": [LimitMember("a", "", 0, 1, "")] * 1_001}),
+        ("", lambda f: {"limits": [LimitMember("Not a code", "", 0, 1, "")]}),
+        ("", lambda f: {"limits": [LimitMember("a", "", 0, 1, "x" * 513)]}),
         ("origin", lambda f: {"origin": "Not an origin"}),
         ("range", lambda f: {"range": (9, 8)}),
         ("", lambda f: {"path": [b"short"]}),

@@ -15,7 +15,7 @@ from vitne.core.tree.note import Signer, Vkey, sign_note
 from vitne.core.values.canonical import encode_trusted
 from vitne.core.values.types import Hash
 from vitne.errors import VerificationError
-from vitne.evidence.bundle.facts import StampFacts
+from vitne.evidence.bundle.document import StampMember
 from vitne.evidence.bundle.rules_attached import seal_text
 from vitne.evidence.bundle.verify import RULES, verify_bundle
 from vitne.evidence.policy import parse_policy
@@ -382,7 +382,7 @@ def test_a_stamp_says_which_checkpoint_it_is_over(log: Any) -> None:
     over = [
         sha256(note.encode()).digest() for note in (facts.log_checkpoint, facts.index_checkpoint)
     ]
-    stamps = [StampFacts("rfc3161", one, b"token") for one in over]
+    stamps = [StampMember("rfc3161", one, b"token") for one in over]
 
     found = verify_bundle(log.sealed(replaced(facts, stamps=stamps)))
 

@@ -7,7 +7,7 @@ import pytest
 from vitne.answers.verdict_and_reasons import REASONS
 from vitne.core.entry import keys
 from vitne.evidence.bundle.answer import Answer
-from vitne.evidence.bundle.facts import LimitFacts
+from vitne.evidence.bundle.document import LimitMember
 from vitne.evidence.bundle.verify import verify_bundle
 
 ISSUER = "https://id.example"
@@ -250,8 +250,8 @@ def test_a_limit_that_the_exporter_states_weakens_the_answer(log: Any) -> None:
     period = closed(log)
     facts = log.ask(keys.TARGET, ("customer", "nobody"), *period)
     limits = [
-        LimitFacts("undeclared_event", "crm/bff", period[0], period[0] + 1, "An event of a type …"),
-        LimitFacts("silent_source", "pos/till", 0, 1, "Long before."),
+        LimitMember("undeclared_event", "crm/bff", period[0], period[0] + 1, "An event of …"),
+        LimitMember("silent_source", "pos/till", 0, 1, "Long before."),
     ]
     values = {name: getattr(facts, name) for name in facts.__struct_fields__}
     limited = log.sealed(type(facts)(**values | {"limits": limits}))
