@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vitne.errors import VerificationError, VitneError
+from vitne.errors import UnavailableError, VerificationError, VitneError
 
 
 @contextmanager
 def named_rule(name: str, where: str | None = None, *, keep: bool = False) -> Iterator[None]:
-    """Whatever fails inside fails this rule.
+    """Whatever fails inside fails this rule; what cannot be fetched proves nothing, and does not.
 
     Args:
         name: of the rule.
@@ -17,6 +17,8 @@ def named_rule(name: str, where: str | None = None, *, keep: bool = False) -> It
     """
     try:
         yield
+    except UnavailableError:
+        raise
     except VitneError as error:
         known = error.rule if isinstance(error, VerificationError) and keep else ""
         if known and where is not None:

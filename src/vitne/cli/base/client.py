@@ -35,9 +35,9 @@ DEFAULT_URL = "http://127.0.0.1:8470"
 _LOCAL_FOLDER = "vitne-data"
 _CONNECTION = Group("Server", sort_key=90)
 
-API_KEY_HELP = (
-    "API key [$VITNE_API_KEY, client.toml]. Other users of this machine can see what is typed here."
-)
+_SEEN = "Other users of this machine can see what is typed here."
+API_KEY_HELP = f"API key [$VITNE_API_KEY, client.toml]. {_SEEN}"
+OTHER_API_KEY_HELP = f"API key of that server [$VITNE_API_KEY]. {_SEEN}"
 
 
 Purpose = Annotated[

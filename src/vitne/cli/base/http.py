@@ -7,9 +7,10 @@ tenth of what a client library does. Proxies come from the environment (`https_p
 import http.client
 import os
 import select
+from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 
 from msgspec import Struct
 
@@ -75,6 +76,8 @@ class HttpConnection:
                 connection.request(method, target, content, {**self._headers, **(headers or {})})
             reply = connection.getresponse()
             body = reply.read(most_bytes + 1)
+            if reply.length and len(body) <= most_bytes:
+                raise http.client.IncompleteRead(body, reply.length)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             raise UnavailableError(
@@ -109,16 +112,16 @@ class HttpConnection:
         self._prefix = address.path.rstrip("/")
         secure = address.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        host, port = str(address.hostname), address.port
         proxy = _proxy_of(address)
         if not proxy:
-            return kind(host, port, timeout=self._timeout_s)
+            return kind(*_host_and_port(address), timeout=self._timeout_s)
         via = self._address(proxy if "://" in proxy else f"http://{proxy}")
-        made = kind(str(via.hostname), via.port, timeout=self._timeout_s)
+        made = kind(*_host_and_port(via), timeout=self._timeout_s)
         if secure:
-            made.set_tunnel(host, port)
+            made.set_tunnel(*_host_and_port(address), headers=_credentials(via))
         else:
             self._prefix = f"http://{address.netloc}{self._prefix}"
+            self._headers |= _credentials(via)
         return made
 
     @staticmethod
@@ -135,6 +138,19 @@ class HttpConnection:
         )
 
 
+def _host_and_port(address: SplitResult) -> tuple[str, int]:
+    """The port is always given: `http.client` looks for one in an IPv6 address otherwise."""
+    return str(address.hostname), address.port or (443 if address.scheme == "https" else 80)
+
+
+def _credentials(proxy: SplitResult) -> dict[str, str]:
+    """The header with the name and password in the address of a proxy (RFC 7617)."""
+    if proxy.username is None:
+        return {}
+    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+
 def _proxy_of(address: SplitResult) -> str:
     """The proxy that the environment names for a host; `""` if there is none."""
     if not any(name.lower().endswith("_proxy") for name in os.environ):
@@ -143,4 +159,5 @@ def _proxy_of(address: SplitResult) -> str:
 
     if proxy_bypass(str(address.hostname)):
         return ""
-    return getproxies().get(address.scheme, "")
+    proxies = getproxies()
+    return proxies.get(address.scheme) or proxies.get("all", "")

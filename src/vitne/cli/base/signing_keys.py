@@ -1,7 +1,7 @@
 """Keys on the command line: trusted verifier keys, files with a private key or with a policy."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -66,14 +66,22 @@ def trusted_keys(given: Sequence[str] | None) -> list[str]:
     """The verifier keys that `--trust` names; those of a file in its order.
 
     Raises:
-        ConfigurationError: a file is not readable.
+        ConfigurationError: a file is not readable, or one that is given names no key: without any,
+            a proof would be checked with the keys that it brings along.
     """
     return [key for word in given or () for key in _keys_of(word)]
 
 
-def _keys_of(word: str) -> Iterator[str]:
+def _keys_of(word: str) -> list[str]:
     lines = read_text(Path(word[1:]), MAX_POLICY_BYTES) if word.startswith("@") else word
-    yield from filter(None, map(str.strip, lines.split("\n")))
+    keys = [key for line in lines.split("\n") if (key := line.strip())]
+    if not keys:
+        raise ConfigurationError(
+            "--trust names no key",
+            where=word or "--trust",
+            hint="give a vkey, or @FILE with one key a line",
+        )
+    return keys
 
 
 def read_policy(path: Path) -> Policy:

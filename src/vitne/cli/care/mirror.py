@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from vitne.cli.base.client import API_KEY_HELP
+from vitne.cli.base.client import OTHER_API_KEY_HELP
 from vitne.cli.base.output import Json, Output, plain
 from vitne.cli.base.published_files import FolderFiles, HttpFiles
 from vitne.cli.base.signing_keys import read_policy
@@ -39,7 +39,7 @@ def mirror(  # noqa: PLR0913 - the options of a verb
     policy: LogPolicy = None,
     index_policy: IndexPolicy = None,
     follow: Annotated[int, Parameter(help="Seconds between two copies; 0 copies once.")] = 0,
-    api_key: Annotated[str, Parameter(help=API_KEY_HELP)] = "",
+    api_key: Annotated[str, Parameter(help=OTHER_API_KEY_HELP)] = "",
     json: Json = False,
 ) -> int:
     """Copy what is new of a log and of its index log, and verify it before it is kept.

@@ -1,6 +1,7 @@
 """`vitne show`: one event whole, checked against its proof as it comes."""
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 from cyclopts import Parameter
@@ -32,7 +33,9 @@ def show(
     """
     out = Output(json)
     with HttpClient(server, purpose) as client:
-        page = client.get(f"/v1/events/{event_id}", EventReply, tenant=client.tenant)
+        page = client.get(
+            f"/v1/events/{quote(event_id, safe='')}", EventReply, tenant=client.tenant
+        )
     proof = page.proof
     checked = _check(proof, trusted_keys(trust)) if proof else f"no proof yet: {page.reason}"
     out.result(asdict(page) | {"checked": checked}, *_lines(page.shown), "", plain(checked))

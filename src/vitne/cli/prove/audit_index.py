@@ -10,7 +10,7 @@ import msgspec
 from cyclopts import Parameter
 
 from vitne.cli.base.app import REFUSED
-from vitne.cli.base.client import API_KEY_HELP
+from vitne.cli.base.client import OTHER_API_KEY_HELP
 from vitne.cli.base.output import Json, Output, plain
 from vitne.cli.base.published_files import FolderFiles, HttpFiles, open_files
 from vitne.cli.base.signing_keys import Trust, read_policy, read_signer, trusted_keys
@@ -70,7 +70,7 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
     check_proof: Annotated[
         Path | None, Parameter(help="Fraud proof to check, offline; nothing else is done.")
     ] = None,
-    api_key: Annotated[str, Parameter(help=API_KEY_HELP)] = "",
+    api_key: Annotated[str, Parameter(help=OTHER_API_KEY_HELP)] = "",
     json: Json = False,
 ) -> int:
     """Recompute an index log from the entries of its log, and cosign it if nothing is wrong.

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 from cyclopts import Parameter
 
@@ -51,7 +52,9 @@ def prove(  # noqa: PLR0913  # the options of a verb
         raise BadInputError("a tlog-proof has no sections to withhold")
     with HttpClient(server, purpose) as client:
         form = "tlog" if tlog_proof else "record"
-        data = client.data(f"/v1/events/{event_id}/proof", tenant=client.tenant, form=form)
+        data = client.data(
+            f"/v1/events/{quote(event_id, safe='')}/proof", tenant=client.tenant, form=form
+        )
         keys = [] if not tlog_proof else _log_keys(client)
     if withhold:
         data = redact_record(data, withhold)

@@ -84,6 +84,17 @@ def test_keys_come_from_a_file_too(proof: Path, small_log: Any, tmp_path: Path) 
     assert "is one that you gave" in _verify(proof, "--trust", f"@{keys}").stdout
 
 
+@pytest.mark.parametrize("word", ["", "@keys"])
+def test_trust_that_names_no_key_is_refused(proof: Path, tmp_path: Path, word: str) -> None:
+    """A script whose variable was empty took the keys that a forged proof brings along."""
+    (tmp_path / "keys").write_text("\n \n")
+
+    done = _verify(proof, "--trust", word.replace("@", f"@{tmp_path}/"))
+
+    assert done.returncode == 7
+    assert "--trust names no key" in done.stderr
+
+
 def test_a_policy_with_a_quorum_that_is_not_met_fails(
     proof: Path, small_log: Any, tmp_path: Path
 ) -> None:
