@@ -12,7 +12,7 @@ from vitne.core.index.index_record import parse_record
 from vitne.core.tree.merkle import consistency_proof, leaf_hash
 from vitne.core.tree.note import sign_note
 from vitne.core.values.types import Section
-from vitne.evidence.bundle.build import build_bundle, sign_bundle
+from vitne.evidence.bundle.build import build_bundle
 from vitne.evidence.bundle.document import SenderMember, StreamMember
 from vitne.evidence.bundle.facts import BundleFacts, CoverageFacts, GapFacts, OpenedFacts
 
@@ -186,11 +186,11 @@ class BundleLog(GrowingLog):
 
     def bundle(self, *args: Any, **more: Any) -> bytes:
         """The sealed bytes of `ask`."""
-        return sign_bundle(build_bundle(self.ask(*args, **more)), self.sign_seal)
+        return build_bundle(self.ask(*args, **more), self.sign_seal)
 
     def sealed(self, facts: BundleFacts) -> bytes:
         """The sealed bytes of facts, honest or not."""
-        return sign_bundle(build_bundle(facts), self.sign_seal)
+        return build_bundle(facts, self.sign_seal)
 
     def expected(self, kind: int, parts: tuple[str, ...], low: int, high: int) -> list[int]:
         """Events about a value that were recorded in [low, high): by looking at each."""

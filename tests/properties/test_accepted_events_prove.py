@@ -91,7 +91,7 @@ def _record(event: ValidEvent, raw: str) -> Record:
     prepared = ASSEMBLER.prepare(
         event, b'{"status":"accepted"}', raw_part(raw), b'{"peer_ip":"203.0.113.9"}', b"k" * 16
     )
-    entry = stamp_entry(prepared.entry, NOW_US, 1)
+    entry = stamp_entry(prepared.entry, NOW_US.to_bytes(8, "big"), prepared.stream_id, 1)
     return Record(LeafIndex(0), NOW_US, entry, event.event_id, b"k" * 16, prepared.parts)
 
 

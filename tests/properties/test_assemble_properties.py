@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from vitne.core.entry import commit, keys
 from vitne.core.entry import entry as entries
-from vitne.core.entry.assemble import Assembler, assemble_plainly, stamp_entry
+from vitne.core.entry.assemble import Assembler, stamp_entry
 from vitne.core.entry.entry import EventEntry
 from vitne.core.entry.keys import Hmac, KeyCache
 from vitne.core.event.event import ValidEvent
@@ -46,6 +46,49 @@ def events(draw: st.DrawFn) -> ValidEvent:
     )
 
 
+def assemble_plainly(
+    origin: Origin,
+    index_secret: bytes,
+    epoch: int,
+    event: ValidEvent,
+    parts: Parts,
+    record_key: bytes,
+) -> EventEntry:
+    """The definition of `Assembler.prepare`: the same entry, not yet stamped, from plain rules.
+
+    Args:
+        origin: of the log.
+        index_secret: K of the epoch.
+        epoch: its number.
+        event: what the sender sent, checked.
+        parts: all six parts.
+        record_key: 16 bytes.
+    """
+    leaves = commit.section_leaves(record_key, parts)
+    secrets = [keys.secret(index_secret, keys.TARGET, *target) for target in event.targets]
+    if event.overflow_type:
+        secrets.append(keys.overflow_secret(event.overflow_type))
+    found = {keys.key(keys.TARGET, secret) for secret in secrets}
+    found.add(keys.key(keys.EVENT_TYPE, keys.secret(index_secret, keys.EVENT_TYPE, event.type)))
+    if event.actor[1]:
+        actor = keys.secret(index_secret, keys.ACTOR, *event.actor)
+        found.add(keys.key(keys.ACTOR, actor))
+        found |= {keys.pair_key(actor, secret) for secret in secrets}
+    if event.action_id:
+        secret = keys.secret(index_secret, keys.ACTION, event.action_id)
+        found.add(keys.key(keys.ACTION, secret))
+    return EventEntry(
+        0,
+        event.occurred_us,
+        keys.stream_id(origin, event.source_id, event.stream_name),
+        event.stream_seq,
+        epoch,
+        tuple(sorted(found)),
+        commit.body_root(leaves),
+        commit.record_flags(leaves) | (commit.OVERFLOW_FLAG if event.overflow_type else 0),
+    )
+
+
 @given(
     events(),
     st.tuples(RECORD_PARTS, RECORD_PARTS, RECORD_PARTS),
@@ -67,7 +110,12 @@ def test_the_fast_entry_is_the_plain_one(
     plain = assemble_plainly(ORIGIN, index_secret, epoch, event, parts, record_key)
     number = event.stream_seq or 7
 
-    stamped = stamp_entry(prepared.entry, recorded_us, None if event.stream_seq else number)
+    stamped = stamp_entry(
+        prepared.entry,
+        recorded_us.to_bytes(8, "big"),
+        prepared.stream_id,
+        0 if event.stream_seq else number,
+    )
     decoded = entries.decode_entry(stamped)
 
     assert decoded == EventEntry(

@@ -4,7 +4,7 @@ Used by `vitne demo`, by benchmarks and by tests. Nobody in it is real.
 """
 
 from vitne.simulator.kinds import Event
-from vitne.simulator.simulation import Simulation, simulated_days, source_registrations
+from vitne.simulator.simulation import Simulation, source_registrations
 from vitne.simulator.story import Story
 
-__all__ = ["Event", "Simulation", "Story", "simulated_days", "source_registrations"]
+__all__ = ["Event", "Simulation", "Story", "source_registrations"]

@@ -253,12 +253,6 @@ class Simulation:
                     [thing("api_key", f"key_expired_{day.number}")])  # fmt: skip
 
 
-def simulated_days(simulation: Simulation) -> tuple[int, int]:
-    """The moments at which the simulation's history begins and ends."""
-    first = midnight_us(simulation.first_day)
-    return first, first + simulation.days * DAY_S * SECOND_US
-
-
 def source_registrations() -> list[tuple[str, str, str]]:
     """(application, service, layer) of every source that a simulation sends as."""
     return [(one.application, one.service, one.layer) for one in SERVICES.values()]

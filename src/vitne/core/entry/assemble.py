@@ -2,8 +2,7 @@
 
 Everything that does not depend on the place in the log is computed here, on any thread: salts,
 commitments, lookup keys. The writer then only stamps time and number into the header (`stamp`).
-`assemble_plainly` is the definition, from `commit` and `keys`; a property test holds the fast form
-against it.
+A property test holds it against the plain definitions of `commit` and `keys`.
 """
 
 from hashlib import sha256
@@ -12,7 +11,7 @@ from struct import Struct as Layout
 from msgspec import Struct
 
 from vitne.core.entry import commit, keys
-from vitne.core.entry.entry import EVENT, HEADER, MAGIC, MAX_KEYS, EventEntry
+from vitne.core.entry.entry import EVENT, HEADER, MAGIC, MAX_KEYS
 from vitne.core.entry.keys import Hmac, KeyCache
 from vitne.core.event.event import ValidEvent
 from vitne.core.values import SECTIONS, Facets, Origin, Parts, length_prefixed
@@ -22,6 +21,7 @@ _U64 = Layout(">Q").pack
 _U16 = Layout(">H").pack
 _RECORDED_AT = 10
 _OCCURRED_AT = 18
+_STREAM_AT = 26
 _SEQ_AT = 42
 _KEYS_AT = 50
 
@@ -46,21 +46,22 @@ class Prepared(Struct, gc=False):  # it can be in no cycle, and there are very m
     @property
     def stream_id(self) -> bytes:
         """The 16 bytes that stand in the entry."""
-        return self.entry[26:_SEQ_AT]
+        return self.entry[_STREAM_AT:_SEQ_AT]
 
 
-def stamp_entry(entry: bytes, recorded_us: int, stream_seq: int | None) -> bytes:
-    """The entry with its time, and its number where the log numbers.
+def stamp_entry(entry: bytes, time: bytes, stream_id: bytes = b"", number: int = 0) -> bytes:
+    """The entry with its time, and with stream and number where the log numbers.
 
     Args:
         entry: of a `Prepared`.
-        recorded_us: when the log takes it, above 0.
-        stream_seq: the number, at least 1; None leaves the sender's.
+        time: recorded_us as 8 bytes.
+        stream_id: of the stream that the log numbers.
+        number: the event's, at least 1; 0 leaves the sender's.
     """
-    if stream_seq is None:
-        return entry[:_RECORDED_AT] + _U64(recorded_us) + entry[_OCCURRED_AT:]
-    middle = entry[_OCCURRED_AT:_SEQ_AT]
-    return entry[:_RECORDED_AT] + _U64(recorded_us) + middle + _U64(stream_seq) + entry[_KEYS_AT:]
+    if not number:
+        return entry[:_RECORDED_AT] + time + entry[_OCCURRED_AT:]
+    middle = entry[_OCCURRED_AT:_STREAM_AT] + stream_id
+    return entry[:_RECORDED_AT] + time + middle + _U64(number) + entry[_KEYS_AT:]
 
 
 class Assembler:
@@ -203,11 +204,7 @@ def event_root(event: ValidEvent, record_key: bytes) -> bytes:
         event: what the sender sends, checked.
         record_key: 16 bytes.
     """
-    prefix = b"vitsalt1" + record_key
-    core = _section(prefix, _CORE, event.core, b"")
-    payload = _section(prefix, _PAYLOAD, event.payload, b"")
-    person = _section(prefix, _PERSON, event.person, b"")
-    return sha256(b"\x01" + sha256(b"\x01" + core + payload).digest() + person).digest()
+    return _commit(event, b"", b"", b"", record_key)[1]
 
 
 def _section(prefix: bytes, names: tuple[bytes, bytes], event: bytes, record: bytes) -> bytes:
@@ -228,46 +225,3 @@ def _named(part: str) -> tuple[bytes, bytes]:
 
 _CORE, _PAYLOAD, _PERSON = map(_named, SECTIONS)
 _RECORD_NAMES = {name.encode(): _named(commit.RECORD_PART[name]) for name in SECTIONS}
-
-
-def assemble_plainly(
-    origin: Origin,
-    index_secret: bytes,
-    epoch: int,
-    event: ValidEvent,
-    parts: Parts,
-    record_key: bytes,
-) -> EventEntry:
-    """The definition of `Assembler.prepare`: the same entry, not yet stamped, from plain rules.
-
-    Args:
-        origin: of the log.
-        index_secret: K of the epoch.
-        epoch: its number.
-        event: what the sender sent, checked.
-        parts: all six parts.
-        record_key: 16 bytes.
-    """
-    leaves = commit.section_leaves(record_key, parts)
-    secrets = [keys.secret(index_secret, keys.TARGET, *target) for target in event.targets]
-    if event.overflow_type:
-        secrets.append(keys.overflow_secret(event.overflow_type))
-    found = {keys.key(keys.TARGET, secret) for secret in secrets}
-    found.add(keys.key(keys.EVENT_TYPE, keys.secret(index_secret, keys.EVENT_TYPE, event.type)))
-    if event.actor[1]:
-        actor = keys.secret(index_secret, keys.ACTOR, *event.actor)
-        found.add(keys.key(keys.ACTOR, actor))
-        found |= {keys.pair_key(actor, secret) for secret in secrets}
-    if event.action_id:
-        secret = keys.secret(index_secret, keys.ACTION, event.action_id)
-        found.add(keys.key(keys.ACTION, secret))
-    return EventEntry(
-        0,
-        event.occurred_us,
-        keys.stream_id(origin, event.source_id, event.stream_name),
-        event.stream_seq,
-        epoch,
-        tuple(sorted(found)),
-        commit.body_root(leaves),
-        commit.record_flags(leaves) | (commit.OVERFLOW_FLAG if event.overflow_type else 0),
-    )

@@ -1,9 +1,4 @@
-"""The filter language: text to filter and back, and `matches`, the reference of all evaluators.
-
-    parse          what a person types → filter
-    format_filter  filter → its one text, which parses to the same filter
-    matches        whether a record is found: what SQL and DuckDB must agree with
-    predicate      the same, prepared once for many records
+"""Whether a filter finds a record: the reference, with which SQL and DuckDB must agree.
 
 The nodes are in `vitne.core.filter.nodes`, the grammar in `vitne.core.filter.syntax`.
 """
@@ -30,17 +25,12 @@ from vitne.core.values import Record, fold_text
 Test = Callable[[SearchedRecord], bool]
 
 
-def matches(record: Record, where: Filter | None) -> bool:
+def filter_predicate(where: Filter | None) -> Callable[[Record], bool]:
     """Whether a filter finds a record; None finds every event. Control entries are never found.
 
     Raises:
         FilterSyntaxError: the filter names an unknown field, or one of the wrong kind.
     """
-    return filter_predicate(where)(record)
-
-
-def filter_predicate(where: Filter | None) -> Callable[[Record], bool]:
-    """`matches` for many records; same errors."""
     test = _test(EVERYTHING if where is None else where)
     return lambda record: bool(record.event_id) and test(SearchedRecord(record))
 

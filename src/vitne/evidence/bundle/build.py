@@ -50,7 +50,7 @@ def build_bundle(facts: BundleFacts, sign: Sign | None = None) -> bytes:
 
     Args:
         facts: what it says.
-        sign: seals it, as `sign_bundle` does; None: it is not sealed yet.
+        sign: seals it: who exported it; None: it is not sealed.
 
     Raises:
         BadInputError: the facts do not fit each other or the form; `where` names the member.
@@ -78,19 +78,6 @@ def build_bundle(facts: BundleFacts, sign: Sign | None = None) -> bytes:
         limits=_limits(facts.limits),
     )
     return _checked(bundle if sign is None else _sealed(bundle, sign))
-
-
-def sign_bundle(data: bytes, sign: Sign) -> bytes:
-    """The same bundle with a seal: who exported it.
-
-    Args:
-        data: what `build_bundle` made; a seal that is there is replaced.
-        sign: as above.
-
-    Raises:
-        DecodeError: the bytes are no bundle.
-    """
-    return _checked(_sealed(replace(read_bundle(data), seal=UNSET), sign))
 
 
 def _sealed(bundle: Bundle, sign: Sign) -> Bundle:

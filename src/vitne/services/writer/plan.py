@@ -16,6 +16,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from vitne.core.entry.assemble import stamp_entry
 from vitne.core.entry.entry import VOID_DROPPED, VOID_QUARANTINED, VOID_REJECTED
 from vitne.core.event.event import Problem
 from vitne.core.values import LeafIndex, Record
@@ -242,14 +243,7 @@ class EventPlanner:
         recorded_us, first = log.recorded_us, log.next
         stamp = recorded_us.to_bytes(8, "big")
         entries = [
-            event.entry[:10] + stamp + event.entry[18:]
-            if event.seq
-            else event.entry[:10]
-            + stamp
-            + event.entry[18:26]
-            + event.stream.stream_id
-            + number.to_bytes(8, "big")
-            + event.entry[50:]
+            stamp_entry(event.entry, stamp, event.stream.stream_id, 0 if event.seq else number)
             for event, number in zip(outcome.fresh, outcome.numbers, strict=True)
         ]
         log.records += [

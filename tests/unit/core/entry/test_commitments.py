@@ -46,7 +46,9 @@ EVENT = ValidEvent(
 def prepared(event: ValidEvent, assembler: Assembler | None = None) -> EventEntry:
     assembler = assembler or Assembler(ORIGIN, INDEX_SECRET, 1)
     found = assembler.prepare(event, b"", b"", b"", RECORD_KEY)
-    decoded = entries.decode_entry(stamp_entry(found.entry, 5, 3))
+    decoded = entries.decode_entry(
+        stamp_entry(found.entry, (5).to_bytes(8, "big"), found.stream_id, 3)
+    )
     assert isinstance(decoded, EventEntry)
     return decoded
 
@@ -223,12 +225,15 @@ def test_no_key_shows_in_what_a_program_log_would_print() -> None:
 def test_a_stamp_sets_time_and_number_and_nothing_else() -> None:
     entry = Assembler(ORIGIN, INDEX_SECRET, 1).prepare(EVENT, b"", b"", b"", RECORD_KEY).entry
 
-    stamped = stamp_entry(entry, 0x0102030405060708, 0x1112131415161718)
+    time, stream = bytes.fromhex("0102030405060708"), bytes.fromhex("51" * 16)
+    stamped = stamp_entry(entry, time, stream, 0x1112131415161718)
 
     assert stamped[10:18].hex() == "0102030405060708"
     assert stamped[42:50].hex() == "1112131415161718"
-    assert stamped[:10] + bytes(8) + stamped[18:42] + bytes(8) + stamped[50:] == entry
-    assert stamp_entry(entry, 1, None)[42:50] == bytes(8)
+    assert stamped[26:42] == stream
+    whole = stamped[:10] + bytes(8) + stamped[18:26] + entry[26:42] + bytes(8) + stamped[50:]
+    assert whole == entry
+    assert stamp_entry(entry, time)[18:] == entry[18:]
 
 
 @pytest.mark.parametrize("index_secret", [b"", bytes(31), bytes(33)])
