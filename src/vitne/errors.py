@@ -1,37 +1,5 @@
 """Every error that Vitne raises, on one page.
 
-    VitneError
-    ├── BadInputError            what a caller sent is wrong; nothing was stored
-    │   ├── UnreadableBodyError  the bytes are not an event, an array of events or NDJSON
-    │   ├── TooLargeError        larger than a documented bound
-    │   │   └── AnswerTooLargeError  more events answer a question than one answer shows
-    │   ├── UnsupportedMediaError  a content type or encoding that the server does not accept
-    │   ├── SlowBodyError        the body did not come in time
-    │   ├── EventRefusedError    an event breaks the schema, or the log did not accept it
-    │   ├── SenderRefusedError   what a sender signed is not what it sent, or breaks the schema
-    │   ├── FilterSyntaxError    a search text does not parse; carries the place
-    │   └── CursorError          a cursor of another log, filter or version
-    ├── NotAllowedError          the caller may not do this
-    │   ├── UnknownKeyError      no such API key, or a wrong or revoked one
-    │   └── TenantNotAllowedError
-    ├── NotFoundError            no such tenant, record, tile or object
-    ├── ConflictError            the stored state is not what the caller assumed
-    │   ├── HeldError            a legal hold covers the events
-    │   ├── CheckpointConflictError
-    │   ├── StreamConflictError  the sender's sequence number does not match the log
-    │   └── ObjectConflictError
-    ├── UnavailableError         try again later; nothing was stored
-    │   ├── OverloadedError
-    │   ├── NotDurableError      a durable event got no receipt and is not on disk
-    │   ├── QuotaError           this source has sent more than its quota
-    │   └── StorageError         disk full, read-only, or an I/O error
-    ├── IntegrityError           stored bytes contradict each other: the operation stops
-    │   ├── DecodeError          bytes that claim to be an entry, note, tile or proof are not
-    │   │   └── UnknownEntryTypeError  an entry of a type that this version does not know
-    │   ├── VerificationError    a proof or a signature does not hold
-    │   └── RollbackError        the store is older than a checkpoint that was signed
-    └── ConfigurationError       a setting, a file of settings or a missing extra
-
 Each class has a stable `code`: documents, programs and translations rely on it. Only `api` maps
 codes to HTTP statuses and only `cli` maps them to exit statuses.
 """

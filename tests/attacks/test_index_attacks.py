@@ -1,5 +1,6 @@
 """Someone changes the index of a log, or its operator lies in it: fsck names file and entry."""
 
+import dataclasses
 import json
 import shutil
 import sqlite3
@@ -15,7 +16,9 @@ from vitne.core.index.gap import gap_leaves, run_root
 from vitne.core.index.index_record import parse_record
 from vitne.core.values.types import LogId
 from vitne.errors import IntegrityError, RollbackError
-from vitne.services.check.findings import Damage
+from vitne.services.check.findings import Damage, Stores
+from vitne.services.check.fsck import Fsck
+from vitne.services.log.keys import index_log_id
 from vitne.services.seal.worker import Sealed
 from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
@@ -71,6 +74,33 @@ def flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
+
+
+class _Growing:
+    """The records of index logs; the server seals and publishes while they are read."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._own = server.adapters.index_log
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
+
+    def records(self, log: LogId, start: int, end: int) -> list[bytes]:
+        found = self._own.records(log, start, end)
+        assert self._server.seal.segments.seal_now(log) is not None
+        return found
+
+
+def test_an_index_head_that_is_published_meanwhile_is_no_damage(settings: Settings) -> None:
+    with open_server(settings, serving=False) as server:
+        ports = dataclasses.replace(server.adapters, index_log=_Growing(server))
+        before = server.adapters.heads.head(index_log_id(ACME))
+
+        report = Fsck(Stores(ports, server.logs, "vitne.db")).run(ACME)
+
+        assert server.adapters.heads.head(index_log_id(ACME)) != before
+    assert report.damages == []
 
 
 @pytest.mark.parametrize("spoil", [flip, Path.unlink])

@@ -21,7 +21,7 @@ from vitne.core.tree.note import Signer, Verifier, open_note, sign_note
 from vitne.core.tree.objection import Objection
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values.types import LeafIndex, LogId, Origin, TreeSize
-from vitne.services.log.keys import LogKeys
+from vitne.services.log.keys import Logs
 from vitne.settings import Settings
 from vitne.wiring import folder_adapters
 
@@ -46,7 +46,7 @@ class Audited:
         self.vkey = world.vitne("witness", "key", "a.example", "--out", key)["vkey"]
         (folder / "index.policy").write_text(f"witness a {self.vkey}\nquorum a\n")
         adapters = folder_adapters(Settings(folder=str(folder / "data")))
-        self.vault = LogKeys(adapters.vault)
+        self.vault = Logs(adapters.store, adapters.vault, "")
         adapters.close()
         self.start()
         found = self.server.keys()

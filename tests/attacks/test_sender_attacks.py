@@ -20,10 +20,10 @@ from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.gap import build_run
 from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.tree.note import Signer
+from vitne.core.values import encode_base64
 from vitne.core.values.types import Hash, LeafIndex, LogId
 from vitne.errors import SenderRefusedError, StreamConflictError
 from vitne.services.access.audit_events import Caller
-from vitne.services.senders.streams import Beat, Opening, Void
 from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import (
@@ -31,6 +31,7 @@ from vitne.testing import (
     sample_key,
     temporary_server,
 )
+from vitne.wire.streams import HeartbeatRequest, OpenStreamRequest, VoidRequest
 from vitne.wiring import Server
 
 ACME, GLOBEX = LogId("acme"), LogId("globex")
@@ -116,7 +117,9 @@ def test_a_beat_does_not_stand_for_another_log_or_stream(
     opened(server, "pod-2")
     opened(server, tenant="globex")
     entry = sender.signs.beat(0, 0, TEST_START_US, sender.chain)
-    beat = Beat("acme", "pod-1", 0, TEST_START_US, 0, entry.prev, entry.sig)
+    beat = HeartbeatRequest(
+        "acme", "pod-1", 0, TEST_START_US, 0, encode_base64(entry.prev), encode_base64(entry.sig)
+    )
 
     with pytest.raises(SenderRefusedError) as refused:
         server.senders.streams.beat(sender.key, msgspec.structs.replace(beat, **elsewhere))
@@ -142,13 +145,30 @@ def test_an_opening_and_a_void_hold_for_their_own_log_only(server: Server, opene
 
     with pytest.raises(SenderRefusedError) as refused:
         server.senders.streams.open(
-            sender.key, Opening("globex", "pod-1", "body", 60, sender.signs.key, opening.sig)
+            sender.key,
+            OpenStreamRequest(
+                "globex",
+                "pod-1",
+                "body",
+                60,
+                encode_base64(sender.signs.key),
+                encode_base64(opening.sig),
+            ),
         )
     assert refused_with(refused) == ["bad_signature"]
     with pytest.raises(SenderRefusedError) as refused:
         server.senders.streams.void(
             sender.key,
-            Void("globex", "pod-1", 1, 1, TEST_START_US, 1, void.digest, void.sig),
+            VoidRequest(
+                "globex",
+                "pod-1",
+                1,
+                1,
+                TEST_START_US,
+                1,
+                encode_base64(void.digest),
+                encode_base64(void.sig),
+            ),
         )
     assert refused_with(refused) == ["bad_signature"]
 
@@ -203,7 +223,7 @@ def test_an_event_filed_under_another_actor_is_refused_in_mode_full(
     assert isinstance(valid, ValidEvent)
     innocent = msgspec.structs.replace(valid, actor=("https://id.vendor.example", "usr_99"))
     origin = server.logs.origin(ACME)
-    filed = Assembler(origin, server.keys.index_secret(ACME), 1).prepare(
+    filed = Assembler(origin, server.logs.index_secret(ACME), 1).prepare(
         innocent, b"", b"", b"", b"\x01" * 16
     )
     leaf = leaf_hash(view_of(filed.entry, event_root(valid, b"\x01" * 16), "full"))
@@ -231,8 +251,8 @@ def test_a_dropped_tail_shows_once_the_next_run_names_its_last_number(
 
     signing.SigningSender(server, "pod-3").open(prev=sender.signs.stream_id, prev_last=5)
 
-    [before] = [one for one in server.senders.streams.report(ACME) if one.state.name == "pod-1"]
-    assert before.ranges == ((4, 5),)
+    [before] = [one for one in server.senders.streams.report(ACME) if one.name == "pod-1"]
+    assert before.missing_ranges == [(4, 5)]
 
 
 def _entries(numbers: Sequence[int], voids: Sequence[int] = ()) -> list[bytes]:
@@ -285,4 +305,6 @@ def test_an_event_held_back_until_after_the_window_is_told_as_late(
     sender.send(1)
 
     [report] = server.senders.streams.report(ACME)
-    assert (report.state.late, report.state.late_max_us) == (1, 3_601_000_000 - 1)
+    assert (report.late, report.late_max_s) == (1, 3_600)
+    [state] = server.adapters.store.streams(ACME)
+    assert state.late_max_us == 3_601_000_000 - 1

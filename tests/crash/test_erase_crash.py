@@ -243,15 +243,10 @@ def test_an_entry_that_is_not_noted_yet_counts_from_the_moment_it_stands(
             tell(*args)
             _die()
 
-        adapters = server.adapters
         Erase(
-            adapters.store,
-            adapters.archive,
-            adapters.segments,
-            adapters.erasure,
+            server.adapters,
             deadly,
             server.seal.segments.segments_lock,
-            adapters.clock,
             server.intake.preparation.forget_personal_values,
         ).run(WISH)
 

@@ -102,7 +102,9 @@ def check(settings: Settings, sealed_end: int) -> None:
         publish(server)
     with open_server(settings, serving=False) as server:
         assert server.fsck.run().clean
-        records = [parse_record(data) for data in server.seal.index_log.records(ACME, 0, 1 << 20)]
+        records = [
+            parse_record(data) for data in server.adapters.index_log.records(ACME, 0, 1 << 20)
+        ]
         level_0 = [(one.start, one.end) for one in records if one.level == 0]
         ends = [end for _, end in level_0]
         assert [start for start, _ in level_0] == [0, *ends[:-1]]
@@ -120,7 +122,7 @@ def check(settings: Settings, sealed_end: int) -> None:
         head = server.adapters.heads.head(index_log_id(ACME))
         assert head is not None
         assert head.size == len(records)
-        assert server.seal.index_log.checkpoint(ACME) == head.note
+        assert server.publish.files(index_log_id(ACME)).checkpoint() == head.note
         segments = server.adapters.segments.segments(ACME)
         kept = {key for one in segments for key in (one.key, one.index_key)}
         assert set(server.adapters.objects.keys("segments/")) == kept

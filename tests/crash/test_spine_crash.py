@@ -117,7 +117,7 @@ class Witness:
         """The tree is consistent with every checkpoint ever seen."""
         for log, notes in self.notes.items():
             published = Published(server.adapters.objects, log)
-            verifier = server.keys.log_signer(server.logs.origin(log)).verifier
+            verifier = server.logs.log_signer(server.logs.origin(log)).verifier
             newest, _ = open_checkpoint(published.checkpoint() or "", verifier)
             reader = TileReader(published.get, newest.size, keep=4096)
             for note in notes:

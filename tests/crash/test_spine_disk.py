@@ -122,7 +122,7 @@ def test_on_a_full_disk_a_round_fails_and_is_finished_later(settings: Settings) 
         with pytest.raises(StorageError):
             server.publish.rounds.run_once()
         limit_files(resource.RLIM_INFINITY)
-        assert [grown.size for grown in server.publish.rounds.run_once().grown] == [44]
+        assert [grown.head.size for grown in server.publish.rounds.run_once().grown] == [44]
         server.close()
 
     in_child(work)
@@ -148,7 +148,7 @@ def test_a_disk_that_fails_after_the_swap_is_made_up_for_by_the_next_round(
             server.publish.rounds.run_once()
         limit_files(resource.RLIM_INFINITY)
         send(server, 2)
-        assert [grown.size for grown in server.publish.rounds.run_once().grown] == [7]
+        assert [grown.head.size for grown in server.publish.rounds.run_once().grown] == [7]
         assert server.publish.rounds.halted == {}
         server.close()
 
@@ -235,6 +235,6 @@ def test_short_of_the_reserve_for_publishing_intake_refuses_and_publishing_goes_
         published = server.publish.rounds.run_once()
 
     assert refused.value.retry_after_s > 1
-    assert [grown.size for grown in published.grown] == [6]
+    assert [grown.head.size for grown in published.grown] == [6]
     with closing(open_server(settings)) as server:
         assert send(server, 2).accepted == 1

@@ -5,6 +5,7 @@ is that of the segments, or one that is computed anew from the published entries
 and `core.index.index_record`: so it is an oracle of that index as well as a place to ask.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -29,7 +30,7 @@ from vitne.ports import ApiKey, GapAnswer, Segment
 from vitne.services.access.audit_events import AuditPurpose, Caller, OwnEvents
 from vitne.services.access.logged_reads import LoggedReads
 from vitne.services.answers.answer import AnsweredQuestion, Answers
-from vitne.services.answers.inputs import FactSources, LogStores
+from vitne.services.answers.inputs import FactSources
 from vitne.services.answers.source_summaries import SourceSummaries
 from vitne.services.log.published_files import Published
 from vitne.services.writer.pending_request import Arrival
@@ -63,15 +64,12 @@ class AnswerServer:
         self._counters: dict[int, CoverageCounter] = {}
         self._index_note = ""
         self._signer = Signer(f"{self.origin}/index", bytes(range(32)))
-        stores = LogStores(adapters.store, adapters.archive, adapters.segments, adapters.objects)
-        self.sources = SourceSummaries(stores)
+        self.sources = SourceSummaries(adapters)
+        ports = adapters
         if self.by_definition:
-            stores = msgspec.structs.replace(
-                stores, archive=_ArchiveByDefinition(self), catalog=self
-            )
+            ports = dataclasses.replace(adapters, archive=_ArchiveByDefinition(self), segments=self)
         self._ask = Answers(
-            stores,
-            self.server.keys,
+            ports,
             self.server.logs,
             self.sources,
             self._fact_sources(),
@@ -82,7 +80,7 @@ class AnswerServer:
     def _fact_sources(self) -> FactSources:
         made, defined = self.server.trust.cosigned, self.by_definition
         return FactSources(
-            log_note=self._log_note if defined else made.log,
+            log_note=self._log_note if defined else made.newest,
             index_note=(lambda _log: self._index_note or None) if defined else made.index,
             policies=self._policies if defined else self.server.trust.policies.texts,
             counter=self._counter,
@@ -100,7 +98,7 @@ class AnswerServer:
         return Published(self.server.adapters.objects, log).checkpoint()
 
     def _policies(self, log: LogId) -> tuple[str, str]:
-        signers = self.server.keys.log_signer(self.server.logs.origin(log)), self._signer
+        signers = self.server.logs.log_signer(self.server.logs.origin(log)), self._signer
         log_text, index_text = (f"log {signer.vkey}\nquorum none\n" for signer in signers)
         return log_text, index_text
 

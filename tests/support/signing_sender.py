@@ -7,14 +7,19 @@ from typing import Any
 from vitne.core.entry.batch import encode_batch
 from vitne.core.event.intake import IntakeContext, SourceRegistration
 from vitne.core.tree.note import Signer
-from vitne.core.values import Hash, LogId
+from vitne.core.values import Hash, LogId, encode_base64
 from vitne.ports import ApiKey
 from vitne.sdk.delivery.event_item import EventItem
 from vitne.sdk.signing.signer import FIRST, StreamBatch, StreamSigner
-from vitne.services.senders import ActReceipt, Beat, Opening, Void
 from vitne.services.writer import Arrival
 from vitne.testing import TEST_START_US, sample_event, sample_key
 from vitne.wire.events import IntakeReply
+from vitne.wire.streams import (
+    HeartbeatRequest,
+    OpenStreamRequest,
+    StreamMessageReply,
+    VoidRequest,
+)
 from vitne.wiring import Server
 
 _SOURCE = SourceRegistration("crm", "crm-bff")
@@ -40,21 +45,29 @@ class SigningSender:
         self.tenant = how.get("tenant", "acme")
         self.key: ApiKey = how.get("key") or sample_key("acme", "globex")
         self.signer: Signer = how.get("signer") or source_signer()
-        index_secret = server.keys.index_secret(LogId(self.tenant)) if how.get("full") else b""
+        index_secret = server.logs.index_secret(LogId(self.tenant)) if how.get("full") else b""
         origin = how.get("origin") or server.logs.origin(LogId(self.tenant))
         self.signs = StreamSigner(origin, name, self.signer, index_secret)
         self.chain: Hash = FIRST
 
-    def open(self, *, beat_s: int = 60, prev: bytes = b"", prev_last: int = 0) -> ActReceipt:
+    def open(
+        self, *, beat_s: int = 60, prev: bytes = b"", prev_last: int = 0
+    ) -> StreamMessageReply:
         """Register the stream."""
         entry = self.signs.open(beat_s, prev, prev_last)
         return self.server.senders.streams.open(
             self.key,
-            Opening(
-                self.tenant, self.name, self.signs.mode, beat_s, self.signs.key, entry.sig, prev,
+            OpenStreamRequest(
+                self.tenant,
+                self.name,
+                self.signs.mode,
+                beat_s,
+                encode_base64(self.signs.key),
+                encode_base64(entry.sig),
+                encode_base64(prev),
                 prev_last,
             ),
-        )  # fmt: skip
+        )
 
     def event(self, number: int) -> dict[str, Any]:
         """A complete event of the stream."""
@@ -91,20 +104,37 @@ class SigningSender:
         """Sign events of these numbers, and send them."""
         return self.post(self.sign([self.event(number) for number in numbers]))
 
-    def beat(self, last: int, at_us: int, state: int = 0, prev: Hash | None = None) -> ActReceipt:
+    def beat(
+        self, last: int, at_us: int, state: int = 0, prev: Hash | None = None
+    ) -> StreamMessageReply:
         """Send a heartbeat."""
         entry = self.signs.beat(last, state, at_us, self.chain if prev is None else prev)
         return self.server.senders.streams.beat(
             self.key,
-            Beat(self.tenant, self.name, last, at_us, state, entry.prev, entry.sig),
+            HeartbeatRequest(
+                self.tenant,
+                self.name,
+                last,
+                at_us,
+                state,
+                encode_base64(entry.prev),
+                encode_base64(entry.sig),
+            ),
         )
 
-    def void(self, first: int, last: int, reason: int = 1) -> ActReceipt:
+    def void(self, first: int, last: int, reason: int = 1) -> StreamMessageReply:
         """Send a void."""
         entry = self.signs.void(first, last, reason, TEST_START_US)
         return self.server.senders.streams.void(
             self.key,
-            Void(
-                self.tenant, self.name, first, last, TEST_START_US, reason, entry.digest, entry.sig
+            VoidRequest(
+                self.tenant,
+                self.name,
+                first,
+                last,
+                TEST_START_US,
+                reason,
+                encode_base64(entry.digest),
+                encode_base64(entry.sig),
             ),
         )

@@ -23,10 +23,9 @@ from vitne.api.search.show import EventResource, showing_routes
 from vitne.api.senders.source_keys import SourceKeysResource, source_key_routes
 from vitne.api.senders.streams import StreamsResource, stream_routes
 from vitne.api.server import Access, Bounds, Meters, Reads
-from vitne.core.values import LeafIndex, LogId, count
+from vitne.core.values import LeafIndex, count
 from vitne.services.access import KeyAuthenticator, LoggedReads, OwnEvents
 from vitne.services.intake import Quota
-from vitne.wire.tenants import LogKeysReply
 from vitne.wiring import Server
 
 _US: Final = 1e6
@@ -79,9 +78,7 @@ def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor
             reads,
         ),
         *showing_routes(EventResource(server.show, access, told), reads),
-        *tenant_routes(
-            TenantsResource(access, server.adapters.state, partial(_log_keys, server)), reads
-        ),
+        *tenant_routes(TenantsResource(access, server.adapters.state, server.logs), reads),
         *log_routes(log, reads),
         *auditor_routes(AuditorsResource(log, server.trust.auditors, server.trust.heads), reads),
         *stream_routes(StreamsResource(server.senders.streams, access, told), reads),
@@ -92,12 +89,6 @@ def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor
         *health_routes(reads, access, checks(server), meters, settings.metrics_public),
     ]
     return Application(routes, config(), events, meters)
-
-
-def _log_keys(server: Server, log: LogId) -> LogKeysReply:
-    origin, keys = server.logs.origin(log), server.keys
-    signers = (keys.log_signer(origin), keys.index_signer(origin), keys.receipt_signer(origin))
-    return LogKeysReply(origin, *(signer.vkey for signer in signers))
 
 
 def checks(server: Server) -> Checks:

@@ -12,6 +12,7 @@ from vitne.ports.erasure import ErasureStore, Hold
 from vitne.ports.index_log import IndexLogStore, SealedRun
 from vitne.ports.mirror import MirrorFolder
 from vitne.ports.objects import ObjectStore
+from vitne.ports.ports import Ports
 from vitne.ports.records import (
     ERASED_DIGEST,
     AnnouncedKey,
@@ -28,7 +29,7 @@ from vitne.ports.records import (
     Tail,
 )
 from vitne.ports.roles import ROLES, ApiKey, Role
-from vitne.ports.searching import Histogram, Searchable
+from vitne.ports.searching import Searchable
 from vitne.ports.segments import (
     Archive,
     GapAnswer,
@@ -65,7 +66,6 @@ __all__ = [
     "ErasureStore",
     "GapAnswer",
     "Head",
-    "Histogram",
     "Hold",
     "IdSource",
     "IndexLogStore",
@@ -75,6 +75,7 @@ __all__ = [
     "LogInfo",
     "MirrorFolder",
     "ObjectStore",
+    "Ports",
     "RecordStore",
     "Role",
     "SealedRun",

@@ -3,17 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from msgspec import Struct
-
 from vitne.core.filter.nodes import Filter
 from vitne.core.values import LeafIndex, LogId, Record
-
-
-class Histogram(Struct, frozen=True):
-    """Counts of events by claimed time: bucket i covers [edges_us[i], edges_us[i+1])."""
-
-    edges_us: list[int]
-    counts: list[int]
 
 
 class Searchable(Protocol):

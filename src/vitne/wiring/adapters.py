@@ -1,28 +1,12 @@
 """One adapter for each port, and what all chapters of a server share."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-from vitne.adapters.clock import SystemClock, SystemIds
-from vitne.ports import (
-    Archive,
-    CheckpointStore,
-    Clock,
-    ErasureStore,
-    IdSource,
-    IndexLogStore,
-    KeyVault,
-    ObjectStore,
-    RecordStore,
-    SegmentCatalog,
-    StampAuthority,
-    StampReader,
-    StateStore,
-    Witness,
-)
+from vitne.ports import Ports, StampAuthority, StampReader, Witness
 from vitne.services.intake import Preparer
-from vitne.services.log import LogKeys, Logs, StepHook
+from vitne.services.log import Logs, StepHook
 from vitne.services.seal import OpenPorts
 from vitne.settings import Settings
 
@@ -30,20 +14,9 @@ DATABASE: Final = "vitne.db"
 
 
 @dataclass(frozen=True)
-class Adapters:
-    """One adapter for each port."""
+class Adapters(Ports):
+    """One adapter for each port, and what else a server is made over."""
 
-    store: RecordStore
-    heads: CheckpointStore
-    segments: SegmentCatalog
-    index_log: IndexLogStore
-    erasure: ErasureStore
-    state: StateStore
-    objects: ObjectStore
-    archive: Archive
-    vault: KeyVault
-    clock: Clock = field(default_factory=SystemClock)
-    ids: IdSource = field(default_factory=SystemIds)
     sealing: OpenPorts | None = None
     """Opens what sealing needs in a process of its own; None: it is done in this one."""
     preparing: Callable[[], Preparer] | None = None
@@ -68,7 +41,6 @@ class Common:
     adapters: Adapters
     settings: Settings
     logs: Logs
-    keys: LogKeys
     serving: bool
     step: StepHook
     """Called after each step of publishing."""

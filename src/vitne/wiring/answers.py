@@ -1,7 +1,7 @@
 """The chapter that answers questions, with all that other chapters know of what limits them."""
 
 from vitne.core.values import LeafIndex, LogId
-from vitne.services.answers import Answers, FactSources, LogStores, SourceSummaries
+from vitne.services.answers import Answers, FactSources, SourceSummaries
 from vitne.services.log import index_log_id
 from vitne.services.processes import Loop
 from vitne.wiring.adapters import Common
@@ -26,19 +26,16 @@ class Answering:
         seal: Sealing,
         erasure: Erasure,
     ) -> None:
-        adapters = common.adapters
-        stores = LogStores(adapters.store, adapters.archive, adapters.segments, adapters.objects)
-
         def trouble(log: LogId) -> str:
             reasons = (
                 publish.rounds.halted.get(log),
                 seal.index_log.halted.get(log),
-                trust.cosigned.incident(log),
+                trust.incidents.reason(log),
             )
             return next(filter(None, reasons), "")
 
         facts = FactSources(
-            log_note=trust.cosigned.log,
+            log_note=trust.cosigned.newest,
             index_note=trust.cosigned.index,
             policies=trust.policies.texts,
             counter=seal.index_log.troubles,
@@ -51,8 +48,8 @@ class Answering:
             behind=lambda log: trust.heads.behind(index_log_id(log)),
             nudge=publish.loop.nudge,
         )
-        self.summaries = SourceSummaries(stores)
-        self.questions = Answers(stores, common.keys, common.logs, self.summaries, facts)
+        self.summaries = SourceSummaries(common.adapters)
+        self.questions = Answers(common.adapters, common.logs, self.summaries, facts)
         self._loop = Loop("summaries", self.summaries.run_once, _SUMMARY_LOOK_S, leave=True)
 
     def start(self) -> None:

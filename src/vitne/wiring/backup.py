@@ -22,13 +22,12 @@ from vitne.services.copies import (
     MANIFEST,
     BackedUpTree,
     Compared,
-    CopyCount,
     Manifest,
     compare,
     copy_objects,
     read_manifest,
 )
-from vitne.services.log import LogKeys, index_log_id, index_origin
+from vitne.services.log import Logs, index_log_id, index_origin
 from vitne.settings import FILE_NAME, Settings
 from vitne.version import __version__
 from vitne.wiring.adapters import DATABASE
@@ -41,9 +40,9 @@ class Backed(Struct, frozen=True):
     """A backup that was made."""
 
     manifest: Manifest
-    copied: CopyCount
-    keys: bool
-    """Whether the keys are in it."""
+    objects: int
+    """How many were copied."""
+    bytes: int
 
 
 def make_backup(settings: Settings, target: Path, *, with_keys: bool) -> Backed:
@@ -65,17 +64,17 @@ def make_backup(settings: Settings, target: Path, *, with_keys: bool) -> Backed:
     if target.exists() and any(target.iterdir()):
         raise ConflictError("expected an empty folder for the backup", where=str(target))
     target.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-    manifest, copied = _copy_patiently(folder, target)
+    made = _copy_patiently(folder, target)
     if (folder / FILE_NAME).exists():
         shutil.copy2(folder / FILE_NAME, target / FILE_NAME)
     if with_keys:
         shutil.copytree(folder / "keys", target / "keys", copy_function=shutil.copy2)
     # Last: a folder without a manifest is no whole backup.
-    (target / MANIFEST).write_bytes(manifest.encode())
-    return Backed(manifest, copied, with_keys)
+    (target / MANIFEST).write_bytes(made.manifest.encode())
+    return made
 
 
-def _copy_patiently(folder: Path, target: Path) -> tuple[Manifest, CopyCount]:
+def _copy_patiently(folder: Path, target: Path) -> Backed:
     """Again from the start if a segment was merged or rewritten while it was being copied."""
     for _ in range(_TRIES - 1):
         try:
@@ -85,7 +84,7 @@ def _copy_patiently(folder: Path, target: Path) -> tuple[Manifest, CopyCount]:
     return _copy(folder, target)
 
 
-def _copy(folder: Path, target: Path) -> tuple[Manifest, CopyCount]:
+def _copy(folder: Path, target: Path) -> Backed:
     copy_database(folder / DATABASE, target / DATABASE)
     with ExitStack() as stack:
         rows = stack.enter_context(SqliteStores(target / DATABASE))
@@ -94,9 +93,10 @@ def _copy(folder: Path, target: Path) -> tuple[Manifest, CopyCount]:
         copy = FolderObjects(target / "objects")
         stack.callback(copy.close)
         trees, segments = _trees(rows), _segments(rows)
-        copied = copy_objects(source, copy, trees, segments)
+        count, size = copy_objects(source, copy, trees, segments)
     signed = {t.log: (t.origin, t.head.size, t.head.root) for t in trees if t.head is not None}
-    return Manifest(FORMAT, SystemClock().now_us(), __version__, signed), copied
+    manifest = Manifest(FORMAT, SystemClock().now_us(), __version__, signed)
+    return Backed(manifest, count, size)
 
 
 def _trees(rows: SqliteStores) -> list[BackedUpTree]:
@@ -149,9 +149,9 @@ def compare_backup(settings: Settings, seen: Sequence[tuple[str, str]]) -> Compa
         ConfigurationError: it is no backup, has no keys, or is being served.
         NotFoundError: no such folder.
     """
-    with _backup(settings) as (rows, objects, keys):
+    with _backup(settings) as (rows, objects, logs):
         trees = _trees(rows)
-        verifiers = {str(one.origin): keys.tree_signer(one.origin).verifier for one in trees}
+        verifiers = {str(one.origin): logs.tree_signer(one.origin).verifier for one in trees}
         return compare(objects, trees, verifiers, seen)
 
 
@@ -166,7 +166,7 @@ def accept_backup(settings: Settings) -> None:
 
 
 @contextmanager
-def _backup(settings: Settings) -> Iterator[tuple[SqliteStores, FolderObjects, LogKeys]]:
+def _backup(settings: Settings) -> Iterator[tuple[SqliteStores, FolderObjects, Logs]]:
     folder = Path(settings.folder)
     if not (folder / DATABASE).exists():
         raise NotFoundError("there is no backup", where=str(folder))
@@ -183,4 +183,4 @@ def _backup(settings: Settings) -> Iterator[tuple[SqliteStores, FolderObjects, L
         rows = stack.enter_context(SqliteStores(folder / DATABASE))
         objects = FolderObjects(folder / "objects")
         stack.callback(objects.close)
-        yield rows, objects, LogKeys(vault)
+        yield rows, objects, Logs(rows.records, vault, settings.server_name)

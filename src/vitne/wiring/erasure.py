@@ -3,7 +3,6 @@
 from vitne.errors import BadInputError, ConfigurationError
 from vitne.services.erasure import RETENTION, Erase, Erasing, Holds, Retain, parse_rules
 from vitne.services.processes import Loop
-from vitne.services.writer import Writer
 from vitne.wiring.adapters import Common
 from vitne.wiring.intake import Intake
 from vitne.wiring.seal import Sealing
@@ -18,21 +17,17 @@ class Erasure:
         ConfigurationError: the setting `retention` is not well formed.
     """
 
-    def __init__(self, common: Common, writer: Writer, intake: Intake, seal: Sealing) -> None:
+    def __init__(self, common: Common, intake: Intake, seal: Sealing) -> None:
         adapters = common.adapters
         self._store = adapters.store
         self.erase = Erase(
-            adapters.store,
-            adapters.archive,
-            adapters.segments,
-            adapters.erasure,
-            writer.control,
+            adapters,
+            intake.writer.control,
             seal.segments.segments_lock,
-            adapters.clock,
             intake.preparation.forget_personal_values,
         )
-        self.holds = Holds(adapters.erasure, intake.own_events, adapters.clock, adapters.ids)
-        self.retain = Retain(adapters.segments, adapters.archive, self.erase, adapters.clock)
+        self.holds = Holds(adapters, intake.own_events)
+        self.retain = Retain(adapters, self.erase)
         self.logged = Erasing(self.erase, self.retain, intake.own_events)
         try:
             self._rules = parse_rules(common.settings.retention)

@@ -24,7 +24,7 @@ from vitne.ports import (
     StampReader,
 )
 from vitne.services.intake import Preparer
-from vitne.services.log import LogKeys, Logs, Published, StepHook, no_step
+from vitne.services.log import Logs, Published, StepHook, no_step
 from vitne.services.processes import Loop
 from vitne.services.seal import SealPorts
 from vitne.settings import Settings
@@ -193,8 +193,8 @@ def open_preparer(settings: Settings) -> Preparer:
         archive().refresh(log)  # the serving process adds segments
         return archive().find(log, event_id)
 
-    logs, keys = Logs(rows.records, settings.server_name), LogKeys(vault)
-    return preparer_of(settings, logs, keys, sealed, SystemClock(), SystemIds())
+    logs = Logs(rows.records, vault, settings.server_name)
+    return preparer_of(settings, logs, sealed, SystemClock(), SystemIds())
 
 
 def open_sealing(settings: Settings) -> SealPorts:
@@ -207,7 +207,7 @@ def open_sealing(settings: Settings) -> SealPorts:
         archive=_archive(settings, rows.segments, objects, None),
         objects=objects,
         index_log=rows.index_log,
-        origin=Logs(rows.records, settings.server_name).origin,
+        origin=lambda log: rows.records.log(log).origin,
     )
 
 

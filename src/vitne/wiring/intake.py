@@ -12,7 +12,7 @@ from vitne.services.intake import (
     SystemEvents,
     processes_for,
 )
-from vitne.services.log import LogKeys, Logs
+from vitne.services.log import Logs
 from vitne.services.publish import Chore
 from vitne.services.writer import Writer, WriterLimits
 from vitne.settings import Settings
@@ -24,12 +24,11 @@ _FORGET_INTERVAL_S = 10
 
 
 def preparer_of(
-    settings: Settings, logs: Logs, keys: LogKeys, sealed: Find, clock: Clock, ids: IdSource
+    settings: Settings, logs: Logs, sealed: Find, clock: Clock, ids: IdSource
 ) -> Preparer:
     """What prepares requests."""
     return Preparer(
         logs=logs,
-        keys=keys,
         clock=clock,
         ids=ids,
         sealed=sealed,
@@ -37,14 +36,10 @@ def preparer_of(
     )
 
 
-def writer_of(common: Common, preparer: Preparer) -> Writer:
-    """The writer."""
-    adapters, settings, events = common.adapters, common.settings, SystemEvents(preparer)
+def _writer(common: Common, preparer: Preparer) -> Writer:
+    settings, events = common.settings, SystemEvents(preparer)
     return Writer(
-        store=adapters.store,
-        objects=adapters.objects,
-        keys=common.keys,
-        clock=adapters.clock,
+        common.adapters,
         logs=common.logs,
         conflict=events.id_conflict,
         incident=events.incident,
@@ -65,14 +60,18 @@ class Intake:
     refused is counted in events.
     """
 
-    def __init__(self, common: Common, preparer: Preparer, writer: Writer) -> None:
+    def __init__(self, common: Common) -> None:
         adapters, settings = common.adapters, common.settings
+        preparer = preparer_of(
+            settings, common.logs, adapters.archive.find, adapters.clock, adapters.ids
+        )
+        self.writer = _writer(common, preparer)
         processes = processes_for(settings.prepare_processes) if common.serving else 0
         self.preparation = PreparePool(preparer, adapters.preparing, processes)
-        self.requests = Ingest(self.preparation, writer)
+        self.requests = Ingest(self.preparation, self.writer)
         self.own_events = OwnEvents(self.requests, "api" if common.serving else "cli")
-        self.counts = CountReporter(adapters.store, self.own_events, adapters.clock, adapters.ids)
-        self.forget = Forget(adapters.store, adapters.clock, settings.dedupe_days * _DAY_US)
+        self.counts = CountReporter(adapters, self.own_events)
+        self.forget = Forget(adapters, settings.dedupe_days * _DAY_US)
         self.chores = (
             Chore(_FORGET_INTERVAL_S, self.forget.run_once),
             Chore(settings.stats_interval_s, self.counts.run_once),

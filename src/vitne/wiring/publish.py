@@ -13,13 +13,10 @@ class Publishing:
     """Signs the trees of all logs; between two rounds it does small chores of other chapters."""
 
     def __init__(self, common: Common, trust: Trust, chores: Sequence[Chore]) -> None:
-        adapters = common.adapters
-        self._objects = adapters.objects
+        self._objects = common.adapters.objects
         self.rounds = PublishRounds(
-            adapters.store,
-            adapters.heads,
-            adapters.objects,
-            common.keys,
+            common.adapters,
+            common.logs,
             common.step,
             cleared=trust.witnesses.may_publish,
         )
@@ -29,14 +26,7 @@ class Publishing:
             chores,
             grown=trust.witnesses.moved,
         )
-        self.recovery = Recover(
-            adapters.store,
-            adapters.heads,
-            adapters.objects,
-            common.keys,
-            adapters.index_log,
-            common.step,
-        )
+        self.recovery = Recover(common.adapters, common.logs, common.step)
 
     def files(self, log: LogId) -> Published:
         """What a log has published."""

@@ -28,27 +28,19 @@ class Sealing:
     """
 
     def __init__(self, common: Common, writer: Writer, trust: Trust, around: AroundJobs) -> None:
-        adapters, settings = common.adapters, common.settings
+        settings = common.settings
         runner = around(_runner(common))
         self.index_log = IndexLog(
-            adapters.index_log,
-            adapters.heads,
-            adapters.objects,
-            common.keys,
+            common.adapters,
             common.logs,
             common.step,
             cleared=trust.witnesses.may_publish,
             moved=trust.witnesses.moved,
         )
         self.segments = SegmentSealer(
-            store=adapters.store,
-            catalog=adapters.segments,
-            archive=adapters.archive,
-            objects=adapters.objects,
+            common.adapters,
             runner=runner,
-            clock=adapters.clock,
             index_log=self.index_log,
-            listed=adapters.index_log,
             tell=writer.control,
             covered=trust.cosigned.covers,
             limits=SealLimits(settings.seal_entries, settings.seal_age_s * _SECOND_US),

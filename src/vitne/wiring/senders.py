@@ -4,7 +4,7 @@ from functools import partial
 
 from vitne.services.publish import Chore
 from vitne.services.senders import Batches, SenderStreams, SourceKeys
-from vitne.services.writer import ReceiptSigner, Writer
+from vitne.services.writer import ReceiptSigner
 from vitne.wiring.adapters import Common
 from vitne.wiring.intake import Intake
 
@@ -14,20 +14,18 @@ _SILENCE_LOOK_S = 60
 class Senders:
     """What signing senders ask of the server; a chore marks silent streams as abandoned."""
 
-    def __init__(self, common: Common, writer: Writer, intake: Intake) -> None:
+    def __init__(self, common: Common, intake: Intake) -> None:
         adapters = common.adapters
         self.source_keys = SourceKeys(
-            adapters.state,
-            adapters.store,
+            adapters,
             intake.own_events,
-            adapters.clock,
-            common.keys,
-            writer.place_stream_act,
+            common.logs,
+            intake.writer.place_stream_act,
         )
-        self.batches = Batches(adapters.store, adapters.archive)
-        receipts = ReceiptSigner(adapters.store, adapters.objects, common.keys)
+        self.batches = Batches(adapters)
+        receipts = ReceiptSigner(adapters, common.logs)
         self.streams = SenderStreams(
-            adapters.store, writer, receipts, common.logs, self.source_keys, adapters.clock
+            adapters, intake.writer, receipts, common.logs, self.source_keys
         )
         silence_s = common.settings.stream_abandon_s
         abandon = partial(self.streams.abandon_silent, silence_s)

@@ -7,14 +7,14 @@ from typing import Self
 from vitne.core.values import LogId
 from vitne.services.access import Onboard
 from vitne.services.check import Fsck, Stores
-from vitne.services.log import INDEX_SUFFIX, LogKeys, Logs, StepHook, no_step
+from vitne.services.log import INDEX_SUFFIX, Logs, StepHook, no_step
 from vitne.services.publish import Recovery
 from vitne.services.search import Search, Show
 from vitne.settings import Settings
 from vitne.wiring.adapters import DATABASE, Adapters, Common
 from vitne.wiring.answers import Answering
 from vitne.wiring.erasure import Erasure
-from vitne.wiring.intake import Intake, preparer_of, writer_of
+from vitne.wiring.intake import Intake
 from vitne.wiring.publish import Publishing
 from vitne.wiring.seal import AroundJobs, Sealing
 from vitne.wiring.senders import Senders
@@ -43,44 +43,28 @@ class Server:
         self.adapters = adapters
         self.settings = settings
         self.serving = serving
-        self.keys = keys = LogKeys(adapters.vault)
-        self.logs = logs = Logs(adapters.store, settings.server_name)
-        common = Common(adapters, settings, logs, keys, serving, step)
-        find, clock, ids = adapters.archive.find, adapters.clock, adapters.ids
-        preparer = preparer_of(settings, logs, keys, find, clock, ids)
-        self.writer = writer_of(common, preparer)
-        self.intake = Intake(common, preparer, self.writer)
-        self.onboard = Onboard(adapters.state, self.writer, self.intake.own_events, clock, ids)
+        self.logs = logs = Logs(adapters.store, adapters.vault, settings.server_name)
+        common = Common(adapters, settings, logs, serving, step)
+        self.intake = Intake(common)
+        self.writer = self.intake.writer
+        self.onboard = Onboard(adapters, self.writer, self.intake.own_events)
         self.trust = Trust(common, self.intake.own_events, self._halt)
-        self.senders = Senders(common, self.writer, self.intake)
+        self.senders = Senders(common, self.intake)
         chores = (*self.intake.chores, *self.senders.chores)
         self.publish = Publishing(common, self.trust, chores)
         self.seal = Sealing(common, self.writer, self.trust, around_jobs)
-        self.erasure = Erasure(common, self.writer, self.intake, self.seal)
-        self.search = Search(adapters.store, adapters.archive, adapters.segments, clock)
+        self.erasure = Erasure(common, self.intake, self.seal)
+        self.search = Search(adapters)
         self.show = Show(
-            adapters.store,
-            adapters.archive,
-            adapters.objects,
-            keys,
+            adapters,
+            logs,
             nudge=self.publish.loop.nudge,
             erased=self.erasure.erase.erased_by,
         )
         self.answers = Answering(
             common, self.trust, self.senders, self.publish, self.seal, self.erasure
         )
-        self.fsck = Fsck(
-            Stores(
-                store=adapters.store,
-                heads=adapters.heads,
-                objects=adapters.objects,
-                keys=keys,
-                segments=adapters.segments,
-                archive=adapters.archive,
-                index_log=adapters.index_log,
-                database=DATABASE,
-            )
-        )
+        self.fsck = Fsck(Stores(adapters, logs, DATABASE))
         self._started = False
 
     def start(self) -> Recovery | None:

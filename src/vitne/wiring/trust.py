@@ -52,14 +52,13 @@ class Trust:
         adapters, settings = common.adapters, common.settings
         self._store = adapters.store
         self.policies = PolicyTexts(
-            common.keys,
             common.logs,
             read_base(adapters.log_policy, "log_policy"),
             read_base(adapters.index_policy, "index_policy"),
         )
         self.incidents = WitnessIncidents(adapters.objects)
         self.cosigned = CosignedHeads(adapters.objects, self.policies, self.incidents)
-        self.heads = WitnessedHeads(self.policies, adapters.heads, adapters.objects)
+        self.heads = WitnessedHeads(adapters, self.policies)
         record = partial(_record_event, own)
         self.auditors = Auditors(self.policies, self.heads, self.incidents, adapters.clock, record)
         self.witnesses = Witnessing(
@@ -73,12 +72,10 @@ class Trust:
             interval_s=settings.witness_interval_ms / 1000,
         )
         self.stamps = Anchor(
+            adapters,
             adapters.authorities,
             adapters.stamps,
-            adapters.objects,
-            newest=self.cosigned.log,
-            logs=self._logs,
-            clock=adapters.clock,
+            newest=self.cosigned.newest,
             interval_s=settings.stamp_interval_s,
         )
         self._looking = Loop("witnessing", self._look, _WITNESS_LOOK_S, leave=True)
@@ -104,15 +101,12 @@ class Trust:
     def stamp_facts(self, log: LogId, note: str) -> Sequence[StampMember]:
         """The time stamps of a checkpoint, as a bundle attaches them."""
         # Looking for stamps reads a folder; without an authority there is none.
-        found = self.stamps.of_note(log, note) if self._authorities else ()
+        found = self.stamps.stamps(log) if self._authorities else ()
         over = sha256(note.encode()).digest()
-        return [StampMember("rfc3161", over, stamp.token) for stamp in found]
-
-    def _logs(self) -> list[LogId]:
-        return [info.log for info in self._store.logs()]
+        return [StampMember("rfc3161", over, one.token) for one in found if one.note == note]
 
     def _look(self) -> None:
-        self.witnesses.look(self._logs())
+        self.witnesses.look([info.log for info in self._store.logs()])
 
 
 def _places(adapters: Adapters, policies: PolicyTexts) -> Sequence[WitnessEndpoint]:

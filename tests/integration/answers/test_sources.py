@@ -8,7 +8,6 @@ import pytest
 
 from vitne.core.index.source_summary import SourceSummary, join_summaries, summarize_sources
 from vitne.core.values.types import LeafIndex
-from vitne.services.answers.inputs import LogStores
 from vitne.services.answers.source_summaries import SourceSummaries
 
 SUMMARIES = "summaries/acme/"
@@ -78,9 +77,7 @@ def test_a_summary_that_is_lost_or_damaged_is_made_again(
         objects.delete([name])
     else:
         objects.replace({name: damage})
-    adapters = summed.server.adapters
-    stores = LogStores(adapters.store, adapters.archive, adapters.segments, objects)
-    fresh = SourceSummaries(stores)
+    fresh = SourceSummaries(summed.server.adapters)
 
     fresh.over(answer_server.ACME, LeafIndex(4))
 

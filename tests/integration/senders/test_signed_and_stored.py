@@ -59,7 +59,7 @@ def test_sealed_and_erased_events_are_proved_to_be_the_senders_too(
         server.erasure.erase.run(
             ErasureRequest(ACME, ("core", "person"), "gdpr-17", "CASE-1", events=ids)
         )
-        fresh = Batches(adapters.store, adapters.archive)  # remembers no leaves
+        fresh = Batches(adapters)  # remembers no leaves
         assert fresh.sender_proof(ACME, index) == sealed
 
 

@@ -31,7 +31,7 @@ def test_a_log_begins_with_its_keys(spine: Any) -> None:
 
     assert [type(entry) for entry in first] == [*[SigningKeyEntry] * 3, IndexSecretEntry]
     assert [entry.role for entry in first[:3]] == ["log", "receipt", "index-log"]
-    assert first[0].vkey == spine.server.keys.log_signer(spine.server.logs.origin(ACME)).vkey
+    assert first[0].vkey == spine.server.logs.log_signer(spine.server.logs.origin(ACME)).vkey
 
 
 def test_creating_a_log_twice_changes_nothing(spine: Any) -> None:
@@ -56,7 +56,7 @@ def test_a_minimal_event_is_filled_numbered_and_receipted(spine: Any) -> None:
 def test_a_receipt_covers_exactly_the_events_of_the_request(spine: Any) -> None:
     reply = spine.send([sample_event(n) for n in (1, 2, 3)])
 
-    verifier = Verifier(spine.server.keys.receipt_signer(spine.server.logs.origin(ACME)).vkey)
+    verifier = Verifier(spine.server.logs.receipt_signer(spine.server.logs.origin(ACME)).vkey)
     receipt = open_receipt(reply.receipts[0], verifier)
     indices = [result.index for result in reply.results]
     assert indices == list(range(receipt.first, receipt.first + receipt.count))

@@ -43,7 +43,7 @@ def test_a_merged_run_waits_for_the_head_that_readers_prove_by(tmp_path: Path) -
     assert server.seal.segments.settle(ACME) == []
     assert server.adapters.segments.segments(ACME) == before
 
-    head = server.seal.index_log.checkpoint(ACME)
+    head = server.publish.files(LogId("acme/index")).checkpoint()
     assert head is not None
     text, _ = parse_note(head)
     cosigned = head + auditor.sign(text, 1_800_000_000)
@@ -62,7 +62,7 @@ def test_nothing_is_erased_or_merged_while_a_question_has_a_log_sealed(spine: An
     seal, free = spine.server.seal.segments, list[bool]()
 
     def look(_job: SealJob) -> None:
-        lock = seal.segments_lock()
+        lock = seal.segments_lock
         other = threading.Thread(target=lambda: free.append(lock.acquire(blocking=False)))
         other.start()
         other.join()

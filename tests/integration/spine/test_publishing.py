@@ -90,7 +90,7 @@ def test_the_published_tree_is_that_of_the_entries(spine: Any) -> None:
     entries = spine.entries()
     published = Published(spine.server.adapters.objects, ACME)
     reader = TileReader(published.get, len(entries))
-    signer = spine.server.keys.log_signer(spine.server.logs.origin(ACME))
+    signer = spine.server.logs.log_signer(spine.server.logs.origin(ACME))
     head, _ = open_checkpoint(published.checkpoint(), signer.verifier)
     assert (head.size, head.root) == (len(entries), merkle_root([leaf_hash(e) for e in entries]))
     assert (reader.entries(0, len(entries)), reader.root()) == (entries, head.root)
@@ -147,8 +147,7 @@ def test_of_two_publishers_one_swap_fails_and_the_log_is_not_forked(spine: Any) 
     reports: list[Any] = []
 
     def publish() -> None:
-        stores = (adapters.store, adapters.heads, adapters.objects)
-        reports.append(PublishRounds(*stores, spine.server.keys, wait_for_the_other).run_once())
+        reports.append(PublishRounds(adapters, spine.server.logs, wait_for_the_other).run_once())
 
     threads = [threading.Thread(target=publish) for _ in range(2)]
     for thread in threads:
@@ -176,9 +175,7 @@ def test_a_log_whose_tiles_disagree_stops_and_the_others_go_on(spine: Any) -> No
 
 def test_the_rounds_of_busy_logs_leave_none_behind(spine: Any) -> None:
     adapters = spine.adapters
-    publish = PublishRounds(
-        adapters.store, adapters.heads, adapters.objects, spine.server.keys, max_entries=2
-    )
+    publish = PublishRounds(adapters, spine.server.logs, max_entries=2)
     logs = [LogId(f"t{n}") for n in range(4)]
     for log in logs:
         spine.server.writer.create(log)

@@ -15,13 +15,15 @@ from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
 from vitne.core.entry.entry import SEGMENT
+from vitne.core.values import format_utc
 from vitne.core.values.types import LeafIndex, LogId
 from vitne.errors import CursorError, IntegrityError, NotFoundError, UnavailableError
 from vitne.services.seal.worker import SealJob, SealProcess
-from vitne.services.search.search import Page, SearchRequest
+from vitne.services.search.search import SearchRequest
 from vitne.services.writer.pending_request import Arrival
 from vitne.settings import Settings
 from vitne.testing import TEST_START_US, FixedClock, SeededIds, sample_event, sample_key
+from vitne.wire.search import SearchReply
 from vitne.wiring import Server, folder_adapters, open_sealing
 
 ACME = LogId("acme")
@@ -51,7 +53,7 @@ def fill(spine: Any, first: int, last: int) -> None:
     spine.publish()
 
 
-def all_pages(spine: Any, text: str, limit: int = 3) -> list[Page]:
+def all_pages(spine: Any, text: str, limit: int = 3) -> list[SearchReply]:
     pages = [spine.server.search.run(SearchRequest(ACME, text, limit))]
     while pages[-1].next:
         pages.append(
@@ -60,9 +62,9 @@ def all_pages(spine: Any, text: str, limit: int = 3) -> list[Page]:
     return pages
 
 
-def numbers(pages: list[Page]) -> list[int]:
+def numbers(pages: list[SearchReply]) -> list[int]:
     """`stream.seq` of every row: the numbers of `sample_event`."""
-    found: list[int] = [row.event["stream"]["seq"] for page in pages for row in page.rows]  # type: ignore[index,call-overload]  # an event
+    found: list[int] = [row.event["stream"]["seq"] for page in pages for row in page.events]
     return found
 
 
@@ -104,7 +106,7 @@ def test_a_search_finds_the_same_before_and_after_sealing(spine: Any, text: str)
     assert spine.server.seal.segments.run_once().sealed
     after = all_pages(spine, text)
 
-    assert [page.rows for page in after] == [page.rows for page in before]
+    assert [page.events for page in after] == [page.events for page in before]
     assert after[0].total == before[0].total == len(numbers(before))
     assert after[0].total_is == "exact"
 
@@ -120,8 +122,8 @@ def test_records_of_every_kind_come_back_from_the_archive(spine: Any) -> None:
     assert store.records(ACME, LeafIndex(0), LeafIndex(2 * FULL)) == []
     assert any(not record.event_id for record in hot)
     for record in hot:
-        found = spine.server.search.by_id(ACME, record.event_id) if record.event_id else None
-        assert found is None or found.index == record.index
+        if record.event_id:
+            assert spine.server.show.by_id(ACME, record.event_id).record.index == record.index
 
 
 def test_a_part_is_sealed_when_it_is_old_and_holds_an_event(spine: Any) -> None:
@@ -230,14 +232,14 @@ def test_pages_neither_skip_nor_repeat_whatever_happens_meanwhile(
     """The walk equals the list as it was at its first page; later events are on no page of it."""
     spine = _Own(tmp_path_factory.mktemp("walk"))
     spine.send(20)
-    expected = [row.index for row in spine.page("", "", 200).rows]
+    expected = [row.index for row in spine.page("", "", 200).events]
 
     page = spine.page("type:crm.*", "", limit)
-    seen = [row.index for row in page.rows]
+    seen = [row.index for row in page.events]
     for step in [*steps, *["page"] * 40]:
         if step == "page" and page.next:
             page = spine.page("type:crm.*", page.next, limit)
-            seen += [row.index for row in page.rows]
+            seen += [row.index for row in page.events]
             assert page.high_water == expected[0] + 1
         elif step != "page":
             spine.do[step]()
@@ -282,7 +284,7 @@ class _Own:
         while self.server.publish.rounds.run_once().more:
             pass
 
-    def page(self, text: str, cursor: str, limit: int) -> Page:
+    def page(self, text: str, cursor: str, limit: int) -> SearchReply:
         return self.server.search.run(SearchRequest(ACME, text, limit, cursor=cursor))
 
 
@@ -332,7 +334,7 @@ def test_facets_and_bars_count_hot_and_sealed_events_together(spine: Any) -> Non
     assert after.histogram is not None
     assert before.histogram is not None
     assert sum(after.histogram.counts) == sum(before.histogram.counts) == 39
-    assert after.histogram.edges_us[0] <= TEST_START_US < after.histogram.edges_us[-1]
+    assert after.histogram.edges[0] <= format_utc(TEST_START_US) < after.histogram.edges[-1]
     assert after.total == 39
 
 

@@ -79,7 +79,7 @@ class Watched:
         for log in ("vitne", "acme"):
             self.server.writer.create(LogId(log))
         origin = self.server.logs.origin(ACME)
-        keys_ = self.server.keys
+        keys_ = self.server.logs
         self.vkeys = [keys_.log_signer(origin).vkey, keys_.index_signer(origin).vkey]
 
     def open(self) -> Server:
@@ -106,7 +106,7 @@ class Watched:
 
     def cosigned(self) -> int:
         """Size of the newest head that met the quorum; 0 without one."""
-        note = self.server.trust.cosigned.log(ACME)
+        note = self.server.trust.cosigned.newest(ACME)
         return int(note.split("\n")[1]) if note else 0
 
     def until(self, true: Callable[[], Any]) -> None:

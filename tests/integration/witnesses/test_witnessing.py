@@ -49,7 +49,7 @@ def test_both_keys_of_a_witness_count_each_for_itself(watch: Any, doors: Any, de
 
     keys = [signer.verifier for signer in witness.signers]
     log = watched.server.trust.policies.signer(ACME).verifier
-    opened = open_note(watched.server.trust.cosigned.log(ACME), [log, *keys])
+    opened = open_note(watched.server.trust.cosigned.newest(ACME), [log, *keys])
     kinds = [one.verifier.kind for one in opened.verified]
     assert sorted(kinds) == [1, COSIGNATURE, MLDSA_COSIGNATURE]
 
@@ -66,7 +66,7 @@ def test_one_of_two_keys_of_a_witness_is_not_both(watch: Any, doors: Any, desk: 
     watched.publish()
     watched.until(lambda: watched.server.trust.witnesses.cosigned)
 
-    assert watched.server.trust.cosigned.log(ACME) is None
+    assert watched.server.trust.cosigned.newest(ACME) is None
     assert watched.adapters.objects.get("log/acme/checkpoint.cosigned") is None
 
 
@@ -142,8 +142,8 @@ def test_whatever_a_witness_says_beside_a_contradiction_stops_nothing(
     watched.send(10)
 
     assert watched.publish() == first + 3
-    assert watched.server.trust.cosigned.log(ACME) is None
-    assert watched.server.trust.cosigned.incident(ACME) == ""
+    assert watched.server.trust.cosigned.newest(ACME) is None
+    assert watched.server.trust.incidents.reason(ACME) == ""
     assert watched.server.publish.rounds.halted == {}
 
 
@@ -170,7 +170,7 @@ def test_a_cosignature_of_an_older_head_is_not_taken_for_the_newer_one(
 
 
 def contradicted(watched: Any) -> None:
-    watched.until(lambda: watched.server.trust.cosigned.incident(ACME))
+    watched.until(lambda: watched.server.trust.incidents.reason(ACME))
     watched.until(lambda: ACME in watched.server.publish.rounds.halted)
 
 
@@ -201,7 +201,7 @@ def test_a_witness_that_is_ahead_stops_the_log_and_somebody_is_told(
     assert told is not None
     (incident,) = (one for one in watched.server.trust.incidents.all() if one.tree == ACME)
     assert (incident.kind, incident.their_size, incident.note) == ("ahead", 1000, "")
-    assert "has cosigned size 1000" in watched.server.trust.cosigned.incident(ACME)
+    assert "has cosigned size 1000" in watched.server.trust.incidents.reason(ACME)
 
 
 def test_a_refused_proof_is_a_fork_and_what_the_witness_shows_proves_it(
@@ -262,7 +262,7 @@ def test_an_incident_outlives_a_restart_and_ends_when_the_witness_agrees(
     assert "has cosigned size 1000" in again.publish.rounds.halted[ACME]
     door.answer = witness
     again.trust.witnesses.start([ACME])
-    watched.until(lambda: not again.trust.cosigned.incident(ACME))
+    watched.until(lambda: not again.trust.incidents.reason(ACME))
     watched.close()
 
     last = watched.server = watched.open()

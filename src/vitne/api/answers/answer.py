@@ -6,19 +6,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from vitne.core.index.source_summary import GRADES
-from vitne.core.values import Record, Section, format_utc
+from vitne.core.values import LogId, Record, Section, format_utc
 from vitne.evidence.bundle.answer import Hit
 from vitne.evidence.bundle.sentences import claims_of_answer
 from vitne.evidence.record.verify import VerifiedHead
-from vitne.services.answers import (
-    MEANS,
-    AnsweredQuestion,
-    CoverageStatement,
-    QuarantinedEvents,
-    SourceSeen,
-    StreamSeen,
-)
-from vitne.services.search import row_of_record
+from vitne.services.answers import MEANS, AnsweredQuestion
+from vitne.services.search import found_event
 from vitne.wire.answers import (
     AnswerReason,
     AnswerReply,
@@ -26,12 +19,8 @@ from vitne.wire.answers import (
     AskedQuestion,
     CheckpointReply,
     ClaimsReply,
-    CoverageReply,
     FoundAction,
     FoundActor,
-    QuarantineCoverage,
-    SourceCoverage,
-    StreamCoverage,
     TrustReply,
 )
 
@@ -40,7 +29,6 @@ def to_answer_reply(found: AnsweredQuestion) -> AnswerReply:
     """An answer as its reader sees it."""
     answer = found.answer
     claims = claims_of_answer(answer)
-    grade = found.grade
     return AnswerReply(
         tenant=found.log,
         question=_question(found),
@@ -49,11 +37,12 @@ def to_answer_reply(found: AnsweredQuestion) -> AnswerReply:
         headline=claims.headline,
         reasons=[AnswerReason(one.code, one.text, one.where) for one in answer.reasons],
         actions=[
-            _action(hit, found.records[hit.index], found.request.withhold) for hit in answer.hits
+            _action(found.log, hit, found.records[hit.index], found.request.withhold)
+            for hit in answer.hits
         ],
-        grade=grade or "",
-        grade_means=MEANS[grade] if grade else "",
-        coverage=_coverage(found.statement),
+        grade=found.grade,
+        grade_means=MEANS.get(found.grade, ""),
+        coverage=found.statement,
         claims=ClaimsReply(
             [*_pseudonyms(found), *claims.proved],
             _trust(found, claims.trust),
@@ -115,16 +104,16 @@ def _question(found: AnsweredQuestion) -> AskedQuestion:
     )
 
 
-def _action(hit: Hit, record: Record, withhold: tuple[Section, ...]) -> FoundAction:
-    row = row_of_record(_without(record, withhold))
-    event = row.event
+def _action(log: LogId, hit: Hit, record: Record, withhold: tuple[Section, ...]) -> FoundAction:
+    found = found_event(log, _without(record, withhold))
+    event = found.event
     actor = _object(event.get("actor"))
     targets = [_object(one) for one in _list(event.get("targets"))]
     purpose = _object(event.get("purpose"))
     reference = f":{purpose['reference']}" if "reference" in purpose else ""
     return FoundAction(
         index=hit.index,
-        id=str(event.get("id", "")),
+        id=found.id,
         recorded_at=format_utc(hit.recorded_us),
         occurred_at=format_utc(hit.occurred_us),
         type=str(event.get("type", "")),
@@ -137,8 +126,8 @@ def _action(hit: Hit, record: Record, withhold: tuple[Section, ...]) -> FoundAct
         grade=GRADES.get(hit.attribution, "E"),
         signed=hit.signed or "log",
         event=event,
-        withheld=[name for name in row.gone if name in withhold],
-        erased=[name for name in row.gone if name not in withhold],
+        withheld=[name for name in found.withheld if name in withhold],
+        erased=[name for name in found.withheld if name not in withhold],
     )
 
 
@@ -164,64 +153,4 @@ def _head(head: VerifiedHead) -> CheckpointReply:
         key=head.key,
         quorum_at="" if head.quorum_s is None else format_utc(head.quorum_s * 1_000_000),
         cosigned_by=[one.name for one in head.cosigned],
-    )
-
-
-# ---------------------------------------------------------------- coverage
-
-
-def _coverage(made: CoverageStatement) -> CoverageReply:
-    return CoverageReply(
-        about=made.about,
-        sentences=made.sentences,
-        sources=[_source(one) for one in made.sources],
-        more_sources=made.more_sources,
-        streams=[_stream(one) for one in made.streams],
-        more_streams=made.more_streams,
-        quarantined=[_aside(one) for one in made.quarantined],
-        covered_to=made.covered_to,
-        tail=made.tail,
-        counts=dict(made.counts),
-        not_taken=dict(made.not_taken),
-        weaker={str(grade): number for grade, number in made.weaker.items()},
-    )
-
-
-def _source(one: SourceSeen) -> SourceCoverage:
-    return SourceCoverage(
-        source=one.source,
-        events=one.events,
-        first_at=format_utc(one.first_us),
-        last_at=format_utc(one.last_us),
-        in_window=one.in_window,
-        streams=one.streams,
-        silent=one.silent,
-        abandoned=one.abandoned,
-        beats=one.beats,
-        numbered=one.numbered,
-    )
-
-
-def _stream(one: StreamSeen) -> StreamCoverage:
-    return StreamCoverage(
-        stream=one.stream,
-        source=one.source,
-        name=one.name,
-        silent=one.silent,
-        abandoned=one.abandoned,
-        missing=one.missing,
-        voided=one.voided,
-        ranges=one.ranges,
-        from_=format_utc(one.from_us),
-        to=format_utc(one.to_us),
-        in_window=one.in_window,
-    )
-
-
-def _aside(one: QuarantinedEvents) -> QuarantineCoverage:
-    return QuarantineCoverage(
-        source=one.source,
-        events=one.events,
-        from_=format_utc(one.from_us),
-        to=format_utc(one.to_us),
     )

@@ -80,9 +80,7 @@ class ErasureResource:
     def release(self, head: RequestHead, hold_id: str, tenant: str) -> HoldReply:
         """End one; one that has ended stays as it is."""
         who = self._access.keeper(head, tenant)
-        self._holds.release(who.tenant, hold_id, who.caller)
-        found = [hold for hold in self._holds.list(who.tenant) if hold.id == hold_id]
-        return _to_hold_reply(found[0])
+        return _to_hold_reply(self._holds.release(who.tenant, hold_id, who.caller))
 
     def retain(self, head: RequestHead, sent: RetentionRequest) -> RetentionReply:
         """Let expire, or say what would."""

@@ -66,7 +66,7 @@ class LogResource:
     def cosigned(self, head: RequestHead, tenant: str, *, index: bool) -> HttpReply:
         """The newest one that meets the policy; without witnesses, the newest one."""
         log = self.named(head, tenant)
-        note = self._cosigned.index(log) if index else self._cosigned.log(log)
+        note = self._cosigned.index(log) if index else self._cosigned.newest(log)
         if note is None:
             raise NotFoundError("no head is cosigned yet", hint="try again in a few seconds")
         return HttpReply(200, note.encode("utf-8"), _NOTE, (self._cached(1, immutable=False),))

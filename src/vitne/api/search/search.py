@@ -8,19 +8,16 @@ from litestar.params import QueryParameter
 from msgspec.structs import replace
 
 from vitne.api.openapi.problems import READING, problems
-from vitne.api.search.show import to_found_event
 from vitne.api.server import Access, Head, Reads, RequestHead, Tenant
-from vitne.core.values import LogId, format_utc
+from vitne.core.values import LogId
 from vitne.services.access import LoggedReads
 from vitne.services.search import (
     FACETS_MAX,
     PAGE_EVENTS_MAX,
-    FacetValues,
-    Page,
     Search,
     SearchRequest,
 )
-from vitne.wire.search import EventHistogram, FacetCounts, FoundEvent, SearchReply
+from vitne.wire.search import SearchReply
 
 _BUCKETS_MAX = 200
 
@@ -42,38 +39,15 @@ class SearchResource:
         """
         reader = self._access.reader(head, wanted.log)
         found = self._search.run(replace(wanted, log=reader.tenant))
-        events = [to_found_event(reader.tenant, row) for row in found.rows]
         self._reading.searched(
             reader.caller,
             reader.tenant,
             wanted.text,
-            shown=[event.id for event in events],
-            total=len(events) if found.total is None else found.total,
+            shown=[event.id for event in found.events],
+            total=len(found.events) if found.total is None else found.total,
             page_size=wanted.limit,
         )
-        return _page(reader.tenant, events, found)
-
-
-def _page(tenant: str, events: list[FoundEvent], found: Page) -> SearchReply:
-    bars = found.histogram
-    return SearchReply(
-        tenant=tenant,
-        events=events,
-        next=found.next,
-        total=found.total,
-        total_is=found.total_is,
-        high_water=found.high_water,
-        published=found.published,
-        lag_ms=found.lag_ms,
-        facets={name: _facet(one) for name, one in found.facets.items()},
-        histogram=None
-        if bars is None
-        else EventHistogram([format_utc(e) for e in bars.edges_us], bars.counts),
-    )
-
-
-def _facet(found: FacetValues) -> FacetCounts:
-    return FacetCounts(found.values, found.exact, found.more)
+        return found
 
 
 Query = Annotated[

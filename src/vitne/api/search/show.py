@@ -19,11 +19,11 @@ from vitne.api.server import (
     Tenant,
     respond,
 )
-from vitne.core.values import format_utc, parse_uuid, uuid_text
+from vitne.core.values import LogId, parse_uuid, uuid_text
 from vitne.errors import NotFoundError
 from vitne.services.access import LoggedReads
-from vitne.services.search import Row, Show, ShownRecord, row_of_record
-from vitne.wire.search import EventReply, FoundEvent
+from vitne.services.search import Show, ShownRecord, found_event
+from vitne.wire.search import EventReply
 
 WAIT_S: Final = 3.0
 """How long a reader waits for the checkpoint that covers a fresh event."""
@@ -35,19 +35,6 @@ Form = Annotated[
     Literal["record", "tlog"], QueryParameter(description="`record` with its parts, or the entry.")
 ]
 EventId = Annotated[str, PathParameter(description="The event's UUID.", max_length=36)]
-
-
-def to_found_event(tenant: str, row: Row) -> FoundEvent:
-    """An event as its reader sees it."""
-    return FoundEvent(
-        tenant=tenant,
-        index=row.index,
-        id=str(row.event.get("id", "")),
-        recorded_at=format_utc(row.recorded_us),
-        event=row.event,
-        record=row.record,
-        withheld=list(row.gone),
-    )
 
 
 class EventResource:
@@ -64,7 +51,7 @@ class EventResource:
         proof = Raw(b"null") if shown.reason else Raw(shown.document())
         return msgspec.json.encode(
             {
-                "shown": to_found_event(log, row_of_record(shown.record)),
+                "shown": found_event(log, shown.record),
                 "proof": proof,
                 "reason": shown.reason,
             }
@@ -85,7 +72,7 @@ class EventResource:
             )
         return HttpReply(200, shown.document(), _RECORD_TYPE, (_attached(event_id, "vitne.json"),))
 
-    def _seen(self, head: RequestHead, event_id: str, tenant: str) -> tuple[str, ShownRecord]:
+    def _seen(self, head: RequestHead, event_id: str, tenant: str) -> tuple[LogId, ShownRecord]:
         reader = self._access.reader(head, tenant)
         wanted = parse_uuid(event_id.lower())
         try:

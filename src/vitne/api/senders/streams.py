@@ -13,10 +13,8 @@ from litestar.params import JSONBody, QueryParameter
 
 from vitne.api.openapi.problems import AUTHENTICATED, READING, problems
 from vitne.api.server import Access, Head, Reads, RequestHead, Tenant
-from vitne.core.values import decode_base64, encode_base64, format_utc
-from vitne.errors import BadInputError, DecodeError
 from vitne.services.access import LoggedReads
-from vitne.services.senders import ActReceipt, Beat, Opening, SenderStreams, StreamReport, Void
+from vitne.services.senders import SenderStreams
 from vitne.wire.streams import (
     HeartbeatRequest,
     OpenStreamRequest,
@@ -55,106 +53,36 @@ class StreamsResource:
 
     def open(self, head: RequestHead, sent: OpenStreamRequest) -> StreamMessageReply:
         """Register a stream."""
-        said = Opening(
-            sent.tenant,
-            sent.name,
-            sent.mode,
-            sent.beat_s,
-            _bytes(sent.key, 32, "key"),
-            _bytes(sent.sig, 64, "sig"),
-            _bytes(sent.prev, 16, "prev") if sent.prev else b"",
-            sent.prev_last,
-        )
-        return _receipt_reply(self._streams.open(self._access.key(head, "write"), said))
+        return self._streams.open(self._access.key(head, "write"), sent)
 
     def beat(self, head: RequestHead, sent: HeartbeatRequest) -> StreamMessageReply:
         """Take a heartbeat."""
-        said = Beat(
-            sent.tenant,
-            sent.name,
-            sent.last,
-            sent.occurred_us,
-            sent.state,
-            _bytes(sent.prev, 32, "prev"),
-            _bytes(sent.sig, 64, "sig"),
-        )
-        return _receipt_reply(self._streams.beat(self._access.key(head, "write"), said))
+        return self._streams.beat(self._access.key(head, "write"), sent)
 
     def void(self, head: RequestHead, sent: VoidRequest) -> StreamMessageReply:
         """Take a void."""
-        said = Void(
-            sent.tenant,
-            sent.name,
-            sent.first,
-            sent.last,
-            sent.occurred_us,
-            sent.reason,
-            _bytes(sent.digest, 32, "digest"),
-            _bytes(sent.sig, 64, "sig"),
-        )
-        return _receipt_reply(self._streams.void(self._access.key(head, "write"), said))
+        return self._streams.void(self._access.key(head, "write"), sent)
 
     def page(self, head: RequestHead, tenant: str, *, troubled: bool) -> StreamsReply:
         """How complete the streams are; durable as an event before the reader has it."""
         reader = self._access.reader(head, tenant)
         found = self._streams.report(reader.tenant)
         self._reading.streams_viewed(reader.caller, reader.tenant)
-        shown = [_to_reply(one) for one in found if not troubled or _is_troubled(one)]
+        shown = [one for one in found if not troubled or _is_troubled(one)]
         return StreamsReply(
             reader.tenant,
             shown,
             missing=sum(one.missing for one in found),
             silent=sum(one.status == "silent" for one in found),
             abandoned=sum(one.status == "abandoned" for one in found),
-            voided=sum(one.state.voided for one in found),
-            late=sum(one.state.late for one in found),
+            voided=sum(one.voided for one in found),
+            late=sum(one.late for one in found),
         )
 
 
-def _is_troubled(one: StreamReport) -> bool:
+def _is_troubled(one: StreamReply) -> bool:
     bad = one.status in {"silent", "abandoned"}
-    return bad or bool(one.missing or one.state.voided or one.state.late)
-
-
-def _to_reply(one: StreamReport) -> StreamReply:
-    state = one.state
-    return StreamReply(
-        source=state.source,
-        name=state.name,
-        stream=state.stream_id.hex(),
-        mode=state.sender.mode if state.sender else "none",
-        numbers=state.numbers,
-        status=one.status,
-        last=state.last_seq,
-        missing=one.missing,
-        missing_ranges=list(one.ranges),
-        more_ranges=one.more_ranges,
-        voided=state.voided,
-        beat_s=state.beat_s,
-        last_seen=format_utc(state.named_us),
-        silent_since=format_utc(one.silent_us) if one.silent_us else "",
-        late=state.late,
-        late_max_s=state.late_max_us // 1_000_000,
-    )
-
-
-def _receipt_reply(placed: ActReceipt) -> StreamMessageReply:
-    return StreamMessageReply(
-        placed.log,
-        placed.origin,
-        placed.stream_id.hex(),
-        placed.index,
-        placed.receipt,
-        placed.stand.last,
-        encode_base64(placed.stand.chain),
-    )
-
-
-def _bytes(text: str, size: int, where: str) -> bytes:
-    try:
-        return decode_base64(text, size, where)
-    except DecodeError as error:
-        raise BadInputError(error.message, where=where) from None
+    return bad or bool(one.missing or one.voided or one.late)
 
 
 Troubled = Annotated[

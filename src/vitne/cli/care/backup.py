@@ -40,20 +40,20 @@ def backup(
     machine = {
         "folder": str(target),
         "made_at": format_utc(made.manifest.made_us),
-        "keys": made.keys,
-        "objects": made.copied.objects,
-        "bytes": made.copied.bytes,
+        "keys": keys,
+        "objects": made.objects,
+        "bytes": made.bytes,
         "trees": trees,
     }
     out.result(
         machine,
         plain(
-            f"Copied {len(trees)} trees and {made.copied.objects:,} objects"
-            f" ({made.copied.bytes:,} bytes) to {target}."
+            f"Copied {len(trees)} trees and {made.objects:,} objects"
+            f" ({made.bytes:,} bytes) to {target}."
         ),
         plain(
             "The secret keys are in it."
-            if made.keys
+            if keys
             else "The secret keys are NOT in it: keep a copy of keys/ elsewhere."
         ),
         copied(f"Check it:  vitne fsck --folder {target}"),

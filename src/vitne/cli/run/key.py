@@ -177,7 +177,8 @@ def list_keys(*, server_folder: ServerFolder | None = None, json: Json = False) 
     """List all keys, revoked ones included, by creation."""
     out = Output(json)
     with opened_server(server_folder) as server:
-        found = [_machine(key) for key in server.onboard.api_keys()]
+        known = server.adapters.state.keys()
+    found = [_machine(key) for key in known]
     rows = [
         (
             one["id"],

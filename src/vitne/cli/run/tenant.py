@@ -45,7 +45,7 @@ def list_tenants(*, server_folder: ServerFolder | None = None, json: Json = Fals
                 "entries": server.adapters.store.log(one.id).next_index,
                 "origin": str(server.logs.origin(one.id)),
             }
-            for one in server.onboard.tenants()
+            for one in server.adapters.state.tenants()
         ]
     columns = ["id!", "name", "entries#", "created!?", "origin!?"]
     rows = [

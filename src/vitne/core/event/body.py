@@ -24,11 +24,11 @@ _NEXT_VALUE = re.compile(rb"\s*\{")
 _decode_array = msgspec.json.Decoder(list[Raw]).decode
 
 
-class ImportItem(Struct, frozen=True):
-    """One line of an import: the event, and the original record it was made from."""
+class SentEvent(Struct, frozen=True):
+    """One event of a request, and the original record it was made from; only imports have one."""
 
     event: bytes
-    raw: str
+    raw: str = ""
 
 
 class _ImportLine(Struct, forbid_unknown_fields=True):
@@ -71,7 +71,7 @@ def split_body(body: bytes, form: Literal["json", "ndjson"]) -> list[bytes]:
     return [bytes(item) for item in items]
 
 
-def split_import(body: bytes) -> list[ImportItem]:
+def split_import(body: bytes) -> list[SentEvent]:
     """The lines `{"event": {...}, "raw": "<original text>"}` of an import body.
 
     Raises:
@@ -89,7 +89,7 @@ def split_import(body: bytes) -> list[ImportItem]:
         if len(item.raw.encode()) > MAX_RAW_BYTES:
             message = f"an original has at most {MAX_RAW_BYTES} bytes"
             raise TooLargeError(message, where=f"line {number}")
-        found.append(ImportItem(bytes(item.event), item.raw))
+        found.append(SentEvent(bytes(item.event), item.raw))
     return found
 
 

@@ -11,15 +11,16 @@ import re
 from base64 import b32encode, urlsafe_b64encode
 from collections.abc import Sequence
 from threading import Lock
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from msgspec import Struct
 
 from vitne.core.event.intake import SourceRegistration
 from vitne.core.values import MAX_TYPE_CHARS, LogId
 from vitne.errors import BadInputError, ConflictError, NotFoundError, UnknownKeyError
-from vitne.ports import ApiKey, Clock, IdSource, Role, StateStore, Tenant
+from vitne.ports import ApiKey, Clock, Ports, Role, StateStore, Tenant
 from vitne.services.access.audit_events import OPERATOR, Caller, OwnEvents
+from vitne.services.writer import Writer
 
 _TOKEN: Final = re.compile(r"vk_([a-z2-7]{12})_[A-Za-z0-9_-]{43}", re.ASCII)
 _FRESH_US: Final = 2_000_000
@@ -108,13 +109,6 @@ class ApiToken:
         return "***"
 
 
-class LogCreator(Protocol):
-    """What makes a tenant's log."""
-
-    def create(self, log: LogId) -> None:
-        """Make an empty log with its key entries, durably; nothing happens if it exists."""
-
-
 class KeyRequest(Struct, frozen=True):
     """What a new API key should be."""
 
@@ -129,14 +123,10 @@ class KeyRequest(Struct, frozen=True):
 class Onboard:
     """Makes tenants and keys."""
 
-    def __init__(
-        self, state: StateStore, logs: LogCreator, own: OwnEvents, clock: Clock, ids: IdSource
-    ) -> None:
-        self._state = state
-        self._logs = logs
+    def __init__(self, ports: Ports, writer: Writer, own: OwnEvents) -> None:
+        self._ports = ports
+        self._writer = writer
         self._own = own
-        self._clock = clock
-        self._ids = ids
 
     def add_tenant(self, tenant: LogId, name: str, caller: Caller) -> Tenant:
         """Make a tenant and its log.
@@ -153,17 +143,13 @@ class Onboard:
                 where=repr(tenant[:80]),
                 hint="for example acme or ten_8421",
             )
-        if self._state.tenant(tenant) is not None:
+        if self._ports.state.tenant(tenant) is not None:
             raise ConflictError("the tenant exists already", where=tenant, hint="vitne tenant list")
-        made = Tenant(id=tenant, name=name, created_us=self._clock.now_us())
-        self._logs.create(tenant)
+        made = Tenant(id=tenant, name=name, created_us=self._ports.clock.now_us())
+        self._writer.create(tenant)
         self._own.write(OPERATOR, "audit.tenant.created", caller, target=("tenant", tenant))
-        self._state.add_tenant(made)
+        self._ports.state.add_tenant(made)
         return made
-
-    def tenants(self) -> list[Tenant]:
-        """All, by id."""
-        return self._state.tenants()
 
     def add_key(self, wanted: KeyRequest, caller: Caller) -> tuple[ApiKey, ApiToken]:
         """Make a key. Its secret is in the result and nowhere else.
@@ -173,8 +159,8 @@ class Onboard:
             NotFoundError: a tenant that does not exist.
         """
         self._check(wanted)
-        key_id = b32encode(self._ids.random_bytes(8)).decode("ascii").lower()[:12]
-        secret = urlsafe_b64encode(self._ids.random_bytes(32)).decode("ascii").rstrip("=")
+        key_id = b32encode(self._ports.ids.random_bytes(8)).decode("ascii").lower()[:12]
+        secret = urlsafe_b64encode(self._ports.ids.random_bytes(32)).decode("ascii").rstrip("=")
         token = f"vk_{key_id}_{secret}"
         key = ApiKey(
             id=key_id,
@@ -184,15 +170,11 @@ class Onboard:
             tenants=wanted.tenants,
             source=wanted.source,
             person=wanted.person,
-            created_us=self._clock.now_us(),
+            created_us=self._ports.clock.now_us(),
         )
         self._record_event("audit.key.created", key, caller, roles=list(key.roles))
-        self._state.add_key(key)
+        self._ports.state.add_key(key)
         return key, ApiToken(token)
-
-    def api_keys(self) -> list[ApiKey]:
-        """All, revoked ones included, by creation."""
-        return self._state.keys()
 
     def revoke_key(self, key_id: str, caller: Caller) -> ApiKey:
         """Revoke a key; every server on the folder refuses it within two seconds.
@@ -200,12 +182,12 @@ class Onboard:
         Raises:
             NotFoundError: no such key.
         """
-        key = self._state.key(key_id)
+        key = self._ports.state.key(key_id)
         if key is None:
             raise NotFoundError("no such key", where=key_id[:20], hint="vitne key list")
-        self._state.revoke_key(key_id, self._clock.now_us())
+        self._ports.state.revoke_key(key_id, self._ports.clock.now_us())
         self._record_event("audit.key.revoked", key, caller)
-        return self._state.key(key_id) or key
+        return self._ports.state.key(key_id) or key
 
     def _check(self, wanted: KeyRequest) -> None:
         if not _KEY_NAME.fullmatch(wanted.name):
@@ -227,7 +209,7 @@ class Onboard:
         if wanted.source and wanted.source.application == "vitne":
             raise BadInputError("the application `vitne` is Vitne itself", hint="name another")
         for tenant in wanted.tenants:
-            if self._state.tenant(tenant) is None:
+            if self._ports.state.tenant(tenant) is None:
                 raise NotFoundError(
                     "no such tenant", where=tenant[:64], hint=f"vitne tenant add {tenant[:64]}"
                 )

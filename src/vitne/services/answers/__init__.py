@@ -5,12 +5,6 @@ verifier gives. `inputs` lists what they read, and what other chapters know that
 """
 
 from vitne.services.answers.answer import AnsweredQuestion, Answers
-from vitne.services.answers.coverage_statement import (
-    MEANS,
-    CoverageStatement,
-    QuarantinedEvents,
-    SourceSeen,
-    StreamSeen,
-)
-from vitne.services.answers.inputs import FactSources, LogStores
+from vitne.services.answers.coverage_statement import MEANS
+from vitne.services.answers.inputs import FactSources
 from vitne.services.answers.source_summaries import SourceSummaries

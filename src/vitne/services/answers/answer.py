@@ -23,11 +23,9 @@ from msgspec.structs import replace
 
 from vitne.answers.ask import Epoch, plan_question, text_of
 from vitne.answers.ask_request import QuestionRequest
-from vitne.answers.question import Question
 from vitne.core.event.forbidden import is_personal_id
-from vitne.core.index.source_summary import GRADES, Grade
-from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.note import parse_note, sign_note
+from vitne.core.index.source_summary import GRADES
+from vitne.core.tree.note import sign_note
 from vitne.core.values import LogId, Origin, Record, uuid_text
 from vitne.errors import (
     AnswerTooLargeError,
@@ -43,15 +41,16 @@ from vitne.evidence.bundle.build import build_bundle
 from vitne.evidence.bundle.document import MAX_BYTES
 from vitne.evidence.bundle.facts import BundleFacts
 from vitne.evidence.policy import parse_policy
+from vitne.ports import Ports
 from vitne.services.access import Caller, LoggedReads
 from vitne.services.answers.assemble import Assembly, GatheredFacts, PlannedQuestion
-from vitne.services.answers.coverage_statement import CoverageStatement
-from vitne.services.answers.gather import EvidenceGatherer, Heads
-from vitne.services.answers.inputs import FactSources, LogStores
+from vitne.services.answers.gather import EvidenceGatherer, Heads, open_tiles
+from vitne.services.answers.inputs import FactSources
 from vitne.services.answers.key_entries import KeyEntryFinder
 from vitne.services.answers.named_values import ValueLookup
 from vitne.services.answers.source_summaries import SourceSummaries
-from vitne.services.log import FIRST_EPOCH, LogKeys, Logs
+from vitne.services.log import FIRST_EPOCH, Logs, parse_checkpoint
+from vitne.wire.answers import CoverageReply
 
 _LOG: Final = logging.getLogger("vitne.ask")
 COVER_WAIT_S: Final = 5.0
@@ -72,7 +71,7 @@ class AnsweredQuestion(Struct, frozen=True):
     bundle: bytes
     records: Mapping[int, Record]
     """Of the hits, whole."""
-    statement: CoverageStatement
+    statement: CoverageReply
     bound: bool
     """The bundle itself ties the keys to the values; else only whoever has K can."""
     pseudonyms: tuple[str, ...]
@@ -82,19 +81,18 @@ class AnsweredQuestion(Struct, frozen=True):
     took_ms: Mapping[str, float]
 
     @property
-    def grade(self) -> Grade | None:
-        """The lowest evidence grade of the answer; None: it rests on no event's attribution."""
-        grades: list[Grade] = [GRADES.get(hit.attribution, "E") for hit in self.answer.hits]
-        return max([*grades, *self.statement.weaker], default=None)
+    def grade(self) -> str:
+        """The lowest evidence grade; `""`: the answer rests on no event's attribution."""
+        grades = [GRADES.get(hit.attribution, "E") for hit in self.answer.hits]
+        return max([*grades, *self.statement.weaker], default="")
 
 
 class Answers:
     """Answers questions. Any thread may ask.
 
     Args:
-        stores: what is read.
-        keys: of all logs.
-        logs: their origins.
+        ports: what is read.
+        logs: their origins and keys.
         summaries: what the sources in a log said.
         fact_sources: what other chapters know.
         pause: how to wait, in seconds.
@@ -102,22 +100,20 @@ class Answers:
 
     def __init__(
         self,
-        stores: LogStores,
-        keys: LogKeys,
+        ports: Ports,
         logs: Logs,
         summaries: SourceSummaries,
         fact_sources: FactSources,
         *,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._stores = stores
-        self._keys = keys
+        self._ports = ports
         self._logs = logs
         self._summaries = summaries
         self._fact_sources = fact_sources
         self._pause = pause
-        self._values = ValueLookup(stores)
-        self._key_entries = KeyEntryFinder(stores)
+        self._values = ValueLookup(ports)
+        self._key_entries = KeyEntryFinder(ports)
 
     def answer(
         self, log: LogId, request: QuestionRequest, caller: Caller, reading: LoggedReads
@@ -142,7 +138,7 @@ class Answers:
         text = text_of(request, issuer)
         reading.asked(caller, log, text)
         spans.end("log the question")
-        high_water = self._stores.store.log(log).next_index
+        high_water = self._ports.store.log(log).next_index
         found, collected = self._collected(log, request, issuer, high_water, spans)
         data = self._sealed(collected.facts, found.origin)
         spans.end("build")
@@ -180,10 +176,10 @@ class Answers:
         """The request with ids as intake keeps them: of a personal one a pseudonym (ADR 24)."""
         found = []
         if is_personal_id(request.actor):
-            found.append(f"h:{self._keys.pseudonym(log, request.actor)}")
+            found.append(f"h:{self._logs.pseudonym(log, request.actor)}")
             request = replace(request, actor=found[-1])
         if request.target is not None and is_personal_id(request.target[1]):
-            found.append(f"h:{self._keys.pseudonym(log, request.target[1])}")
+            found.append(f"h:{self._logs.pseudonym(log, request.target[1])}")
             request = replace(request, target=(request.target[0], found[-1]))
         return request, tuple(found)
 
@@ -201,7 +197,7 @@ class Answers:
         for _ in range(_TRIES):
             try:
                 found = self._gathered(log, request, issuer, needed, spans)
-                counts = self._stores.store.counts(log)
+                counts = self._ports.store.counts(log)
                 assembly = Assembly(
                     found, self._values, self._summaries, self._fact_sources, counts
                 )
@@ -232,22 +228,22 @@ class Answers:
         """The question planned and ready to be gathered for, under two checkpoints."""
         origin = self._logs.origin(log)
         # The epochs come from the log, and the question has a key for each.
-        first = EvidenceGatherer(self._stores, log, _nothing(), heads)
-        key_entries = self._key_entries.of(log, first.tiles)
+        tiles = open_tiles(self._ports.objects, log, heads.log.size)
+        key_entries = self._key_entries.of(log, tiles)
         listed = [
             number
             for number, entries in sorted(key_entries.epochs.items())
-            if entries[0] < first.size
+            if entries[0] < tiles.size
         ]
         epochs = [self._epoch(log, number) for number in listed or [FIRST_EPOCH]]
         question = plan_question(request, issuer, epochs, origin)
-        gatherer = EvidenceGatherer(self._stores, log, question, heads, tiles=first.tiles)
+        gatherer = EvidenceGatherer(self._ports, log, question, heads, tiles)
         return PlannedQuestion(log, origin, request, question, epochs, key_entries, gatherer)
 
     def _epoch(self, log: LogId, number: int) -> Epoch:
         """An index secret. Raises `BadInputError` if it was destroyed."""
         try:
-            return Epoch(number, self._keys.known_index_secret(log, number))
+            return Epoch(number, self._logs.known_index_secret(log, number))
         except NotFoundError as error:
             raise BadInputError(
                 f"the index secret of epoch {number} was destroyed, so nothing can be looked up",
@@ -256,17 +252,11 @@ class Answers:
 
     def _heads(self, log: LogId, needed: int) -> Heads:
         """The newest checkpoints; of the log one that covers the question, if it comes in time."""
-        facts, waited = self._fact_sources, 0.0
-        while True:
-            note = facts.log_note(log)
-            if note and Checkpoint.parse(parse_note(note)[0]).size >= needed:
-                break
-            if waited >= COVER_WAIT_S or facts.trouble(log):
-                break
-            self._fact_sources.nudge()
-            self._pause(_LOOK_EVERY_S)
-            waited += _LOOK_EVERY_S
-        index = facts.index_note(log)
+        facts = self._fact_sources
+        self._wait(
+            lambda: _size(facts.log_note(log)) >= needed or bool(facts.trouble(log)), COVER_WAIT_S
+        )
+        note, index = facts.log_note(log), facts.index_note(log)
         if index is None and facts.seal_on_demand(log, SEAL_WAIT_S):
             index = facts.index_note(log)
         if note is None or index is None:
@@ -283,22 +273,24 @@ class Answers:
         """Have the index cover the entries below `needed`; whether it does better now."""
         if not self._fact_sources.seal_on_demand(log, SEAL_WAIT_S):
             return False
-        segments = self._stores.catalog.segments(log)
+        segments = self._ports.segments.segments(log)
         wanted = next((one.record for one in segments if one.end >= needed), None)
+        if wanted is not None:
+            self._wait(lambda: _size(self._fact_sources.index_note(log)) > wanted, SEAL_WAIT_S)
+        return True
+
+    def _wait(self, is_there: Callable[[], bool], most_s: float) -> None:
+        """Have it published, and wait until it is, or as long as one should."""
         waited = 0.0
-        while wanted is not None and waited < SEAL_WAIT_S:
-            note = self._fact_sources.index_note(log)
-            if note and Checkpoint.parse(parse_note(note)[0]).size > wanted:
-                break
+        while not is_there() and waited < most_s:
             self._fact_sources.nudge()
             self._pause(_LOOK_EVERY_S)
             waited += _LOOK_EVERY_S
-        return True
 
     # ------------------------------------------------------------ build and verify
 
     def _sealed(self, facts: BundleFacts, origin: Origin) -> bytes:
-        signer = self._keys.receipt_signer(origin)
+        signer = self._logs.receipt_signer(origin)
         data = build_bundle(facts, lambda text: sign_note(text, [signer]))
         if len(data) > MAX_BYTES:
             raise AnswerTooLargeError(
@@ -355,5 +347,6 @@ class _Spans:
         _LOG.debug("answered a question", extra=extra)
 
 
-def _nothing() -> Question:
-    return Question("", "recorded", 0, 1, 0, 0, "", [])
+def _size(note: str | None) -> int:
+    """Of a checkpoint; 0 without one."""
+    return parse_checkpoint(note).size if note else 0

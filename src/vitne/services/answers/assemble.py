@@ -21,16 +21,13 @@ from vitne.evidence.bundle.document import LimitMember, SenderMember, StampMembe
 from vitne.evidence.bundle.facts import BundleFacts, CoverageFacts, OpenedFacts
 from vitne.ports import Count
 from vitne.services.answers.completeness import SearchedRange, limits_of, stream_facts
-from vitne.services.answers.coverage_statement import (
-    CoverageStatement,
-    StatementFacts,
-    make_statement,
-)
+from vitne.services.answers.coverage_statement import StatementFacts, make_statement
 from vitne.services.answers.gather import EvidenceGatherer, holds
 from vitne.services.answers.inputs import FactSources
 from vitne.services.answers.key_entries import KeyEntries, RegisteredStream, stream_of
 from vitne.services.answers.named_values import ValueLookup, binds
 from vitne.services.answers.source_summaries import SourceSummaries, weak_of
+from vitne.wire.answers import CoverageReply
 
 _BESIDE: Final[tuple[Grade, ...]] = ("C", "D", "E")
 """Grades of events by others that weaken an answer about one person."""
@@ -54,7 +51,7 @@ class GatheredFacts(Struct, frozen=True):
     facts: BundleFacts
     records: Mapping[int, Record]
     """Of all candidates."""
-    statement: CoverageStatement
+    statement: CoverageReply
     bound: bool
     """Each secret of the question has an entry that binds it."""
 

@@ -17,6 +17,12 @@ from vitne.evidence.bundle.document import StreamMember
 from vitne.ports import Count
 from vitne.services.answers.completeness import SearchedRange, relevant
 from vitne.services.answers.key_entries import RegisteredStream
+from vitne.wire.answers import (
+    CoverageReply,
+    QuarantineCoverage,
+    SourceCoverage,
+    StreamCoverage,
+)
 
 MEANS: Final[Mapping[str, str]] = {
     "A": "a verdict on the person: a verified token or session",
@@ -31,78 +37,6 @@ _RANGES_MAX: Final = 20
 _STREAMS_MAX: Final = 200
 _SOURCES_MAX: Final = 200
 _NAMED_MAX: Final = 5
-
-
-class StreamSeen(Struct, frozen=True):
-    """A stream with something wrong."""
-
-    stream: str
-    """16 bytes, hexadecimal."""
-    source: str
-    name: str
-    silent: bool
-    abandoned: bool
-    missing: int
-    voided: int
-    ranges: list[tuple[int, int]]
-    """Numbers [first, last] without an event and without an excuse; the first 20 such ranges."""
-    from_us: int
-    to_us: int
-    in_window: bool
-
-
-class SourceSeen(Struct, frozen=True):
-    """A source that speaks for the kind of target."""
-
-    source: str
-    events: int
-    """That it logged on such targets, ever."""
-    first_us: int
-    last_us: int
-    in_window: bool
-    """It logged one in the window, as far as the summaries of segments tell."""
-    streams: int
-    """It ever opened, up to where the index speaks."""
-    silent: int
-    abandoned: int
-    beats: bool
-    """It promised heartbeats: its silence would be seen."""
-    numbered: bool
-    """It numbers its events itself: loss on the way would be seen."""
-
-
-class QuarantinedEvents(Struct, frozen=True):
-    """Events that were put aside, untrusted: what they say is not in the answer."""
-
-    source: str
-    events: int
-    from_us: int
-    to_us: int
-
-
-class CoverageStatement(Struct, frozen=True):
-    """How complete the log is where the question looked."""
-
-    about: str
-    """The kind of target that the sources speak for; `""`: the question names none."""
-    sources: list[SourceSeen]
-    more_sources: int
-    """Beyond those listed."""
-    streams: list[StreamSeen]
-    more_streams: int
-    quarantined: list[QuarantinedEvents]
-    covered_to: int
-    """The index speaks for entries below it."""
-    tail: int
-    """Entries of the range that were given whole instead."""
-    counts: Mapping[str, int]
-    """The six counts of the last record: streams registered, open, silent, abandoned; numbers
-    missing, voided. Empty: there is no record."""
-    not_taken: Mapping[str, int]
-    """Events of these sources that intake dropped, rejected or quarantined, ever, by reason."""
-    weaker: Mapping[Grade, int]
-    """Events of others on the same target in the range, by grades C, D and E."""
-    sentences: list[str]
 
 
 class StatementFacts(Struct, frozen=True):
@@ -123,38 +57,36 @@ class StatementFacts(Struct, frozen=True):
     """Why records of the index are not used, in a sentence; `""`: all are."""
 
 
-def make_statement(searched: SearchedRange, known: StatementFacts) -> CoverageStatement:
+def make_statement(searched: SearchedRange, known: StatementFacts) -> CoverageReply:
     """The statement of an answer."""
     names = relevant(searched.request, known.spoken)
     sources = _sources(searched, known)
-    streams = [_stream(searched, one, known) for one in known.facts]
-    streams.sort(key=lambda one: (not one.in_window, one.source, one.from_us))
-    quarantined = list(_quarantined(searched, known, names))
-    made = CoverageStatement(
+    facts = [(searched.meets(one.from_us, one.to_us), one) for one in known.facts]
+    facts.sort(key=lambda found: (not found[0], found[1].source, found[1].from_us))
+    streams = [_stream(one, known, in_window=inside) for inside, one in facts]
+    made = CoverageReply(
         about=searched.request.target[0] if searched.request.target else "",
         sources=sources[:_SOURCES_MAX],
         more_sources=max(len(sources) - _SOURCES_MAX, 0),
         streams=streams[:_STREAMS_MAX],
         more_streams=max(len(streams) - _STREAMS_MAX, 0),
-        quarantined=quarantined,
+        quarantined=list(_quarantined(searched, known, names)),
         covered_to=known.covered_to,
         tail=max(searched.range[1] - max(known.covered_to, searched.range[0]), 0),
-        counts={} if known.counts is None else _counts(known.counts),
+        counts={}
+        if known.counts is None
+        else {name: getattr(known.counts, name) for name in Coverage.__struct_fields__},
         not_taken=_not_taken(known.not_taken, names),
-        weaker=dict(known.weaker),
+        weaker={str(grade): number for grade, number in known.weaker.items()},
         sentences=[],
     )
     return replace(made, sentences=list(_sentences(searched, made, sources, known.uncosigned)))
 
 
-def _counts(counts: Coverage) -> dict[str, int]:
-    return {name: getattr(counts, name) for name in Coverage.__struct_fields__}
-
-
 # ---------------------------------------------------------------- sources
 
 
-def _sources(searched: SearchedRange, known: StatementFacts) -> list[SourceSeen]:
+def _sources(searched: SearchedRange, known: StatementFacts) -> list[SourceCoverage]:
     """Sources that ever logged an event on such a target, by name; for no target: all."""
     request = searched.request
     by_source: dict[str, list[Spoken]] = {}
@@ -200,12 +132,12 @@ def _source(
     wrong: Sequence[StreamMember],
     *,
     in_window: bool,
-) -> SourceSeen:
-    return SourceSeen(
+) -> SourceCoverage:
+    return SourceCoverage(
         source=name,
         events=sum(one.events for one in said),
-        first_us=min(one.recorded_us[0] for one in said),
-        last_us=max(one.recorded_us[1] for one in said),
+        first_at=format_utc(min(one.recorded_us[0] for one in said)),
+        last_at=format_utc(max(one.recorded_us[1] for one in said)),
         in_window=in_window,
         streams=len(streams),
         silent=sum(one.silent for one in wrong),
@@ -226,10 +158,10 @@ def _not_taken(counts: Mapping[Count, int], names: frozenset[str] | None) -> dic
 # ---------------------------------------------------------------- streams
 
 
-def _stream(searched: SearchedRange, one: StreamMember, known: StatementFacts) -> StreamSeen:
+def _stream(one: StreamMember, known: StatementFacts, *, in_window: bool) -> StreamCoverage:
     named = known.streams.get(one.stream)
     count = known.counter.streams.get(one.stream) if known.counter else None
-    return StreamSeen(
+    return StreamCoverage(
         stream=one.stream.hex(),
         source=one.source,
         name=named.name if named else "",
@@ -238,9 +170,9 @@ def _stream(searched: SearchedRange, one: StreamMember, known: StatementFacts) -
         missing=one.missing,
         voided=one.voided,
         ranges=_ranges(count) if count else [],
-        from_us=one.from_us,
-        to_us=one.to_us,
-        in_window=searched.meets(one.from_us, one.to_us),
+        from_=format_utc(one.from_us),
+        to=format_utc(one.to_us),
+        in_window=in_window,
     )
 
 
@@ -259,21 +191,29 @@ def _ranges(count: StreamCount) -> list[tuple[int, int]]:
 
 def _quarantined(
     searched: SearchedRange, known: StatementFacts, names: frozenset[str] | None
-) -> Iterator[QuarantinedEvents]:
+) -> Iterator[QuarantineCoverage]:
     for part in known.summaries:
         for kept in part.kept:
             first, last = kept.recorded_us
             stream = known.streams.get(kept.stream_id)
             source = stream.source if stream else ""
             if searched.meets(first, last + 1) and (names is None or source in names):
-                yield QuarantinedEvents(source, kept.events, first, last)
+                yield QuarantineCoverage(
+                    source=source,
+                    events=kept.events,
+                    from_=format_utc(first),
+                    to=format_utc(last),
+                )
 
 
 # ---------------------------------------------------------------- sentences
 
 
 def _sentences(
-    searched: SearchedRange, made: CoverageStatement, sources: Sequence[SourceSeen], uncosigned: str
+    searched: SearchedRange,
+    made: CoverageReply,
+    sources: Sequence[SourceCoverage],
+    uncosigned: str,
 ) -> Iterator[str]:
     low, high = (format_utc(max(at, 0))[:19] + "Z" for at in searched.window_us)
     asked = searched.request
@@ -302,7 +242,7 @@ def _sentences(
     yield "Whether an application logged every act at all cannot be proved by any log."
 
 
-def _about_sources(made: CoverageStatement, sources: Sequence[SourceSeen]) -> Iterator[str]:
+def _about_sources(made: CoverageReply, sources: Sequence[SourceCoverage]) -> Iterator[str]:
     about = f" of the kind {made.about}" if made.about else ""
     if not sources:
         yield f"No source ever logged an event on a target{about}: nobody speaks for it."
@@ -320,7 +260,7 @@ def _about_sources(made: CoverageStatement, sources: Sequence[SourceSeen]) -> It
         yield f"Events of {_some(loose)} are numbered on arrival: loss before it is not seen."
 
 
-def _about_streams(made: CoverageStatement) -> Iterator[str]:
+def _about_streams(made: CoverageReply) -> Iterator[str]:
     if not made.counts:
         yield "No record of the index counts gaps and silences there yet."
         return

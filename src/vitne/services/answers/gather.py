@@ -20,14 +20,12 @@ from vitne.core.index.gap import keys_of
 from vitne.core.index.index_record import IndexRecord, parse_record
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.multiproof import multiproof_ranges
-from vitne.core.tree.note import parse_note
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values import Hash, LeafIndex, LogId, Record
 from vitne.errors import AnswerTooLargeError, IntegrityError, UnavailableError
 from vitne.evidence.bundle.facts import GapFacts
-from vitne.ports import ObjectStore, Segment
-from vitne.services.answers.inputs import LogStores
-from vitne.services.log import Published
+from vitne.ports import ObjectStore, Ports, Segment
+from vitne.services.log import Published, parse_checkpoint
 
 HITS_MAX: Final = 10_000
 """Events that one answer may show: about as many as a bundle holds."""
@@ -49,12 +47,12 @@ class Heads(Struct, frozen=True):
     @property
     def log(self) -> Checkpoint:
         """That of the log."""
-        return Checkpoint.parse(parse_note(self.log_note)[0])
+        return parse_checkpoint(self.log_note)
 
     @property
     def index(self) -> Checkpoint:
         """That of the index log."""
-        return Checkpoint.parse(parse_note(self.index_note)[0])
+        return parse_checkpoint(self.index_note)
 
     @property
     def uncosigned(self) -> str:
@@ -95,30 +93,29 @@ class EvidenceGatherer:
     """One question, under two checkpoints. For one thread.
 
     Args:
-        stores: where things are read from.
+        ports: where things are read from.
         log: whose.
         question: planned.
         heads: published.
-        tiles: of the log at the size of its checkpoint, if somebody has opened them already.
+        tiles: of the log at the size of its checkpoint.
     """
 
     def __init__(
         self,
-        stores: LogStores,
+        ports: Ports,
         log: LogId,
         question: Question,
         heads: Heads,
-        *,
-        tiles: TileReader | None = None,
+        tiles: TileReader,
     ) -> None:
-        self._stores = stores
+        self._ports = ports
         self._log = log
         self._question = question
         self.heads = heads
         self.size = heads.log.size
         self.index_size = heads.index.size
-        self.tiles = tiles or _open(stores.objects, log, self.size)
-        self._index_tiles = _open(stores.objects, LogId(f"{log}/index"), self.index_size)
+        self.tiles = tiles
+        self._index_tiles = open_tiles(ports.objects, LogId(f"{log}/index"), self.index_size)
         self._value_keys, self._pseudo_keys = tagged(question)
 
     # ------------------------------------------------------------ what is searched
@@ -147,7 +144,7 @@ class EvidenceGatherer:
         return list(
             takewhile(
                 lambda one: one.record < self.index_size and one.end <= self.size,
-                self._stores.catalog.segments(self._log),
+                self._ports.segments.segments(self._log),
             )
         )
 
@@ -181,7 +178,7 @@ class EvidenceGatherer:
         low: int = listed[-1].end if listed else 0
         high: int = self.size
         if place < len(listed):
-            low, high = self._stores.archive.around(self._log, listed[place], at_us)
+            low, high = self._ports.archive.around(self._log, listed[place], at_us)
         return bisect_left(range(high), at_us, low, high, key=self._time_at)
 
     def _time_at(self, index: int) -> int:
@@ -196,7 +193,7 @@ class EvidenceGatherer:
         Raises:
             IntegrityError: the index log and the list of segments disagree.
         """
-        self._stores.archive.expect(self.segments, self._value_keys)
+        self._ports.archive.expect(self.segments, self._value_keys)
         return [self._run(segment) for segment in self.segments]
 
     def _run(self, segment: Segment) -> SearchedSegment:
@@ -208,13 +205,13 @@ class EvidenceGatherer:
                 where=f"[{segment.start}, {segment.end})",
             )
         wanted = [*self._value_keys, *(self._pseudo_keys if record.overflow else ())]
-        found = self._stores.archive.gaps(self._log, segment, wanted)
+        found = self._ports.archive.gaps(self._log, segment, wanted)
         gap = GapFacts(segment.record, found.leaves, found.path, found.postings)
         return SearchedSegment(segment, data, record, gap)
 
     def postings(self, wanted: Sequence[bytes]) -> set[int]:
         """Log indices of all runs that hold some other keys."""
-        index, log = self._stores.archive, self._log
+        index, log = self._ports.archive, self._log
         index.expect(self.segments, wanted)
         return {at for one in self.segments for at in index.postings(log, one, wanted)}
 
@@ -274,16 +271,16 @@ class EvidenceGatherer:
             IntegrityError: one is nowhere, or is not what was published.
         """
         found: dict[int, Record] = {}
-        sealed = self._stores.store.log(self._log).sealed_end
+        sealed = self._ports.store.log(self._log).sealed_end
         hot = [at for at in indices if at >= sealed]
         for at in hot:
-            row = self._stores.store.record(self._log, LeafIndex(at))
+            row = self._ports.store.record(self._log, LeafIndex(at))
             if row is not None:
                 found[at] = row
         # A row that was sealed since then is in the archive by now.
         rest = [LeafIndex(at) for at in indices if at not in found]
         entries = self.tiles.entries_at(rest)
-        found |= {row.index: row for row in self._stores.archive.fetch(self._log, rest, entries)}
+        found |= {row.index: row for row in self._ports.archive.fetch(self._log, rest, entries)}
         missing = next((at for at in indices if at not in found), None)
         if missing is not None:
             raise IntegrityError(f"the record of entry {missing} is gone", where=str(self._log))
@@ -305,7 +302,8 @@ class EvidenceGatherer:
         return self.tiles.roots(multiproof_ranges(self.size, list(entries)))
 
 
-def _open(objects: ObjectStore, tree: LogId, size: int) -> TileReader:
+def open_tiles(objects: ObjectStore, tree: LogId, size: int) -> TileReader:
+    """The tiles of a log or an index log, of which a gatherer reads many at a time."""
     published = Published(objects, tree)
     return TileReader(published.get, size, _TILES, published.get_all)
 

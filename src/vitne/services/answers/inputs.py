@@ -1,4 +1,4 @@
-"""What answers are made of: the stores that they read, and what other chapters know."""
+"""What other chapters know that limits an answer."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,16 +7,6 @@ from msgspec import Struct
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.values import LogId, Section
 from vitne.evidence.bundle.document import SenderMember, StampMember
-from vitne.ports import Archive, ObjectStore, RecordStore, SegmentList
-
-
-class LogStores(Struct, frozen=True):
-    """Where the records, the index and the published tiles of all logs are read."""
-
-    store: RecordStore
-    archive: Archive
-    catalog: SegmentList
-    objects: ObjectStore
 
 
 class FactSources(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from vitne.core.entry.control import IndexSecretEntry, PruneEntry, SigningKeyEnt
 from vitne.core.entry.entry import HEADER, KEY, PRUNE, STREAM, decode_entry
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values import LogId, decode_base64
-from vitne.services.answers.inputs import LogStores
+from vitne.ports import Ports
 
 _TYPES: Final = (STREAM, KEY, PRUNE)
 _TAGGED: Final = tuple(bytes((keys.ENTRY_TYPE, type_)) + bytes(15) for type_ in _TYPES)
@@ -77,8 +77,8 @@ class KeyEntries(Struct):
 class KeyEntryFinder:
     """Finds them. Any thread may ask."""
 
-    def __init__(self, stores: LogStores) -> None:
-        self._stores = stores
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
         self._known: dict[LogId, KeyEntries] = {}
         # It is held while entries are read: two answers would read the same ones.
         self._lock = threading.Lock()  # guards: _known
@@ -91,9 +91,9 @@ class KeyEntryFinder:
         with self._lock:
             known = self._known.setdefault(log, KeyEntries())
             if known.upto < tiles.size:
-                for segment in self._stores.catalog.segments(log):
+                for segment in self._ports.segments.segments(log):
                     if known.upto < segment.end <= tiles.size:
-                        found = self._stores.archive.postings(log, segment, _TAGGED)
+                        found = self._ports.archive.postings(log, segment, _TAGGED)
                         self._take(known, tiles, found)
                         known.upto = segment.end
                 while known.upto < tiles.size:

@@ -15,7 +15,7 @@ from vitne.core.entry.entry import EventEntry, decode_entry
 from vitne.core.filter.nodes import Equals, Filter
 from vitne.core.values import LeafIndex, LogId, Record
 from vitne.errors import BadInputError
-from vitne.services.answers.inputs import LogStores
+from vitne.ports import Ports
 
 _LOOKED_AT: Final = 256
 """How many of the newest events of a value are tried as a binding."""
@@ -25,10 +25,8 @@ _ISSUERS_MAX: Final = 64
 class ValueLookup:
     """Looks values up in the hot rows and the segments. Any thread may ask."""
 
-    def __init__(self, stores: LogStores) -> None:
-        self._store = stores.store
-        self._archive = stores.archive
-        self._catalog = stores.catalog
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
 
     def issuer(self, log: LogId, actor: str, given: str | None) -> str:
         """Who vouches for an actor's id; `""`: nobody is named.
@@ -59,27 +57,29 @@ class ValueLookup:
 
     def _issuers(self, log: LogId, actor: str) -> list[str]:
         """Issuers under which the log has events of an actor's id, by name."""
-        end, wanted = self._store.log(log).next_index, Equals("actor", actor)
+        end, wanted = self._ports.store.log(log).next_index, Equals("actor", actor)
         span = (LeafIndex(0), end)
-        hot = self._store.facets(log, wanted, *span, ["issuer"], _ISSUERS_MAX)["issuer"]
+        hot = self._ports.store.facets(log, wanted, *span, ["issuer"], _ISSUERS_MAX)["issuer"]
         found = set(hot)
-        if self._store.count(log, wanted, *span, end + 1) > sum(hot.values()):
+        if self._ports.store.count(log, wanted, *span, end + 1) > sum(hot.values()):
             found.add("")
-        sealed = self._archive.issuers_of(log, actor)
+        sealed = self._ports.archive.issuers_of(log, actor)
         if sealed is None:
             raise _too_many()
         return sorted(found | sealed)
 
     def _all_issuers(self, log: LogId) -> frozenset[str]:
         """Every issuer that the log knows; Vitne's own events have none."""
-        sealed = self._archive.issuers(log)
+        sealed = self._ports.archive.issuers(log)
         if sealed is None or len(sealed) > _ISSUERS_MAX:
             raise _too_many()
         if sealed - {""}:
             return sealed - {""}
-        info = self._store.log(log)
+        info = self._ports.store.log(log)
         span = (info.sealed_end, info.next_index)
-        return frozenset(self._store.facets(log, None, *span, ["issuer"], _ISSUERS_MAX)["issuer"])
+        return frozenset(
+            self._ports.store.facets(log, None, *span, ["issuer"], _ISSUERS_MAX)["issuer"]
+        )
 
     # ------------------------------------------------------------ bindings
 
@@ -90,25 +90,25 @@ class ValueLookup:
 
         One of the newest of that value; None: none of those that were looked at does.
         """
-        hot = self._store.scan(log, _value(key[0], parts), LeafIndex(0), end, _LOOKED_AT)
+        hot = self._ports.store.scan(log, _value(key[0], parts), LeafIndex(0), end, _LOOKED_AT)
         either = chain(hot, self._sealed(log, key, end))
         return next((record for record in either if binds(record, key)), None)
 
     def _sealed(self, log: LogId, key: bytes, end: LeafIndex) -> Iterator[Record]:
         """The newest sealed events that hold a key; few are read at first, since one is enough."""
         left, step = _LOOKED_AT, 1
-        segments = [one for one in self._catalog.segments(log) if one.start < end][::-1]
+        segments = [one for one in self._ports.segments.segments(log) if one.start < end][::-1]
         for number, segment in enumerate(segments):
             if not left:
                 return
             if number == 1:  # it is rare enough to be looked for everywhere
-                self._archive.expect(segments[1:], [key])
-            held = [at for at in self._archive.postings(log, segment, [key]) if at < end]
+                self._ports.archive.expect(segments[1:], [key])
+            held = [at for at in self._ports.archive.postings(log, segment, [key]) if at < end]
             while held and left:
                 some = held[-min(step, left) :]
                 del held[-len(some) :]
                 left, step = left - len(some), step * 4
-                yield from reversed(self._archive.fetch(log, [LeafIndex(at) for at in some]))
+                yield from reversed(self._ports.archive.fetch(log, [LeafIndex(at) for at in some]))
 
 
 def binds(record: Record, key: bytes) -> bool:

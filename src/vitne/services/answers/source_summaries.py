@@ -19,7 +19,7 @@ from vitne.core.index.source_summary import (
 )
 from vitne.core.values import LeafIndex, LogId, Record
 from vitne.errors import DecodeError
-from vitne.services.answers.inputs import LogStores
+from vitne.ports import Ports
 
 _PREFIX: Final = "summaries"
 _CHUNK: Final = 1_024
@@ -35,17 +35,10 @@ _Key = tuple[LogId, int, int]
 
 
 class SourceSummaries:
-    """Summaries of ranges of all logs. Any thread may ask.
+    """Summaries of ranges of all logs. Any thread may ask."""
 
-    Args:
-        stores: what is summed up, and where summaries are kept.
-    """
-
-    def __init__(self, stores: LogStores) -> None:
-        self._store = stores.store
-        self._archive = stores.archive
-        self._catalog = stores.catalog
-        self._objects = stores.objects
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
         self._known: OrderedDict[_Key, SourceSummary] = OrderedDict()
         self._joined: dict[LogId, tuple[tuple[tuple[int, int], ...], SourceSummary]] = {}
         self._lock = threading.Lock()  # guards: _known, _joined
@@ -61,14 +54,14 @@ class SourceSummaries:
         """
         made = 0
         self._rounds += 1
-        for info in self._store.logs():
+        for info in self._ports.store.logs():
             # Merging changes the list without moving its end, and may be done much later.
             if self._seen.get(info.log) == info.sealed_end and self._rounds % _WHOLE_ROUND:
                 continue
-            spans = {(s.start, s.end) for s in self._catalog.segments(info.log)}
-            kept = set(self._objects.keys(f"{_PREFIX}/{info.log}/"))
+            spans = {(s.start, s.end) for s in self._ports.segments.segments(info.log)}
+            kept = set(self._ports.objects.keys(f"{_PREFIX}/{info.log}/"))
             wanted = {_name(info.log, *span): span for span in spans}
-            self._objects.delete(sorted(kept - wanted.keys()))
+            self._ports.objects.delete(sorted(kept - wanted.keys()))
             lacking = sorted(wanted.keys() - kept)
             for name in lacking[: max(_AT_ONCE - made, 0)]:
                 self.sealed(info.log, *wanted[name])
@@ -79,7 +72,7 @@ class SourceSummaries:
 
     def over(self, log: LogId, end: LeafIndex) -> list[SourceSummary]:
         """Summaries that follow each other without a hole from 0 to `end`, or a little beyond."""
-        listed = [one for one in self._catalog.segments(log) if one.start < end]
+        listed = [one for one in self._ports.segments.segments(log) if one.start < end]
         found = [self.sealed(log, one.start, one.end) for one in listed]
         start = found[-1].end if found else 0
         while start < end:
@@ -110,16 +103,20 @@ class SourceSummaries:
 
     def _load(self, log: LogId, start: LeafIndex, end: LeafIndex) -> SourceSummary:
         name = _name(log, start, end)
-        data = self._objects.get(name)
+        data = self._ports.objects.get(name)
         if data is not None:
             try:
                 return SourceSummary.decode(data)
             except DecodeError:
                 pass  # of another version, or damaged: it is made again
-        made = self._archive.summary(log, start, end)
+        made = self._ports.archive.summary(log, start, end)
         if made is None:  # merged meanwhile: the records are where they were
-            made = summarize_sources(start, _all(self._archive.records, log, start, end))
-        self._objects.replace({name: made.encode()})
+            records: list[Record] = []
+            for first in range(start, end, _CHUNK):
+                last = LeafIndex(min(first + _CHUNK, end))
+                records += self._ports.archive.records(log, LeafIndex(first), last)
+            made = summarize_sources(start, records)
+        self._ports.objects.replace({name: made.encode()})
         return made
 
     def _hot(self, log: LogId, start: int) -> SourceSummary:
@@ -129,7 +126,7 @@ class SourceSummaries:
             known = self._known.get((log, first, last))
         if known is not None:
             return known
-        made = summarize_sources(start, self._store.records(log, first, last))
+        made = summarize_sources(start, self._ports.store.records(log, first, last))
         if made.end == last:
             self._remembered((log, first, last), lambda: made)
         return made
@@ -160,15 +157,3 @@ def weak_of(summaries: Iterable[SourceSummary], indices: Sequence[int]) -> dict[
 
 def _name(log: LogId, start: int, end: int) -> str:
     return f"{_PREFIX}/{log}/{start}-{end}"
-
-
-def _all(
-    read: Callable[[LogId, LeafIndex, LeafIndex], Sequence[Record]],
-    log: LogId,
-    start: LeafIndex,
-    end: LeafIndex,
-) -> list[Record]:
-    found: list[Record] = []
-    for first in range(start, end, _CHUNK):
-        found += read(log, LeafIndex(first), LeafIndex(min(first + _CHUNK, end)))
-    return found

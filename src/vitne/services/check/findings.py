@@ -7,15 +7,8 @@ from msgspec import Struct
 
 from vitne.core.entry.keys import KeyCache
 from vitne.core.values import LogId
-from vitne.ports import (
-    CheckpointStore,
-    IndexLogStore,
-    ObjectStore,
-    RecordStore,
-    SegmentList,
-    SegmentStore,
-)
-from vitne.services.log import LogKeys
+from vitne.ports import Ports
+from vitne.services.log import Logs
 
 MOST_DAMAGES = 100
 """Listed one by one; further ones are counted."""
@@ -28,13 +21,8 @@ Tell = Callable[[str, int | None, str], None]
 class Stores:
     """Where everything lies that is checked."""
 
-    store: RecordStore
-    heads: CheckpointStore
-    objects: ObjectStore
-    keys: LogKeys
-    segments: SegmentList
-    archive: SegmentStore
-    index_log: IndexLogStore
+    ports: Ports
+    logs: Logs
     database: str
     """What to call the file of the hot rows."""
     cache: KeyCache = field(default_factory=KeyCache)

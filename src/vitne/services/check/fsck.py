@@ -30,7 +30,7 @@ class Fsck:
             StorageError: the disk cannot be read.
         """
         started = time.perf_counter()
-        store = self._stores.store
+        store = self._stores.ports.store
         infos = [store.log(only)] if only is not None else store.logs()
         report = FsckReport(len(infos))
         for info in infos:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.index_record import Coverage, IndexRecord, parse_record, wrong_members
-from vitne.core.tree.note import open_checkpoint
 from vitne.core.tree.tile import TILE_WIDTH
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values import Hash, LeafIndex, TreeSize
-from vitne.errors import IntegrityError, VitneError
-from vitne.ports import Head, LogInfo, Segment
+from vitne.core.values import LeafIndex
+from vitne.errors import VitneError
+from vitne.ports import LogInfo, Segment
 from vitne.services.check.findings import Stores, Tell
 from vitne.services.check.tree import TreeCheck
 from vitne.services.log import Published, index_log_id, log_key
@@ -21,15 +20,13 @@ class IndexCheck:
     def __init__(self, stores: Stores, info: LogInfo, damage: Tell) -> None:
         self._log = info.log
         self._origin = info.origin
-        self._store = stores.index_log
-        self._archive = stores.archive
-        self._keys = stores.keys
+        self._store = stores.ports.index_log
+        self._archive = stores.ports.archive
         self._database = stores.database
         self._damage = damage
-        self._tree = index_log_id(info.log)
-        self._head = stores.heads.head(self._tree)
-        self._published = Published(stores.objects, self._tree)
-        self._entries = Published(stores.objects, info.log)
+        signer = stores.logs.index_signer(info.origin).verifier
+        self._tree = TreeCheck(stores, index_log_id(info.log), signer, damage)
+        self._entries = Published(stores.ports.objects, info.log)
 
     def run(self, segments: Sequence[Segment]) -> None:
         """Check it, and that the catalog's segments are those that it lists."""
@@ -43,30 +40,15 @@ class IndexCheck:
     # ---------------------------------------------------------------- the tree
 
     def _check_tree(self, data: Sequence[bytes]) -> None:
-        size = self._head.size if self._head else 0
+        size = self._tree.size
         if len(data) < size:
             what = f"the index log ends at {len(data)}, but size {size} was signed"
             self._damage(self._database, None, what)
             return
-        tree = TreeCheck(self._published, TreeSize(size), self._damage)
         for start in range(0, size, TILE_WIDTH):
-            tree.feed(start // TILE_WIDTH, list(data[start : min(start + TILE_WIDTH, size)]))
-        if self._head is not None:
-            self._check_head(self._head, tree.finish())
-
-    def _check_head(self, head: Head, found: Hash) -> None:
-        if found != head.root:
-            what = f"the records give another root than was signed for {head.size}"
-            self._damage(self._database, None, what)
-        try:
-            signed, _ = open_checkpoint(head.note, self._keys.index_signer(self._origin).verifier)
-            if (signed.size, signed.root) != (head.size, head.root):
-                self._damage(self._database, None, "the index head is not what was signed")
-        except IntegrityError as error:
-            self._damage(self._database, None, f"the signed index head: {error}")
-        if self._published.checkpoint() != head.note:
-            key = log_key(self._tree, "checkpoint")
-            self._damage(key, None, "the index checkpoint is missing, or not the signed head")
+            bundle = data[start : min(start + TILE_WIDTH, size)]
+            self._tree.feed(start // TILE_WIDTH, bundle)
+        self._tree.finish()
 
     # ---------------------------------------------------------------- the records
 

@@ -4,16 +4,15 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 from vitne.core.entry.assemble import Assembler
-from vitne.core.tree.note import open_checkpoint
 from vitne.core.tree.tile import TILE_WIDTH
-from vitne.core.values import Hash, LeafIndex, LogId, Record, TreeSize
+from vitne.core.values import LeafIndex, LogId, Record
 from vitne.errors import IntegrityError, NotFoundError, VitneError
-from vitne.ports import Head, LogInfo
+from vitne.ports import LogInfo
 from vitne.services.check.findings import FsckReport, Stores
 from vitne.services.check.index_log import IndexCheck
 from vitne.services.check.records import RecordCheck
 from vitne.services.check.tree import TreeCheck
-from vitne.services.log import FIRST_EPOCH, Published, log_key
+from vitne.services.log import FIRST_EPOCH
 
 _STEP = 8 * TILE_WIDTH
 
@@ -29,16 +28,14 @@ class LogCheck:
     ) -> None:
         self._stores = stores
         # The head first: a log that grows meanwhile then ends at or above it.
-        self._head = stores.heads.head(info.log)
-        self._info = stores.store.log(info.log)
+        signer = stores.logs.log_signer(info.origin).verifier
+        self._tree = TreeCheck(stores, info.log, signer, self._damage)
+        self._info = stores.ports.store.log(info.log)
         self._report = report
         self._progress = progress
-        self._published = Published(stores.objects, info.log)
-        size = self._head.size if self._head else TreeSize(0)
-        self._tree = TreeCheck(self._published, size, self._damage)
         self._records = RecordCheck(info.origin, self._assembler())
-        self._segments = stores.segments.segments(info.log)
-        self._size = size
+        self._segments = stores.ports.segments.segments(info.log)
+        self._size = self._tree.size
         self._waiting: list[bytes] = []
 
     def run(self) -> None:
@@ -54,13 +51,15 @@ class LogCheck:
             self._damage(self._file_of(index), index, what)
         if end < self._size:
             self._damage(self._stores.database, end, f"rows end below the signed size {self._size}")
-        elif self._head is not None:
-            self._check_head(self._head, self._tree.finish())
+        else:
+            self._tree.finish()
         IndexCheck(self._stores, self._info, self._damage).run(self._segments)
         # Rows come in while we read; states and asides are compared only if none did.
-        if self._stores.store.log(self._info.log).next_index == end:
+        if self._stores.ports.store.log(self._info.log).next_index == end:
             self._check_asides()
-            for what in self._records.compare_streams(self._stores.store.streams(self._info.log)):
+            for what in self._records.compare_streams(
+                self._stores.ports.store.streams(self._info.log)
+            ):
                 self._damage(self._stores.database, None, what)
         self._report.entries += end
         self._report.events += self._records.events
@@ -72,7 +71,7 @@ class LogCheck:
 
     def _assembler(self) -> Assembler | None:
         try:
-            key = self._stores.keys.known_index_secret(self._info.log)
+            key = self._stores.logs.known_index_secret(self._info.log)
         except NotFoundError:
             return None
         return Assembler(self._info.origin, key, FIRST_EPOCH, self._stores.cache)
@@ -87,7 +86,7 @@ class LogCheck:
                 self._damage(segment.key, before, f"the segments do not cover index {before}")
             before = segment.end
             try:
-                faults = self._stores.archive.faults(self._info.log, segment)
+                faults = self._stores.ports.archive.faults(self._info.log, segment)
             except (IntegrityError, NotFoundError) as error:
                 faults = [(segment.key, str(error))]
             for key, what in faults:
@@ -102,7 +101,7 @@ class LogCheck:
     def _check_range(self, start: LeafIndex, end: LeafIndex) -> None:
         hot = {
             record.index: record
-            for record in self._stores.store.records(self._info.log, start, end)
+            for record in self._stores.ports.store.records(self._info.log, start, end)
         }
         sealed = self._sealed(start, end)
         entries: list[bytes | None] = []
@@ -127,7 +126,7 @@ class LogCheck:
             if segment.start >= end or segment.end <= start:
                 continue
             try:
-                records = self._stores.archive.records(
+                records = self._stores.ports.archive.records(
                     self._info.log, max(start, segment.start), min(end, segment.end)
                 )
             except VitneError as error:
@@ -152,7 +151,7 @@ class LogCheck:
                 whole.append(entry)
                 continue
             try:
-                whole += self._published.entries(LeafIndex(index), LeafIndex(index + 1))
+                whole += self._tree.published.entries(LeafIndex(index), LeafIndex(index + 1))
             except VitneError:
                 whole.append(b"")
         return whole
@@ -160,32 +159,9 @@ class LogCheck:
     def _check_asides(self) -> None:
         """Bytes of quarantined events against the digests in the tree."""
         voids = self._records.voids
-        for aside in self._stores.store.asides(self._info.log):
+        for aside in self._stores.ports.store.asides(self._info.log):
             gone = not aside.body and aside.digest  # erased: its digest stays in the tree
             found = aside.digest if gone else sha256(aside.body).digest()
             if voids.get(aside.index) != found:
                 what = "the bytes kept aside are not those of the void entry"
                 self._damage(self._stores.database, aside.index, what)
-
-    # ---------------------------------------------------------------- signatures
-
-    def _check_head(self, head: Head, root: Hash) -> None:
-        """Root and signature of the head, and that it is the published checkpoint."""
-        where = self._stores.database
-        if root != head.root:
-            self._damage(
-                where, None, f"the entries give another root than was signed for {head.size}"
-            )
-        verifier = self._stores.keys.log_signer(self._info.origin).verifier
-        try:
-            signed, _ = open_checkpoint(head.note, verifier)
-            if (signed.size, signed.root) != (head.size, head.root):
-                self._damage(where, None, "the head is not the checkpoint that was signed")
-        except IntegrityError as error:
-            self._damage(where, None, f"the signed head: {error}")
-        key = log_key(self._info.log, "checkpoint")
-        note = self._published.checkpoint()
-        if note is None:
-            self._damage(key, None, "the checkpoint is missing")
-        elif note != head.note and self._stores.heads.head(self._info.log) == head:
-            self._damage(key, None, "the checkpoint is not the signed head")

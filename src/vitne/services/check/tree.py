@@ -1,22 +1,35 @@
-"""Checking the published tree of one log against its entries, tile by tile."""
+"""Checking a published tree, of a log or of an index log: tile by tile, root, signature."""
 
 from collections.abc import Sequence
 
 from vitne.core.tree.merkle import leaf_hash, merkle_root
+from vitne.core.tree.note import Verifier, open_checkpoint
 from vitne.core.tree.tile import ENTRIES, TILE_WIDTH, TileId, encode_bundle
-from vitne.core.values import HASH_BYTES, Hash, TreeSize
+from vitne.core.values import HASH_BYTES, Hash, LogId, TreeSize
 from vitne.errors import IntegrityError
-from vitne.services.check.findings import Tell
-from vitne.services.log import Published, log_key
+from vitne.ports import Head
+from vitne.services.check.findings import Stores, Tell
+from vitne.services.log import INDEX_SUFFIX, Published, log_key
 
 
 class TreeCheck:
-    """Takes the entries in order, 256 at a time, and compares what was published of them."""
+    """Takes the entries in order, 256 at a time, and compares what was published of them.
 
-    def __init__(self, published: Published, size: TreeSize, damage: Tell) -> None:
-        self._published = published
-        self._size = size
+    Args:
+        stores: where everything lies.
+        tree: a log, or an index log.
+        signer: its key.
+        damage: told of each fault.
+    """
+
+    def __init__(self, stores: Stores, tree: LogId, signer: Verifier, damage: Tell) -> None:
+        self._heads = stores.ports.heads
+        self._database = stores.database
+        self._signer = signer
         self._damage = damage
+        self.published = Published(stores.ports.objects, tree)
+        self._head = self._heads.head(tree)
+        self.size = self._head.size if self._head else TreeSize(0)
         self._levels: list[list[Hash]] = [[]]
         self._tiles = 0
 
@@ -26,16 +39,42 @@ class TreeCheck:
         self._compare(TileId(ENTRIES, number, len(entries)), first, encode_bundle(entries))
         self._hashes(0, number, [leaf_hash(entry) for entry in entries])
 
-    def finish(self) -> Hash:
-        """Compare the tiles of the higher levels that are still partial; the root."""
+    def finish(self) -> None:
+        """Compare what is still partial in the higher levels, then the head, if there is one."""
+        if self._head is not None:
+            self._check_head(self._head, self._root())
+
+    def _root(self) -> Hash:
         below: list[Hash] = []
         for level, hashes in enumerate(self._levels):
-            number = self._size >> (8 * (level + 1))
+            number = self.size >> (8 * (level + 1))
             if level and hashes:
                 self._compare_hashes(level, number, hashes)
             joined = [*hashes, *below]
             below = [merkle_root(joined)] if joined else []
         return merkle_root(below)
+
+    def _check_head(self, head: Head, root: Hash) -> None:
+        """Root and signature of the head, and that it is the published checkpoint."""
+        tree, where = self.published.log, self._database
+        is_index = tree.endswith(INDEX_SUFFIX)
+        name, leaves = ("index ", "records") if is_index else ("", "entries")
+        if root != head.root:
+            what = f"the {leaves} give another root than was signed for {head.size}"
+            self._damage(where, None, what)
+        try:
+            signed, _ = open_checkpoint(head.note, self._signer)
+            if (signed.size, signed.root) != (head.size, head.root):
+                what = f"the {name}head is not the checkpoint that was signed"
+                self._damage(where, None, what)
+        except IntegrityError as error:
+            self._damage(where, None, f"the signed {name}head: {error}")
+        note = self.published.checkpoint()
+        if note is None:
+            self._damage(log_key(tree, "checkpoint"), None, f"the {name}checkpoint is missing")
+        elif note != head.note and self._heads.head(tree) == head:  # else one was just published
+            what = f"the {name}checkpoint is not the signed head"
+            self._damage(log_key(tree, "checkpoint"), None, what)
 
     def _hashes(self, level: int, number: int, hashes: list[Hash]) -> None:
         """All hashes of one tile: compare it, and carry its root up if it is full."""
@@ -65,7 +104,7 @@ class TreeCheck:
     def _compare(self, tile: TileId, first: int, expected: bytes) -> bytes | None:
         """Report a missing or damaged tile; returns the bytes of one that merely differs."""
         try:
-            found = self._published.tile(tile)
+            found = self.published.tile(tile)
         except IntegrityError as error:
             self._damage(self._key(tile), first, str(error))
             return None
@@ -79,4 +118,4 @@ class TreeCheck:
         return None
 
     def _key(self, tile: TileId) -> str:
-        return log_key(self._published.log, tile.path)
+        return log_key(self.published.log, tile.path)

@@ -9,7 +9,6 @@ from vitne.services.copies.backup import (
     MANIFEST,
     BackedUpTree,
     Compared,
-    CopyCount,
     Manifest,
     compare,
     copy_objects,

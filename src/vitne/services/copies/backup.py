@@ -17,13 +17,20 @@ import msgspec
 from msgspec import Struct
 
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.note import Verifier, open_checkpoint, parse_note
+from vitne.core.tree.note import Verifier, open_checkpoint
 from vitne.core.tree.tile import ENTRIES, TILE_HEIGHT, TILE_WIDTH, TileId
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values import Hash, LogId, Origin, TreeSize
 from vitne.errors import DecodeError, IntegrityError, NotFoundError, RollbackError, VitneError
 from vitne.ports import Head, ObjectStore, Segment
-from vitne.services.log import COSIGNED, KNOWN_LOGS, Published, log_key, right_edge
+from vitne.services.log import (
+    COSIGNED,
+    KNOWN_LOGS,
+    Published,
+    log_key,
+    parse_checkpoint,
+    right_edge,
+)
 
 MANIFEST: Final = "backup.json"
 """Its name in a backup's folder."""
@@ -72,22 +79,18 @@ def read_manifest(data: bytes) -> Manifest:
     return found
 
 
-class CopyCount(Struct, frozen=True):
-    """How much was copied."""
-
-    objects: int
-    bytes: int
-
-
 def copy_objects(
     source: ObjectStore,
     target: ObjectStore,
     trees: Sequence[BackedUpTree],
     segments: Sequence[Segment],
-) -> CopyCount:
+) -> tuple[int, int]:
     """Copy what the trees signed, and the segments, into an empty store.
 
     Every tree is read back from the copy and held against its root.
+
+    Returns:
+        How many objects were copied, and how many bytes.
 
     Raises:
         NotFoundError: an object went away meanwhile; copy database and objects again.
@@ -102,7 +105,7 @@ def copy_objects(
         if tree.head is not None:
             right_edge(target, tree.log, tree.head)
             target.replace({log_key(tree.log, "checkpoint"): tree.head.note.encode()})
-    return CopyCount(objects, size)
+    return objects, size
 
 
 def _all(
@@ -143,7 +146,7 @@ def _cosigned(source: ObjectStore, log: LogId, head: Head) -> Iterator[tuple[str
     if note is None:
         return
     try:
-        found = Checkpoint.parse(parse_note(note)[0])
+        found = parse_checkpoint(note)
     except DecodeError as error:
         raise IntegrityError(f"a cosigned checkpoint is damaged: {error}", where=key) from None
     if found.size <= head.size:
@@ -195,31 +198,22 @@ def compare(
     by_origin = {str(tree.origin): tree for tree in trees}
     newest: dict[LogId, int] = {}
     for where, note in seen:
-        tree, found = _opened(by_origin, keys, where, note)
-        if tree is None or found is None:
+        origin = note.partition("\n")[0]
+        if origin not in by_origin:
             continue
+        tree = by_origin[origin]
+        try:
+            found, _ = open_checkpoint(note, keys[origin])
+        except VitneError as error:
+            error.where = where
+            raise
         _hold(objects, tree, found, where)
         newest[tree.log] = max(newest.get(tree.log, 0), found.size)
     unseen = [tree.log for tree in trees if tree.head is not None and tree.log not in newest]
     return Compared(newest, unseen)
 
 
-def _opened(
-    trees: Mapping[str, BackedUpTree], keys: Mapping[str, Verifier], where: str, note: str
-) -> tuple[BackedUpTree | None, Checkpoint | None]:
-    """The tree and the checkpoint of a note; None of a log that is not in the backup."""
-    origin = note.partition("\n")[0]
-    if origin not in trees:
-        return None, None
-    try:
-        return trees[origin], open_checkpoint(note, keys[origin])[0]
-    except VitneError as error:
-        error.where = where
-        raise
-
-
 def _hold(objects: ObjectStore, tree: BackedUpTree, found: Checkpoint, where: str) -> None:
-    head = tree.head or Head(found.size, found.root, "")
     size = tree.head.size if tree.head else 0
     if found.size > size:
         raise RollbackError(
@@ -229,7 +223,7 @@ def _hold(objects: ObjectStore, tree: BackedUpTree, found: Checkpoint, where: st
         )
     if found.size == 0:
         return
-    root = TileReader(Published(objects, tree.log).get, head.size).root(found.size)
+    root = TileReader(Published(objects, tree.log).get, size).root(found.size)
     if root != found.root:
         raise IntegrityError(
             f"two histories of {tree.origin}: size {found.size} has another root here. Keep both,"

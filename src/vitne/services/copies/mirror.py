@@ -16,10 +16,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.grow import Edge, TreeGrowth, grow_tree, read_edge
-from vitne.core.tree.merkle import EMPTY_ROOT
-from vitne.core.tree.note import parse_note
 from vitne.core.tree.tile import ENTRIES, TILE_WIDTH, TileId, parse_bundle
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values import Hash, TreeSize, format_utc
@@ -108,18 +105,15 @@ class MirroredLog:
         try:
             head = check_head(note, policy)
         except VerificationError as error:
-            self._keep(note, held_note, error)
+            self._keep(note, error)
             raise
-        before = held.size if held else 0
         if held is not None:
-            self._compare(held, head, note, held_note)
+            self._compare(held, head, note)
         if held_note != note:
-            self._take(head, note, held_note, before, progress)
-        return MirrorProgress(head, before)
+            self._take(held, head, note, progress)
+        return MirrorProgress(head, held.size if held else 0)
 
-    def _compare(
-        self, held: VerifiedHead, head: VerifiedHead, note: str, held_note: str | None
-    ) -> None:
+    def _compare(self, held: VerifiedHead, head: VerifiedHead, note: str) -> None:
         error: VitneError | None = None
         if held.origin != head.origin:
             error = VerificationError(
@@ -134,19 +128,18 @@ class MirroredLog:
         elif head.size == held.size and head.root != held.root:
             error = _fork(held, head)
         if error is not None:
-            self._keep(note, held_note, error)
+            self._keep(note, error)
             raise error
 
     def _take(
         self,
+        held: VerifiedHead | None,
         head: VerifiedHead,
         note: str,
-        held_note: str | None,
-        before: int,
         progress: Callable[[int, int], None],
     ) -> None:
-        edge = self._edge(before)
-        if before and edge.root() != _root_of(held_note):
+        edge = self._edge(held.size if held else 0)
+        if held and held.size and edge.root() != held.root:
             raise VerificationError(
                 "the mirror itself is damaged: run vitne mirror verify", rule="mirror"
             )
@@ -156,7 +149,7 @@ class MirroredLog:
             self._forget_incoming()
             root, staged, superseded = self._fetch(edge, head.size, progress)
         if root != head.root:
-            self._refuse(before, head, note, held_note)
+            self._refuse(held, head, note)
         waiting = f"{_INCOMING}{self._prefix}"
         self._folder.move([(waiting + path, self._prefix + path) for path in staged])
         # Its time tells how new it is: `vitne receipts check` forgives what is younger.
@@ -225,14 +218,14 @@ class MirroredLog:
 
     # ------------------------------------------------------------ refusing
 
-    def _refuse(self, before: int, head: VerifiedHead, note: str, held_note: str | None) -> None:
+    def _refuse(self, held: VerifiedHead | None, head: VerifiedHead, note: str) -> None:
         """The entries do not lead to the signed root: whose fault is it?
 
         Raises:
             VerificationError: always.
         """
         self._forget_incoming()
-        held_root = _root_of(held_note) if before else EMPTY_ROOT
+        before = held.size if held else 0
         error = VerificationError(
             "the entries that the log serves are not those that it signed",
             rule="entries",
@@ -241,7 +234,7 @@ class MirroredLog:
         try:
             tiles = TileReader(lambda path: self._files.get(self._prefix + path), head.size)
             signed = tiles.root() == head.root
-            if signed and before and tiles.root(before) != held_root:
+            if signed and held and before and tiles.root(before) != held.root:
                 error = VerificationError(
                     "a fork: the log's newest tree does not begin with the tree that is held",
                     rule="fork",
@@ -250,10 +243,10 @@ class MirroredLog:
                 )
         except (NotFoundError, DecodeError, UnavailableError):
             pass  # its tiles do not say; the entries speak
-        self._keep(note, held_note, error)
+        self._keep(note, error)
         raise error
 
-    def _keep(self, note: str, held: str | None, error: VitneError) -> None:
+    def _keep(self, note: str, error: VitneError) -> None:
         at_us = self._now()
         found = {
             "found_at": format_utc(at_us),
@@ -261,7 +254,7 @@ class MirroredLog:
             "rule": getattr(error, "rule", ""),
             "message": error.message,
             "where": error.where,
-            "held": held,
+            "held": self.held_note(),
             "shown": note,
         }
         data = msgspec.json.format(msgspec.json.encode(found)) + b"\n"
@@ -338,11 +331,6 @@ class MirroredLog:
 
     def _forget_incoming(self) -> None:
         self._folder.delete(list(self._folder.names(f"{_INCOMING}{self._prefix}")))
-
-
-def _root_of(note: str | None) -> Hash:
-    """The root in a note that was checked before."""
-    return EMPTY_ROOT if note is None else Checkpoint.parse(parse_note(note)[0]).root
 
 
 def _fork(held: VerifiedHead, head: VerifiedHead) -> VerificationError:

@@ -8,14 +8,12 @@ from typing import Final
 
 from vitne.core.entry.control import SigningKeyEntry
 from vitne.core.entry.entry import decode_entry
-from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.note import parse_note
 from vitne.core.tree.tile import ENTRIES, TILE_WIDTH, TileId, parse_bundle
 from vitne.errors import DecodeError, NotFoundError, VerificationError
 from vitne.evidence.policy import Policy, policy_of_keys
 from vitne.ports import MirrorFolder
 from vitne.services.copies.mirror import PRIVATE
-from vitne.services.log import PublishedFiles
+from vitne.services.log import PublishedFiles, parse_checkpoint
 
 _ROLES: Final = {"log": "log-key", "index-log": "index-key"}
 _FIRST: Final = 64
@@ -64,7 +62,7 @@ def _announced(files: PublishedFiles, role: str) -> str:
     if note is None:
         raise NotFoundError("the log shows no checkpoint", where="checkpoint")
     try:
-        size = Checkpoint.parse(parse_note(note)[0]).size
+        size = parse_checkpoint(note).size
         tile = TileId(ENTRIES, 0, min(TILE_WIDTH, size))
         data = files.get(tile.path) if size else None
         if data is None:

@@ -32,15 +32,7 @@ from vitne.core.values import (
     parse_uuid,
 )
 from vitne.errors import BadInputError, HeldError, NotFoundError
-from vitne.ports import (
-    Clock,
-    ErasureStore,
-    Hold,
-    RecordStore,
-    Segment,
-    SegmentCatalog,
-    SegmentStore,
-)
+from vitne.ports import Hold, Ports, Segment
 
 MOST_RECORDS: Final = 100_000
 OWN_TYPES: Final = "audit."
@@ -104,33 +96,24 @@ class Erase:
         store, archive, catalog, erasures: where everything lies.
         tell: appends the erase entries.
         segments_lock: held while segments are rewritten: nothing is sealed or merged meanwhile.
-        clock: for holds.
         forget: has other processes empty their caches of personal values.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
+    def __init__(
         self,
-        store: RecordStore,
-        archive: SegmentStore,
-        catalog: SegmentCatalog,
-        erasures: ErasureStore,
+        ports: Ports,
         tell: Tell,
-        segments_lock: Callable[[], AbstractContextManager[object]],
-        clock: Clock,
+        segments_lock: AbstractContextManager[object],
         forget: Callable[[], None],
     ) -> None:
-        self._store = store
-        self._archive = archive
-        self._catalog = catalog
-        self._erasures = erasures
+        self._ports = ports
         self._tell = tell
         self._segments_lock = segments_lock
-        self._clock = clock
         self._forget = forget
 
     def erased_by(self, log: LogId, index: LeafIndex | int) -> dict[Section, LeafIndex]:
         """Section → the erase entry that names it, for one record."""
-        return self._erasures.erased(log, LeafIndex(index))
+        return self._ports.erasure.erased(log, LeafIndex(index))
 
     def plan(self, request: ErasureRequest, below: LeafIndex | None = None) -> ErasePlan:
         """What would go, and what is in the way; changes nothing.
@@ -146,7 +129,7 @@ class Erase:
         """
         _check(request)
         if below is None:
-            below = self._store.log(request.log).next_index
+            below = self._ports.store.log(request.log).next_index
         found = sorted(self._found(request, below), key=lambda record: record.index)
         _keep_reads(request, found)
         there = [one for one in found if set(request.sections) - set(erased_sections(one))]
@@ -154,7 +137,7 @@ class Erase:
         segments = self._segments_of(request.log, indices)
         asides = tuple(
             aside.index
-            for aside in self._store.asides(request.log)
+            for aside in self._ports.store.asides(request.log)
             if aside.body and any(form in aside.body for form in _forms(request.mentions))
         )
         holds = tuple(
@@ -189,18 +172,18 @@ class Erase:
         for first in range(0, len(items), _ITEMS_PER_ENTRY):
             some = tuple(sorted(items[first : first + _ITEMS_PER_ENTRY]))
             (entry,) = self._tell(request.log, [EraseEntry(0, some, request.basis, request.ref)])
-            self._erasures.note(request.log, entry, some)
+            self._ports.erasure.note(request.log, entry, some)
             entries.append(entry)
         self.apply(request.log)
         if plan.asides:
-            self._erasures.clear_asides(request.log, plan.asides)
+            self._ports.erasure.clear_asides(request.log, plan.asides)
         self._scrub()
         return ErasureResult(plan, tuple(entries))
 
     def prune(self, log: LogId, entry: PruneEntry, indices: Sequence[LeafIndex]) -> None:
         """Delete all sections of records, under a retention rule. Errors as `run`."""
         (at,) = self._tell(log, [entry])
-        self._erasures.note(
+        self._ports.erasure.note(
             log, at, [(index, name) for index in indices for name in SECTIONS], pruned=True
         )
         self.apply(log)
@@ -213,71 +196,71 @@ class Erase:
 
     def apply(self, log: LogId) -> int:
         """Delete what is noted and not deleted everywhere; how many sections."""
-        pending = self._erasures.pending(log)
+        pending = self._ports.erasure.pending(log)
         if not pending:
             return 0
         wanted: dict[LeafIndex, set[Section]] = {}
         for index, section in pending:
             wanted.setdefault(index, set()).add(section)
-        with self._segments_lock():
+        with self._segments_lock:
             self._erase_hot(log, wanted)
             for segment in self._segments_of(log, tuple(wanted)):
                 self._rewrite(log, segment, wanted)
-        self._erasures.settle(log, pending)
+        self._ports.erasure.settle(log, pending)
         self._scrub()
         return len(pending)
 
     def resume(self) -> int:
         """Go on with whatever was begun and not finished; how many sections of all logs."""
         done = 0
-        for info in self._store.logs():
+        for info in self._ports.store.logs():
             self._note_hot(info.log, info.next_index)
             done += self.apply(info.log)
         return done
 
     def _note_hot(self, log: LogId, end: LeafIndex) -> None:
         """Note what erase entries among the hot rows name: a crash may have come in between."""
-        start = self._store.first_index(log)
+        start = self._ports.store.first_index(log)
         while start is not None and start < end:
             stop = LeafIndex(min(start + _READ_AT_ONCE, end))
-            for at, data in enumerate(self._store.entries(log, start, stop), start):
+            for at, data in enumerate(self._ports.store.entries(log, start, stop), start):
                 if data[4] == ERASE and isinstance(entry := decode_entry(data), EraseEntry):
-                    self._erasures.note(log, LeafIndex(at), entry.items)
+                    self._ports.erasure.note(log, LeafIndex(at), entry.items)
             start = stop
 
     # ---------------------------------------------------------------- the deleting
 
     def _scrub(self) -> None:
         """Leave nothing deleted in the store's files, nor values of it in memory."""
-        self._erasures.scrub()
+        self._ports.erasure.scrub()
         forget_personal_values()
         self._forget()
 
     def _erase_hot(self, log: LogId, wanted: dict[LeafIndex, set[Section]]) -> None:
-        hot = [self._store.record(log, index) for index in sorted(wanted)]
+        hot = [self._ports.store.record(log, index) for index in sorted(wanted)]
         gone = [
             without_sections(record, wanted[record.index]) for record in hot if record is not None
         ]
         if gone:
-            self._erasures.overwrite(log, gone)
+            self._ports.erasure.overwrite(log, gone)
 
     def _rewrite(self, log: LogId, segment: Segment, wanted: dict[LeafIndex, set[Section]]) -> None:
-        records = self._archive.records(log, segment.start, segment.end)
+        records = self._ports.archive.records(log, segment.start, segment.end)
         kept = [
             without_sections(one, wanted[one.index]) if one.index in wanted else one
             for one in records
         ]
-        new = self._archive.rewrite(log, segment, kept)
-        self._catalog.replace(log, segment, new)
-        self._archive.refresh(log)
-        self._archive.remove([segment])
+        new = self._ports.archive.rewrite(log, segment, kept)
+        self._ports.segments.replace(log, segment, new)
+        self._ports.archive.refresh(log)
+        self._ports.archive.remove([segment])
 
     def _segments_of(self, log: LogId, indices: Sequence[LeafIndex]) -> list[Segment]:
         """The segments that hold one of these indices."""
         ordered = sorted(indices)
         return [
             segment
-            for segment in self._catalog.segments(log)
+            for segment in self._ports.segments.segments(log)
             if bisect_left(ordered, segment.start) < bisect_left(ordered, segment.end)
         ]
 
@@ -287,14 +270,14 @@ class Erase:
         if request.events:
             for text in request.events:
                 event_id = parse_uuid(text)
-                record = self._store.find(request.log, event_id) or self._archive.find(
+                record = self._ports.store.find(request.log, event_id) or self._ports.archive.find(
                     request.log, event_id
                 )
                 if record is None:
                     raise NotFoundError("this log holds no event of that id", where=text)
                 yield record
             return
-        where = parse_filter(request.where, self._clock.now_us())
+        where = parse_filter(request.where, self._ports.clock.now_us())
         for seen, record in enumerate(self._all(request.log, where, below)):
             if seen == MOST_RECORDS:
                 raise BadInputError(
@@ -304,10 +287,10 @@ class Erase:
 
     def _all(self, log: LogId, where: Filter, end: LeafIndex) -> Iterator[Record]:
         """Every match, page by page, newest first: hot rows, then segments."""
-        sealed = min(self._store.log(log).sealed_end, end)
+        sealed = min(self._ports.store.log(log).sealed_end, end)
         for store, low, high in (
-            (self._store, sealed, end),
-            (self._archive, LeafIndex(0), sealed),
+            (self._ports.store, sealed, end),
+            (self._ports.archive, LeafIndex(0), sealed),
         ):
             stop = high
             while stop > low:
@@ -316,7 +299,7 @@ class Erase:
                 stop = page[-1].index if len(page) == _PAGE else low
 
     def _holding(self, log: LogId) -> list[Hold]:
-        return [hold for hold in self._erasures.holds(log) if not hold.released_us]
+        return [hold for hold in self._ports.erasure.holds(log) if not hold.released_us]
 
 
 def without_sections(record: Record, sections: set[Section]) -> Record:

@@ -16,7 +16,7 @@ from vitne.core.entry.control import PruneEntry
 from vitne.core.entry.keyring import erased_sections
 from vitne.core.values import SECTIONS, LeafIndex, LogId, Record
 from vitne.errors import BadInputError
-from vitne.ports import Clock, Searchable, Segment, SegmentList
+from vitne.ports import Ports, Segment
 from vitne.services.erasure.erase import Erase
 
 _DAY_US: Final = 86_400 * 1_000_000
@@ -70,21 +70,17 @@ def parse_rules(text: str) -> dict[str, int]:
 class Retain:
     """Plans and does expiries."""
 
-    def __init__(
-        self, catalog: SegmentList, archive: Searchable, erase: Erase, clock: Clock
-    ) -> None:
-        self._catalog = catalog
-        self._archive = archive
+    def __init__(self, ports: Ports, erase: Erase) -> None:
+        self._ports = ports
         self._erase = erase
-        self._clock = clock
 
     def plan(self, log: LogId, rules: Mapping[str, int]) -> list[Expiry]:
         """What would go, by class; changes nothing. Reads each segment that is old enough."""
-        now_us = self._clock.now_us()
+        now_us = self._ports.clock.now_us()
         before_us = {name: now_us - days * _DAY_US for name, days in rules.items()}
         going: dict[str, list[LeafIndex]] = {name: [] for name in rules}
         held, end = dict.fromkeys(rules, 0), dict.fromkeys(rules, LeafIndex(0))
-        for segment in self._catalog.segments(log):
+        for segment in self._ports.segments.segments(log):
             due = {name for name in rules if segment.recorded_us[1] < before_us[name]}
             records = self._due(log, segment, due) if due else []
             kept = self._erase.held(log, records)
@@ -117,7 +113,7 @@ class Retain:
         """The records of these classes of which anything is left."""
         return [
             record
-            for record in self._archive.records(log, segment.start, segment.end)
+            for record in self._ports.archive.records(log, segment.start, segment.end)
             if record.event_id
             and len(erased_sections(record)) < len(SECTIONS)
             and _class_of(record) in classes

@@ -6,7 +6,7 @@ from typing import Final
 from vitne.core.filter.syntax import parse_filter
 from vitne.core.values import LogId
 from vitne.errors import BadInputError
-from vitne.ports import Clock, ErasureStore, Hold, IdSource
+from vitne.ports import Hold, Ports
 from vitne.services.access import Caller, OwnEvents
 
 _REASON_MAX, _REFERENCE_MAX = 64, 128
@@ -16,11 +16,9 @@ _ID_BYTES: Final = 5
 class Holds:
     """Sets, releases and lists holds; each act is an event of the log before it is answered."""
 
-    def __init__(self, store: ErasureStore, own: OwnEvents, clock: Clock, ids: IdSource) -> None:
-        self._store = store
+    def __init__(self, ports: Ports, own: OwnEvents) -> None:
+        self._ports = ports
         self._own = own
-        self._clock = clock
-        self._ids = ids
 
     def put(self, log: LogId, where: str, reason: str, reference: str, caller: Caller) -> Hold:
         """Hold what a filter finds, now and later; `""` holds all of the log.
@@ -36,7 +34,7 @@ class Holds:
             FilterSyntaxError: the filter does not parse.
             BadInputError: no reason, or one too long.
         """
-        now_us = self._clock.now_us()
+        now_us = self._ports.clock.now_us()
         if where.strip():
             parse_filter(where, now_us)
         if not 0 < len(reason) <= _REASON_MAX or len(reference) > _REFERENCE_MAX:
@@ -45,27 +43,30 @@ class Holds:
                 f" {_REFERENCE_MAX}",
                 where="reason",
             )
-        hold_id = f"hold-{self._ids.random_bytes(_ID_BYTES).hex()}"
+        hold_id = f"hold-{self._ports.ids.random_bytes(_ID_BYTES).hex()}"
         hold = Hold(hold_id, log, where.strip(), reason, reference, now_us)
         self._record_event("audit.log.hold_set", hold, caller)
-        self._store.add_hold(hold)
+        self._ports.erasure.add_hold(hold)
         return hold
 
-    def release(self, log: LogId, hold_id: str, caller: Caller) -> None:
-        """End a hold. Raises `NotFoundError`."""
-        known = [hold for hold in self._store.holds(log) if hold.id == hold_id]
+    def release(self, log: LogId, hold_id: str, caller: Caller) -> Hold:
+        """End a hold; one that has ended stays as it is. Raises `NotFoundError`."""
+        known = self._known(log, hold_id)
         if known and not known[0].released_us:
             self._record_event("audit.log.hold_released", known[0], caller)
-        self._store.release_hold(log, hold_id, self._clock.now_us())
+        self._ports.erasure.release_hold(log, hold_id, self._ports.clock.now_us())
+        return self._known(log, hold_id)[0]
 
-    def list(self, log: LogId) -> list[Hold]:
-        """All holds of a log, released ones too, oldest first."""
-        return self._store.holds(log)
+    def _known(self, log: LogId, hold_id: str) -> Sequence[Hold]:
+        return [hold for hold in self._ports.erasure.holds(log) if hold.id == hold_id]
 
     def show(self, log: LogId, caller: Caller) -> Sequence[Hold]:
-        """As `list`, for somebody: their filters may name people, so the look is an event too."""
+        """All holds of a log, released ones too, oldest first.
+
+        Their filters may name people, so the look is an event too.
+        """
         self._own.write(log, "audit.log.holds_viewed", caller)
-        return self._store.holds(log)
+        return self._ports.erasure.holds(log)
 
     def _record_event(self, kind: str, hold: Hold, caller: Caller) -> None:
         extra = {"reason": hold.reason, "reference": hold.reference}

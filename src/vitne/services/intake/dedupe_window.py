@@ -12,7 +12,7 @@ import msgspec
 
 from vitne.core.event.sections import join_sections, without_members
 from vitne.core.values import Json, LogId, Parts, Record, uuid_time_us, uuid_version
-from vitne.ports import Clock, RecordStore
+from vitne.ports import Ports
 
 Find = Callable[[LogId, bytes], Record | None]
 """The record of an event id among the sealed segments."""
@@ -57,9 +57,8 @@ def _as_sent(parts: Parts) -> Mapping[str, Json]:
 class Forget:
     """Keeps the table of remembered ids as small as the window says."""
 
-    def __init__(self, store: RecordStore, clock: Clock, dedupe_us: int) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, ports: Ports, dedupe_us: int) -> None:
+        self._ports = ports
         self._dedupe_us = dedupe_us
 
     def run_once(self, most: int = 20_000) -> int:
@@ -68,14 +67,14 @@ class Forget:
         An id is kept while its row is hot, however old: what is forgotten must be sealed, since
         that is where a very late retry is looked for.
         """
-        before_us = self._clock.now_us() - self._dedupe_us - _SLACK_US
-        for info in self._store.logs():
-            oldest_us = self._store.oldest_hot_us(info.log)
+        before_us = self._ports.clock.now_us() - self._dedupe_us - _SLACK_US
+        for info in self._ports.store.logs():
+            oldest_us = self._ports.store.oldest_hot_us(info.log)
             if oldest_us is not None:
                 before_us = min(before_us, oldest_us)
         gone = 0
         while gone < most:
-            went = self._store.forget(before_us, min(_AT_ONCE, most - gone))
+            went = self._ports.store.forget(before_us, min(_AT_ONCE, most - gone))
             gone += went
             if went < _AT_ONCE:
                 break

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple
 
 from vitne.actions.worth_logging import not_worthy, retention_class
 from vitne.core.entry.assemble import Assembler, Prepared
 from vitne.core.entry.commit import KEY_BYTES
 from vitne.core.entry.entry import VOID_QUARANTINED, VOID_REJECTED
 from vitne.core.entry.keys import KeyCache, stream_id
-from vitne.core.event.body import raw_part
+from vitne.core.event.body import SentEvent, raw_part
 from vitne.core.event.event import Problem, ValidEvent
 from vitne.core.event.intake import IntakeContext, Quarantined, Rejected, SourceRegistration
 from vitne.core.event.trust import UNDECLARED
@@ -18,7 +17,7 @@ from vitne.core.event.validate import validate_event
 from vitne.core.values import LogId, encode_canonical, personal_cache, uuid_text
 from vitne.ports import ApiKey, Clock, Count, IdSource, Seen
 from vitne.services.intake.dedupe_window import Find, may_be_forgotten, same_event
-from vitne.services.log import FIRST_EPOCH, LogKeys, Logs
+from vitne.services.log import FIRST_EPOCH, Logs
 from vitne.services.writer import (
     SERVER_STREAM,
     Arrival,
@@ -29,13 +28,6 @@ from vitne.services.writer import (
     StreamRef,
 )
 from vitne.wire.events import EventResult
-
-
-class SentEvent(NamedTuple):
-    """One event of a request, and the original it was made from."""
-
-    event: bytes
-    raw: str = ""
 
 
 class _Request:
@@ -69,14 +61,12 @@ class Preparer:
         self,
         *,
         logs: Logs,
-        keys: LogKeys,
         clock: Clock,
         ids: IdSource,
         sealed: Find,
         dedupe_us: int,
     ) -> None:
         self.logs = logs
-        self._keys = keys
         self._clock = clock
         self._ids = ids
         self._sealed = sealed
@@ -125,7 +115,7 @@ class Preparer:
             now_us=self._clock.now_us(),
             registration=source,
             fresh=self._ids.random_bytes,
-            pseudonym=self._keys.pseudonym,
+            pseudonym=self.logs.pseudonym,
             tenants=key.tenants,
             default_tenant=key.tenants[0] if len(key.tenants) == 1 else "",
             peer_ip=arrival.peer_ip,
@@ -246,7 +236,7 @@ class Preparer:
         """What makes the entries of a log."""
         found = self._assemblers.get(log)
         if found is None:
-            key = self._keys.index_secret(log)
+            key = self.logs.index_secret(log)
             found = Assembler(self.logs.origin(log), key, FIRST_EPOCH, self._cache)
             self._assemblers[log] = found
         return found

@@ -15,7 +15,7 @@ import msgspec
 
 from vitne.core.values import RANDOM_BYTES, LogId, format_utc, uuid7, uuid_text
 from vitne.errors import VitneError
-from vitne.ports import Clock, Count, CountReport, IdSource, RecordStore
+from vitne.ports import Count, CountReport, Ports
 from vitne.services.access import OwnEvents
 
 _LOG = logging.getLogger("vitne.stats")
@@ -29,11 +29,9 @@ _LOGS_AT_ONCE: Final = 200
 class CountReporter:
     """Reports the counts of all logs. Any thread may call; one works at a time."""
 
-    def __init__(self, store: RecordStore, own: OwnEvents, clock: Clock, ids: IdSource) -> None:
-        self._store = store
+    def __init__(self, ports: Ports, own: OwnEvents) -> None:
+        self._ports = ports
         self._own = own
-        self._clock = clock
-        self._ids = ids
         self._lock = threading.Lock()  # guards: one report at a time
 
     def run_once(self) -> int:
@@ -44,10 +42,11 @@ class CountReporter:
         """
         with self._lock:
             reported = self._send()
-            grown = sorted(self._store.unreported_counts().items())
+            grown = sorted(self._ports.store.unreported_counts().items())
             for first in range(0, len(grown), _LOGS_AT_ONCE):
                 some = grown[first : first + _LOGS_AT_ONCE]
-                self._store.begin_reports({log: self._report(log, counts) for log, counts in some})
+                reports = {log: self._report(log, counts) for log, counts in some}
+                self._ports.store.begin_reports(reports)
                 reported += self._send()
         return reported
 
@@ -60,15 +59,15 @@ class CountReporter:
 
     def _send(self) -> int:
         """Send what was begun, by this run or by one that a crash ended."""
-        begun = self._store.begun_reports()
+        begun = self._ports.store.begun_reports()
         self._own.send({log: report.event for log, report in begun.items()})
         if begun:
-            self._store.end_reports(list(begun))
+            self._ports.store.end_reports(list(begun))
         return len(begun)
 
     def _report(self, log: LogId, counts: Mapping[Count, int]) -> CountReport:
-        now_us = self._clock.now_us()
-        event_id = uuid_text(uuid7(now_us, self._ids.random_bytes(RANDOM_BYTES)))
+        now_us = self._ports.clock.now_us()
+        event_id = uuid_text(uuid7(now_us, self._ports.ids.random_bytes(RANDOM_BYTES)))
         event = {
             "id": event_id,
             "type": STATS_TYPE,

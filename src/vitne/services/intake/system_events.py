@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 
+from vitne.core.event.body import SentEvent
 from vitne.core.event.intake import SourceRegistration
 from vitne.core.values import LogId, uuid8_for_original, uuid_text
 from vitne.errors import IntegrityError
 from vitne.ports import ApiKey
-from vitne.services.intake.events import Preparer, SentEvent
+from vitne.services.intake.events import Preparer
 from vitne.services.writer import Arrival, Incident, PreparedEvent
 
 INCIDENT_TYPE = "system.pipeline.signature_refused"

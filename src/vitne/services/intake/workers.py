@@ -16,11 +16,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vitne.core.event.body import split_body, split_import
+from vitne.core.event.body import SentEvent, split_body, split_import
 from vitne.core.event.intake import SourceRegistration
 from vitne.core.values import LogId
 from vitne.ports import ApiKey, Count
-from vitne.services.intake.events import Preparer, SentEvent
+from vitne.services.intake.events import Preparer
 from vitne.services.intake.signed_batch import BatchPreparer
 from vitne.services.processes import Answer, EncodedError, WorkerEndedError, WorkerProcess
 from vitne.services.writer import Arrival, Form, LogBatch, PendingRequest
@@ -136,7 +136,7 @@ def prepared(preparer: Preparer, job: Job) -> PendingRequest:
 def read_items(body: bytes, form: Form) -> Sequence[SentEvent]:
     """The events of a request. Raises `BadInputError` if the body is none of the form."""
     if form == "import":
-        return [SentEvent(line.event, line.raw) for line in split_import(body)]
+        return split_import(body)
     if form == "batch":
         raise AssertionError  # pragma: no cover - read by `BatchPreparer`
     return [SentEvent(event) for event in split_body(body, form)]

@@ -8,7 +8,6 @@ from vitne.services.log.grown_tree import load_grown_tree, right_edge
 from vitne.services.log.keys import (
     FIRST_EPOCH,
     INDEX_SUFFIX,
-    LogKeys,
     Logs,
     index_log_id,
     index_origin,
@@ -19,6 +18,7 @@ from vitne.services.log.published_files import (
     PublishedFiles,
     is_full_bundle,
     log_key,
+    parse_checkpoint,
 )
 from vitne.services.log.staged_round import (
     KNOWN_LOGS,

@@ -8,14 +8,14 @@ from vitne.core.tree.tile import TILE_WIDTH, parse_path
 from vitne.core.values import LogId, Origin, TreeSize
 from vitne.errors import IntegrityError
 from vitne.ports import Head, ObjectStore
-from vitne.services.log.keys import LogKeys
+from vitne.services.log.keys import Logs
 from vitne.services.log.published_files import Published, log_key
 from vitne.services.log.staged_round import StagedLog
 
 
 def load_grown_tree(
     objects: ObjectStore,
-    keys: LogKeys,
+    logs: Logs,
     tree: tuple[LogId, Origin],
     head: Head | None,
     leaves: Sequence[bytes],
@@ -24,7 +24,7 @@ def load_grown_tree(
 
     Args:
         objects: where it is published.
-        keys: of all logs.
+        logs: their keys.
         tree: id and origin, of a log or of an index log.
         head: its latest checkpoint.
         leaves: the data of the leaves that follow.
@@ -39,7 +39,7 @@ def load_grown_tree(
         log=log,
         old_size=head.size if head else TreeSize(0),
         head=Head(
-            grown.edge.size, grown.root, keys.checkpoint(origin, grown.edge.size, grown.root)
+            grown.edge.size, grown.root, logs.checkpoint(origin, grown.edge.size, grown.root)
         ),
         fixed=fixed,
         partial=partial,

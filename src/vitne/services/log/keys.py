@@ -10,14 +10,34 @@ from vitne.core.values import Hash, LogId, Origin, TreeSize, encode_utf8
 from vitne.errors import NotFoundError
 from vitne.ports import KeyRole, KeyVault, RecordStore
 
+FIRST_EPOCH = 1
+"""Epoch of the index secret that a log begins with; a later one is not made yet."""
+
+INDEX_SUFFIX = "/index"
+"""Ends the origin of an index log, and the id of its tree; no id of a log holds a slash."""
+
+
+def index_log_id(log: LogId) -> LogId:
+    """The tree of a log's index log, as checkpoint stores and published objects name it."""
+    return LogId(log + INDEX_SUFFIX)
+
+
+def index_origin(origin: Origin) -> Origin:
+    """The origin of a log's index log."""
+    return Origin(origin + INDEX_SUFFIX)
+
 
 class Logs:
-    """Origins of logs. Any thread may ask."""
+    """Origins and keys of all logs. Any thread may ask."""
 
-    def __init__(self, store: RecordStore, server_name: str) -> None:
+    def __init__(self, store: RecordStore, vault: KeyVault, server_name: str) -> None:
         self._store = store
+        self._vault = vault
         self._server_name = server_name
         self._known: dict[LogId, Origin] = {}
+        self._signers: dict[tuple[Origin, KeyRole], Signer] = {}
+        self._index: dict[tuple[LogId, int], bytes] = {}
+        self._lock = Lock()  # guards: _signers, _index
 
     def name(self, log: LogId) -> Origin:
         """The origin that a new log gets."""
@@ -40,33 +60,6 @@ class Logs:
         except NotFoundError:
             return False
         return True
-
-
-FIRST_EPOCH = 1
-"""Epoch of the index secret that a log begins with; a later one is not made yet."""
-
-INDEX_SUFFIX = "/index"
-"""Ends the origin of an index log, and the id of its tree; no id of a log holds a slash."""
-
-
-def index_log_id(log: LogId) -> LogId:
-    """The tree of a log's index log, as checkpoint stores and published objects name it."""
-    return LogId(log + INDEX_SUFFIX)
-
-
-def index_origin(origin: Origin) -> Origin:
-    """The origin of a log's index log."""
-    return Origin(origin + INDEX_SUFFIX)
-
-
-class LogKeys:
-    """Signers of all logs. Any thread may ask."""
-
-    def __init__(self, vault: KeyVault) -> None:
-        self._vault = vault
-        self._signers: dict[tuple[Origin, KeyRole], Signer] = {}
-        self._index: dict[tuple[LogId, int], bytes] = {}
-        self._lock = Lock()  # guards: _signers, _index
 
     def log_signer(self, origin: Origin) -> Signer:
         """The key that signs a log's checkpoints; its name is the origin."""

@@ -4,6 +4,8 @@ import gzip
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from vitne.core.tree.checkpoint import Checkpoint
+from vitne.core.tree.note import parse_note
 from vitne.core.tree.tile import (
     ENTRIES,
     TILE_WIDTH,
@@ -25,6 +27,11 @@ _LOOKS = 4
 def log_key(log: LogId, path: str) -> str:
     """Object key of what a log serves under `path` (`checkpoint`, `tile/...`)."""
     return f"log/{log}/{path}"
+
+
+def parse_checkpoint(note: str | bytes) -> Checkpoint:
+    """What a signed note says; nothing is verified. Raises `DecodeError`."""
+    return Checkpoint.parse(parse_note(note)[0])
 
 
 def is_full_bundle(tile: TileId) -> bool:

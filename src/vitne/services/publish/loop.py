@@ -62,7 +62,7 @@ class PublishLoop:
         self._due_s = [0.0] * len(self._chores)
         self._more = False
         self._loop = Loop("publisher", self._run, self._pause_s)
-        self._stats = PublishStats(0, 0, 0, 0, "", 0.0, {})
+        self.stats = PublishStats(0, 0, 0, 0, "", 0.0, {})
 
     def start(self) -> None:
         """Begin to publish at the interval."""
@@ -84,11 +84,6 @@ class PublishLoop:
         except VitneError as error:
             _LOG.warning("entries are left unpublished: %s: %s", error.code, error)
 
-    @property
-    def stats(self) -> PublishStats:
-        """Counters since the start."""
-        return self._stats
-
     def _run(self) -> None:
         self._more = self._round()
         self._do_chores()
@@ -108,13 +103,13 @@ class PublishLoop:
 
     def _round(self) -> bool:
         """One round; whether the next one should follow at once."""
-        old = self._stats
+        old = self.stats
         try:
             report = self._publish.run_once()
         except VitneError as error:
             # The next round finishes what this one began; readers keep what is published.
             _LOG.error("publishing failed: %s: %s", error.code, error)
-            self._stats = msgspec.structs.replace(
+            self.stats = msgspec.structs.replace(
                 old, failures=old.failures + 1, last_error=f"{error.code}: {error}"
             )
             return False
@@ -122,9 +117,9 @@ class PublishLoop:
             self._grown([one.log for one in report.grown])
         for log in sorted(report.halted.keys() - old.halted.keys()):
             _LOG.error("log %s is not published any more: %s", log, report.halted[log])
-        self._stats = PublishStats(
+        self.stats = PublishStats(
             rounds=old.rounds + bool(report.grown),
-            entries=old.entries + sum(one.size - one.old_size for one in report.grown),
+            entries=old.entries + sum(one.head.size - one.old_size for one in report.grown),
             conflicts=old.conflicts + report.conflict,
             failures=old.failures,
             last_error="",

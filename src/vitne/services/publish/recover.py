@@ -17,11 +17,11 @@ from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.note import open_checkpoint
 from vitne.core.values import LeafIndex, LogId, TreeSize
 from vitne.errors import DecodeError, IntegrityError, NotFoundError, RollbackError
-from vitne.ports import CheckpointStore, IndexLogStore, LogInfo, ObjectStore, RecordStore
+from vitne.ports import LogInfo, Ports
 from vitne.services.log import (
     KNOWN_LOGS,
     STAGING,
-    LogKeys,
+    Logs,
     Published,
     Stage,
     StepHook,
@@ -60,20 +60,9 @@ class Recovery(Struct, frozen=True):
 class Recover:
     """Runs once, before anything is taken or published."""
 
-    def __init__(
-        self,
-        store: RecordStore,
-        heads: CheckpointStore,
-        objects: ObjectStore,
-        keys: LogKeys,
-        index_log: IndexLogStore,
-        step: StepHook = no_step,
-    ) -> None:
-        self._index_log = index_log
-        self._store = store
-        self._heads = heads
-        self._objects = objects
-        self._keys = keys
+    def __init__(self, ports: Ports, logs: Logs, step: StepHook = no_step) -> None:
+        self._ports = ports
+        self._logs = logs
         self._step = step
 
     def run(self) -> Recovery:
@@ -83,7 +72,7 @@ class Recover:
             RollbackError: rows are lacking below a size that was signed; says what to do.
             StorageError: the disk is full, read-only or failing.
         """
-        infos = [each for info in self._store.logs() for each in (info, self._index_of(info))]
+        infos = [each for info in self._ports.store.logs() for each in (info, self._index_of(info))]
         halted: dict[LogId, str] = {}
         # First, so that a store that went back changes nothing on disk.
         self._check_roster({info.log for info in infos})
@@ -92,9 +81,9 @@ class Recover:
         applied: list[str] = []
         deleted: list[str] = []
         damaged: list[str] = []
-        for key in list(self._objects.keys(STAGING)):
+        for key in list(self._ports.objects.keys(STAGING)):
             try:
-                stage = decode_stage(self._objects.get(key) or b"", key)
+                stage = decode_stage(self._ports.objects.get(key) or b"", key)
             except DecodeError:
                 damaged.append(key)
                 continue
@@ -105,17 +94,17 @@ class Recover:
     def _index_of(self, info: LogInfo) -> LogInfo:
         """The index log of a log, as a tree like any other."""
         tree = index_log_id(info.log)
-        head = self._heads.head(tree)
+        head = self._ports.heads.head(tree)
         return replace(
             info,
             log=tree,
             origin=index_origin(info.origin),
-            next_index=LeafIndex(self._index_log.size(info.log)),
+            next_index=LeafIndex(self._ports.index_log.size(info.log)),
             head_size=head.size if head else TreeSize(0),
         )
 
     def _check_roster(self, known: set[LogId]) -> None:
-        for key in self._objects.keys(KNOWN_LOGS):
+        for key in self._ports.objects.keys(KNOWN_LOGS):
             log = LogId(key.removeprefix(KNOWN_LOGS))
             if log not in known:
                 raise RollbackError(
@@ -124,16 +113,16 @@ class Recover:
 
     def _settle(self, key: str, stage: Stage, halted: dict[LogId, str]) -> bool:
         """Apply one staged round if it happened, else delete it; whether it was applied."""
-        happened = [part for part in stage.logs if self._heads.head(part.log) == part.head]
-        refused = apply_stage(self._objects, happened, self._step) if happened else {}
+        happened = [part for part in stage.logs if self._ports.heads.head(part.log) == part.head]
+        refused = apply_stage(self._ports.objects, happened, self._step) if happened else {}
         halted.update(refused)
         if not refused:
-            self._objects.delete([key])
+            self._ports.objects.delete([key])
         return bool(happened)
 
     def _check_sizes(self, info: LogInfo, halted: dict[LogId, str]) -> None:
         """Refuse if the rows end below what was signed, or the head is not the newest one."""
-        head = self._heads.head(info.log)
+        head = self._ports.heads.head(info.log)
         size = head.size if head else 0
         if info.next_index < size:
             raise RollbackError(
@@ -161,23 +150,23 @@ class Recover:
 
     def _shown(self, info: LogInfo) -> Checkpoint | None:
         """The published checkpoint. Raises `IntegrityError` if it is damaged."""
-        note = Published(self._objects, info.log).checkpoint()
+        note = Published(self._ports.objects, info.log).checkpoint()
         if note is None:
             return None
-        return open_checkpoint(note, self._keys.tree_signer(info.origin).verifier)[0]
+        return open_checkpoint(note, self._logs.tree_signer(info.origin).verifier)[0]
 
     def _check_edge(self, log: LogId, halted: dict[LogId, str]) -> bool:
         """Hold the tiles against the head; whether the published checkpoint was written anew."""
-        head = self._heads.head(log)
+        head = self._ports.heads.head(log)
         if head is None or log in halted:
             return False
         try:
-            right_edge(self._objects, log, head)
+            right_edge(self._ports.objects, log, head)
         except (IntegrityError, NotFoundError) as error:
             halted[log] = f"{error.code}: {error}"
             return False
         key, note = log_key(log, "checkpoint"), head.note.encode()
-        if self._objects.get(key) == note:
+        if self._ports.objects.get(key) == note:
             return False
-        self._objects.replace({key: note})
+        self._ports.objects.replace({key: note})
         return True

@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from vitne.core.values import LeafIndex, LogId, TreeSize
 from vitne.errors import CheckpointConflictError, IntegrityError, NotFoundError
-from vitne.ports import CheckpointStore, Head, LogInfo, ObjectStore, RecordStore, Swap
+from vitne.ports import Head, LogInfo, Ports, Swap
 from vitne.services.log import (
     KNOWN_LOGS,
-    LogKeys,
+    Logs,
     Stage,
     StagedLog,
     StepHook,
@@ -29,18 +29,10 @@ MAX_ENTRIES = 65_536
 """Of one log in one round, and of all logs together twice as many: bounds memory and stall."""
 
 
-class GrownLog(Struct, frozen=True):
-    """How one log grew in a round."""
-
-    log: LogId
-    old_size: TreeSize
-    size: TreeSize
-
-
 class PublishReport(Struct, frozen=True):
     """What a round did."""
 
-    grown: Sequence[GrownLog]
+    grown: Sequence[StagedLog]
     halted: dict[LogId, str]
     """Logs that are not published, each with the reason: their stored bytes disagree."""
     more: bool
@@ -53,21 +45,17 @@ class PublishReport(Struct, frozen=True):
 class PublishRounds:
     """The publisher of one process. One round at a time; a second caller waits."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
+    def __init__(
         self,
-        store: RecordStore,
-        heads: CheckpointStore,
-        objects: ObjectStore,
-        keys: LogKeys,
+        ports: Ports,
+        logs: Logs,
         step: StepHook = no_step,
         max_entries: int = MAX_ENTRIES,
         cleared: Callable[[LogId], bool] = lambda _log: True,
     ) -> None:
-        self._store = store
+        self._ports = ports
         self._cleared = cleared
-        self._heads = heads
-        self._objects = objects
-        self._keys = keys
+        self._logs = logs
         self._step = step
         self._max_entries = max_entries
         self._halted: dict[LogId, str] = {}
@@ -98,11 +86,7 @@ class PublishRounds:
             if not self._swap(stage, olds):
                 return PublishReport((), self.halted, True, conflict=True)
             self._finish(stage)
-            grown = [
-                GrownLog(part.log, part.old_size, part.head.size)
-                for part in parts
-                if part.log not in self._halted
-            ]
+            grown = [part for part in parts if part.log not in self._halted]
             took_s = time.perf_counter() - started
             return PublishReport(grown, self.halted, more, took_s=took_s)
 
@@ -114,7 +98,7 @@ class PublishRounds:
         """What each log adds to the round, its head so far, and whether more is left."""
         waiting = [
             info
-            for info in self._store.unpublished()
+            for info in self._ports.store.unpublished()
             # Witnesses are asked first whether this store is the one that signed last.
             if info.log not in self._halted and self._cleared(info.log)
         ]
@@ -127,7 +111,7 @@ class PublishRounds:
             if room <= 0:
                 self._turn = turn + at
                 return parts, olds, True
-            old = self._heads.head(info.log)
+            old = self._ports.heads.head(info.log)
             try:
                 part = self._integrate(info, old, min(room, self._max_entries))
             except (IntegrityError, NotFoundError) as error:
@@ -145,27 +129,29 @@ class PublishRounds:
         end = min(int(info.next_index), size + most)
         if end <= size:
             return None
-        entries = self._store.entries(info.log, LeafIndex(size), LeafIndex(end))
+        entries = self._ports.store.entries(info.log, LeafIndex(size), LeafIndex(end))
         if len(entries) != end - size:
             raise IntegrityError(
                 f"expected the {end - size} rows [{size}, {end}), found {len(entries)}",
                 where=info.log,
                 hint="stop the server and run: vitne fsck",
             )
-        part = load_grown_tree(self._objects, self._keys, (info.log, info.origin), head, entries)
+        part = load_grown_tree(
+            self._ports.objects, self._logs, (info.log, info.origin), head, entries
+        )
         if head is None:
             part.fixed[KNOWN_LOGS + info.log] = f"{info.origin}\n".encode()
         return part
 
     def _swap(self, stage: Stage, olds: Sequence[Head | None]) -> bool:
         """Stage the round and swap the heads; False if another publisher was faster."""
-        self._objects.replace({stage.key: encode_stage(stage)})
+        self._ports.objects.replace({stage.key: encode_stage(stage)})
         self._step("staged")
         swaps = [Swap(part.log, old, part.head) for part, old in zip(stage.logs, olds, strict=True)]
         try:
-            self._heads.swap(swaps)
+            self._ports.heads.swap(swaps)
         except CheckpointConflictError:
-            self._objects.delete([stage.key])
+            self._ports.objects.delete([stage.key])
             return False
         # From here on the round has happened: it is finished, however often that takes.
         self._pending = stage
@@ -174,10 +160,10 @@ class PublishRounds:
 
     def _finish(self, stage: Stage) -> None:
         """Write the round. If it fails it is done again from the start: the bytes are equal."""
-        refused = apply_stage(self._objects, stage.logs, self._step)
+        refused = apply_stage(self._ports.objects, stage.logs, self._step)
         for log, reason in refused.items():
             self.halt(log, reason)
         if not refused:  # else it stays: it holds the bytes that should be there
-            self._objects.delete([stage.key])
+            self._ports.objects.delete([stage.key])
         self._step("deleted")
         self._pending = None

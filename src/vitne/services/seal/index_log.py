@@ -11,11 +11,9 @@ from threading import Lock
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.values import LogId, TreeSize
 from vitne.errors import CheckpointConflictError, IntegrityError, UnavailableError
-from vitne.ports import CheckpointStore, Head, IndexLogStore, ObjectStore, SealedRun, Swap
+from vitne.ports import Head, Ports, SealedRun, Swap
 from vitne.services.log import (
-    LogKeys,
     Logs,
-    Published,
     Stage,
     StepHook,
     apply_stage,
@@ -31,23 +29,17 @@ from vitne.services.log import (
 class IndexLog:
     """Appends and publishes records. Reading is for any thread; writing for the one that seals."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
+    def __init__(
         self,
-        store: IndexLogStore,
-        heads: CheckpointStore,
-        objects: ObjectStore,
-        keys: LogKeys,
+        ports: Ports,
         logs: Logs,
         step: StepHook = no_step,
         cleared: Callable[[LogId], bool] = lambda _tree: True,
         moved: Callable[[Sequence[LogId]], None] = lambda _trees: None,
     ) -> None:
+        self._ports = ports
         self._cleared = cleared
         self._moved = moved
-        self._store = store
-        self._heads = heads
-        self._objects = objects
-        self._keys = keys
         self._logs = logs
         self._step = step
         self._pending: dict[LogId, Stage] = {}
@@ -65,7 +57,7 @@ class IndexLog:
 
     def append(self, log: LogId, run: SealedRun, counter: bytes) -> None:
         """List a run, durably, then publish. Errors as the store's, and `publish`'s."""
-        self._store.append(log, run, counter)
+        self._ports.index_log.append(log, run, counter)
         self._step("listed")
         self.publish(log)
 
@@ -84,8 +76,8 @@ class IndexLog:
             pending = self._pending.get(log)
             if pending is not None:
                 self._finish(log, pending)
-            head = self._heads.head(index_log_id(log))
-            size = self._store.size(log)
+            head = self._ports.heads.head(index_log_id(log))
+            size = self._ports.index_log.size(log)
             if head is not None and head.size == size:
                 return head.size
             if size and not self._cleared(index_log_id(log)):
@@ -94,34 +86,26 @@ class IndexLog:
                 self._round(log, head, size)
             return TreeSize(size)
 
-    def checkpoint(self, log: LogId) -> str | None:
-        """The newest published checkpoint; None before the first run is sealed."""
-        return Published(self._objects, index_log_id(log)).checkpoint()
-
-    def records(self, log: LogId, start: int, end: int) -> Sequence[bytes]:
-        """Records at positions [start, end), published or not."""
-        return self._store.records(log, start, end)
-
     def troubles(self, log: LogId, position: int) -> CoverageCounter | None:
         """Streams that may hide an event, as of the end of a record; None: no such record."""
-        run = self._store.run(log, position)
+        run = self._ports.index_log.run(log, position)
         return None if run is None else CoverageCounter.decode(run.troubles)
 
     def _round(self, log: LogId, head: Head | None, size: int) -> None:
         """One round of publishing for this one tree: staged, swapped, written."""
         tree, origin = index_log_id(log), index_origin(self._logs.origin(log))
         old = head.size if head else 0
-        records = self._store.records(log, old, size)
+        records = self._ports.index_log.records(log, old, size)
         if len(records) != size - old:
             raise IntegrityError("records of the index log are missing", where=log)
-        part = load_grown_tree(self._objects, self._keys, (tree, origin), head, records)
+        part = load_grown_tree(self._ports.objects, self._logs, (tree, origin), head, records)
         stage = Stage([part])
-        self._objects.replace({stage.key: encode_stage(stage)})
+        self._ports.objects.replace({stage.key: encode_stage(stage)})
         self._step("index_staged")
         try:
-            self._heads.swap([Swap(tree, head, part.head)])
+            self._ports.heads.swap([Swap(tree, head, part.head)])
         except CheckpointConflictError:
-            self._objects.delete([stage.key])
+            self._ports.objects.delete([stage.key])
             raise
         # From here on the round has happened: it is finished, however often that takes.
         self._pending[log] = stage
@@ -129,10 +113,10 @@ class IndexLog:
         self._finish(log, stage)
 
     def _finish(self, log: LogId, stage: Stage) -> None:
-        refused = apply_stage(self._objects, stage.logs, self._step)
+        refused = apply_stage(self._ports.objects, stage.logs, self._step)
         for reason in refused.values():
             self.halt(log, reason)
             raise IntegrityError(reason, where=log_key(index_log_id(log), ""))
-        self._objects.delete([stage.key])
+        self._ports.objects.delete([stage.key])
         self._pending.pop(log, None)
         self._moved([index_log_id(log)])

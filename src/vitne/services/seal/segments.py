@@ -24,23 +24,11 @@ from msgspec.structs import replace
 
 from vitne.core.entry.control import SegmentEntry
 from vitne.core.entry.entry import SEGMENT, ControlEntry, decode_entry
-from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import leaf_hash
-from vitne.core.tree.note import parse_note
 from vitne.core.values import LeafIndex, LogId, TreeSize
 from vitne.errors import IntegrityError, VitneError
-from vitne.ports import (
-    Clock,
-    IndexLogStore,
-    LogInfo,
-    ObjectStore,
-    RecordStore,
-    SealedRun,
-    Segment,
-    SegmentCatalog,
-    SegmentStore,
-)
-from vitne.services.log import Published
+from vitne.ports import LogInfo, Ports, SealedRun, Segment
+from vitne.services.log import Published, parse_checkpoint
 from vitne.services.seal.due import USUAL_LIMITS, SealLimits, aged_range, full_range, merge_range
 from vitne.services.seal.index_log import IndexLog
 from vitne.services.seal.worker import Sealed, SealJob, SealRunner
@@ -69,41 +57,25 @@ class SegmentSealer:
     """Seals what is due. For one thread.
 
     Args:
-        store: the hot rows.
-        catalog: of the segments.
-        archive: the segments of this process.
-        objects: where their files are, to remove those that nobody lists.
         runner: runs the jobs.
-        clock: for ages.
         index_log: lists the runs, and publishes the list.
-        listed: the runs as stored.
         tell: appends entries of the log's own (`Writer.control`).
         covered: whether the checkpoint by which readers prove covers a record of the index log.
         limits: what is due.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
+    def __init__(
         self,
-        store: RecordStore,
-        catalog: SegmentCatalog,
-        archive: SegmentStore,
-        objects: ObjectStore,
+        ports: Ports,
         runner: SealRunner,
-        clock: Clock,
         index_log: IndexLog,
-        listed: IndexLogStore,
         tell: Callable[[LogId, Sequence[ControlEntry]], object],
         covered: Callable[[LogId, int], bool],
         limits: SealLimits = USUAL_LIMITS,
     ) -> None:
-        self._store = store
-        self._catalog = catalog
-        self._archive = archive
-        self._objects = objects
+        self._ports = ports
         self._runner = runner
-        self._clock = clock
         self._index_log = index_log
-        self._listed = listed
         self._tell = tell
         self._covered = covered
         self._limits = limits
@@ -111,41 +83,38 @@ class SegmentSealer:
         self._held: dict[LogId, _Hold] = {}
         self._first_open: dict[LogId, int] = {}
         """Per log a position below which every run is settled."""
-        self._segments_lock = RLock()  # guards: which segments there are
+        self.segments_lock = RLock()  # guards: which segments there are
+        """Held while something is sealed or merged; whoever holds it sees segments that stay."""
         self._calm: set[LogId] = set()
         """Logs of which nothing that is listed waits."""
 
     def recover(self) -> int:
         """Drop hot rows that are sealed, and files that no catalog lists; how many went."""
-        with self._segments_lock:
+        with self.segments_lock:
             return self._recover()
 
     def _recover(self) -> int:
         gone, listed = 0, set()
-        for info in self._store.logs():
-            first = self._store.first_index(info.log)
+        for info in self._ports.store.logs():
+            first = self._ports.store.first_index(info.log)
             if first is not None and first < info.sealed_end:
-                gone += self._store.drop(info.log, info.sealed_end)
-            for segment in self._catalog.segments(info.log):
+                gone += self._ports.store.drop(info.log, info.sealed_end)
+            for segment in self._ports.segments.segments(info.log):
                 listed |= {segment.key, segment.index_key}
             for run in self._unsettled(info.log):
                 listed |= {run.segment.key, run.segment.index_key}
-        orphans = [key for key in self._objects.keys(_SEGMENTS) if key not in listed]
-        self._objects.delete(orphans)
+        orphans = [key for key in self._ports.objects.keys(_SEGMENTS) if key not in listed]
+        self._ports.objects.delete(orphans)
         return gone + len(orphans)
-
-    def segments_lock(self) -> RLock:
-        """Held while something is sealed or merged; whoever holds it sees segments that stay."""
-        return self._segments_lock
 
     def run_once(self) -> SealReport:
         """Seal every range that is due, and merge where that left too many small segments."""
-        with self._segments_lock:
+        with self.segments_lock:
             return self._run_once()
 
     def _run_once(self) -> SealReport:
         report = SealReport([], [], {})
-        for info in self._store.logs():
+        for info in self._ports.store.logs():
             hold = self._held.get(info.log)
             if hold and self._now() < hold.until_us:
                 continue
@@ -166,7 +135,7 @@ class SegmentSealer:
 
     def seal_now(self, log: LogId) -> Segment | None:
         """Seal what is published of a log, whatever its size and age; None if that is nothing."""
-        with self._segments_lock:
+        with self.segments_lock:
             self.settle(log)
             span = aged_range(self._shown(log), self._limits)
             return None if span is None else self.seal(SealJob("seal", log, *span))
@@ -182,7 +151,7 @@ class SegmentSealer:
 
         One at a time: while an earlier one waits to be covered, none is begun.
         """
-        segments = self._catalog.segments(log)
+        segments = self._ports.segments.segments(log)
         span = merge_range(segments, self._limits.entries)
         if span is None or self._unsettled(log):
             return None
@@ -222,39 +191,39 @@ class SegmentSealer:
     def _list(self, log: LogId, sealed: Sealed) -> Segment:
         """The run gets its position; its record is published, and an entry of the log names it."""
         self._calm.discard(log)
-        segment = replace(sealed.run.segment, record=self._listed.size(log))
+        segment = replace(sealed.run.segment, record=self._ports.index_log.size(log))
         run = replace(sealed.run, segment=segment)
-        told = self._listed.told(log)
+        told = self._ports.index_log.told(log)
         self._index_log.append(log, run, sealed.counter)
         if told == segment.record:  # as always, but for what a crash left
             self._tell_one(log, segment.record)
-            self._listed.set_told(log, segment.record + 1)
+            self._ports.index_log.set_told(log, segment.record + 1)
         else:
             self._tell_of(log)
         return segment
 
     def _tell_of(self, log: LogId) -> None:
         """A segment entry for every record that has none yet; a crash may have hidden one."""
-        told, size = self._listed.told(log), self._listed.size(log)
+        told, size = self._ports.index_log.told(log), self._ports.index_log.size(log)
         if told == size:
             return
         self._index_log.publish(log)
         written = self._written(log, told)
         for position in range(max(told, written), size):
             self._tell_one(log, position)
-        self._listed.set_told(log, size)
+        self._ports.index_log.set_told(log, size)
 
     def _tell_one(self, log: LogId, position: int) -> None:
-        (record,) = self._listed.records(log, position, position + 1)
+        (record,) = self._ports.index_log.records(log, position, position + 1)
         self._tell(log, [SegmentEntry(0, position, leaf_hash(record))])
 
     def _written(self, log: LogId, told: int) -> int:
         """One more than the newest position that an entry tells of: one may be lost to a crash."""
-        start, end = self._store.first_index(log), self._store.log(log).next_index
+        start, end = self._ports.store.first_index(log), self._ports.store.log(log).next_index
         found = told
         while start is not None and start < end:
             stop = LeafIndex(min(start + _READ_AT_ONCE, end))
-            for data in self._store.entries(log, start, stop):
+            for data in self._ports.store.entries(log, start, stop):
                 if data[4] == SEGMENT:
                     entry = decode_entry(data)
                     found = (
@@ -265,17 +234,17 @@ class SegmentSealer:
 
     def _take(self, log: LogId, segment: Segment) -> None:
         """Readers find the records in the segment from now on; the rows go."""
-        self._catalog.add(log, segment)
-        self._archive.refresh(log)
-        self._store.drop(log, segment.end)
+        self._ports.segments.add(log, segment)
+        self._ports.archive.refresh(log)
+        self._ports.store.drop(log, segment.end)
 
     def _swap(self, log: LogId, merged: Segment) -> bool:
         """Put a merged segment in the place of those below it, if it is covered."""
         if not self._covered(log, merged.record):
             return False
-        replaced = self._catalog.merge(log, merged)
-        self._archive.refresh(log)
-        self._archive.remove(replaced)
+        replaced = self._ports.segments.merge(log, merged)
+        self._ports.archive.refresh(log)
+        self._ports.archive.remove(replaced)
         return True
 
     def _made_again(self, log: LogId, run: SealedRun) -> Segment:
@@ -292,7 +261,7 @@ class SegmentSealer:
 
     def _unsettled(self, log: LogId) -> list[SealedRun]:
         """Listed runs that the catalog has neither itself nor within a later one."""
-        segments = self._catalog.segments(log)
+        segments = self._ports.segments.segments(log)
 
         def settled(run: SealedRun) -> bool:
             own = run.segment
@@ -301,7 +270,7 @@ class SegmentSealer:
                 for one in segments
             )
 
-        runs = self._listed.runs_from(log, self._first_open.get(log, 0))
+        runs = self._ports.index_log.runs_from(log, self._first_open.get(log, 0))
         found = [run for run in runs if not settled(run)]
         known = runs[-1].segment.record + 1 if runs else self._first_open.get(log, 0)
         self._first_open[log] = found[0].segment.record if found else known
@@ -319,8 +288,8 @@ class SegmentSealer:
 
         A head that was just swapped is ahead of its tiles for as long as writing them takes.
         """
-        info, note = self._store.log(log), Published(self._objects, log).checkpoint()
-        size = Checkpoint.parse(parse_note(note)[0]).size if note else TreeSize(0)
+        info, note = self._ports.store.log(log), Published(self._ports.objects, log).checkpoint()
+        size = parse_checkpoint(note).size if note else TreeSize(0)
         return replace(info, head_size=min(info.head_size, size))
 
     def _is_old(self, info: LogInfo) -> bool:
@@ -328,7 +297,7 @@ class SegmentSealer:
         place = (info.log, info.sealed_end)
         due_us = self._due_us.get(place)
         if due_us is None:
-            oldest_us = self._store.oldest_hot_us(info.log)
+            oldest_us = self._ports.store.oldest_hot_us(info.log)
             if oldest_us is None:
                 return False
             self._due_us = {key: at for key, at in self._due_us.items() if key[0] != info.log}
@@ -336,7 +305,7 @@ class SegmentSealer:
         if self._now() < due_us:
             return False
         end = LeafIndex(info.head_size)
-        return bool(self._store.scan(info.log, None, info.sealed_end, end, 1))
+        return bool(self._ports.store.scan(info.log, None, info.sealed_end, end, 1))
 
     def _hold_off(self, log: LogId) -> None:
         hold = self._held.get(log) or _Hold(0)
@@ -345,4 +314,4 @@ class SegmentSealer:
         )
 
     def _now(self) -> int:
-        return self._clock.now_us()
+        return self._ports.clock.now_us()

@@ -4,12 +4,10 @@
 `histogram` counts per interval. `show` gives one record with its proof.
 """
 
-from vitne.services.search.row import Row, row_of_record
+from vitne.services.search.found_event import found_event
 from vitne.services.search.search import (
     FACETS_MAX,
     PAGE_EVENTS_MAX,
-    FacetValues,
-    Page,
     Search,
     SearchRequest,
 )

@@ -30,10 +30,7 @@ class Cursor(Struct, frozen=True):
     """The next page starts below this index."""
 
 
-class _Written(Struct, frozen=True, array_like=True, tag=_VERSION):
-    now_us: int
-    high_water: LeafIndex
-    before: LeafIndex
+class _Written(Cursor, frozen=True, array_like=True, tag=_VERSION):
     digest: bytes
 
 
@@ -58,12 +55,11 @@ def read_cursor(given: str, log: LogId, text: str) -> Cursor:
         raise CursorError(
             "this is no cursor of a search", hint="take `next` from the page before"
         ) from error
-    cursor = Cursor(written.now_us, written.high_water, written.before)
-    if written.digest != _digest(cursor, log, text):
+    if written.digest != _digest(written, log, text):
         raise CursorError(
             "this cursor belongs to another search", hint="start again without a cursor"
         )
-    return cursor
+    return written
 
 
 def _digest(cursor: Cursor, log: LogId, text: str) -> bytes:

@@ -7,7 +7,7 @@ it, so pages neither skip nor repeat an event however many arrive meanwhile.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
@@ -15,13 +15,14 @@ from msgspec import Struct
 from vitne.core.filter.fields import find_field
 from vitne.core.filter.nodes import Filter
 from vitne.core.filter.syntax import parse_filter
-from vitne.core.values import LeafIndex, LogId, TreeSize
+from vitne.core.values import LeafIndex, LogId, Record, format_utc
 from vitne.errors import BadInputError, CursorError, UnavailableError
-from vitne.ports import Clock, Histogram, LogInfo, RecordStore, Searchable, SegmentList
+from vitne.ports import LogInfo, Ports, Searchable
 from vitne.services.search import cursor as search_cursor
 from vitne.services.search.cursor import Cursor
+from vitne.services.search.found_event import found_event
 from vitne.services.search.histogram import edges_for, is_indexed, time_bounds
-from vitne.services.search.row import Row, row_of_record
+from vitne.wire.search import EventHistogram, FacetCounts, SearchReply
 
 PAGE_EVENTS_MAX: Final = 1_000
 COUNT_MOST: Final = 1_000
@@ -54,55 +55,13 @@ class SearchRequest(Struct, frozen=True):
     count: Literal["cheap", "exact", "none"] = "cheap"
 
 
-class FacetValues(Struct, frozen=True):
-    """The commonest values of one field."""
-
-    values: dict[str, int]
-    """Commonest first."""
-    exact: bool
-    """Whether every value was counted; else the counts are lower bounds."""
-    more: bool
-    """Whether there are other values than these."""
-
-
-class Page(Struct, frozen=True):
-    """One page, newest event first."""
-
-    rows: list[Row]
-    next: str
-    """Cursor of the next page; `""`: there is none."""
-    total: int | None
-    """Events that match, up to the high-water mark; None: not counted."""
-    total_is: Literal["exact", "at least", "not counted"]
-    high_water: LeafIndex
-    """Entries below this index were searched; later ones are not on any page of this search."""
-    published: TreeSize
-    """Entries that a signed checkpoint covers."""
-    lag_ms: int
-    """Age of the oldest entry below the high-water mark that no checkpoint covers; 0: none is."""
-    facets: dict[str, FacetValues] = {}
-    histogram: Histogram | None = None
-
-
 class Search:
-    """Answers searches. Any thread may ask.
+    """Answers searches. Any thread may ask."""
 
-    Args:
-        store: the recent rows.
-        archive: the segments.
-        catalog: of the segments, for the times that they span.
-        clock: for relative times and the lag.
-    """
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
 
-    def __init__(
-        self, store: RecordStore, archive: Searchable, catalog: SegmentList, clock: Clock
-    ) -> None:
-        self._store = store
-        self._archive = archive
-        self._catalog = catalog
-        self._clock = clock
-
-    def run(self, request: SearchRequest) -> Page:
+    def run(self, request: SearchRequest) -> SearchReply:
         """One page.
 
         Raises:
@@ -114,16 +73,17 @@ class Search:
             UnavailableError: segments are sealed faster than the page can be read.
         """
         _check(request)
-        info = self._store.log(request.log)
+        info = self._ports.store.log(request.log)
         cursor = self._cursor(request, info)
         where = parse_filter(request.text, cursor.now_us) if request.text.strip() else None
-        rows = self._rows(request.log, where, cursor.before, request.limit + 1)
-        more, rows = len(rows) > request.limit, rows[: request.limit]
-        total, total_is = self._total(request, where, cursor, len(rows), more=more)
+        found = self._records(request.log, where, cursor.before, request.limit + 1)
+        more, records = len(found) > request.limit, found[: request.limit]
+        total, total_is = self._total(request, where, cursor, len(records), more=more)
         span = (LeafIndex(0), cursor.high_water)
-        return Page(
-            rows=rows,
-            next=self._next(request, cursor, rows[-1].index) if more else "",
+        return SearchReply(
+            tenant=request.log,
+            events=[found_event(request.log, record) for record in records],
+            next=self._next(request, cursor, records[-1].index) if more else "",
             total=total,
             total_is=total_is,
             high_water=cursor.high_water,
@@ -133,22 +93,11 @@ class Search:
             histogram=self._histogram(request, where, span, cursor.now_us),
         )
 
-    def by_id(self, log: LogId, event_id: bytes) -> Row | None:
-        """One event by its id (16 bytes), wherever it is."""
-        for _ in range(_TRIES):
-            sealed = self._store.log(log).sealed_end
-            found = self._store.find(log, event_id) or self._archive.find(log, event_id)
-            if found is not None:
-                return row_of_record(found)
-            if self._store.log(log).sealed_end == sealed:
-                return None
-        raise _moving(log)
-
     # ------------------------------------------------------------ pages
 
     def _cursor(self, request: SearchRequest, info: LogInfo) -> Cursor:
         if not request.cursor:
-            return Cursor(self._clock.now_us(), info.next_index, info.next_index)
+            return Cursor(self._ports.clock.now_us(), info.next_index, info.next_index)
         cursor = search_cursor.read_cursor(request.cursor, request.log, request.text)
         if cursor.high_water > info.next_index:
             raise CursorError("this cursor knows more entries than the log has")
@@ -159,18 +108,18 @@ class Search:
         after = Cursor(cursor.now_us, cursor.high_water, last)
         return search_cursor.write_cursor(after, request.log, request.text)
 
-    def _rows(self, log: LogId, where: Filter | None, end: LeafIndex, limit: int) -> list[Row]:
-        def recent(span: Span) -> list[Row]:
-            return [row_of_record(each) for each in self._store.scan(log, where, *span, limit)]
+    def _records(
+        self, log: LogId, where: Filter | None, end: LeafIndex, limit: int
+    ) -> Sequence[Record]:
+        def recent(span: Span) -> Sequence[Record]:
+            return self._ports.store.scan(log, where, *span, limit)
 
-        none: list[Row] = []
-        rows, sealed = self._recent(log, (LeafIndex(0), end), recent, none)
-        if len(rows) < limit and sealed > 0:
-            older = self._archive.scan(
-                log, where, LeafIndex(0), LeafIndex(min(sealed, end)), limit - len(rows)
-            )
-            rows = [*rows, *map(row_of_record, older)]
-        return rows
+        none: Sequence[Record] = ()
+        found, sealed = self._recent(log, (LeafIndex(0), end), recent, none)
+        if len(found) < limit and sealed > 0:
+            span = (LeafIndex(0), LeafIndex(min(sealed, end)))
+            found = [*found, *self._ports.archive.scan(log, where, *span, limit - len(found))]
+        return found
 
     def _recent(
         self, log: LogId, span: Span, read: Callable[[Span], Result], nothing: Result
@@ -178,12 +127,12 @@ class Search:
         """Read the recent part of a span; with the sealed end that it begins at."""
         start, end = span
         for _ in range(_TRIES):
-            sealed = self._store.log(log).sealed_end
+            sealed = self._ports.store.log(log).sealed_end
             if sealed >= end:
                 return nothing, sealed
             found = read((max(sealed, start), end))
             # Rows leave the store only after the sealed end has passed them.
-            if self._store.log(log).sealed_end == sealed:
+            if self._ports.store.log(log).sealed_end == sealed:
                 return found, sealed
         raise _moving(log)
 
@@ -195,10 +144,12 @@ class Search:
         nothing: Result,
     ) -> tuple[Result, Result]:
         """Read a span that begins at 0: its recent part, and its sealed one."""
-        recent, sealed = self._recent(log, span, lambda part: read(self._store, part), nothing)
+        recent, sealed = self._recent(
+            log, span, lambda part: read(self._ports.store, part), nothing
+        )
         if sealed <= 0:
             return recent, nothing
-        return recent, read(self._archive, (LeafIndex(0), LeafIndex(min(sealed, span[1]))))
+        return recent, read(self._ports.archive, (LeafIndex(0), LeafIndex(min(sealed, span[1]))))
 
     # ------------------------------------------------------------ around the page
 
@@ -223,16 +174,19 @@ class Search:
         ):
             return (shown + 1, "at least") if first else (None, "not counted")
         count, sealed = self._recent(
-            request.log, span, lambda part: self._store.count(request.log, where, *part, most), 0
+            request.log,
+            span,
+            lambda part: self._ports.store.count(request.log, where, *part, most),
+            0,
         )
         if count < most and sealed > 0:
             old = (LeafIndex(0), LeafIndex(min(sealed, span[1])))
-            count += self._archive.count(request.log, where, *old, most - count)
+            count += self._ports.archive.count(request.log, where, *old, most - count)
         return count, "at least" if count >= most else "exact"
 
     def _facets(
         self, request: SearchRequest, where: Filter | None, span: Span
-    ) -> dict[str, FacetValues]:
+    ) -> dict[str, FacetCounts]:
         if not request.facets:
             return {}
         log, names, most = request.log, request.facets, _FACET_VALUES_READ
@@ -244,12 +198,12 @@ class Search:
 
     def _histogram(
         self, request: SearchRequest, where: Filter | None, span: Span, now_us: int
-    ) -> Histogram | None:
+    ) -> EventHistogram | None:
         if not request.buckets:
             return None
         log = request.log
-        segments = self._catalog.segments(log)
-        oldest_us = self._store.oldest_hot_us(log)
+        segments = self._ports.segments.segments(log)
+        oldest_us = self._ports.store.oldest_hot_us(log)
         known = [at for s in segments if s.events for at in s.occurred_us]
         known += [now_us] if oldest_us is None else [now_us, oldest_us]
         low, high = time_bounds(where, min(known), max(known) + 1)
@@ -258,15 +212,16 @@ class Search:
         recent, old = self._both(
             log, span, lambda store, part: store.histogram(log, where, *part, edges), zero
         )
-        return Histogram(edges, [a + b for a, b in zip(recent, old, strict=True)])
+        counts = [a + b for a, b in zip(recent, old, strict=True)]
+        return EventHistogram([format_utc(edge) for edge in edges], counts)
 
     def _lag_ms(self, info: LogInfo, high_water: LeafIndex) -> int:
         if info.head_size >= high_water:
             return 0
-        oldest = self._store.record(info.log, LeafIndex(info.head_size))
+        oldest = self._ports.store.record(info.log, LeafIndex(info.head_size))
         if oldest is None:  # published and sealed since `info` was read
             return 0
-        return max(self._clock.now_us() - oldest.recorded_us, 0) // 1000
+        return max(self._ports.clock.now_us() - oldest.recorded_us, 0) // 1000
 
 
 def _check(request: SearchRequest) -> None:
@@ -281,11 +236,11 @@ def _check(request: SearchRequest) -> None:
             raise BadInputError(f"values of {name} cannot be counted", where=name)
 
 
-def _commonest(recent: dict[str, int], old: dict[str, int], most: int) -> FacetValues:
+def _commonest(recent: dict[str, int], old: dict[str, int], most: int) -> FacetCounts:
     both = Counter(recent)
     both.update(old)
     ordered = sorted(both.items(), key=lambda item: (-item[1], item[0]))
-    return FacetValues(
+    return FacetCounts(
         values=dict(ordered[:FACET_VALUES]),
         exact=len(recent) < most and len(old) < most,
         more=len(ordered) > FACET_VALUES,

@@ -6,16 +6,14 @@ from collections.abc import Callable, Collection, Mapping
 from msgspec import Struct
 
 from vitne.core.entry.keyring import erased_sections
-from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import leaf_hash, verify_inclusion
-from vitne.core.tree.note import parse_note
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values import Hash, LeafIndex, LogId, Record, Section, uuid_text
 from vitne.errors import IntegrityError, NotFoundError, UnavailableError, VerificationError
 from vitne.evidence.record import tlog_proof
 from vitne.evidence.record.document import build_document
-from vitne.ports import ObjectStore, Searchable
-from vitne.services.log import LogKeys, Published
+from vitne.ports import Ports
+from vitne.services.log import Logs, Published, parse_checkpoint
 
 _LOOK_EVERY_S = 0.02
 
@@ -78,30 +76,23 @@ class Show:
     Any thread may call.
 
     Args:
-        hot: the hot rows.
-        archive: the sealed segments.
-        objects: where the log is published.
-        keys: of all logs.
+        logs: their keys.
         erased: tells which erase entry names a section.
         nudge: called when a proof is waited for: publish now rather than at the next interval.
         pause: how to wait, in seconds.
     """
 
-    def __init__(  # noqa: PLR0913 - what it reads from, and how it waits
+    def __init__(
         self,
-        hot: Searchable,
-        archive: Searchable,
-        objects: ObjectStore,
-        keys: LogKeys,
+        ports: Ports,
+        logs: Logs,
         *,
         nudge: Callable[[], None] = lambda: None,
         erased: Callable[[LogId, LeafIndex], Mapping[Section, int]] = lambda _log, _index: {},
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._hot = hot
-        self._archive = archive
-        self._objects = objects
-        self._keys = keys
+        self._ports = ports
+        self._logs = logs
         self._nudge = nudge
         self._erased = erased
         self._pause = pause
@@ -124,8 +115,8 @@ class Show:
         checkpoint = self._covering(log, record, wait_s)
         if checkpoint is None:
             return ShownRecord(record, erased=erased, reason=NOT_PUBLISHED)
-        head = Checkpoint.parse(parse_note(checkpoint)[0])
-        tiles = TileReader(Published(self._objects, log).get, head.size)
+        head = parse_checkpoint(checkpoint)
+        tiles = TileReader(Published(self._ports.objects, log).get, head.size)
         path = tiles.inclusion_proof(record.index)
         try:
             verify_inclusion(leaf_hash(record.entry), record.index, head.size, path, head.root)
@@ -135,24 +126,24 @@ class Show:
                 where=head.origin,
                 hint="vitne fsck tells what is damaged",
             ) from error
-        key = self._keys.log_signer(head.origin).vkey
+        key = self._logs.log_signer(head.origin).vkey
         return ShownRecord(record, checkpoint, tuple(path), (key,), erased)
 
     def _find(self, log: LogId, event_id: bytes) -> Record:
         # Sealing lists a segment before its rows leave the hot store, so a record that is in
         # neither at this order of looking was never there.
-        record = self._hot.find(log, event_id) or self._archive.find(log, event_id)
+        record = self._ports.store.find(log, event_id) or self._ports.archive.find(log, event_id)
         if record is None:
             raise NotFoundError("this log holds no event of that id", where=uuid_text(event_id))
         return record
 
     def _covering(self, log: LogId, record: Record, wait_s: float) -> str | None:
         """The published checkpoint, once it covers the record."""
-        published = Published(self._objects, log)
+        published = Published(self._ports.objects, log)
         waited = 0.0
         while True:
             checkpoint = published.checkpoint()
-            if checkpoint and Checkpoint.parse(parse_note(checkpoint)[0]).size > record.index:
+            if checkpoint and parse_checkpoint(checkpoint).size > record.index:
                 return checkpoint
             if waited >= wait_s:
                 return None

@@ -6,11 +6,4 @@ says which senders are missing, silent or late.
 
 from vitne.services.senders.signed_batches import Batches
 from vitne.services.senders.source_keys import SourceKeys
-from vitne.services.senders.streams import (
-    ActReceipt,
-    Beat,
-    Opening,
-    SenderStreams,
-    StreamReport,
-    Void,
-)
+from vitne.services.senders.streams import SenderStreams

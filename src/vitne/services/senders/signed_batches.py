@@ -18,7 +18,7 @@ from vitne.core.tree.multiproof import multiproof_ranges
 from vitne.core.values import Hash, LeafIndex, LogId, Record
 from vitne.errors import IntegrityError
 from vitne.evidence.bundle.document import SenderMember
-from vitne.ports import RecordStore, Searchable, SenderState
+from vitne.ports import Ports, SenderState
 
 _LOOK: Final = 256
 _KEPT_BATCHES: Final = 32
@@ -29,9 +29,8 @@ _STREAM_AT: Final = slice(26, 42)
 class Batches:
     """Finds batches and proves their events. Any thread may call."""
 
-    def __init__(self, hot: RecordStore, archive: Searchable) -> None:
-        self._hot = hot
-        self._archive = archive
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
         # Many events of one answer lie in few batches.
         self._leaves = lru_cache(_KEPT_BATCHES)(self._read_leaves)
 
@@ -59,7 +58,7 @@ class Batches:
 
     def sender(self, log: LogId, stream_id: bytes) -> SenderState | None:
         """Who signs a stream: mode, key, and where registration and key stand in the log."""
-        state = self._hot.stream(log, stream_id)
+        state = self._ports.store.stream(log, stream_id)
         return None if state is None else state.sender
 
     def _batch_of(
@@ -99,13 +98,13 @@ class Batches:
         return leaves
 
     def _record(self, log: LogId, index: LeafIndex) -> Record | None:
-        return self._hot.record(log, index) or self._archive.record(log, index)
+        return self._ports.store.record(log, index) or self._ports.archive.record(log, index)
 
     def _records(self, log: LogId, start: LeafIndex, end: LeafIndex) -> Sequence[Record]:
         """Records of a range, from the hot rows as far as they go, the rest from segments."""
         # A segment is listed before its rows leave, so what both lack at this order never was.
-        hot = self._hot.records(log, start, end)
+        hot = self._ports.store.records(log, start, end)
         below = hot[0].index if hot else end
         if below == start:
             return hot
-        return [*self._archive.records(log, start, LeafIndex(below)), *hot]
+        return [*self._ports.archive.records(log, start, LeafIndex(below)), *hot]

@@ -14,9 +14,9 @@ from vitne.core.tree.note import Verifier
 from vitne.core.tree.signature import ED25519
 from vitne.core.values import LogId
 from vitne.errors import BadInputError, DecodeError, NotFoundError
-from vitne.ports import Clock, RecordStore, SourceKey, StateStore
+from vitne.ports import Ports, SourceKey
 from vitne.services.access import OPERATOR, Caller, OwnEvents
-from vitne.services.log import FIRST_EPOCH, LogKeys
+from vitne.services.log import FIRST_EPOCH, Logs
 from vitne.services.writer import StreamAct, refused, untimed
 
 _VKEY_MAX: Final = 300
@@ -27,18 +27,14 @@ class SourceKeys:
 
     def __init__(
         self,
-        state: StateStore,
-        store: RecordStore,
+        ports: Ports,
         own: OwnEvents,
-        clock: Clock,
-        keys: LogKeys,
+        logs: Logs,
         act: Callable[[LogId, StreamAct], object],
     ) -> None:
-        self._state = state
-        self._store = store
+        self._ports = ports
         self._own = own
-        self._clock = clock
-        self._keys = keys
+        self._logs = logs
         self._act = act
 
     def add(self, vkey: str, caller: Caller) -> SourceKey:
@@ -59,14 +55,14 @@ class SourceKeys:
                 where=verifier.name[:100],
                 hint="vitne key source new FILE --source crm/crm-bff makes one",
             )
-        key = SourceKey(verifier.name, vkey, verifier.public_key, self._clock.now_us())
+        key = SourceKey(verifier.name, vkey, verifier.public_key, self._ports.clock.now_us())
         self._record_event("audit.source_key.added", key, caller)
-        self._state.add_source_key(key)
+        self._ports.state.add_source_key(key)
         return key
 
     def all(self) -> list[SourceKey]:
         """All, retired ones included, by source and time of adding."""
-        return self._state.source_keys()
+        return self._ports.state.source_keys()
 
     def retire(self, vkey: str, caller: Caller) -> SourceKey:
         """Retire a key, and say so in every log that names it.
@@ -76,16 +72,16 @@ class SourceKeys:
         Raises:
             NotFoundError: no source has it.
         """
-        found = next((key for key in self._state.source_keys() if key.vkey == vkey), None)
+        found = next((key for key in self._ports.state.source_keys() if key.vkey == vkey), None)
         if found is None:
             raise NotFoundError("no source has this key", hint="vitne key source list")
-        self._state.retire_source_key(found.public_key, self._clock.now_us())
-        for log in self._store.logs_announcing(found.public_key):
+        self._ports.state.retire_source_key(found.public_key, self._ports.clock.now_us())
+        for log in self._ports.store.logs_announcing(found.public_key):
             self._act(
                 log, StreamAct("retire", untimed(self.entry(found, "retire")), found.public_key)
             )
         self._record_event("audit.source_key.retired", found, caller)
-        return next(key for key in self._state.source_keys() if key.vkey == vkey)
+        return next(key for key in self._ports.state.source_keys() if key.vkey == vkey)
 
     def find(self, source: str, public_key: bytes) -> SourceKey:
         """The registered key of a source that is in use.
@@ -93,7 +89,7 @@ class SourceKeys:
         Raises:
             SenderRefusedError: it has no such key, or the key is retired.
         """
-        for key in self._state.source_keys():
+        for key in self._ports.state.source_keys():
             if key.public_key == public_key and key.source == source:
                 if key.retired_us:
                     raise refused(
@@ -114,7 +110,7 @@ class SourceKeys:
         Raises:
             NotFoundError: no such log.
         """
-        key = self._keys.known_index_secret(log)
+        key = self._logs.known_index_secret(log)
         more = {"severity": "critical"}
         self._own.write(log, "audit.index_key.exported", caller, more=more)
         return key, FIRST_EPOCH

@@ -5,17 +5,21 @@ like its batches. The signature is checked here, where the stream stands in the 
 (`services/writer/stream_acts`). The same message again is answered with the same receipt.
 """
 
-from collections.abc import Sequence
 from typing import Final, Literal
-
-from msgspec import Struct
 
 from vitne.core.entry.control import StreamEntry
 from vitne.core.entry.entry import BEAT_ABANDONED, NO_SIGNATURE, BeatEntry, VoidEntry
 from vitne.core.entry.keys import stream_id
 from vitne.core.entry.sender import verify_sender
 from vitne.core.event.event import Problem
-from vitne.core.values import MAX_INT, Hash, LeafIndex, LogId
+from vitne.core.values import (
+    MAX_INT,
+    Hash,
+    LogId,
+    decode_base64,
+    encode_base64,
+    format_utc,
+)
 from vitne.errors import (
     BadInputError,
     DecodeError,
@@ -25,7 +29,7 @@ from vitne.errors import (
     TenantNotAllowedError,
     VerificationError,
 )
-from vitne.ports import ApiKey, Clock, RecordStore, Standing, StreamState
+from vitne.ports import ApiKey, Ports, Standing, StreamState
 from vitne.services.log import Logs
 from vitne.services.senders.source_keys import SourceKeys
 from vitne.services.writer import (
@@ -38,6 +42,13 @@ from vitne.services.writer import (
     untimed,
     untimed_bytes,
 )
+from vitne.wire.streams import (
+    HeartbeatRequest,
+    OpenStreamRequest,
+    StreamMessageReply,
+    StreamReply,
+    VoidRequest,
+)
 
 MISSING_MAX: Final = 100
 """Ranges that a report names of one stream."""
@@ -49,87 +60,22 @@ _ABANDONED_AT_ONCE: Final = 200
 _MAX_NAME_CHARS: Final = 128
 
 
-class Opening(Struct, frozen=True):
-    """What a sender says of a new stream, and its signature over it."""
-
-    tenant: str
-    name: str
-    mode: Literal["full", "body"]
-    beat_s: int
-    key: bytes
-    sig: bytes
-    prev: bytes = b""
-    prev_last: int = 0
-
-
-class Beat(Struct, frozen=True):
-    """A heartbeat."""
-
-    tenant: str
-    name: str
-    last: int
-    occurred_us: int
-    state: int
-    prev: bytes
-    sig: bytes
-
-
-class Void(Struct, frozen=True):
-    """Numbers that will never come."""
-
-    tenant: str
-    name: str
-    first: int
-    last: int
-    occurred_us: int
-    reason: int
-    digest: bytes
-    sig: bytes
-
-
-class ActReceipt(Struct, frozen=True):
-    """What a sender is answered: its entry, the receipt for it, and where the stream stands."""
-
-    log: LogId
-    origin: str
-    stream_id: bytes
-    index: LeafIndex
-    receipt: str
-    stand: Standing
-
-
-class StreamReport(Struct, frozen=True):
-    """How complete one stream is."""
-
-    state: StreamState
-    status: Literal["open", "silent", "closed", "abandoned", "followed"]
-    missing: int
-    """Numbers that were given out, and are neither an event nor void."""
-    ranges: Sequence[tuple[int, int]]
-    """Which; at most `MISSING_MAX` ranges."""
-    more_ranges: int
-    silent_us: int
-    """Since when nothing came, if three promised beats are late; else 0."""
-
-
 class SenderStreams:
     """Takes what senders say of their streams. Any thread may call."""
 
     def __init__(
         self,
-        store: RecordStore,
+        ports: Ports,
         writer: Writer,
         receipts: ReceiptSigner,
         logs: Logs,
         keys: SourceKeys,
-        clock: Clock,
     ) -> None:
-        self._store = store
+        self._ports = ports
         self._writer = writer
         self._receipts = receipts
         self._logs = logs
         self._keys = keys
-        self._clock = clock
 
     # ------------------------------------------------------------ senders
 
@@ -153,7 +99,7 @@ class SenderStreams:
             raise TenantNotAllowedError("the API key is not for this tenant", where=log[:64])
         return log, self._logs.origin(log)
 
-    def open(self, key: ApiKey, said: Opening) -> ActReceipt:
+    def open(self, key: ApiKey, said: OpenStreamRequest) -> StreamMessageReply:
         """Register a stream; the same registration again is answered as before.
 
         Raises:
@@ -166,43 +112,46 @@ class SenderStreams:
         _check_name(said.name)
         if not 0 <= said.beat_s <= BEAT_S_MAX or not 0 <= said.prev_last <= MAX_INT:
             raise BadInputError(f"beat_s is 0 to {BEAT_S_MAX}", where="beat_s")
-        known = self._keys.find(source, said.key)
+        public_key = _bytes(said.key, 32, "key")
+        known = self._keys.find(source, public_key)
         entry = StreamEntry(
-            self._clock.now_us(),
+            self._ports.clock.now_us(),
             stream_id(origin, source, said.name),
             source,
             said.name,
             said.mode,
             "sender",
             said.beat_s,
-            said.key,
-            said.sig,
-            said.prev,
+            public_key,
+            _bytes(said.sig, 64, "sig"),
+            _bytes(said.prev, 16, "prev") if said.prev else b"",
             said.prev_last,
         )
-        self._check(log, origin, entry, said.key, said.name, source)
+        self._check(log, origin, entry, public_key, said.name, source)
         key_entry = untimed(self._keys.entry(known, "add"))
-        act = StreamAct("open", untimed(entry), said.key, key_entry)
+        act = StreamAct("open", untimed(entry), public_key, key_entry)
         return self._done(log, origin, entry.stream_id, act, said.name)
 
-    def beat(self, key: ApiKey, said: Beat) -> ActReceipt:
+    def beat(self, key: ApiKey, said: HeartbeatRequest) -> StreamMessageReply:
         """Take a heartbeat. Errors as `open`, and `StreamConflictError` for a replayed one."""
         log, origin = self.log_of(key, said.tenant)
-        if said.occurred_us > self._clock.now_us() + _AHEAD_US:
+        if said.occurred_us > self._ports.clock.now_us() + _AHEAD_US:
             raise refused(Problem("out_of_range", "$.occurred_us", "no time ahead of ours", "one"))
         if said.state not in (0, 1):
             raise BadInputError("a sender's beat has state 0 (alive) or 1 (closed)", where="state")
         stream = stream_id(origin, _source(key), said.name)
         entry = BeatEntry(
-            1, said.occurred_us, stream, said.last, said.state, Hash(said.prev), said.sig
+            1,
+            said.occurred_us,
+            stream,
+            said.last,
+            said.state,
+            Hash(_bytes(said.prev, 32, "prev")),
+            _bytes(said.sig, 64, "sig"),
         )
-        public_key = self._key_of(log, stream, said.name)
-        self._check(log, origin, entry, public_key, said.name, _source(key))
-        return self._done(
-            log, origin, stream, StreamAct("beat", untimed(entry), public_key), said.name
-        )
+        return self._signed(key, "beat", entry, log, origin, said.name)
 
-    def void(self, key: ApiKey, said: Void) -> ActReceipt:
+    def void(self, key: ApiKey, said: VoidRequest) -> StreamMessageReply:
         """Take a void. Errors as `open`, and `StreamConflictError` if a number was used."""
         log, origin = self.log_of(key, said.tenant)
         stream = stream_id(origin, _source(key), said.name)
@@ -213,21 +162,29 @@ class SenderStreams:
             said.first,
             said.last,
             said.reason,
-            Hash(said.digest),
-            said.sig,
+            Hash(_bytes(said.digest, 32, "digest")),
+            _bytes(said.sig, 64, "sig"),
         )
-        public_key = self._key_of(log, stream, said.name)
-        self._check(log, origin, entry, public_key, said.name, _source(key))
-        return self._done(
-            log, origin, stream, StreamAct("void", untimed(entry), public_key), said.name
-        )
+        return self._signed(key, "void", entry, log, origin, said.name)
 
-    def _key_of(self, log: LogId, stream: bytes, name: str) -> bytes:
-        state = self._store.stream(log, stream)
+    def _signed(
+        self,
+        key: ApiKey,
+        kind: Literal["beat", "void"],
+        entry: BeatEntry | VoidEntry,
+        log: LogId,
+        origin: str,
+        name: str,
+    ) -> StreamMessageReply:
+        """Place what is said of a stream that is open, and signed with its key."""
+        state = self._ports.store.stream(log, entry.stream_id)
         if state is None or state.sender is None:
             problem = Problem("wrong_stream", "$.stream", "a stream that is open", "another")
             raise refused(problem, where=name)
-        return state.sender.key
+        public_key = state.sender.key
+        self._check(log, origin, entry, public_key, name, _source(key))
+        act = StreamAct(kind, untimed(entry), public_key)
+        return self._done(log, origin, entry.stream_id, act, name)
 
     def _check(
         self,
@@ -250,12 +207,12 @@ class SenderStreams:
 
     def _done(
         self, log: LogId, origin: str, stream: bytes, act: StreamAct, name: str
-    ) -> ActReceipt:
+    ) -> StreamMessageReply:
         """Place an act; if it is no new one, make sure that it is the same one."""
         index = self._writer.place_stream_act(log, act)
         receipt, entry = self._receipts.of(log, self._logs.origin(log), index)
         same = untimed_bytes(entry) == untimed_bytes(act.entry)
-        state = self._store.stream(log, stream)
+        state = self._ports.store.stream(log, stream)
         sender = None if state is None else state.sender
         stand = (
             Standing(state.last_seq, sender.chain, state.closed)
@@ -267,7 +224,9 @@ class SenderStreams:
             raise StreamConflictError(
                 "the stream stands elsewhere", where=name, problems=(problem,), stand=stand
             )
-        return ActReceipt(log, origin, stream, index, receipt, stand)
+        return StreamMessageReply(
+            log, origin, stream.hex(), index, receipt, stand.last, encode_base64(stand.chain)
+        )
 
     # ------------------------------------------------------------ the log's own
 
@@ -276,9 +235,9 @@ class SenderStreams:
 
         A chore of the serving process. One that speaks meanwhile is left alone.
         """
-        before_us = self._clock.now_us() - after_s * _US
+        before_us = self._ports.clock.now_us() - after_s * _US
         done = 0
-        for log, state in self._store.silent_streams(before_us, _ABANDONED_AT_ONCE):
+        for log, state in self._ports.store.silent_streams(before_us, _ABANDONED_AT_ONCE):
             sender = state.sender
             if sender is None:
                 continue
@@ -301,13 +260,13 @@ class SenderStreams:
 
     # ------------------------------------------------------------ readers
 
-    def report(self, log: LogId) -> list[StreamReport]:
+    def report(self, log: LogId) -> list[StreamReply]:
         """Every stream of a log, by source and name."""
-        now_us = self._clock.now_us()
-        return [reported(state, now_us) for state in self._store.streams(log)]
+        now_us = self._ports.clock.now_us()
+        return [reported(state, now_us) for state in self._ports.store.streams(log)]
 
 
-def reported(state: StreamState, now_us: int) -> StreamReport:
+def reported(state: StreamState, now_us: int) -> StreamReply:
     """How complete a stream is at a moment (pure)."""
     is_open = not (state.closed or state.followed)
     late_us = _SILENT_BEATS * state.beat_s * _US
@@ -321,13 +280,23 @@ def reported(state: StreamState, now_us: int) -> StreamReport:
         status = "followed"
     else:
         status = "silent" if silent else "open"
-    return StreamReport(
-        state,
-        status,
-        sum(last - first + 1 for first, last in state.missing),
-        state.missing[:MISSING_MAX],
-        max(0, len(state.missing) - MISSING_MAX),
-        state.named_us if silent else 0,
+    return StreamReply(
+        source=state.source,
+        name=state.name,
+        stream=state.stream_id.hex(),
+        mode=state.sender.mode if state.sender else "none",
+        numbers=state.numbers,
+        status=status,
+        last=state.last_seq,
+        missing=sum(last - first + 1 for first, last in state.missing),
+        missing_ranges=list(state.missing[:MISSING_MAX]),
+        more_ranges=max(0, len(state.missing) - MISSING_MAX),
+        voided=state.voided,
+        beat_s=state.beat_s,
+        last_seen=format_utc(state.named_us),
+        silent_since=format_utc(state.named_us) if silent else "",
+        late=state.late,
+        late_max_s=state.late_max_us // _US,
     )
 
 
@@ -335,6 +304,13 @@ def _source(key: ApiKey) -> str:
     if key.source is None:
         raise NotAllowedError("the key may not write", hint="vitne key add --role write …")
     return key.source.source_id
+
+
+def _bytes(text: str, size: int, where: str) -> bytes:
+    try:
+        return decode_base64(text, size, where)
+    except DecodeError as error:
+        raise BadInputError(error.message, where=where) from None
 
 
 def _check_name(name: str) -> None:

@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -100,7 +101,8 @@ class Witnessing:
         self._cleared: set[LogId] = set()
         self._gates: dict[LogId, float] = {}
         self._askers = [
-            (place, Asker(place.witness.name, self._asking(place), interval_s)) for place in places
+            (place, Asker(place.witness.name, partial(self._ask, place), interval_s))
+            for place in places
         ]
 
     # ------------------------------------------------------------ what others call
@@ -185,9 +187,6 @@ class Witnessing:
         return [(place.witness.name, asker) for place, asker in self._askers]
 
     # ------------------------------------------------------------ one question
-
-    def _asking(self, place: WitnessEndpoint) -> Callable[[LogId], Outcome]:
-        return lambda tree: self._ask(place, tree)
 
     def _ask(self, place: WitnessEndpoint, tree: LogId) -> Outcome:
         """Have one witness cosign the target of a tree."""

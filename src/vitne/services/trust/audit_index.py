@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from msgspec import UNSET, Struct
 
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.note import Verifier, open_checkpoint, parse_note
+from vitne.core.tree.note import Verifier, open_checkpoint
 from vitne.core.tree.tile_reader import TileReader
-from vitne.core.values import Hash
 from vitne.errors import NotFoundError, VerificationError, VitneError
 from vitne.evidence.audit.fraud import (
     FraudProof,
@@ -20,7 +19,7 @@ from vitne.evidence.audit.index_audit import AuditState, IndexAudit
 from vitne.evidence.bundle.document import Bundle
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import VerifiedHead, check_head
-from vitne.services.log import COSIGNED, PublishedFiles
+from vitne.services.log import COSIGNED, PublishedFiles, parse_checkpoint
 
 
 class Audited(Struct, frozen=True):
@@ -57,10 +56,6 @@ class _Log:
                 return found.decode("utf-8", "replace")
         raise NotFoundError("the log shows no head", where=names[0])
 
-    def prove(self, old: int) -> Sequence[Hash]:
-        """That the head grew from a size."""
-        return self.tiles.consistency_proof(old)
-
     def index_note(self) -> str | None:
         """The newest head of the index log."""
         found = self._files.get("index/checkpoint")
@@ -95,11 +90,11 @@ def audit_once(
     log = _Log(files, policy)
     audit = IndexAudit(state or AuditState(log.head.origin))
     head = Checkpoint(log.head.origin, log.head.size, log.head.root)
-    audit.see_head(head, log.head.quorum_s, log.prove)
+    audit.see_head(head, log.head.quorum_s, log.tiles.consistency_proof)
     note, before = log.index_note(), audit.records
     if note is None:
         return Audited(log.head, None, "", before, 0, 0), audit.state
-    size = Checkpoint.parse(parse_note(note)[0]).size
+    size = parse_checkpoint(note).size
     if size < before:
         raise VerificationError(
             f"the index log went back from size {before} to {size}", rule="index"
@@ -111,7 +106,7 @@ def audit_once(
             break
         audit.record(record, log.tiles.entries)
         progress(position + 1, size)
-    audit.confirm(log.prove)
+    audit.confirm(log.tiles.consistency_proof)
     new, waiting = audit.records - before, size - audit.records
     if waiting:
         return Audited(log.head, None, "", audit.records, new, waiting), audit.state

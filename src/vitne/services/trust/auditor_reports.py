@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.note import Verified, open_note, parse_note
+from vitne.core.tree.note import Verified, open_note
 from vitne.core.tree.objection import parse_objection
 from vitne.core.values import LogId
 from vitne.errors import BadInputError, ConflictError, VerificationError
 from vitne.ports import Clock
+from vitne.services.log import parse_checkpoint
 from vitne.services.trust.contradictions import WitnessIncident, WitnessIncidents
 from vitne.services.trust.heads_to_cosign import WitnessedHeads
 from vitne.services.trust.policies import PolicyTexts
@@ -52,7 +52,7 @@ class Auditors:
             DecodeError, VerificationError, ConflictError, NotFoundError: as `WitnessedHeads.take`.
         """
         found = self._heads.take(tree, note)
-        size = Checkpoint.parse(parse_note(note)[0]).size
+        size = parse_checkpoint(note).size
         for one in found:
             if self._incidents.end(tree, one.verifier.name, one.time_s * _US, size):
                 _LOG.warning("%s cosigns %s again", one.verifier.name, tree)

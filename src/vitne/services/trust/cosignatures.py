@@ -6,13 +6,13 @@ from typing import Final
 from msgspec import Struct, field
 
 from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.note import Verified, parse_note
+from vitne.core.tree.note import Verified
 from vitne.core.values import LogId
 from vitne.errors import VerificationError, VitneError
 from vitne.evidence.policy import Policy
 from vitne.evidence.record.verify import check_head
 from vitne.ports import ObjectStore
-from vitne.services.log import COSIGNED, Published, index_log_id, log_key
+from vitne.services.log import COSIGNED, Published, index_log_id, log_key, parse_checkpoint
 from vitne.services.trust.contradictions import WitnessIncidents
 from vitne.services.trust.policies import PolicyTexts
 
@@ -139,36 +139,29 @@ class CosignedHeads:
         # Without a lock: two threads that check the same note come to the same.
         self._good: dict[LogId, bytes] = {}
 
-    def log(self, log: LogId) -> str | None:
-        """The newest head of a log that meets the quorum; None if there is none yet.
+    def newest(self, tree: LogId) -> str | None:
+        """The newest head of a tree that meets the quorum; None if there is none yet.
 
         Where the settings name no witness: the newest published one.
         """
-        return self._newest(log)
+        if not self._policies.base(tree).asks:
+            return Published(self._objects, tree).checkpoint()
+        note = self._objects.get(log_key(tree, COSIGNED))
+        return None if note is None or not self._holds(tree, note) else note.decode()
 
     def index(self, log: LogId) -> str | None:
         """The same of the index log of a log."""
-        return self._newest(index_log_id(log))
+        return self.newest(index_log_id(log))
 
     def covers(self, log: LogId, position: int) -> bool:
         """Whether the newest such head of the index log covers a record."""
         note = self.index(log)
-        return note is not None and Checkpoint.parse(parse_note(note)[0]).size > position
-
-    def incident(self, log: LogId) -> str:
-        """What a witness has against a log or its index log, in a sentence; `""`: nothing."""
-        return self._incidents.reason(log)
+        return note is not None and parse_checkpoint(note).size > position
 
     def objection(self, log: LogId) -> str:
         """What auditors have against the index log of a log, in a sentence; `""`: nothing."""
         found = self._incidents.objections(index_log_id(log))
         return " ".join(one.reason for one in found)
-
-    def _newest(self, tree: LogId) -> str | None:
-        if not self._policies.base(tree).asks:
-            return Published(self._objects, tree).checkpoint()
-        note = self._objects.get(log_key(tree, COSIGNED))
-        return None if note is None or not self._holds(tree, note) else note.decode()
 
     def _holds(self, tree: LogId, note: bytes) -> bool:
         """Whether it meets the policy of today: the settings may have changed since."""

@@ -14,7 +14,7 @@ from vitne.core.tree.note import Signer
 from vitne.core.values import LogId
 from vitne.errors import BadInputError, ConfigurationError
 from vitne.evidence.policy import Policy, parse_policy
-from vitne.services.log import INDEX_SUFFIX, LogKeys, Logs
+from vitne.services.log import INDEX_SUFFIX, Logs
 
 _NONE: Final = "quorum none\n"
 _LOG: Final = "log"
@@ -61,15 +61,14 @@ def base_log(tree: LogId) -> LogId:
 class PolicyTexts:
     """The policies of every log and index log. Any thread may ask."""
 
-    def __init__(self, keys: LogKeys, logs: Logs, log: Base, index: Base) -> None:
-        self._keys = keys
+    def __init__(self, logs: Logs, log: Base, index: Base) -> None:
         self._logs = logs
         self._bases: Mapping[bool, Base] = {False: log, True: index}
 
     def texts(self, log: LogId) -> tuple[str, str]:
         """Of the log and of its index log, complete. Raises `NotFoundError`."""
         origin = self._logs.origin(log)
-        own, index = self._keys.log_signer(origin), self._keys.index_signer(origin)
+        own, index = self._logs.log_signer(origin), self._logs.index_signer(origin)
         return (
             f"log {own.vkey}\n{self._bases[False].lines}",
             f"log {index.vkey}\n{self._bases[True].lines}",
@@ -83,9 +82,8 @@ class PolicyTexts:
         """The key of a tree. Raises `NotFoundError`."""
         log = base_log(tree)
         origin = self._logs.origin(log)
-        if log == tree:
-            return self._keys.log_signer(origin)
-        return self._keys.index_signer(origin)
+        signer = self._logs.log_signer if log == tree else self._logs.index_signer
+        return signer(origin)
 
     def policy(self, tree: LogId) -> Policy:
         """The policy of a tree. Raises `NotFoundError`."""

@@ -14,11 +14,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from vitne.core.tree.checkpoint import Checkpoint
-from vitne.core.tree.note import parse_note
 from vitne.core.values import LogId
 from vitne.errors import ConfigurationError, UnavailableError, VerificationError, VitneError
-from vitne.ports import Clock, ObjectStore, StampAuthority, Stamped, StampReader
+from vitne.ports import Ports, StampAuthority, Stamped, StampReader
+from vitne.services.log import parse_checkpoint
 
 _LOG = logging.getLogger("vitne.anchor")
 
@@ -56,23 +55,19 @@ class Anchor:
     Args:
         authorities: at most four; none: nothing is stamped.
         reader: tells what a token says; None: not installed.
-        objects: where stamps are kept.
         newest: the checkpoint of a log that counts: cosigned, if there are witnesses.
-        logs: all logs.
-        clock: for ages.
         interval_s: a log's next stamp comes after so long, if it has grown.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
+    def __init__(
         self,
+        ports: Ports,
         authorities: Sequence[StampAuthority],
         reader: StampReader | None,
-        objects: ObjectStore,
         newest: Callable[[LogId], str | None],
-        logs: Callable[[], Sequence[LogId]],
-        clock: Clock,
         interval_s: int = 86_400,
     ) -> None:
+        self._ports = ports
         if len(authorities) > MOST_AUTHORITIES:
             raise ConfigurationError(
                 f"at most {MOST_AUTHORITIES} authorities, got {len(authorities)}",
@@ -80,10 +75,7 @@ class Anchor:
             )
         self._authorities = tuple(authorities)
         self._reader = reader
-        self._objects = objects
         self._newest = newest
-        self._logs = logs
-        self._clock = clock
         self._interval_us = interval_s * _US
         # Without a lock: at worst an authority is asked twice.
         self._tried_us: dict[tuple[LogId, str], int] = {}
@@ -91,7 +83,7 @@ class Anchor:
     def run_once(self) -> Anchored:
         """Stamp the newest checkpoint of every log whose last stamp is old enough."""
         failed, stamps = dict[str, str](), list[KeptStamp]()
-        for log in self._logs() if self._authorities else ():
+        for log in [info.log for info in self._ports.store.logs()] if self._authorities else ():
             note = self._newest(log)
             if note is None:
                 continue
@@ -141,19 +133,18 @@ class Anchor:
     def stamps(self, log: LogId) -> list[KeptStamp]:
         """Every stamp of a log, by tree size."""
         found = []
-        for key in self._objects.keys(f"{FOLDER}{log}/"):
+        for key in self._ports.objects.keys(f"{FOLDER}{log}/"):
             if not key.endswith(_SUFFIX):
                 continue
             folder = key.rpartition("/")[0]
-            token, note = self._objects.get(key), self._objects.get(f"{folder}/checkpoint")
+            token, note = (
+                self._ports.objects.get(key),
+                self._ports.objects.get(f"{folder}/checkpoint"),
+            )
             if token is not None and note is not None:
                 size = int(folder.rpartition("/")[2].partition("-")[0])
                 found.append(KeptStamp(log, size, note.decode(), token, key))
         return sorted(found, key=lambda stamp: (stamp.size, stamp.key))
-
-    def of_note(self, log: LogId, note: str) -> list[KeptStamp]:
-        """The stamps over exactly this note."""
-        return [stamp for stamp in self.stamps(log) if stamp.note == note]
 
     def tell(self, stamp: KeptStamp) -> Stamped:
         """What a kept stamp says of its checkpoint, on its own word. Errors as `StampReader`."""
@@ -174,10 +165,10 @@ class Anchor:
 
     def _due(self, log: LogId, authority: str, note: str) -> bool:
         last_us = self._last_us(log, authority)
-        if last_us and self._clock.now_us() < last_us + self._interval_us:
+        if last_us and self._ports.clock.now_us() < last_us + self._interval_us:
             return False
         key = _key(log, note, authority)
-        return self._objects.get(key) is None  # the log has grown since
+        return self._ports.objects.get(key) is None  # the log has grown since
 
     def _last_us(self, log: LogId, authority: str) -> int:
         """When this authority last stamped a checkpoint of the log, 0 for never."""
@@ -198,9 +189,9 @@ class Anchor:
         token = authority.stamp(note.encode())
         key = _key(log, note, authority.name)
         folder = key.rpartition("/")[0]
-        self._objects.put({f"{folder}/checkpoint": note.encode()})
-        self._objects.replace({key: token})
-        self._tried_us[log, authority.name] = self._clock.now_us()
+        self._ports.objects.put({f"{folder}/checkpoint": note.encode()})
+        self._ports.objects.replace({key: token})
+        self._tried_us[log, authority.name] = self._ports.clock.now_us()
         return KeptStamp(log, _size(note), note, token, key)
 
 
@@ -214,4 +205,4 @@ def _short(data: bytes) -> str:
 
 
 def _size(note: str) -> int:
-    return int(Checkpoint.parse(parse_note(note)[0]).size)
+    return int(parse_checkpoint(note).size)

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from vitne.core.entry import keys as lookup_keys
 from vitne.core.entry.control import IndexSecretEntry, SigningKeyEntry, StreamEntry
 from vitne.core.entry.entry import BatchEntry, BeatEntry, ControlEntry, VoidEntry, encode_entry
-from vitne.core.values import Hash, LogId, Origin
-from vitne.services.log import FIRST_EPOCH, LogKeys
+from vitne.core.values import Hash, LogId
+from vitne.services.log import FIRST_EPOCH, Logs
 
 _NO_TIME: Final = 1
 """Stands for a time that the writer gives; no entry is from 1970."""
@@ -39,11 +39,11 @@ def untimed_bytes(entry: bytes) -> bytes:
     return entry[: _RECORDED.start] + entry[_OCCURRED.stop :]
 
 
-def key_entries(keys: LogKeys, log: LogId, origin: Origin, recorded_us: int) -> list[bytes]:
+def key_entries(logs: Logs, log: LogId, recorded_us: int) -> list[bytes]:
     """The first entries of a log: what it signs with, and the commitment to its index secret."""
-    commit = lookup_keys.commit(keys.index_secret(log))
-    log_key, receipt_key = keys.log_signer(origin), keys.receipt_signer(origin)
-    index_signer = keys.index_signer(origin)
+    commit, origin = lookup_keys.commit(logs.index_secret(log)), logs.origin(log)
+    log_key, receipt_key = logs.log_signer(origin), logs.receipt_signer(origin)
+    index_signer = logs.index_signer(origin)
     return [
         encode_entry(SigningKeyEntry(recorded_us, "log", log_key.name, log_key.vkey)),
         encode_entry(SigningKeyEntry(recorded_us, "receipt", receipt_key.name, receipt_key.vkey)),

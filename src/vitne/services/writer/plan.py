@@ -50,18 +50,6 @@ STREAM_SIGNED = Problem("stream_signed", "$.stream.id", "a signed batch", "an un
 ID_CONFLICT = Problem("id_conflict", "$.id", "an id of its own", "the id of another event")
 
 
-def void_of(event: PreparedEvent) -> PreparedVoid:
-    """Accounts for the number of an event that is refused."""
-    return PreparedVoid(
-        position=event.position,
-        id=event.id,
-        reason=VOID_REJECTED,
-        digest=sha256(event.raw).digest(),
-        stream=event.stream,
-        seq=event.seq,
-    )
-
-
 class _Outcome:
     """What one batch comes to, before indices are given."""
 
@@ -194,7 +182,11 @@ class EventPlanner:
         outcome.refused.append(RefusedEvent(event.position, event.id, ID_CONFLICT))
         outcome.conflicts.append(event)
         if event.seq and (number := self._number(event.stream, event.seq)) > 0:
-            outcome.lost.append((void_of(event), number))
+            digest = sha256(event.raw).digest()
+            void = PreparedVoid(
+                event.position, event.id, VOID_REJECTED, digest, event.stream, event.seq
+            )
+            outcome.lost.append((void, number))
 
     def _decide_voids(
         self, voids: Sequence[PreparedVoid], outcome: _Outcome, *, of_signed: bool = False

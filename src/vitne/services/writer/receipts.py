@@ -8,25 +8,11 @@ from vitne.core.event.event import Problem
 from vitne.core.tree.merkle import leaf_hash, merkle_root
 from vitne.core.values import LeafIndex, LogId, Origin
 from vitne.errors import IntegrityError, NotFoundError, StreamConflictError
-from vitne.ports import ObjectStore, RecordStore
-from vitne.services.log import LogKeys, Published
+from vitne.ports import Ports
+from vitne.services.log import Logs, Published
 from vitne.services.writer.control_entries import untimed_bytes
 from vitne.services.writer.pending_request import PendingRequest
 from vitne.services.writer.prepared import PlannedBatch, PreparedEvent, PreparedVoid, SignedBatch
-
-
-def entries_of(
-    store: RecordStore, objects: ObjectStore, log: LogId, start: LeafIndex, end: LeafIndex
-) -> list[bytes]:
-    """Entries of [start, end) from the hot rows, or from the published bundles once those left.
-
-    Raises:
-        NotFoundError: they are in neither.
-    """
-    hot = store.entries(log, start, end)
-    if len(hot) == end - start:
-        return hot
-    return Published(objects, log).entries(start, end)
 
 
 def runs(indices: Iterable[LeafIndex]) -> list[tuple[LeafIndex, LeafIndex]]:
@@ -43,10 +29,9 @@ def runs(indices: Iterable[LeafIndex]) -> list[tuple[LeafIndex, LeafIndex]]:
 class ReceiptSigner:
     """Signs them. They depend on the entries alone, so a retry gets the same bytes again."""
 
-    def __init__(self, store: RecordStore, objects: ObjectStore, keys: LogKeys) -> None:
-        self._store = store
-        self._objects = objects
-        self._keys = keys
+    def __init__(self, ports: Ports, logs: Logs) -> None:
+        self._ports = ports
+        self._logs = logs
 
     def settle(
         self, request: PendingRequest, log: LogId, origin: Origin, planned: PlannedBatch
@@ -67,7 +52,7 @@ class ReceiptSigner:
 
     def of(self, log: LogId, origin: Origin, index: LeafIndex) -> tuple[str, bytes]:
         """The receipt of one entry alone, and the entry. Raises `NotFoundError`."""
-        [entry] = entries_of(self._store, self._objects, log, index, LeafIndex(index + 1))
+        [entry] = self._entries(log, index, LeafIndex(index + 1))
         return self._sign(origin, index, [entry]), entry
 
     def _settle_batch(
@@ -82,7 +67,7 @@ class ReceiptSigner:
         events = signed.last - signed.first + 1
         end = LeafIndex(first + events + 1)
         try:
-            entries = entries_of(self._store, self._objects, log, first, end)
+            entries = self._entries(log, first, end)
         except NotFoundError:
             entries = []
         same = len(entries) == events + 1 and untimed_bytes(entries[-1]) == untimed_bytes(
@@ -110,7 +95,7 @@ class ReceiptSigner:
         ]
         receipt_of: dict[LeafIndex, int] = {}
         for start, end in runs(index for _, index in old):
-            entries = entries_of(self._store, self._objects, log, start, end)
+            entries = self._entries(log, start, end)
             for first, part in _by_time(start, entries):
                 receipt = request.add_receipt(self._sign(origin, first, part))
                 receipt_of.update(
@@ -119,10 +104,21 @@ class ReceiptSigner:
         for item, index in old:
             request.settle_old(log, item, index, receipt_of[index])
 
+    def _entries(self, log: LogId, start: LeafIndex, end: LeafIndex) -> list[bytes]:
+        """Entries of [start, end) from the hot rows, or from the published bundles once those left.
+
+        Raises:
+            NotFoundError: they are in neither.
+        """
+        hot = self._ports.store.entries(log, start, end)
+        if len(hot) == end - start:
+            return hot
+        return Published(self._ports.objects, log).entries(start, end)
+
     def _sign(self, origin: Origin, first: LeafIndex, entries: Sequence[bytes]) -> str:
         leaves = [leaf_hash(entry) for entry in entries]
         recorded_us = times_of(entries[0])[0]
-        return self._keys.receipt(
+        return self._logs.receipt(
             Receipt(origin, first, len(entries), merkle_root(leaves), recorded_us)
         )
 

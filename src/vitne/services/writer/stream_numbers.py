@@ -108,11 +108,6 @@ class StreamCursor:
         """When it was named last, before this group."""
         return self._state.named_us
 
-    @property
-    def beat_s(self) -> int:
-        """Seconds between promised heartbeats."""
-        return self._state.beat_s
-
     def take(self, number: int) -> bool:
         """Use up a sender's number; False if it is a repeat, and nothing changes."""
         if number == self.last + 1:

@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,13 +16,8 @@ from msgspec.structs import replace
 from vitne.core.entry.entry import ControlEntry
 from vitne.core.values import LeafIndex, LogId
 from vitne.errors import StorageError, StreamConflictError, UnavailableError, VitneError
-from vitne.ports import (
-    AppendTransaction,
-    Clock,
-    ObjectStore,
-    RecordStore,
-)
-from vitne.services.log import LogKeys, Logs
+from vitne.ports import AppendTransaction, Ports
+from vitne.services.log import Logs
 from vitne.services.writer.control_entries import key_entries, untimed
 from vitne.services.writer.pending_request import PendingRequest
 from vitne.services.writer.plan import LATE_US, EventPlanner
@@ -79,38 +73,28 @@ class WriterStats(Struct, frozen=True):
     busy_s: float = 0.0
 
 
-class _Part(NamedTuple):
-    """One request's batch of a log, and what became of it."""
-
-    request: PendingRequest
-    log: LogId
-    planned: PlannedBatch
+_Part = tuple[PendingRequest, LogId, PlannedBatch]
+"""One request's batch of a log, and what became of it."""
 
 
 class Writer:
     """The writer. `put` from any thread; `write` belongs to the writer thread."""
 
-    def __init__(  # noqa: PLR0913 - its parts, given by name in wiring
+    def __init__(
         self,
+        ports: Ports,
         *,
-        store: RecordStore,
-        objects: ObjectStore,
-        keys: LogKeys,
-        clock: Clock,
         logs: Logs,
         conflict: ConflictEvent,
         incident: IncidentEvent,
         limits: WriterLimits = WriterLimits(),  # noqa: B008 - frozen
     ) -> None:
-        self._store = store
-        self._objects = objects
-        self._keys = keys
-        self._clock = clock
+        self._ports = ports
         self._logs = logs
         self._conflict = conflict
         self._incident = incident
         self._limits = limits
-        self._receipts = ReceiptSigner(store, objects, keys)
+        self._receipts = ReceiptSigner(ports, logs)
         self.queue = RequestQueue[PendingRequest](limits.queue_events, limits.queue_bytes)
         """In which requests wait."""
         self._thread = threading.Thread(target=self._run, name="vitne-writer")
@@ -136,10 +120,10 @@ class Writer:
 
         Killed in between, the key entries are written before anything else.
         """
-        self._store.create_log(log, self._logs.name(log), self._clock.now_us())
-        with self._store.append() as tx:
+        self._ports.store.create_log(log, self._logs.name(log), self._ports.clock.now_us())
+        with self._ports.store.append() as tx:
             if tx.tail(log).next_index == 0:
-                self._write_log(tx, log, [], self._clock.now_us())
+                self._write_log(tx, log, [], self._ports.clock.now_us())
 
     def control(self, log: LogId, entries: Sequence[ControlEntry]) -> Sequence[LeafIndex]:
         """Append entries of the log's own, durably and next to each other; where they stand.
@@ -212,8 +196,8 @@ class Writer:
             old,
             groups=old.groups + 1,
             requests=old.requests + len(group),
-            accepted=old.accepted + sum(len(part.planned.accepted) for part in parts),
-            duplicate=old.duplicate + sum(len(part.planned.doubles) for part in parts),
+            accepted=old.accepted + sum(len(planned.accepted) for _, _, planned in parts),
+            duplicate=old.duplicate + sum(len(planned.doubles) for _, _, planned in parts),
             last_error="",
             busy_s=old.busy_s + busy_s,
         )
@@ -229,13 +213,12 @@ class Writer:
             for batch in request.batches:
                 by_log.setdefault(batch.log, []).append((request, batch))
         parts: list[_Part] = []
-        with self._store.append() as tx:
-            now_us = self._clock.now_us()
+        with self._ports.store.append() as tx:
+            now_us = self._ports.clock.now_us()
             for log, brought in by_log.items():
                 planned = self._write_log(tx, log, [batch for _, batch in brought], now_us)
                 parts += [
-                    _Part(request, log, one)
-                    for (request, _), one in zip(brought, planned, strict=True)
+                    (request, log, one) for (request, _), one in zip(brought, planned, strict=True)
                 ]
             for request in group:
                 for log, counts in request.counts.items():
@@ -243,7 +226,7 @@ class Writer:
         return parts
 
     def _check_room(self) -> None:
-        free = self._objects.free_bytes()
+        free = self._ports.objects.free_bytes()
         if free < self._limits.free_bytes:
             raise StorageError(
                 f"{free} bytes are free on disk; {self._limits.free_bytes} are kept for publishing",
@@ -267,8 +250,7 @@ class Writer:
         events = EventPlanner(plan, known.seen, known.kept, self._limits.late_us)
         acts = StreamActPlanner(plan)
         if tail.next_index == 0:
-            keys, origin = self._keys, self._logs.origin(log)
-            for entry in key_entries(keys, log, origin, recorded_us):
+            for entry in key_entries(self._logs, log, recorded_us):
                 plan.place_control(entry)
         planned = [
             acts.place(batch.acts) if batch.acts else events.place(batch) for batch in batches

@@ -8,7 +8,7 @@ import pytest
 from vitne.core.event.body import (
     MAX_BODY_BYTES,
     MAX_RAW_BYTES,
-    ImportItem,
+    SentEvent,
     raw_part,
     split_body,
     split_import,
@@ -65,7 +65,7 @@ def test_a_thousand_events_are_taken() -> None:
 def test_import_lines_give_the_event_and_its_original() -> None:
     body = b'{"event":{"a":1},"raw":"x\\ny"}\n{"event": {"b":2}}'
 
-    assert split_import(body) == [ImportItem(b'{"a":1}', "x\ny"), ImportItem(b'{"b":2}', "")]
+    assert split_import(body) == [SentEvent(b'{"a":1}', "x\ny"), SentEvent(b'{"b":2}', "")]
 
 
 def test_a_line_of_another_form_is_named() -> None:

@@ -55,11 +55,10 @@ def seal(server: Server) -> None:
 
 
 def test_an_id_is_kept_while_its_row_is_hot(server: Server, clock: FixedClock) -> None:
-    store = server.adapters.store
     send(server, sample_event(1))
     clock.advance(30 * DAY_US)
 
-    gone = Forget(store, clock, 7 * DAY_US).run_once()
+    gone = Forget(server.adapters, 7 * DAY_US).run_once()
 
     assert gone == 0
     assert is_known(server, ID)
@@ -70,7 +69,7 @@ def test_an_id_is_forgotten_once_it_is_sealed_and_older_than_the_window(
 ) -> None:
     send(server, sample_event(1))
     seal(server)
-    forget = Forget(server.adapters.store, clock, 7 * DAY_US)
+    forget = Forget(server.adapters, 7 * DAY_US)
 
     early = forget.run_once()
     clock.advance(8 * DAY_US)
@@ -88,7 +87,7 @@ def test_an_id_of_a_time_ahead_is_not_forgotten_before_it_looks_old(
     event = sample_event(1) | {"id": ahead}
     found = [send(server, event)]
     seal(server)
-    forget = Forget(server.adapters.store, clock, 7 * DAY_US)
+    forget = Forget(server.adapters, 7 * DAY_US)
     for _ in range(10):
         clock.advance(5 * DAY_US)
         forget.run_once()
@@ -106,6 +105,6 @@ def test_an_id_at_the_edge_of_the_window_is_kept_for_requests_under_way(
     server.adapters.store.drop(ACME, END)
     clock.advance(7 * DAY_US + HOUR_US - 1_000_000)
 
-    early = Forget(server.adapters.store, clock, 7 * DAY_US).run_once()
+    early = Forget(server.adapters, 7 * DAY_US).run_once()
 
     assert early == 0

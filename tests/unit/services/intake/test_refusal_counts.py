@@ -98,9 +98,7 @@ class _CutOff(OwnEvents):
 def test_a_crash_between_event_and_mark_tells_nothing_twice(server: Server) -> None:
     """What comes in between is told by the next event."""
     own = OwnEvents(server.intake.requests, "api")
-    dying = CountReporter(
-        server.adapters.store, _CutOff(own), server.adapters.clock, server.adapters.ids
-    )
+    dying = CountReporter(server.adapters, _CutOff(own))
     _send(server, "acme", POLLED, POLLED)
     with pytest.raises(StorageError):
         dying.run_once()
@@ -124,9 +122,7 @@ class _Deaf(OwnEvents):
 
 
 def test_what_could_not_be_told_is_told_the_next_time(server: Server) -> None:
-    failing = CountReporter(
-        server.adapters.store, _Deaf(), server.adapters.clock, server.adapters.ids
-    )
+    failing = CountReporter(server.adapters, _Deaf())
     _send(server, "acme", POLLED, POLLED)
     for _ in range(2):
         with pytest.raises(StorageError):

@@ -1,5 +1,6 @@
 """Showing one record: from the hot rows or the archive, with its way to the published tree."""
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -25,7 +26,7 @@ class World:
         self.server = temporary_server()
         self.adapters = self.server.adapters
         self.objects = self.adapters.objects
-        self.keys = self.server.keys
+        self.keys = self.server.logs
         self.records = small_log.records
         self.origin = small_log.signer.name
         self.adapters.store.create_log(LOG, self.origin, 1)
@@ -38,7 +39,8 @@ class World:
 
     def show(self, **kwargs: Any) -> Show:
         """The service."""
-        return Show(self.adapters.store, self.adapters.archive, self.objects, self.keys, **kwargs)
+        ports = dataclasses.replace(self.adapters, objects=self.objects)
+        return Show(ports, self.keys, **kwargs)
 
     @property
     def policy(self) -> Any:
