@@ -13,23 +13,9 @@ import msgspec
 from vitne.core.event.event import ValidEvent
 
 # Rows 4 and 22 of the policy: machines at work between two acts of a person.
-_TECHNICAL = frozenset(
-    {
-        "prefetched",
-        "preloaded",
-        "polled",
-        "pinged",
-        "cached",
-        "typed",
-        "scrolled",
-        "hovered",
-        "focused",
-        "health_checked",
-        "heartbeat",
-        "access_checked",
-        "measured",
-    }
-)
+_TECHNICAL_VERBS = """prefetched preloaded polled pinged cached typed scrolled hovered focused
+    health_checked heartbeat access_checked measured"""
+_TECHNICAL = frozenset(_TECHNICAL_VERBS.split())
 _ALWAYS = frozenset({"authorize", "configure", "impersonate", "audit", "system"})
 _READS = frozenset({"view", "search"})
 _RIGHTS = frozenset({"authorize", "configure", "impersonate", "audit"})

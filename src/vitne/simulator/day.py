@@ -20,6 +20,7 @@ from vitne.simulator.world import (
     order_id,
 )
 
+ISSUER = "https://id.nordvare.example"
 SUCCEEDED: Event = {"result": "succeeded"}
 _BACKSTOP_AFTER_US = 40_000
 
@@ -136,23 +137,15 @@ class Day:
         """
         tenant = owner or person.tenant
         vendor = person.tenant is self.world.vendor
-        session = f"{self.number}/{person.number}/{home}"
-        actor: Event = {
-            "type": "user",
-            "id": person.id,
-            "issuer": "https://id.nordvare.example",
-            "name": person.name,
-            "party": "vendor" if vendor else "tenant",
-            "tenant_id": person.tenant.id,
-            "roles": list(person.roles),
-            "unit": person.site,
-            "attribution": "token",
-            "auth": {
-                "method": "oidc",
-                "mfa": home or vendor,
-                "session_ref": self.world.pseudonym("session", session),
-            },
-        }
+        actor = _actor(
+            person,
+            party="vendor" if vendor else "tenant",
+            roles=list(person.roles),
+            attribution="token",
+            method="oidc",
+            mfa=home or vendor,
+            session=self.world.pseudonym("session", f"{self.number}/{person.number}/{home}"),
+        )
         client: Event = {
             "ip": person.home_ip if home else person.ip,
             "user_agent": person.agent,
@@ -163,23 +156,15 @@ class Day:
     def till(self, person: Person, till: int, *, pin_of: Person | None = None) -> Who:
         """Somebody at a till, known by a PIN: perhaps not the person whose PIN it is."""
         shown = pin_of or person
-        session = f"{self.number}/{shown.number}/{till}"
-        actor: Event = {
-            "type": "user",
-            "id": shown.id,
-            "issuer": "https://id.nordvare.example",
-            "name": shown.name,
-            "party": "tenant",
-            "tenant_id": shown.tenant.id,
-            "roles": ["till"],
-            "unit": shown.site,
-            "attribution": "session",
-            "auth": {
-                "method": "pin",
-                "mfa": False,
-                "session_ref": self.world.pseudonym("till", session),
-            },
-        }
+        actor = _actor(
+            shown,
+            party="tenant",
+            roles=["till"],
+            attribution="session",
+            method="pin",
+            mfa=False,
+            session=self.world.pseudonym("till", f"{self.number}/{shown.number}/{till}"),
+        )
         client: Event = {
             "ip": person.ip,
             "device_id": f"{person.site}/till-{till}",
@@ -222,6 +207,30 @@ def order_targets(tenant: Company, number: int) -> list[Event]:
 def thing(kind: str, name: str, role: str = "object", exposure: str = "full") -> Event:
     """Any other target."""
     return {"type": kind, "id": name, "role": role, "exposure": exposure}
+
+
+def _actor(  # noqa: PLR0913 - what differs between a screen and a till
+    person: Person,
+    *,
+    party: str,
+    roles: list[str],
+    attribution: str,
+    method: str,
+    mfa: bool,
+    session: str,
+) -> Event:
+    return {
+        "type": "user",
+        "id": person.id,
+        "issuer": ISSUER,
+        "name": person.name,
+        "party": party,
+        "tenant_id": person.tenant.id,
+        "roles": roles,
+        "unit": person.site,
+        "attribution": attribution,
+        "auth": {"method": method, "mfa": mfa, "session_ref": session},
+    }
 
 
 def _is_customer(target: Event) -> bool:

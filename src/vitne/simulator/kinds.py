@@ -28,6 +28,18 @@ class Service(Struct, frozen=True):
         """The source's id in the log, `application/service`."""
         return f"{self.application}/{self.service}"
 
+    @property
+    def source(self) -> Event:
+        """As its events name it."""
+        return {
+            "application": self.application,
+            "service": self.service,
+            "version": self.version,
+            "environment": "prod",
+            "deployment": "saas",
+            "instance": self.instance,
+        }
+
 
 SERVICES = {
     "design": Service("design", "design-app", "bff", "12.4.1", "design-0"),
@@ -125,19 +137,12 @@ def _kind(service: str, event_type: str, category: str, surface: str, operation:
         "type": event_type,
         "category": category,
         "clock": {"sync": "ntp"},
-        "source": {
-            "application": sender.application,
-            "service": sender.service,
-            "version": sender.version,
-            "environment": "prod",
-            "deployment": "saas",
-            "instance": sender.instance,
-        },
+        "source": sender.source,
         "observed": {
             "role": "backstop" if joint else "primary",
             "layer": sender.layer,
             "seen": "fetched" if joint else "shown",
-            "surface": surface,
+            **({"surface": surface} if surface else {}),
             "operation": operation,
         },
     }
@@ -156,7 +161,3 @@ BACKSTOPS = {
     if service == "crm" and category in ("view", "update", "export")
 }
 """The same acts as the joint customer service tells them, beside the primary event."""
-for _backstop in BACKSTOPS.values():
-    _observed = dict(_backstop.base["observed"])  # type: ignore[call-overload]  # a dict of this file
-    del _observed["surface"]
-    _backstop.base["observed"] = _observed

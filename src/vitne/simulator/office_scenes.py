@@ -1,9 +1,11 @@
 """What people in offices and at the vendor do: cases, prices, money, rights, support."""
 
+from msgspec.structs import replace
+
 from vitne.simulator.day import Day, Who, order_targets, subject, thing
 from vitne.simulator.kinds import Event
 from vitne.simulator.rota import SECOND_US
-from vitne.simulator.store_scenes import Scene, _masked, _pause
+from vitne.simulator.store_scenes import Scene, masked, pause, replaced
 from vitne.simulator.world import CUSTOMERS_PER_STORE, GOODS, Person, supplier
 
 INTENT: Event = {"result": "unknown", "code": "intent"}
@@ -29,14 +31,14 @@ def work_case(day: Day, who: Who, at_us: int) -> int:
     }
     targets = [subject(tenant, number)]
     day.add_backed(at_us, "crm.customer.viewed", who, targets, purpose=purpose)
-    at_us = _pause(day, at_us, 20, 90)
+    at_us = pause(day, at_us, 20, 90)
     order = order_targets(tenant, day.order(tenant, -1))
     day.add(at_us, "order.order.viewed", who, order, purpose=purpose)
-    at_us = _pause(day, at_us, 60, 400)
+    at_us = pause(day, at_us, 60, 400)
     luck = chance()
     if luck < 0.3:
         day.add_backed(at_us, "crm.customer.updated", who, targets, purpose=purpose,
-                       changes=_masked("/email"))  # fmt: skip
+                       changes=masked("/email"))  # fmt: skip
     elif luck < 0.36:
         step = 1 if number % CUSTOMERS_PER_STORE < CUSTOMERS_PER_STORE - 1 else -1
         other = subject(tenant, number + step)
@@ -49,7 +51,7 @@ def work_case(day: Day, who: Who, at_us: int) -> int:
                          purpose=wish, outcome=INTENT)  # fmt: skip
         day.add(at_us + 2 * SECOND_US, "crm.customer.erased", who, targets,
                 action_id=action, purpose=wish)  # fmt: skip
-    return _pause(day, at_us, 120, 500)
+    return pause(day, at_us, 120, 500)
 
 
 def export_customer(
@@ -73,16 +75,15 @@ def buy(day: Day, who: Who, at_us: int) -> int:
     day.add(at_us, "pim.supplier_terms.viewed", who,
             [{**thing("supplier", sold_by), "name": name}])  # fmt: skip
     for _ in range(1 + int(chance() * 3)):
-        at_us = _pause(day, at_us, 60, 600)
+        at_us = pause(day, at_us, 60, 600)
         goods = thing("product", GOODS[int(chance() * len(GOODS))])
-        day.add(at_us, "pim.product.changed", who, [goods], changes=[
-            {"path": "/price", "op": "replace", "before": "999.00", "after": "1049.00",
-             "form": "plain", "target": 0}])  # fmt: skip
+        day.add(at_us, "pim.product.changed", who, [goods],
+                changes=replaced("/price", "999.00", "1049.00"))  # fmt: skip
     if chance() < 0.1:
         day.add(at_us + 9 * SECOND_US, "pim.price_list.published", who,
                 [thing("price_list", "retail-no")],
                 extra={"version": str(day.number), "items": 400 + int(chance() * 90)})  # fmt: skip
-    return _pause(day, at_us, 120, 600)
+    return pause(day, at_us, 120, 600)
 
 
 def count_money(day: Day, who: Who, at_us: int) -> int:
@@ -90,7 +91,7 @@ def count_money(day: Day, who: Who, at_us: int) -> int:
     person, chance = who.person, day.random.random
     goods = thing("product", GOODS[int(chance() * len(GOODS))])
     day.add(at_us, "erp.cost_price.viewed", who, [goods])
-    at_us = _pause(day, at_us, 60, 500)
+    at_us = pause(day, at_us, 60, 500)
     luck = chance()
     if luck < 0.3:
         day.add(at_us, "erp.report.exported", who, [thing("report", "margin-by-store")],
@@ -98,9 +99,8 @@ def count_money(day: Day, who: Who, at_us: int) -> int:
                 extra={"report": "margin-by-store", "rows": 40 + int(chance() * 900)})  # fmt: skip
     elif luck < 0.5:
         order = order_targets(person.tenant, day.order(person.tenant, -1))
-        day.add(at_us, "order.payment_terms.changed", who, order, changes=[
-            {"path": "/terms", "op": "replace", "before": "net 30", "after": "net 14",
-             "form": "plain", "target": 0}])  # fmt: skip
+        day.add(at_us, "order.payment_terms.changed", who, order,
+                changes=replaced("/terms", "net 30", "net 14"))  # fmt: skip
     elif luck < 0.54:
         sold_by, name = supplier(int(chance() * 12))
         approver = day.world.working(person.tenant, "manager")[0]
@@ -112,9 +112,8 @@ def count_money(day: Day, who: Who, at_us: int) -> int:
             extra={"approved_by": approver.id}, severity="notice")  # fmt: skip
     elif luck < 0.62:
         day.add(at_us, "erp.bom.changed", who, [thing("bom", f"bom_{int(chance() * 300)}")],
-                changes=[{"path": "/lines/3/qty", "op": "replace", "before": 2, "after": 4,
-                          "form": "plain", "target": 0}])  # fmt: skip
-    return _pause(day, at_us, 200, 900)
+                changes=replaced("/lines/3/qty", 2, 4))  # fmt: skip
+    return pause(day, at_us, 200, 900)
 
 
 def administer(day: Day, who: Who, at_us: int) -> int:
@@ -141,7 +140,7 @@ def administer(day: Day, who: Who, at_us: int) -> int:
     else:
         kind = "identity.api_key.created" if chance() < 0.6 else "identity.api_key.revoked"
         day.add(at_us, kind, who, [thing("api_key", f"key_{int(chance() * 5000)}")])
-    return _pause(day, at_us, 600, 2400)
+    return pause(day, at_us, 600, 2400)
 
 
 def support_case(day: Day, who: Who, at_us: int) -> int:
@@ -156,18 +155,17 @@ def support_case(day: Day, who: Who, at_us: int) -> int:
     reference = case(60_000 + day.number % 100 * 100 + int(chance() * 100))
     purpose: Event = {"code": "support_case", "reference": reference, "declared_by": "user"}
     grant = thing("grant", f"grt_{day.number}{at_us // SECOND_US % 86_400:05d}{person.number}")
-    session = _with(day.web(person, owner=tenant), purpose, insider, lead, day, at_us)
-    asking = Who(person, session.tenant, session.actor, session.client, purpose)
+    asking = replace(day.web(person, owner=tenant), purpose=purpose)
+    session = replace(asking, on_behalf_of=_behalf(insider, lead, purpose, day, at_us))
     action = day.add(at_us, "support.impersonation.requested", asking, [grant])
-    at_us = _pause(day, at_us, 60, 600)
-    approving = day.web(lead, owner=tenant)
-    approving = Who(lead, approving.tenant, approving.actor, approving.client, purpose)
+    at_us = pause(day, at_us, 60, 600)
+    approving = replace(day.web(lead, owner=tenant), purpose=purpose)
     day.add(at_us, "support.impersonation.approved", approving, [grant],
             correlation={"action_id": day.new_id(at_us), "causation_id": action})  # fmt: skip
-    at_us = _pause(day, at_us, 20, 120)
+    at_us = pause(day, at_us, 20, 120)
     day.add(at_us, "support.impersonation.started", session, [grant])
     for _ in range(1 + int(chance() * 3)):
-        at_us = _pause(day, at_us, 30, 240)
+        at_us = pause(day, at_us, 30, 240)
         number = day.customer(tenant, -1)
         if chance() < 0.5:
             targets = [subject(tenant, number)]
@@ -175,13 +173,13 @@ def support_case(day: Day, who: Who, at_us: int) -> int:
         else:
             targets = [subject(tenant, number, "summary")]
             day.add(at_us, "support.tenant_data.viewed", session, targets)
-    at_us = _pause(day, at_us, 30, 120)
+    at_us = pause(day, at_us, 30, 120)
     day.add(at_us, "support.impersonation.ended", session, [grant])
-    return _pause(day, at_us, 300, 1500)
+    return pause(day, at_us, 300, 1500)
 
 
-def _with(who: Who, purpose: Event, insider: Person, lead: Person, day: Day, at_us: int) -> Who:
-    behalf: Event = {
+def _behalf(insider: Person, lead: Person, purpose: Event, day: Day, at_us: int) -> Event:
+    return {
         "type": "user",
         "id": insider.id,
         "tenant_id": insider.tenant.id,
@@ -191,7 +189,6 @@ def _with(who: Who, purpose: Event, insider: Person, lead: Person, day: Day, at_
         "expires_at": day.time(at_us + 2 * _HOUR_US),
         "name": insider.name,
     }
-    return Who(who.person, who.tenant, who.actor, who.client, purpose, behalf)
 
 
 def debug(day: Day, who: Who, at_us: int) -> int:
@@ -205,13 +202,12 @@ def debug(day: Day, who: Who, at_us: int) -> int:
         "declared_by": "user",
         "justification": "Order totals differ between till and ledger",
     }
-    base = day.web(person, owner=tenant)
-    session = Who(person, base.tenant, base.actor, base.client, purpose)
+    session = replace(day.web(person, owner=tenant), purpose=purpose)
     account = thing("service_account", "svc-readonly")
     expires = day.time(at_us + _HOUR_US)
     day.add(at_us, "identity.service_account.checked_out", session, [account],
             extra={"expires_at": expires})  # fmt: skip
-    at_us = _pause(day, at_us, 60, 300)
+    at_us = pause(day, at_us, 60, 300)
     query: Event = {"kind": "report", "text": "SELECT id, total FROM orders WHERE day = $1",
                     "result_count": int(chance() * 900)}  # fmt: skip
     action = day.add(at_us, "support.db_query.run", session, [thing("database", "orders")],
@@ -219,7 +215,7 @@ def debug(day: Day, who: Who, at_us: int) -> int:
                      outcome=INTENT)  # fmt: skip
     day.add(at_us + 3 * SECOND_US, "support.db_query.run", session, [thing("database", "orders")],
             query=query, action_id=action, extra={"rows": query["result_count"]})  # fmt: skip
-    return _pause(day, at_us, 600, 3000)
+    return pause(day, at_us, 600, 3000)
 
 
 OFFICE_SCENES: dict[str, tuple[Scene, ...]] = {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from random import Random
 
 from vitne.core.event.schema import SCHEMA
-from vitne.simulator.day import Day, Row, Who, thing
+from vitne.simulator.day import ISSUER, Day, Row, Who, thing
 from vitne.simulator.kinds import DAY_OF_FLAKINESS, SERVICES, Event, Service
 from vitne.simulator.office_scenes import OFFICE_SCENES
 from vitne.simulator.rota import (
@@ -96,9 +96,7 @@ class Streams:
                     "tenant": {"id": tenant, "name": names[tenant]},
                     "actor": {"type": "system", "id": sender.id, "attribution": "none",
                               "party": "vendor", "tenant_id": "nordvare"},
-                    "source": {"application": sender.application, "service": sender.service,
-                               "version": sender.version, "environment": "prod",
-                               "deployment": "saas", "instance": sender.instance},
+                    "source": sender.source,
                     "observed": {"role": "primary", "layer": sender.layer, "seen": "fetched"},
                     "correlation": {"action_id": event_id},
                     "stream": {"id": self._names[service], "seq": last + 1, "sdk": SDK,
@@ -283,6 +281,6 @@ def _job_of(who: Who, service: str) -> Who:
 def _robot(who: Who) -> Who:
     """The identity service itself, with nobody behind it: grade E."""
     actor: Event = {"type": "service", "id": "svc-key-rotation", "party": "vendor",
-                    "issuer": "https://id.nordvare.example", "tenant_id": "nordvare",
+                    "issuer": ISSUER, "tenant_id": "nordvare",
                     "attribution": "none"}  # fmt: skip
     return Who(who.person, who.tenant, actor, {"site": "hq"})

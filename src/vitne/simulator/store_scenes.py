@@ -20,7 +20,8 @@ _DENIED: Event = {
 }
 
 
-def _pause(day: Day, at_us: int, low_s: float, high_s: float) -> int:
+def pause(day: Day, at_us: int, low_s: float, high_s: float) -> int:
+    """The moment after a while of low to high seconds."""
     return at_us + int((low_s + day.random.random() * (high_s - low_s)) * SECOND_US)
 
 
@@ -30,27 +31,29 @@ def serve_customer(day: Day, who: Who, at_us: int) -> int:
     number = day.customer(person.tenant, person.store)
     near = [number, *(number + step for step in range(1, 1 + int(chance() * 4)))]
     day.add(at_us, "crm.customer.searched", who, [], query=_name_search(who, near))
-    at_us = _pause(day, at_us, 4, 25)
+    at_us = pause(day, at_us, 4, 25)
     targets = [subject(person.tenant, number)]
     purpose: Event = {"code": "order_service", "declared_by": "system"}
     action = day.add_backed(at_us, "crm.customer.viewed", who, targets, purpose=purpose)
     if chance() < 0.12:
         at_us = _repeat_view(day, who, targets, action, at_us)
     if chance() < 0.22:
-        at_us = _pause(day, at_us, 20, 120)
+        at_us = pause(day, at_us, 20, 120)
         day.add_backed(
-            at_us, "crm.customer.updated", who, targets, purpose=purpose, changes=_masked("/phone")
+            at_us, "crm.customer.updated", who, targets, purpose=purpose, changes=masked("/phone")
         )
     elif chance() < 0.06:
-        at_us = _pause(day, at_us, 10, 60)
-        day.add(at_us, "crm.consent.changed", who, targets, changes=_consent(chance() < 0.5))
-    return _pause(day, at_us, 60, 400)
+        at_us = pause(day, at_us, 10, 60)
+        given = chance() < 0.5
+        changes = replaced("/consents/marketing", not given, given)
+        day.add(at_us, "crm.consent.changed", who, targets, changes=changes)
+    return pause(day, at_us, 60, 400)
 
 
 def _repeat_view(day: Day, who: Who, targets: list[Event], action: str, at_us: int) -> int:
     """The same card again within ten minutes: folded, and told when the window closes."""
     count = 2 + int(day.random.random() * 4)
-    last_us = _pause(day, at_us, 60, 540)
+    last_us = pause(day, at_us, 60, 540)
     closed_us = at_us + 600 * SECOND_US
     day.add(
         closed_us,
@@ -75,26 +78,26 @@ def draw(day: Day, who: Who, at_us: int) -> int:
     targets = [project, parent]
     day.add(at_us, "design.project.opened", who, targets)
     for _ in range(1 + int(chance() * 3)):
-        at_us = _pause(day, at_us, 240, 1200)
+        at_us = pause(day, at_us, 240, 1200)
         edits = 3 + int(chance() * 60)
         day.add(
             at_us, "design.project.saved", who, [project],
             extra={"edit_count": edits}, changes=[{"path": "/drawing", "op": "replace",
                                                    "form": "omitted", "target": 0}],
         )  # fmt: skip
-    at_us = _pause(day, at_us, 20, 90)
+    at_us = pause(day, at_us, 20, 90)
     total = f"{20_000 + int(chance() * 180_000)}.00"
     extra: Event = {"total": total, "currency": "NOK", "margin_shown": chance() < 0.3}
     day.add(at_us, "design.quote.priced", who, targets, extra=extra)
     if chance() < 0.45:
-        at_us = _pause(day, at_us, 10, 60)
+        at_us = pause(day, at_us, 10, 60)
         extra = {"format": "pdf", "pages": 2 + int(chance() * 9)}
         day.add(
             at_us, "design.drawing.exported", who, [project], extra=extra,
             purpose={"code": "order_service", "declared_by": "system"},
         )  # fmt: skip
     elif chance() < 0.2:
-        at_us = _pause(day, at_us, 10, 60)
+        at_us = pause(day, at_us, 10, 60)
         recipient = {**subject(person.tenant, number, "none"), "role": "recipient"}
         day.add(
             at_us, "design.project.shared", who, [project, recipient],
@@ -103,7 +106,7 @@ def draw(day: Day, who: Who, at_us: int) -> int:
     elif chance() < 0.03:
         day.add(at_us + SECOND_US, "design.project.deleted", who, targets,
                 extra={"recoverable_until": day.time(at_us + 30 * 86_400 * SECOND_US)})  # fmt: skip
-    return _pause(day, at_us, 60, 300)
+    return pause(day, at_us, 60, 300)
 
 
 def handle_order(day: Day, who: Who, at_us: int) -> int:
@@ -118,22 +121,22 @@ def handle_order(day: Day, who: Who, at_us: int) -> int:
         "shown": {"type": "order", "ids": shown, "total": 1},
     }
     day.add(at_us, "order.order.searched", who, [], query=query)
-    at_us = _pause(day, at_us, 2, 12)
+    at_us = pause(day, at_us, 2, 12)
     if chance() < 0.02:
         other = (number // person.tenant.stores) * person.tenant.stores
         other += (person.store + 1) % person.tenant.stores
         day.add(at_us, "order.order.viewed", who, order_targets(person.tenant, other)[:1],
                 outcome=_DENIED, severity="warning")  # fmt: skip
-        return _pause(day, at_us, 30, 90)
+        return pause(day, at_us, 30, 90)
     targets = order_targets(person.tenant, number)
     day.add(at_us, "order.order.viewed", who, targets)
-    at_us = _pause(day, at_us, 15, 120)
+    at_us = pause(day, at_us, 15, 120)
     if chance() < 0.10:
         day.add(at_us, "order.delivery_address.changed", who, targets,
-                changes=_masked("/delivery/street"))  # fmt: skip
+                changes=masked("/delivery/street"))  # fmt: skip
     elif chance() < 0.03:
         day.add(at_us, "order.order.cancelled", who, targets, extra={"reason_code": "changed_mind"})
-    return _pause(day, at_us, 30, 200)
+    return pause(day, at_us, 30, 200)
 
 
 def sell(day: Day, who: Who, at_us: int) -> int:
@@ -147,13 +150,13 @@ def sell(day: Day, who: Who, at_us: int) -> int:
     if chance() < 0.25:
         manager = day.world.manager(person)
         if manager is not None and manager is not person:
-            at_us = _pause(day, at_us, 120, 900)
+            at_us = pause(day, at_us, 120, 900)
             day.add(
                 at_us, "order.discount.approved", day.web(manager), targets[:1],
                 extra={"percent": 5 + int(chance() * 20)},
                 correlation={"action_id": day.new_id(at_us), "causation_id": action},
             )  # fmt: skip
-    return _pause(day, at_us, 60, 400)
+    return pause(day, at_us, 60, 400)
 
 
 def till_hour(day: Day, who: Who, at_us: int) -> int:
@@ -164,14 +167,14 @@ def till_hour(day: Day, who: Who, at_us: int) -> int:
     register = thing("till", f"{person.site}/till-{till}")
     day.add(at_us, "pos.operator.switched", operator, [register])
     for _ in range(1 + int(chance() * 3)):
-        at_us = _pause(day, at_us, 120, 900)
+        at_us = pause(day, at_us, 120, 900)
         number = day.customer(person.tenant, person.store)
         day.add(at_us, "pos.customer.looked_up", operator, [], query=phone_search(day, who, number))
     sale = thing(
         "sale", f"sal_{person.tenant.number + 1}{person.store:03d}{at_us // 10**7 % 10**9}"
     )
     reason = _REASONS[int(chance() * len(_REASONS))]
-    at_us = _pause(day, at_us, 60, 600)
+    at_us = pause(day, at_us, 60, 600)
     luck = chance()
     if luck < 0.22:
         day.add(at_us, "pos.price.overridden", operator, [sale], extra={"reason_code": reason},
@@ -189,7 +192,7 @@ def till_hour(day: Day, who: Who, at_us: int) -> int:
     elif luck < 0.40:
         day.add(at_us, "pos.drawer.opened_no_sale", operator, [register],
                 extra={"reason_code": "change"}, severity="notice")  # fmt: skip
-    return _pause(day, at_us, 300, 1500)
+    return pause(day, at_us, 300, 1500)
 
 
 def close_till(day: Day, who: Who, at_us: int) -> int:
@@ -198,14 +201,14 @@ def close_till(day: Day, who: Who, at_us: int) -> int:
     register = thing("till", f"{person.site}/till-1")
     operator = day.till(person, 1)
     day.add(at_us, "pos.operator.switched", operator, [register])
-    at_us = _pause(day, at_us, 20, 60)
+    at_us = pause(day, at_us, 20, 60)
     day.add(at_us, "pos.report.printed", operator, [register],
             extra={"report": "z-report", "period": day.time(day.start_us)[:10]})  # fmt: skip
-    at_us = _pause(day, at_us, 60, 300)
+    at_us = pause(day, at_us, 60, 300)
     goods = GOODS[int(day.random.random() * len(GOODS))]
     day.add(at_us, "erp.stock.adjusted", who, [thing("product", goods)],
             extra={"qty": 1 + int(day.random.random() * 5), "reason_code": "count"})  # fmt: skip
-    return _pause(day, at_us, 60, 200)
+    return pause(day, at_us, 60, 200)
 
 
 def _name_search(who: Who, numbers: list[int]) -> Event:
@@ -239,11 +242,12 @@ def phone_search(day: Day, who: Who, number: int) -> Event:
     }
 
 
-def _masked(path: str) -> list[Event]:
-    return [{"path": path, "op": "replace", "before": "9** ** *12", "after": "4** ** *07",
-             "form": "masked", "target": 0}]  # fmt: skip
+def masked(path: str) -> list[Event]:
+    """A member changed, of which only some characters are told."""
+    return replaced(path, "9** ** *12", "4** ** *07", "masked")
 
 
-def _consent(given: bool) -> list[Event]:
-    return [{"path": "/consents/marketing", "op": "replace", "before": not given, "after": given,
-             "form": "plain", "target": 0}]  # fmt: skip
+def replaced(path: str, before: object, after: object, form: str = "plain") -> list[Event]:
+    """A member of the first target changed."""
+    return [{"path": path, "op": "replace", "before": before, "after": after,
+             "form": form, "target": 0}]  # fmt: skip

@@ -13,6 +13,7 @@ would accuse the wrong one.
 from random import Random
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vitne.simulator.day import Day, Row, Who, subject, thing
 from vitne.simulator.kinds import Event
@@ -31,23 +32,10 @@ _EVENINGS = (0.08, 0.15, 0.24, 0.31, 0.40, 0.48, 0.57, 0.63, 0.72, 0.80, 0.86)
 _TILL_DAYS = (0.33, 0.66)
 _DENIED_AT, _EXPORT_AT = 0.89, 0.94
 _CASE_DAYS = (
-    0.30,
-    0.34,
-    0.38,
-    0.42,
-    0.45,
-    0.49,
-    0.52,
-    0.56,
-    0.60,
-    0.64,
-    0.68,
-    0.71,
-    0.75,
-    0.79,
-    0.83,
-    0.87,
+    *(0.30, 0.34, 0.38, 0.42, 0.45, 0.49, 0.52, 0.56),
+    *(0.60, 0.64, 0.68, 0.71, 0.75, 0.79, 0.83, 0.87),
 )
+_CHAPTERS = ("evenings", "till", "denied", "exported", "explained")
 _CASE = "CASE-14471"
 
 
@@ -106,7 +94,6 @@ class Plot:
     def story(self) -> Story:
         """The ground truth."""
         chain = self._world.chains[0]
-        told = {name: tuple(ids) for name, ids in self._told.items()}
         return Story(
             tenant=chain.id,
             culprit=self.culprit.id,
@@ -118,11 +105,7 @@ class Plot:
             target=f"customer/{customer_id(chain, self.customer)}",
             target_name=customer_name(chain, self.customer),
             case=_CASE,
-            evenings=told.get("evenings", ()),
-            till=told.get("till", ()),
-            denied=told.get("denied", ()),
-            exported=told.get("exported", ()),
-            explained=told.get("explained", ()),
+            **{chapter: tuple(self._told.get(chapter, ())) for chapter in _CHAPTERS},
         )
 
     # ------------------------------------------------------------ writing
@@ -239,8 +222,7 @@ class Plot:
         start_s = worked.start_s + 1800 if worked else 9 * HOUR_S
         at_us = day.at(start_s + day.random.random() * 2 * HOUR_S)
         purpose: Event = {"code": "complaint", "reference": _CASE, "declared_by": "user"}
-        base = day.web(self.innocent)
-        who = Who(base.person, base.tenant, base.actor, base.client, purpose)
+        who = replace(day.web(self.innocent), purpose=purpose)
         day.add_backed(at_us, "crm.customer.viewed", who, [self._target()])
         order = thing("order", "ord_199000471")
         day.add(at_us + 40 * SECOND_US, "order.order.viewed", who,

@@ -104,9 +104,7 @@ def _walk(node: types.Type, value: _Value, path: str, out: Checked) -> _Value:
 def _walk_union(node: types.UnionType, value: _Value, path: str, out: Checked) -> _Value:
     choices = [t for t in node.types if not isinstance(t, types.NoneType)]
     for choice in choices:
-        if isinstance(value, _PYTHON.get(_bare(choice), ())) and not (
-            isinstance(value, bool) and _bare(choice) is types.IntType
-        ):
+        if type(value) is _PYTHON.get(_bare(choice)):
             return _walk(choice, value, path, out)
     if isinstance(value, float):
         out.report("float", path, "an integer, or a decimal number in a string", "float")
@@ -236,14 +234,14 @@ _WALKS = {
     types.BoolType: _walk_boolean,
     types.LiteralType: _walk_choice,
 }
-_PYTHON: Mapping[type[types.Type], tuple[type, ...]] = {
-    types.StructType: (dict,),
-    types.ListType: (list,),
-    types.DictType: (dict,),
-    types.StrType: (str,),
-    types.LiteralType: (str,),
-    types.IntType: (int,),
-    types.BoolType: (bool,),
+_PYTHON: Mapping[type[types.Type], type] = {
+    types.StructType: dict,
+    types.ListType: list,
+    types.DictType: dict,
+    types.StrType: str,
+    types.LiteralType: str,
+    types.IntType: int,
+    types.BoolType: bool,
 }
 
 

@@ -24,38 +24,10 @@ _CARD = re.compile(
     r"|3[47][0-9]{13}|3(?:0[0-5]|[68][0-9])[0-9]{11}|35[0-9]{14}"
     r"|6(?:011|4[4-9][0-9]|5[0-9]{2})[0-9]{12}|62[0-9]{14,17}"
 )
-_SECRET_NAMES = frozenset(
-    {
-        "password",
-        "passwd",
-        "pwd",
-        "passphrase",
-        "passcode",
-        "pin",
-        "secret",
-        "token",
-        "apikey",
-        "api_key",
-        "private_key",
-        "secret_key",
-        "access_key",
-        "signing_key",
-        "authorization",
-        "cookie",
-        "credential",
-        "credentials",
-        "session_token",
-        "cvv",
-        "cvv2",
-        "cvc",
-        "cvc2",
-        "csc",
-        "pan",
-        "card_number",
-        "cardnumber",
-        "credit_card_number",
-    }
-)
+_SECRETS = """password passwd pwd passphrase passcode pin secret token apikey api_key private_key
+    secret_key access_key signing_key authorization cookie credential credentials session_token
+    cvv cvv2 cvc cvc2 csc pan card_number cardnumber credit_card_number"""
+_SECRET_NAMES = frozenset(_SECRETS.split())
 NATIONAL_ID_DIGITS = 11
 _FIRST_WEIGHTS = (3, 7, 6, 1, 8, 9, 4, 5, 2, 1)
 _SECOND_WEIGHTS = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1)

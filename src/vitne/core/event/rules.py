@@ -12,8 +12,15 @@ from msgspec import Struct
 
 from vitne.core.event.event import Problem
 from vitne.core.event.forbidden import has_token
-from vitne.core.event.intake import SourceRegistration
-from vitne.core.event.schema import MAX_CHANGES_BYTES, MAX_EXTRA_BYTES, SCHEMA, Event
+from vitne.core.event.intake import IntakeContext, SourceRegistration
+from vitne.core.event.schema import (
+    MAX_CHANGES_BYTES,
+    MAX_EXTRA_BYTES,
+    SCHEMA,
+    Client,
+    Event,
+    Outcome,
+)
 from vitne.core.event.sections import encode_event
 from vitne.core.values import (
     MAX_TIME_US,
@@ -31,14 +38,6 @@ _NEWER_MINOR = re.compile(r"vitne\.audit/1\.[1-9][0-9]{0,3}")
 _AN_ID = "a UUID of version 7 or 8, lower case"
 _A_TIME = "UTC time with milliseconds, like 2026-11-24T09:15:02.113Z"
 _SERVER = "vitne"
-
-
-class Grants(Struct, frozen=True):
-    """What the sender of a request may claim."""
-
-    registration: SourceRegistration
-    tenants: tuple[str, ...]
-    default_tenant: str
 
 
 class Facts(Struct):
@@ -61,12 +60,12 @@ def newer_minor(schema: object) -> bool:
     return isinstance(schema, str) and _NEWER_MINOR.fullmatch(schema) is not None
 
 
-def check_rules(event: Event, grants: Grants, big: bool) -> tuple[Facts, list[Problem]]:
+def check_rules(event: Event, context: IntakeContext, big: bool) -> tuple[Facts, list[Problem]]:
     """Check one event of the right types.
 
     Args:
         event: as sent, nothing filled.
-        grants: what its sender may claim.
+        context: what is known of the request: what its sender may claim.
         big: the event is long enough for its parts to pass their own bounds.
     """
     problems: list[Problem] = []
@@ -77,28 +76,28 @@ def check_rules(event: Event, grants: Grants, big: bool) -> tuple[Facts, list[Pr
 
     if event.schema != SCHEMA and event.schema is not None and not newer_minor(event.schema):
         report("not_in_list", "$.schema", SCHEMA, _shown(event.schema))
-    _check_identity(event, grants, facts, report)
-    _check_source(event, grants.registration, report)
-    _check_actor(event, grants.registration, report)
+    _check_identity(event, context, facts, report)
+    _check_source(event, context.registration, report)
+    _check_actor(event, context.registration, report)
     if event.outcome is not None:
-        _check_outcome(event, report)
+        _check_outcome(event, event.outcome, report)
     if event.correlation is not None and event.correlation.action_id is not None:
         _check_uuid(event.correlation.action_id, "$.correlation.action_id", report)
     if event.client is not None:
-        _check_client(event, report)
+        _check_client(event.client, report)
     _check_times(event, report)
     if event.changes is not None or event.extra is not None:
         _check_payload(event, big, report)
     return facts, problems
 
 
-def _check_identity(event: Event, grants: Grants, facts: Facts, report: Report) -> None:
+def _check_identity(event: Event, context: IntakeContext, facts: Facts, report: Report) -> None:
     if event.id is not None:
         _check_uuid(event.id, "$.id", report)
     if event.type is None:
         report("missing", "$.type", "an event type like crm.customer.viewed", "nothing")
     else:
-        _check_type(event, event.type, grants.registration, facts, report)
+        _check_type(event, event.type, context.registration, facts, report)
     if event.occurred_at is not None:
         moment = parse_utc(event.occurred_at)
         if moment is None:
@@ -108,11 +107,11 @@ def _check_identity(event: Event, grants: Grants, facts: Facts, report: Report) 
         else:
             facts.occurred_us = moment
     named = event.tenant.id if event.tenant is not None else None
-    facts.tenant = named or grants.default_tenant
+    facts.tenant = named or context.default_tenant
     if not facts.tenant:
         report("missing", "$.tenant.id", "the tenant; this key is for several", "nothing")
-    elif named is not None and named != grants.default_tenant:
-        _check_tenant(named, grants.tenants, report)
+    elif named is not None and named != context.default_tenant:
+        _check_tenant(named, context.tenants, report)
 
 
 def _check_type(
@@ -168,20 +167,14 @@ def _check_actor(event: Event, registration: SourceRegistration, report: Report)
             report("forbidden_content", f"$.targets[{at}].id", "an opaque id", "a token")
 
 
-def _check_outcome(event: Event, report: Report) -> None:
-    outcome = event.outcome
-    if outcome is None:
-        return
+def _check_outcome(event: Event, outcome: Outcome, report: Report) -> None:
     if outcome.code is not None and outcome.result is None:
         report("missing", "$.outcome.result", "a result beside the code", "nothing")
     for at, check in enumerate(outcome.checks or ()):
         _check_target_number(event, check.target, f"$.outcome.checks[{at}].target", report)
 
 
-def _check_client(event: Event, report: Report) -> None:
-    client = event.client
-    if client is None:
-        return
+def _check_client(client: Client, report: Report) -> None:
     if client.ip is not None and not is_address(client.ip):
         report("bad_format", "$.client.ip", "an IP address", _length(client.ip))
     for at, address in enumerate(client.ip_chain or ()):

@@ -7,6 +7,8 @@ readable in the person section, as `native_id`.
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from vitne.core.event.forbidden import (
     has_token,
     is_card_number,
@@ -14,7 +16,7 @@ from vitne.core.event.forbidden import (
     is_secret_name,
     strip_forbidden,
 )
-from vitne.core.event.schema import Actor, Change, Event, Link, OnBehalfOf, Query, Target
+from vitne.core.event.schema import Actor, Change, Event, Link, OnBehalfOf, Target
 
 _MAX_REDACTIONS = 50
 _FORBIDDEN = "forbidden_removed"
@@ -67,49 +69,42 @@ class Scrub:
         event = self._event
         self._references()
         self._names()
-        if event.outcome is not None:
-            event.outcome.reason = self._text(event.outcome.reason, "/outcome/reason")
-        if event.purpose is not None:
-            place = "/purpose/justification"
-            event.purpose.justification = self._text(event.purpose.justification, place)
-        event.summary = self._text(event.summary, "/summary")
+        self._texts(event.outcome, "/outcome", "reason")
+        self._texts(event.purpose, "/purpose", "justification")
+        self._texts(event, "", "summary")
         for at, change in enumerate(event.changes or ()):
             change.before = self._scalar(change.before, f"/changes/{at}/before")
             change.after = self._scalar(change.after, f"/changes/{at}/after")
         if event.query is not None:
-            self._query(event.query)
+            self._texts(event.query, "/query", "text")
+            for at, criterion in enumerate(event.query.criteria or ()):
+                criterion.value = self._scalar(criterion.value, f"/query/criteria/{at}/value")
         self._extra_values()
 
     def _references(self) -> None:
         auth = self._event.actor.auth if self._event.actor is not None else None
-        if auth is None:
-            return
-        if auth.session_ref is not None and _is_forbidden(auth.session_ref):
-            auth.session_ref = None
-            self._redact("/actor/auth/session_ref")
-        if auth.credential_ref is not None and _is_forbidden(auth.credential_ref):
-            auth.credential_ref = None
-            self._redact("/actor/auth/credential_ref")
+        for name in ("session_ref", "credential_ref"):
+            value: str = getattr(auth, name, None) or ""
+            if has_token(value) or is_card_number(value):
+                setattr(auth, name, None)
+                self._redact(f"/actor/auth/{name}")
 
     def _names(self) -> None:
         event = self._event
-        if event.actor is not None:
-            event.actor.name = self._text(event.actor.name, "/actor/name")
-            event.actor.native_id = self._text(event.actor.native_id, "/actor/native_id")
+        self._texts(event.actor, "/actor", "name", "native_id")
         for at, target in enumerate(event.targets or ()):
-            target.name = self._text(target.name, f"/targets/{at}/name")
-            target.native_id = self._text(target.native_id, f"/targets/{at}/native_id")
+            self._texts(target, f"/targets/{at}", "name", "native_id")
         for at, link in enumerate(event.chain or ()):
-            link.name = self._text(link.name, f"/chain/{at}/name")
-        if event.on_behalf_of is not None:
-            event.on_behalf_of.name = self._text(event.on_behalf_of.name, "/on_behalf_of/name")
-        if event.client is not None:
-            event.client.user_agent = self._text(event.client.user_agent, "/client/user_agent")
+            self._texts(link, f"/chain/{at}", "name")
+        self._texts(event.on_behalf_of, "/on_behalf_of", "name")
+        self._texts(event.client, "/client", "user_agent")
 
-    def _query(self, query: Query) -> None:
-        query.text = self._text(query.text, "/query/text")
-        for at, criterion in enumerate(query.criteria or ()):
-            criterion.value = self._scalar(criterion.value, f"/query/criteria/{at}/value")
+    def _texts(self, holder: Struct | None, place: str, *names: str) -> None:
+        """Scrub some texts of an object, if it is there."""
+        for name in names:
+            value: str | None = getattr(holder, name, None)
+            if value is not None:
+                setattr(holder, name, self._text(value, f"{place}/{name}"))
 
     def _extra_values(self) -> None:
         for name, value in list((self._event.extra or {}).items()):
@@ -148,15 +143,12 @@ class Scrub:
                 self._redact(f"{place}/{side}")
 
     def _drop_extra(self, name: str) -> None:
-        event = self._event
-        if event.extra is not None and name in event.extra:
-            del event.extra[name]
-            event.extra = event.extra or None
-            self._redact(f"/extra/{name}")
+        left = dict(self._event.extra or {})
+        del left[name]
+        self._event.extra = left or None
+        self._redact(f"/extra/{name}")
 
-    def _text(self, value: str | None, place: str) -> str | None:
-        if value is None:
-            return None
+    def _text(self, value: str, place: str) -> str:
         left = strip_forbidden(value)
         if left is not value:
             self._redact(place)
@@ -178,7 +170,3 @@ class Scrub:
         elif place not in redactions:
             redactions[-1] = ""  # the whole document: more than fifty places
         self._event.redactions = redactions
-
-
-def _is_forbidden(value: str) -> bool:
-    return has_token(value) or is_card_number(value)

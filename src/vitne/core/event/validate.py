@@ -16,7 +16,7 @@ from vitne.core.event.fill import fill_event
 from vitne.core.event.forbidden import may_hold_forbidden
 from vitne.core.event.intake import IntakeContext, Quarantined, Rejected, SourceRegistration
 from vitne.core.event.quick import digest_of, validate_quickly
-from vitne.core.event.rules import Facts, Grants, check_rules, newer_minor
+from vitne.core.event.rules import Facts, check_rules, newer_minor
 from vitne.core.event.schema import MAX_EXTRA_BYTES, Event, Target
 from vitne.core.event.scrub import Scrub
 from vitne.core.event.sections import encode_event, split_sections, target_lines
@@ -136,8 +136,7 @@ def _finish(
     event: Event, sent: bytes, context: IntakeContext, position: int, checked: Checked | None
 ) -> ValidEvent | Rejected | Quarantined:
     """What both ways have in common, once there is an event of the right types."""
-    grants = Grants(context.registration, context.tenants, context.default_tenant)
-    facts, problems = check_rules(event, grants, len(sent) > MAX_EXTRA_BYTES)
+    facts, problems = check_rules(event, context, len(sent) > MAX_EXTRA_BYTES)
     if checked is not None and checked.problems:
         problems = checked.problems + _without_echoes(problems, checked.problems)
     if problems:

@@ -202,31 +202,18 @@ def _joined(holes: list[Trouble]) -> Trouble:
     return Trouble(0, 0, missing, voided, holes[0].from_us, max(one.to_us for one in holes))
 
 
-class CoverageCounter:
+class CoverageCounter(Struct, array_like=True):
     """Reads the entries of a log from the first one on, and counts its streams.
 
     Not for two threads at once.
     """
 
-    def __init__(self) -> None:
-        self._streams: dict[bytes, StreamCount] = {}
-        self._size = 0
-        self._recorded_us = 0
-
-    @property
-    def size(self) -> int:
-        """How many entries were read; the next one to `add` has this index."""
-        return self._size
-
-    @property
-    def recorded_us(self) -> int:
-        """Of the newest entry."""
-        return self._recorded_us
-
-    @property
-    def streams(self) -> dict[bytes, StreamCount]:
-        """Counts by 16-byte stream id."""
-        return self._streams
+    size: int = 0
+    """How many entries were read; the next one to `add` has this index."""
+    recorded_us: int = 0
+    """Of the newest entry."""
+    streams: dict[bytes, StreamCount] = field(default_factory=dict)
+    """Counts by 16-byte stream id."""
 
     def add(self, entry: bytes) -> None:
         """Read the next entry.
@@ -244,15 +231,15 @@ class CoverageCounter:
                 raise DecodeError("an event that is none")
             recorded_us = found.recorded_us
             self._add_control(found)
-        self._size += 1
-        self._recorded_us = recorded_us
+        self.size += 1
+        self.recorded_us = recorded_us
 
     def _add_control(self, entry: ControlEntry) -> None:
         match entry:
             case BatchEntry():
                 self._named(entry.stream_id, entry.recorded_us, entry.last)
             case BeatEntry():
-                known = self._streams.get(entry.stream_id)
+                known = self.streams.get(entry.stream_id)
                 before_us = known.named_us if known else entry.recorded_us
                 stream = self._named(entry.stream_id, entry.recorded_us, entry.last)
                 if entry.state != BEAT_ALIVE:
@@ -270,7 +257,7 @@ class CoverageCounter:
                 stream.registered += 1
                 stream.beat_s = entry.beat_s
                 if entry.prev:
-                    before = self._streams.setdefault(entry.prev, StreamCount())
+                    before = self.streams.setdefault(entry.prev, StreamCount())
                     before.followed = True
                     before.ended_us = before.ended_us or entry.recorded_us
                     before.largest = max(before.largest, entry.prev_last)
@@ -278,22 +265,22 @@ class CoverageCounter:
                 pass  # it names no stream
 
     def _named(self, stream_id: bytes, recorded_us: int, number: int) -> StreamCount:
-        stream = self._streams.get(stream_id)
+        stream = self.streams.get(stream_id)
         if stream is None:
             if stream_id == NO_STREAM:
                 raise DecodeError("an entry of a stream names none")
-            self._streams[stream_id] = stream = StreamCount(opened_us=recorded_us)
+            self.streams[stream_id] = stream = StreamCount(opened_us=recorded_us)
         stream.named_us = recorded_us
         stream.largest = max(stream.largest, number)
         return stream
 
     def coverage(self) -> Coverage:
         """The six counts over everything read so far."""
-        streams = self._streams.values()
+        streams = self.streams.values()
         return Coverage(
             registered=sum(stream.registered for stream in streams),
             open=sum(stream.open for stream in streams),
-            silent=sum(stream.silent(self._recorded_us) for stream in streams),
+            silent=sum(stream.silent(self.recorded_us) for stream in streams),
             abandoned=sum(stream.abandoned for stream in streams),
             missing=sum(stream.missing() for stream in streams),
             voided=sum(stream.voided() for stream in streams),
@@ -301,31 +288,23 @@ class CoverageCounter:
 
     def reduced(self, most: int = 1_000) -> "CoverageCounter":
         """Only streams that are open or in trouble, if there are more than `most`: to be kept."""
-        found = CoverageCounter()
-        found._size, found._recorded_us = self._size, self._recorded_us
-        found._streams = (
-            self._streams
-            if len(self._streams) <= most
-            else {
-                key: stream
-                for key, stream in self._streams.items()
-                if stream.open or stream.troubles(self._recorded_us)
-            }
-        )
-        return found
+        if len(self.streams) <= most:
+            return self
+        kept = {
+            key: stream
+            for key, stream in self.streams.items()
+            if stream.open or stream.troubles(self.recorded_us)
+        }
+        return CoverageCounter(self.size, self.recorded_us, kept)
 
     def encode(self) -> bytes:
         """The counter as bytes, to go on later; no format of the log."""
-        return msgspec.msgpack.encode((self._size, self._recorded_us, self._streams))
+        return msgspec.msgpack.encode(self)
 
     @classmethod
     def decode(cls, data: bytes) -> "CoverageCounter":
         """Read what `encode` wrote. Raises `DecodeError`."""
-        counter = cls()
         try:
-            counter._size, counter._recorded_us, counter._streams = msgspec.msgpack.decode(
-                data, type=tuple[int, int, dict[bytes, StreamCount]]
-            )
+            return msgspec.msgpack.decode(data, type=cls)
         except msgspec.DecodeError as error:
             raise DecodeError(f"no counter of streams: {error}") from None
-        return counter

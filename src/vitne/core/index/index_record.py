@@ -137,30 +137,10 @@ def describe_run(  # noqa: PLR0913 - the log, the range, and what three others c
     )
 
 
-def wrong_members(
-    record: IndexRecord,
-    origin: Origin,
-    entries: Sequence[bytes],
-    *,
-    log_root: Hash,
-    run: tuple[int, Hash],
-    coverage: Coverage,
-) -> list[str]:
-    """Names of the members of a record that are not what comes of its entries.
-
-    Arguments and errors as of `describe_run`.
-    """
-    again = describe_run(
-        origin,
-        record.start,
-        entries,
-        log_root=log_root,
-        run=run,
-        coverage=coverage,
-        level=record.level,
-    )
+def wrong_members(record: IndexRecord, made: IndexRecord) -> list[str]:
+    """Names of the members in which a record is not what comes of its entries."""
     fields = record.__struct_fields__
-    return [name for name in fields if getattr(again, name) != getattr(record, name)]
+    return [name for name in fields if getattr(made, name) != getattr(record, name)]
 
 
 def parse_record(data: bytes) -> IndexRecord:

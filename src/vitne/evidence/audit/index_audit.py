@@ -32,7 +32,13 @@ from vitne.core.entry.control import ConfigEntry, IndexSecretEntry, SigningKeyEn
 from vitne.core.entry.entry import HEADER, HEADER_BYTES, decode_entry
 from vitne.core.index.coverage import CoverageCounter
 from vitne.core.index.gap import gap_leaves, run_root
-from vitne.core.index.index_record import Coverage, IndexRecord, parse_record, wrong_members
+from vitne.core.index.index_record import (
+    Coverage,
+    IndexRecord,
+    describe_run,
+    parse_record,
+    wrong_members,
+)
 from vitne.core.tree.checkpoint import Checkpoint
 from vitne.core.tree.merkle import Frontier, leaf_hash, verify_growth
 from vitne.core.values import Hash, Origin
@@ -275,9 +281,12 @@ class IndexAudit:
                 if state.commits.setdefault(found.epoch, found.commit) != found.commit:
                     raise VerificationError(f"epoch {found.epoch} has a second key")
         elif isinstance(found, SigningKeyEntry) and found.role == "index-log":
-            self._index_log_key(found)
+            if found.state == "add" and found.vkey not in state.index_log_keys:
+                state.index_log_keys.append(found.vkey)
         elif isinstance(found, ConfigEntry) and found.what == "publish":
-            self._config(found)
+            value = (found.value or {}).get("delay_us")
+            if isinstance(value, int) and value > 0:
+                state.delay_us = value
         self._counter.add(entry)
         self._log.append(leaf_hash(entry))
 
@@ -292,16 +301,6 @@ class IndexAudit:
                         f" cosigned at {time_s} s"
                     )
 
-    def _index_log_key(self, entry: SigningKeyEntry) -> None:
-        keys = self._state.index_log_keys
-        if entry.state == "add" and entry.vkey not in keys:
-            keys.append(entry.vkey)
-
-    def _config(self, entry: ConfigEntry) -> None:
-        value = (entry.value or {}).get("delay_us")
-        if isinstance(value, int) and value > 0:
-            self._state.delay_us = value
-
     def _recompute(self, record: IndexRecord, found: Sequence[bytes]) -> None:
         if record.level:
             before = self._ends[record.end]
@@ -310,21 +309,27 @@ class IndexAudit:
             log_root, coverage = self._log.root(), self._counter.coverage()
         leaves = gap_leaves(record.start, found)
         with named_rule("record", self._where(), keep=True):
-            wrong = wrong_members(
-                record,
+            made = describe_run(
                 self._state.origin,
+                record.start,
                 found,
                 log_root=log_root,
                 run=(len(leaves), run_root(leaves)),
                 coverage=coverage,
+                level=record.level,
             )
+            wrong = wrong_members(record, made)
             if wrong:
                 raise VerificationError(f"what comes of the entries is another {', '.join(wrong)}")
 
     def _check_again(self, record: IndexRecord, found: Sequence[bytes]) -> None:
         """Entries that were read before are the same ones, by the digests of their ranges."""
         tiles = sorted(
-            (one for one in self._state.listed if one.level == 0 and self._inside(one, record)),
+            (
+                one
+                for one in self._state.listed
+                if one.level == 0 and record.start <= one.start and one.end <= record.end
+            ),
             key=lambda one: one.start,
         )
         with named_rule("entries", self._where(), keep=True):
@@ -335,10 +340,6 @@ class IndexAudit:
                 part = found[one.start - record.start : one.end - record.start]
                 if _digest(part) != one.digest:
                     raise VerificationError(f"[{one.start}, {one.end}) differs from last time")
-
-    @staticmethod
-    def _inside(one: AuditedRecord, record: IndexRecord) -> bool:
-        return record.start <= one.start and one.end <= record.end
 
     def _where(self) -> str:
         return f"record {self.records}"

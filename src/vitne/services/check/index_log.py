@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 
 from vitne.core.index.coverage import CoverageCounter
-from vitne.core.index.index_record import Coverage, IndexRecord, parse_record, wrong_members
+from vitne.core.index.index_record import (
+    Coverage,
+    IndexRecord,
+    describe_run,
+    parse_record,
+    wrong_members,
+)
 from vitne.core.tree.tile import TILE_WIDTH
 from vitne.core.tree.tile_reader import TileReader
 from vitne.core.values import LeafIndex
@@ -105,14 +111,16 @@ class IndexCheck:
                 for entry in entries:
                     counter.add(entry)
                 counts[record.end] = counter.coverage()
-            wrong = wrong_members(
-                record,
+            made = describe_run(
                 self._origin,
+                record.start,
                 entries,
                 log_root=TileReader(self._entries.get, record.end).root(),
                 run=self._archive.run_of(record.start, entries),
                 coverage=counts[record.end],
+                level=record.level,
             )
+            wrong = wrong_members(record, made)
             if wrong:
                 names = ", ".join(wrong)
                 what = f"record {at} of the index log is not what the entries say: {names}"
