@@ -88,6 +88,12 @@ def answer_server() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def filter_text() -> ModuleType:
+    """`tests/support/filter_text.py`: a filter as the text that means it."""
+    return _module("vitne_test_filter_text", "support/filter_text.py")
+
+
+@pytest.fixture(scope="session")
 def store_model() -> ModuleType:
     """`tests/support/store_model.py`: a plain model of the stores that SQLite is compared with."""
     return _module("vitne_test_store_model", "support/store_model.py")
