@@ -21,4 +21,4 @@ from vitne.api.server.responses import (
     respond,
     send_reply,
 )
-from vitne.api.server.server import bounds_of, listen, serve_http, tell_systemd
+from vitne.api.server.server import bounds_of, listen, serve_http

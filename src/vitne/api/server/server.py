@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
@@ -59,14 +59,12 @@ def listen(host: str, port: int) -> socket.socket:
 class PatientServer(Server):
     """uvicorn's server, whose second signal hurries it, and which leaves no signal behind."""
 
-    def __init__(self, config: Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell whoever waits for it."""
         await super().startup(sockets=sockets)
-        self._ready()
+        for host, port, *_ in (one.getsockname() for one in sockets or ()):
+            _LOG.info("listening", extra={"host": host, "port": port})
+        tell_systemd("READY=1")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a signal handler's arguments
         """First signal: finish what runs. Second: do not wait for it."""
@@ -94,16 +92,14 @@ def serve_http(
     settings: Settings,
     listener: socket.socket,
     bounds: Bounds,
-    ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until a signal; returns once no request is in flight.
+    """Serve until a signal, and tell the service manager; returns once no request is in flight.
 
     Args:
         application: what answers.
         settings: bounds and times.
         listener: from `listen`.
         bounds: from `bounds_of`; counts what it refuses.
-        ready: called once connections are taken.
     """
     config = Config(
         application,
@@ -121,7 +117,8 @@ def serve_http(
         backlog=_BACKLOG,
     )
     with _calm_collector(), _quick_switches():
-        PatientServer(config, ready).run(sockets=[listener])
+        PatientServer(config).run(sockets=[listener])
+    tell_systemd("STOPPING=1")
 
 
 @contextmanager

@@ -19,19 +19,13 @@ from vitne.wiring import Server, open_server, refuse_backup
 _WHERE = Group("Folder", sort_key=90)
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=_WHERE)
 @dataclass(frozen=True)
 class ServerFolder:
     """Which server's folder, on this machine."""
 
-    folder: Annotated[
-        str,
-        Parameter(name="--folder", group=_WHERE, help="Folder of the server [./vitne-data]."),
-    ] = ""
-    config: Annotated[
-        str,
-        Parameter(name="--config", group=_WHERE, help="Settings file [vitne.toml in the folder]."),
-    ] = ""
+    folder: Annotated[str, Parameter(help="Folder of the server [./vitne-data].")] = ""
+    config: Annotated[str, Parameter(help="Settings file [vitne.toml in the folder].")] = ""
 
 
 def settings_of(server_folder: ServerFolder | None, **options: str | int | None) -> Settings:

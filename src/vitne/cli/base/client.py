@@ -51,26 +51,19 @@ Purpose = Annotated[
 """The type of the `purpose` parameter of every verb that reads a log."""
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=_CONNECTION)
 @dataclass(frozen=True)
 class ServerOptions:
     """Which server, and as whom."""
 
     url: Annotated[
-        str,
-        Parameter(
-            name="--url",
-            group=_CONNECTION,
-            help="Server address [$VITNE_URL, client.toml, http://127.0.0.1:8470].",
-        ),
+        str, Parameter(help="Server address [$VITNE_URL, client.toml, http://127.0.0.1:8470].")
     ] = ""
-    api_key: Annotated[str, Parameter(name="--api-key", group=_CONNECTION, help=API_KEY_HELP)] = ""
+    api_key: Annotated[str, Parameter(help=API_KEY_HELP)] = ""
     tenant: Annotated[
         str,
         Parameter(
-            name="--tenant",
-            group=_CONNECTION,
-            help="Tenant whose log is meant [$VITNE_TENANT, client.toml, the key's only tenant].",
+            help="Tenant whose log is meant [$VITNE_TENANT, client.toml, the key's only tenant]."
         ),
     ] = ""
 

@@ -8,6 +8,7 @@ characters and without rich markup: a logged value must not be able to draw on a
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, TextIO
@@ -16,6 +17,7 @@ import msgspec
 from cyclopts import Parameter
 
 from vitne.cli.base.layout import Line, Table
+from vitne.errors import UnavailableError
 
 Json = Annotated[
     bool,
@@ -138,6 +140,29 @@ class Output:
         with bar:
             task = bar.add_task(doing, total=total)
             yield lambda steps: bar.advance(task, steps)
+
+
+def run_every(out: Output, seconds: int, work: Callable[[], None]) -> None:
+    """Do a work, and again after so many seconds, whether its server answers or not; 0: once."""
+    while True:
+        try:
+            work()
+        except UnavailableError as error:
+            if not seconds:
+                raise
+            out.note(f"{error.code}: {error}; trying again")
+        if not seconds:
+            return
+        time.sleep(seconds)
+
+
+def sections(*titled: tuple[str, Sequence[str]]) -> Iterator[Printed]:
+    """Lists of sentences, each below its title; an empty one is left out."""
+    for title, sentences in titled:
+        if sentences:
+            yield ""
+            yield plain(title, "bold")
+            yield from (plain(f"  - {sentence}") for sentence in sentences)
 
 
 def _width_of(stream: TextIO) -> int:

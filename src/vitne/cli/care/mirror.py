@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from vitne.cli.base.client import OTHER_API_KEY_HELP
-from vitne.cli.base.output import Json, Output, plain
+from vitne.cli.base.output import Json, Output, plain, run_every
 from vitne.cli.base.published_files import FolderFiles, HttpFiles
 from vitne.cli.base.signing_keys import read_policy
-from vitne.errors import BadInputError, NotFoundError, UnavailableError
+from vitne.errors import BadInputError, NotFoundError
 from vitne.evidence.policy import Policy
 from vitne.ports import MirrorFolder
 from vitne.services.copies import MirroredLog, MirrorKeys, MirrorProgress
@@ -41,7 +41,7 @@ def mirror(  # noqa: PLR0913 - the options of a verb
     follow: Annotated[int, Parameter(help="Seconds between two copies; 0 copies once.")] = 0,
     api_key: Annotated[str, Parameter(help=OTHER_API_KEY_HELP)] = "",
     json: Json = False,
-) -> int:
+) -> None:
     """Copy what is new of a log and of its index log, and verify it before it is kept.
 
     Exit status 1 if the log contradicts what it showed before: the copy stays as it was, and both
@@ -54,16 +54,7 @@ def mirror(  # noqa: PLR0913 - the options of a verb
     given = _policies(policy, index_policy)
     with open_mirror(folder) as kept, closing(files):
         keys = MirrorKeys(kept, *given)
-        while True:
-            try:
-                _copy(out, files, kept, FolderFiles(folder), keys)
-            except UnavailableError as error:
-                if not follow:
-                    raise
-                out.note(f"{error.code}: {error}; trying again")
-            if not follow:
-                return 0
-            time.sleep(follow)
+        run_every(out, follow, lambda: _copy(out, files, kept, FolderFiles(folder), keys))
 
 
 @app.command(name="verify")

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from vitne.cli.base.admin import ServerFolder, settings_of, shell_user
+from vitne.cli.base.files import read_text
 from vitne.cli.base.output import Json, Output, copied, table
 from vitne.core.tree.note import MAX_NOTE_BYTES
 from vitne.errors import BadInputError, ConfigurationError
@@ -70,16 +71,7 @@ def _notes(path: Path) -> list[tuple[str, str]]:
             raise BadInputError("there is no checkpoint in this folder", where=str(path))
     else:
         files = [path]
-    return [(str(file), _read(file)) for file in files]
-
-
-def _read(file: Path) -> str:
-    try:
-        if file.stat().st_size > MAX_NOTE_BYTES:
-            raise BadInputError("this is no checkpoint: too large", where=str(file))
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"not readable: {error}", where=str(file)) from None
+    return [(str(file), read_text(file, MAX_NOTE_BYTES)) for file in files]
 
 
 def _tell(settings: Settings, compared: Compared) -> None:

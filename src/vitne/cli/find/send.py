@@ -29,46 +29,30 @@ _LISTED = 20
 _REFUSED = (409, 422)
 """How a server answers to a single event that it did not take."""
 _EVENT = Group("Event", sort_key=10)
-_Text = Annotated[str, Parameter(group=_EVENT)]
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=_EVENT)
 @dataclass(frozen=True)
 class EventOptions:
     """One event, as a minimal event (docs/reference/events.md) says it."""
 
-    type: Annotated[
-        str, Parameter(group=_EVENT, help="What happened, e.g. crm.customer.viewed.")
-    ] = ""
-    actor: Annotated[str, Parameter(group=_EVENT, help="Id of who acted, e.g. usr_77.")] = ""
+    type: Annotated[str, Parameter(help="What happened, e.g. crm.customer.viewed.")] = ""
+    actor: Annotated[str, Parameter(help="Id of who acted, e.g. usr_77.")] = ""
     target: Annotated[
-        list[str],
-        Parameter(
-            group=_EVENT,
-            help="On what, as type/id, e.g. customer/cus_1; may be given again.",
-        ),
+        list[str], Parameter(help="On what, as type/id, e.g. customer/cus_1; may be given again.")
     ] = field(default_factory=list)
     outcome: Annotated[
-        str,
-        Parameter(group=_EVENT, help="How it ended: succeeded, denied, failed, partial, unknown."),
+        str, Parameter(help="How it ended: succeeded, denied, failed, partial, unknown.")
     ] = ""
-    code: Annotated[
-        str, Parameter(group=_EVENT, help="Code that says why it ended so, e.g. no_permission.")
-    ] = ""
+    code: Annotated[str, Parameter(help="Code that says why it ended so, e.g. no_permission.")] = ""
     at: Annotated[
-        str,
-        Parameter(group=_EVENT, help="When it happened, as 2026-11-24T09:15:02.113Z; else now."),
+        str, Parameter(help="When it happened, as 2026-11-24T09:15:02.113Z; else now.")
     ] = ""
-    id: Annotated[
-        str, Parameter(group=_EVENT, help="The event's id, a UUIDv7; else a new one.")
-    ] = ""
-    purpose: Annotated[
-        str, Parameter(group=_EVENT, help="What for, as CODE or CODE:REFERENCE.")
-    ] = ""
-    set: Annotated[
-        list[str],
-        Parameter(group=_EVENT, help="Any other field, e.g. actor.name=Ola."),
-    ] = field(default_factory=list)
+    id: Annotated[str, Parameter(help="The event's id, a UUIDv7; else a new one.")] = ""
+    purpose: Annotated[str, Parameter(help="What for, as CODE or CODE:REFERENCE.")] = ""
+    set: Annotated[list[str], Parameter(help="Any other field, e.g. actor.name=Ola.")] = field(
+        default_factory=list
+    )
 
     def document(self, tenant: str) -> dict[str, Any]:
         """The event as intake takes it; what was not given is left out, but for the id.

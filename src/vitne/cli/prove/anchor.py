@@ -7,14 +7,17 @@ from cyclopts import App, Parameter
 
 from vitne.cli.base.admin import ServerFolder, opened_server
 from vitne.cli.base.app import REFUSED
+from vitne.cli.base.files import read_file
 from vitne.cli.base.output import Json, Output, plain, second, table
 from vitne.core.values import LogId, count, format_utc
-from vitne.errors import BadInputError, NotFoundError, VitneError
+from vitne.errors import NotFoundError, VitneError
 from vitne.ports import Stamped
 from vitne.services.trust import KeptStamp
 from vitne.wiring import Server, stamp_reader
 
 app = App(name="anchor", help="Have checkpoints time-stamped by outside authorities (RFC 3161).")
+
+_BYTES_MAX = 16 << 20
 
 Tenant = Annotated[str, Parameter(help="Whose log.")]
 Certificates = Annotated[
@@ -62,7 +65,7 @@ def verify_stamps(
 ) -> int:
     """Verify every stamp of a log; exit status 1 if one does not hold."""
     out = Output(json)
-    trusted = _read(certificates)
+    trusted = read_file(certificates, _BYTES_MAX)
     with opened_server(server_folder) as server:
         found = server.trust.stamps.stamps(_log(server, tenant))
         rows = [_verified(server, one, trusted, signer) for one in found]
@@ -88,7 +91,10 @@ def check_stamp(
 ) -> None:
     """Check one stamp against a checkpoint, with files alone."""
     out = Output(json)
-    found = stamp_reader().check(_read(token), _read(checkpoint), _read(certificates), signer)
+    stamp, note, trusted = (
+        read_file(path, _BYTES_MAX) for path in (token, checkpoint, certificates)
+    )
+    found = stamp_reader().check(stamp, note, trusted, signer)
     out.result(
         _told(found),
         plain(f"The checkpoint existed at {second(format_utc(found.at_us))}.", "bold green"),
@@ -101,13 +107,6 @@ def _log(server: Server, tenant: str) -> LogId:
     if not server.logs.exists(log):
         raise NotFoundError("there is no such tenant", where=tenant, hint="vitne tenant list")
     return log
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadInputError(f"not readable: {error.strerror}", where=str(path)) from None
 
 
 def _told(found: Stamped) -> dict[str, Any]:

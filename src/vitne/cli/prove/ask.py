@@ -10,9 +10,10 @@ from cyclopts import App, Group, Parameter
 from msgspec.structs import replace
 
 from vitne.cli.base.client import JSON_BODY, HttpClient, Purpose, ServerOptions, read_reply
-from vitne.cli.base.output import Json, Output, Printed, plain, second, table
+from vitne.cli.base.files import write_file
+from vitne.cli.base.output import Json, Output, Printed, plain, second, sections, table
 from vitne.core.event.schema import Category
-from vitne.errors import BadInputError, VerificationError
+from vitne.errors import VerificationError
 from vitne.wire.answers import AnswerReply, AnswerRequest, FoundAction
 
 _PERIOD = Group("Period", sort_key=10)
@@ -27,58 +28,31 @@ app = App(
 )
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=_PERIOD)
 @dataclass(frozen=True)
 class Period:
     """Which time is asked about."""
 
     from_: Annotated[
-        str,
-        Parameter(
-            name="--from",
-            group=_PERIOD,
-            help="First moment, e.g. 2026-03-01 or 7d [the beginning].",
-        ),
+        str, Parameter(name="--from", help="First moment, e.g. 2026-03-01 or 7d [the beginning].")
     ] = ""
-    to: Annotated[
-        str, Parameter(name="--to", group=_PERIOD, help="First moment after the period [now].")
-    ] = ""
+    to: Annotated[str, Parameter(help="First moment after the period [now].")] = ""
     clock: Annotated[
         Literal["recorded", "occurred"],
-        Parameter(
-            name="--clock",
-            group=_PERIOD,
-            help="Time that counts: that of recording, or that which the sender states.",
-        ),
+        Parameter(help="Time that counts: that of recording, or that which the sender states."),
     ] = "recorded"
-    early: Annotated[
-        str,
-        Parameter(
-            name="--early", group=_PERIOD, help="How far a sender's clock may be ahead [1d]."
-        ),
-    ] = ""
-    late: Annotated[
-        str,
-        Parameter(
-            name="--late", group=_PERIOD, help="How long after the act an event is looked for [7d]."
-        ),
-    ] = ""
+    early: Annotated[str, Parameter(help="How far a sender's clock may be ahead [1d].")] = ""
+    late: Annotated[str, Parameter(help="How long after the act an event is looked for [7d].")] = ""
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=_NARROW)
 @dataclass(frozen=True)
 class Narrow:
     """What else must hold."""
 
-    type: Annotated[
-        str, Parameter(name="--type", group=_NARROW, help="Are of this type, e.g. crm.customer.*.")
-    ] = ""
-    category: Annotated[
-        str, Parameter(name="--category", group=_NARROW, help="Are of this one, e.g. export.")
-    ] = ""
-    outcome: Annotated[
-        str, Parameter(name="--outcome", group=_NARROW, help="Ended so, e.g. succeeded, denied.")
-    ] = ""
+    type: Annotated[str, Parameter(help="Are of this type, e.g. crm.customer.*.")] = ""
+    category: Annotated[str, Parameter(help="Are of this one, e.g. export.")] = ""
+    outcome: Annotated[str, Parameter(help="Ended so, e.g. succeeded, denied.")] = ""
 
 
 @Parameter(name="*")
@@ -93,7 +67,6 @@ class Asking:
     withhold: Annotated[
         list[Literal["payload", "person"]] | None,
         Parameter(
-            name="--withhold",
             group=_ANSWER,
             help="Section to leave out of the answer and of the evidence.",
         ),
@@ -275,10 +248,7 @@ def _keep(data: bytes, file: Path) -> None:
     except VerificationError as error:
         error.hint = "the server or the way to it is not to be trusted; keep this reply"
         raise
-    try:
-        file.write_bytes(data)
-    except OSError as error:
-        raise BadInputError(f"cannot write the file: {error.strerror}", where=str(file)) from error
+    write_file(file, data)
 
 
 # ---------------------------------------------------------------- showing
@@ -296,18 +266,13 @@ def _lines(answer: AnswerReply) -> Iterator[Printed]:
     if answer.grade:
         yield plain(f"Evidence grade: {answer.grade}, {answer.grade_means}")
     claims = answer.claims
-    for title, sentences in (
+    yield from sections(
         ("How complete the log is there", answer.coverage.sentences),
         ("What is proved", claims.proved),
         ("What you have to trust", claims.trust),
         ("Withheld", claims.withheld),
         ("What is not proved", claims.not_proved),
-    ):
-        if sentences:
-            yield ""
-            yield plain(title, "bold")
-            for sentence in sentences:
-                yield plain(f"  - {sentence}")
+    )
 
 
 def _cells(one: FoundAction) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from cyclopts import Parameter
 
 from vitne.cli.base.app import REFUSED
 from vitne.cli.base.client import OTHER_API_KEY_HELP
-from vitne.cli.base.output import Json, Output, plain
+from vitne.cli.base.files import read_file
+from vitne.cli.base.output import Json, Output, plain, run_every
 from vitne.cli.base.published_files import FolderFiles, HttpFiles, open_files
 from vitne.cli.base.signing_keys import Trust, read_policy, read_signer, trusted_keys
 from vitne.core.tree.note import Signer
@@ -89,7 +90,7 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
         return _search(out, files, trusted, bundle, proof)
     auditor = _Auditor(out, files, trusted, index, _signer(signing_key), state)
     try:
-        auditor.run_every(follow)
+        run_every(out, follow, auditor.run)
     except VerificationError as error:
         auditor.object(error)
         return _failed(out, error, where, report)
@@ -115,19 +116,6 @@ class _Auditor:
         self._signer = signer
         self._path = None if folder is None else folder / _name(policy)
         self._state = _load(self._path)
-
-    def run_every(self, seconds: int) -> None:
-        """Audit, and again after so many seconds, whether the log is reached or not; 0: once."""
-        while True:
-            try:
-                self.run()
-            except UnavailableError as error:
-                if not seconds:
-                    raise
-                self._out.note(f"{error.code}: {error}; trying again")
-            if not seconds:
-                return
-            time.sleep(seconds)
 
     def run(self) -> None:
         """One audit; what it verified is remembered before it is cosigned."""
@@ -291,7 +279,9 @@ def _search(
     proof: Path | None,
 ) -> int:
     """Whether the gap leaves of a bundle hide an entry; the proof of it as a file."""
-    found = find_fraud(files, policy, bundle_document.read_bundle(_read(path)))
+    found = find_fraud(
+        files, policy, bundle_document.read_bundle(read_file(path, bundle_document.MAX_BYTES))
+    )
     if found is None:
         out.result({"fraud": False}, plain("The bundle hides no entry of the log.", "bold green"))
         return 0
@@ -306,7 +296,7 @@ def _search(
 
 def _check(out: Output, path: Path, policy: Policy, index: Policy | None) -> int:
     """Check a fraud proof; exit status 1 means that it does not hold, as in `vitne verify`."""
-    found = fraud.verify_fraud_proof(_read(path), policy, index)
+    found = fraud.verify_fraud_proof(read_file(path, bundle_document.MAX_BYTES), policy, index)
     record = found.record
     out.result(
         {
@@ -324,11 +314,3 @@ def _check(out: Output, path: Path, policy: Policy, index: Policy | None) -> int
         ),
     )
     return 0
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(bundle_document.MAX_BYTES + 1)
-    except OSError as error:
-        raise BadInputError(f"not readable: {error.strerror}", where=str(path)) from None

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from cyclopts import Parameter
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
+from vitne.cli.base.files import write_file
 from vitne.cli.base.output import Json, Output, copied, plain
 from vitne.core.values import Section
 from vitne.errors import BadInputError
@@ -63,7 +64,7 @@ def prove(  # noqa: PLR0913  # the options of a verb
     if str(file) == "-":
         sys.stdout.buffer.write(data)
         return
-    _write(file, data)
+    write_file(file, data)
     machine = {
         "file": str(file),
         "bytes": len(data),
@@ -92,10 +93,3 @@ def _log_keys(client: HttpClient) -> list[str]:
     """The keys of the logs that we may read, as the server names them."""
     page = client.get("/v1/tenants", TenantsReply)
     return [tenant.log.log_key for tenant in page.tenants]
-
-
-def _write(file: Path, data: bytes) -> None:
-    try:
-        file.write_bytes(data)
-    except OSError as error:
-        raise BadInputError(f"cannot write the file: {error.strerror}", where=str(file)) from error

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from vitne.cli.base.output import Json, Output, plain, second
+from vitne.cli.base.files import read_file, read_text, write_file
+from vitne.cli.base.output import Json, Output, plain, second, sections
 from vitne.cli.base.signing_keys import Trust, trusted_keys
 from vitne.cli.prove.verify_bundle import index_secrets, print_bundle_check
 from vitne.core.values import format_utc
@@ -33,10 +34,7 @@ def write_page(out: Output, path: Path) -> None:
     """
     page = read_verifier_page()
     digest = sha256(page).hexdigest()
-    try:
-        path.write_bytes(page)
-    except OSError as error:
-        raise BadInputError(f"cannot write the page: {error.strerror}", where=str(path)) from error
+    write_file(path, page)
     told = {"file": str(path), "bytes": len(page), "sha256": digest}
     out.result(told, f"{path}: {len(page):,} bytes, SHA-256 {digest}")
 
@@ -83,13 +81,17 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
         return
     if file is None or html is not None:
         raise BadInputError("give either a file to verify or --html")
-    data = _bytes(file)
+    data = read_file(file, _MAX_FILE_BYTES)
     trusted = _policy(trusted_keys(trust), policy)
     try:
         if tlog_proof.is_tlog_proof(data):
             _tell_entry(out, _verified_entry(data, trusted, entry))
         elif is_bundle(data) or (file.suffix == ".vitne" and not _is_record(data)):
-            of_index = None if index_policy is None else parse_policy(_text(index_policy))
+            of_index = (
+                None
+                if index_policy is None
+                else parse_policy(read_text(index_policy, _MAX_FILE_BYTES))
+            )
             print_bundle_check(out, data, trusted, of_index, _index_secrets(index_secret or []))
         else:
             _tell_record(out, record_proof.verify_record(data, trusted))
@@ -109,7 +111,9 @@ def _index_secrets(texts: list[str]) -> dict[int, bytes]:
     for text in texts:
         epoch, colon, key = text.partition(":")
         found.append(
-            f"{epoch}:{_text(Path(key[1:])).strip()}" if colon and key[:1] == "@" else text
+            f"{epoch}:{read_text(Path(key[1:]), _MAX_FILE_BYTES).strip()}"
+            if colon and key[:1] == "@"
+            else text
         )
     return index_secrets(found)
 
@@ -119,14 +123,16 @@ def _verified_entry(data: bytes, trusted: Policy | None, entry: Path | None) -> 
         raise BadInputError(
             "a .tlog-proof contains no key", hint="give the log's key with --trust or --policy"
         )
-    return tlog_proof.verify_tlog_proof(data, trusted, None if entry is None else _bytes(entry))
+    return tlog_proof.verify_tlog_proof(
+        data, trusted, None if entry is None else read_file(entry, _MAX_FILE_BYTES)
+    )
 
 
 def _policy(keys: list[str], policy_file: Path | None) -> Policy | None:
     if policy_file is not None:
         if keys:
             raise BadInputError("give keys or a policy, not both")
-        return parse_policy(_text(policy_file))
+        return parse_policy(read_text(policy_file, _MAX_FILE_BYTES))
     return policy.policy_of_keys(keys) if keys else None
 
 
@@ -193,32 +199,14 @@ def _lines(told: Claims, facts: list[tuple[str, object]]) -> list[Any]:
     lines: list[Any] = [plain(told.headline, "bold green")]
     if facts:
         lines += ["", *(plain(f"  {name:<9} {value}") for name, value in facts)]
-    for title, sentences in (
+    lines += sections(
         ("Proved", told.proved),
         ("What you have to trust", told.trust),
         ("Withheld", told.withheld),
         ("Not proved", told.not_proved),
-    ):
-        if sentences:
-            lines += ["", plain(title, "bold"), *(plain(f"  - {text}") for text in sentences)]
+    )
     return lines
 
 
 def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        if file.stat().st_size > _MAX_FILE_BYTES:
-            raise BadInputError("the file is too large for a proof", where=str(file))
-        return file.read_bytes()
-    except OSError as error:
-        raise BadInputError(f"cannot read the file: {error.strerror}", where=str(file)) from error
-
-
-def _text(file: Path) -> str:
-    try:
-        return _bytes(file).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadInputError("the file is not UTF-8", where=str(file)) from error

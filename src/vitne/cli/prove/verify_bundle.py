@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from vitne.cli.base.output import Output, plain, second
+from vitne.cli.base.output import Output, plain, second, sections
 from vitne.core.values import format_utc
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence.bundle.answer import Answer, Hit, Policies
@@ -81,15 +81,13 @@ def _lines(found: Answer, told: AnswerClaims) -> list[Any]:
         lines += ["", *(plain(f"  {_hit_line(hit)}") for hit in found.hits[:_MOST_HITS])]
     if len(found.hits) > _MOST_HITS:
         lines.append(plain(f"  and {len(found.hits) - _MOST_HITS:,} more (--json has all)"))
-    for title, sentences in (
+    lines += sections(
         ("Proved", told.proved),
         ("Why this is not the last word", told.limits),
         ("What you have to trust", told.trust),
         ("Withheld and erased", told.withheld),
         ("Not proved", told.not_proved),
-    ):
-        if sentences:
-            lines += ["", plain(title, "bold"), *(plain(f"  - {text}") for text in sentences)]
+    )
     return lines
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from vitne.cli.base.files import write_private
 from vitne.cli.base.output import Json, Output, copied
-from vitne.cli.base.signing_keys import write_signer
 from vitne.core.tree.note import Signer
 from vitne.core.tree.signature import COSIGNATURE, MLDSA_COSIGNATURE, SEED_BYTES
 
@@ -42,5 +42,5 @@ def make_witness_key(
     """Make the key of a witness or of an auditor, and print its public half, the vkey."""
     kind = MLDSA_COSIGNATURE if mldsa else COSIGNATURE
     signer = Signer(name, secrets.token_bytes(SEED_BYTES), kind)
-    write_signer(out, signer)
+    write_private(out, f"{signer.skey}\n")
     Output(json).result({"vkey": signer.vkey, "file": str(out)}, copied(signer.vkey))

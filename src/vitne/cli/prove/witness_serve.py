@@ -10,10 +10,11 @@ from cyclopts import Parameter
 from msgspec import Struct
 
 from vitne.api.log.witness import WitnessResource
-from vitne.api.server import LOG, bounds_of, listen, serve_http, start_log, tell_systemd
+from vitne.api.server import LOG, bounds_of, listen, serve_http, start_log
 from vitne.cli.base.app import REFUSED
+from vitne.cli.base.files import read_text
 from vitne.cli.base.output import Json, Output, plain, second, table
-from vitne.cli.base.signing_keys import read_policy, read_signer, read_text, trusted_keys
+from vitne.cli.base.signing_keys import read_policy, read_signer, trusted_keys
 from vitne.core.values import count, format_utc
 from vitne.errors import ConfigurationError
 from vitne.ports import KeptFork
@@ -104,23 +105,14 @@ def _serve(config: WitnessConfig) -> None:
     if config.policy:
         logs += [verifier.vkey for verifier in read_policy(Path(config.policy)).logs]
     settings = Settings(host=config.host, port=config.port, shutdown_grace_s=5)
-    bounds = bounds_of(settings)
     with (
         open_witness(Path(config.database), signers, logs) as witness,
         listen(config.host, config.port) as listener,
         ThreadPoolExecutor(_WORKERS, "vitne-serve-witness") as workers,
     ):
-        port = listener.getsockname()[1]
-
-        def ready() -> None:
-            told = {"host": config.host, "port": port, "logs": len(witness.origins)}
-            LOG.info("listening", extra=told)
-            for vkey in witness.vkeys:
-                LOG.info("cosigning", extra={"vkey": vkey})
-            tell_systemd("READY=1")
-
-        serve_http(WitnessResource(witness, workers), settings, listener, bounds, ready)
-        tell_systemd("STOPPING=1")
+        for vkey in witness.vkeys:
+            LOG.info("cosigning", extra={"vkey": vkey, "logs": len(witness.origins)})
+        serve_http(WitnessResource(witness, workers), settings, listener, bounds_of(settings))
     LOG.info("stopped")
 
 

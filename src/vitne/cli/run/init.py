@@ -1,6 +1,5 @@
 """`vitne init`: a folder for a server, with its keys, its operator's log and a first API key."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ import msgspec
 from cyclopts import Parameter
 
 from vitne.cli.base.admin import ServerFolder, settings_of, shell_user
+from vitne.cli.base.files import write_private
 from vitne.cli.base.output import Json, Output, copied, plain
 from vitne.core.event.intake import SourceRegistration
 from vitne.core.values import LogId
@@ -60,7 +60,7 @@ def init(
         origins = [str(server.logs.origin(info.id)) for info in server.adapters.state.tenants()]
     url = f"http://{settings.host}:{settings.port}"
     profile = {"url": url, "key": token} | ({"tenant": tenant} if tenant else {})
-    _write_private(folder / PROFILE, _as_toml(profile))
+    write_private(folder / PROFILE, _as_toml(profile))
     machine = {
         "folder": str(folder),
         "url": url,
@@ -115,7 +115,7 @@ def _write_settings(folder: Path, settings: Settings) -> None:
         return
     kept = {"server_name": settings.server_name, "host": settings.host, "port": settings.port}
     head = "# Settings of this server; docs/reference/settings.md lists them all.\n"
-    _write_private(path, head + _as_toml(kept))
+    write_private(path, head + _as_toml(kept))
 
 
 def _as_toml(values: Mapping[str, object]) -> str:
@@ -123,17 +123,3 @@ def _as_toml(values: Mapping[str, object]) -> str:
     return "".join(
         f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in values.items()
     )
-
-
-def _write_private(path: Path, text: str) -> None:
-    """A new file that only its owner may read, durable when the call returns."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise StorageError(
-            f"a file cannot be written: {error.strerror}", where=str(path)
-        ) from error

@@ -24,74 +24,50 @@ KEY_COLUMNS = (
 )
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=_SOURCE)
 @dataclass(frozen=True)
 class SourceOptions:
     """What is registered of the application that sends with a key."""
 
     source: Annotated[
         str,
-        Parameter(
-            name="--source",
-            group=_SOURCE,
-            help="Its name, as application/service, e.g. crm/crm-bff. Its events name it.",
-        ),
+        Parameter(help="Its name, as application/service, e.g. crm/crm-bff. Its events name it."),
     ] = ""
     layer: Annotated[
         Literal["ui", "bff", "gateway", "joint_service", "internal_service", "database"],
-        Parameter(name="--layer", group=_SOURCE, help="Which part of a system it is."),
+        Parameter(help="Which part of a system it is."),
     ] = "bff"
     environment: Annotated[
         Literal["prod", "staging", "test", "dev"],
-        Parameter(name="--environment", group=_SOURCE, help="Which of its installations this is."),
+        Parameter(help="Which of its installations this is."),
     ] = "prod"
     deployment: Annotated[
-        Literal["saas", "customer_hosted", "edge"],
-        Parameter(name="--deployment", group=_SOURCE, help="Who hosts it."),
+        Literal["saas", "customer_hosted", "edge"], Parameter(help="Who hosts it.")
     ] = "saas"
-    issuer: Annotated[
-        str,
-        Parameter(
-            name="--issuer", group=_SOURCE, help="Who gives its users their ids, e.g. an IdP's URL."
-        ),
-    ] = ""
+    issuer: Annotated[str, Parameter(help="Who gives its users their ids, e.g. an IdP's URL.")] = ""
     party: Annotated[
         Literal["tenant", "vendor", "partner", "consumer"],
-        Parameter(name="--party", group=_SOURCE, help="For whom its users work."),
+        Parameter(help="For whom its users work."),
     ] = "tenant"
     may_assert: Annotated[
         bool,
         Parameter(
-            name="--may-assert",
             negative="--no-may-assert",
-            group=_SOURCE,
             help="Accept who acted as this application states it, without a signature.",
         ),
     ] = True
     may_import: Annotated[
-        bool,
-        Parameter(
-            name="--may-import",
-            group=_SOURCE,
-            help="It may import: send old events with their originals.",
-        ),
+        bool, Parameter(help="It may import: send old events with their originals.")
     ] = False
     faces_user: Annotated[
-        bool,
-        Parameter(
-            name="--faces-user",
-            group=_SOURCE,
-            help="Requests come straight from users' devices; record their IP address.",
-        ),
+        bool, Parameter(help="Requests come straight from users' devices; record their IP address.")
     ] = False
 
     types: Annotated[
         list[str] | None,
         Parameter(
-            name="--types",
-            group=_SOURCE,
             help="An event type that it declares, or several as crm.*; give it again for more."
-            " Others are taken, and marked as undeclared.",
+            " Others are taken, and marked as undeclared."
         ),
     ] = None
 
@@ -135,7 +111,7 @@ def add_key(  # noqa: PLR0913  # the options of a verb
     tenant: Annotated[
         list[str] | None,
         Parameter(
-            help="Id of a tenant that it is for; give it again for more, not at all for every one.",
+            help="Id of a tenant that it is for; give it again for more, not at all for every one."
         ),
     ] = None,
     person: Annotated[

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from vitne import settings as table
 from vitne.api.assemble import build
-from vitne.api.server import LOG, bounds_of, listen, serve_http, start_log, tell_systemd
+from vitne.api.server import LOG, bounds_of, listen, serve_http, start_log
 from vitne.cli.base.admin import refuse_empty
 from vitne.settings import Settings
 from vitne.wiring import open_server
@@ -51,18 +51,10 @@ def _serve(settings: Settings) -> None:
     _allow_files()
     bounds = bounds_of(settings)
     listener = listen(settings.host, settings.port)
-    port = listener.getsockname()[1]
     preparing = ThreadPoolExecutor(_PREPARING, "vitne-unpack")
     reading = ThreadPoolExecutor(_READING, "vitne-read")
     with listener, open_server(settings) as server, preparing, reading:
-        application = build(server, bounds, preparing, reading)
-
-        def ready() -> None:
-            LOG.info("listening", extra={"host": settings.host, "port": port})
-            tell_systemd("READY=1")
-
-        serve_http(application, settings, listener, bounds, ready)
-        tell_systemd("STOPPING=1")
+        serve_http(build(server, bounds, preparing, reading), settings, listener, bounds)
     LOG.info("stopped", extra={"accepted": server.writer.stats.accepted})
 
 
