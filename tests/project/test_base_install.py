@@ -104,5 +104,5 @@ def test_a_missing_extra_is_told_with_the_line_that_installs_it() -> None:
     done = _python("from vitne.cli.base.app import run\nsys.exit(run(['serve']))")
 
     assert done.returncode == 7
-    assert "pip install 'vitne[server]'" in done.stderr
+    assert "pip install '.[server]'" in done.stderr
     assert "Traceback" not in done.stderr

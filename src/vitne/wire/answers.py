@@ -36,7 +36,7 @@ class AnswerRequest(
         Annotated[str, Meta(max_length=256)] | None,
         Meta(
             description="The system that issued the actor's id [found, if there is only one];"
-            ' `""`: none is named.',
+            ' `""`: none is named.'
         ),
     ] = None
     target: Annotated[
@@ -249,8 +249,7 @@ class TrustReply(Struct, frozen=True, kw_only=True):
         Meta(description="Whom one has to trust that the lookup key belongs to the value."),
     ]
     bound: Annotated[
-        bool,
-        Meta(description="Whoever has no tenant index secret sees that too, in the bundle."),
+        bool, Meta(description="Whoever has no tenant index secret sees that too, in the bundle.")
     ]
     seal: str
     stamps: int

@@ -46,8 +46,7 @@ class SourceKeyRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A public key; its name is the source."""
 
     vkey: Annotated[
-        str,
-        Meta(max_length=300, description="`crm/crm-bff+<key id>+<base64>`, Ed25519."),
+        str, Meta(max_length=300, description="`crm/crm-bff+<key id>+<base64>`, Ed25519.")
     ]
 
 

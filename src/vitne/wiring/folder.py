@@ -127,7 +127,7 @@ def stamp_reader() -> StampReader:
     except ImportError:
         raise ConfigurationError(
             "time stamps need the package rfc3161-client, which is not installed",
-            hint="pip install 'vitne[anchors]'",
+            hint="pip install '.[anchors]' in the source tree",
         ) from None
     return Rfc3161Reader()
 

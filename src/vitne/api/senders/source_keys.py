@@ -8,11 +8,9 @@ from litestar.params import JSONBody
 
 from vitne.api.openapi.problems import AUTHENTICATED, problems
 from vitne.api.server import Access, Head, Reads, RequestHead
-from vitne.core.values import format_utc
 from vitne.errors import NotAllowedError
-from vitne.ports import SourceKey
 from vitne.services.access import AuditPurpose, Caller, holder
-from vitne.services.senders import SourceKeys
+from vitne.services.senders import SourceKeys, to_source_key_reply
 from vitne.services.writer import Arrival
 from vitne.wire.tenants import SourceKeyReply, SourceKeyRequest, SourceKeysReply
 
@@ -30,27 +28,21 @@ class SourceKeysResource:
     def page(self, head: RequestHead) -> SourceKeysReply:
         """All keys, by source and time of adding."""
         self._operator(head)
-        return SourceKeysReply([_to_reply(key) for key in self._keys.all()])
+        return SourceKeysReply([to_source_key_reply(key) for key in self._keys.all()])
 
     def add(self, head: RequestHead, sent: SourceKeyRequest) -> SourceKeyReply:
         """Register one."""
-        return _to_reply(self._keys.add(sent.vkey, self._operator(head)))
+        return to_source_key_reply(self._keys.add(sent.vkey, self._operator(head)))
 
     def retire(self, head: RequestHead, sent: SourceKeyRequest) -> SourceKeyReply:
         """Retire one; what it signed before stays proved."""
-        return _to_reply(self._keys.retire(sent.vkey, self._operator(head)))
+        return to_source_key_reply(self._keys.retire(sent.vkey, self._operator(head)))
 
     def _operator(self, head: RequestHead) -> Caller:
         key = self._access.key(head, "admin")
         if key.tenants:  # a source may write to many tenants
             raise NotAllowedError("source keys are the operator's: the key is for some tenants")
         return holder(key, arrival=Arrival(head.peer_ip), purpose=AuditPurpose())
-
-
-def _to_reply(key: SourceKey) -> SourceKeyReply:
-    """A key as it is listed."""
-    retired_at = format_utc(key.retired_us) if key.retired_us else ""
-    return SourceKeyReply(key.source, key.vkey, format_utc(key.added_us), retired_at)
 
 
 def source_key_routes(resource: SourceKeysResource, reads: Reads) -> list[HTTPRouteHandler]:

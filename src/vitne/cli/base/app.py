@@ -45,7 +45,7 @@ _SUGGESTION = re.compile(r"option: (\S+?)\.( Did you mean (\S+?)\?)")
 _ALIKE = 0.75
 """How alike two words are, from 0 to 1, for one to be suggested for the other."""
 
-REFUSED, USAGE, INTERNAL, INTERRUPTED, PIPE_CLOSED = 1, 2, 70, 130, 141
+REFUSED, INTERNAL, INTERRUPTED, PIPE_CLOSED = 1, 70, 130, 141
 
 # Packages of the extra `server`: one of them missing means that the extra is not installed.
 _SERVER_PACKAGES = frozenset(
@@ -59,7 +59,7 @@ class Verb(NamedTuple):
 
     name: str
     code: str
-    """`module:attribute`, a function or, for a verb with verbs of its own, an `App`."""
+    """`module:attribute` in `vitne.cli`: a function, or an `App` with verbs of its own."""
     group: str
     help: str
 
@@ -68,57 +68,44 @@ _RUN, _WORK, _PROVE, _CARE = "Run a server", "Send and find", "Prove", "Look aft
 _GROUPS = (_RUN, _WORK, _PROVE, _CARE)
 
 VERBS: tuple[Verb, ...] = (
-    Verb("demo", "vitne.cli.run.demo:demo", _RUN, "Fill a folder with a small vendor's 30 days."),
-    Verb("init", "vitne.cli.run.init:init", _RUN, "Make a folder for a server, with its keys."),
-    Verb("serve", "vitne.cli.run.serve:serve", _RUN, "Serve a folder over HTTP."),
-    Verb("tenant", "vitne.cli.run.tenant:app", _RUN, "Add and list tenants; each has its own log."),
-    Verb("key", "vitne.cli.run.key:app", _RUN, "Make, list and revoke API keys."),
-    Verb("send", "vitne.cli.find.send:send", _WORK, "Send one event, or a file of them."),
-    Verb("import", "vitne.cli.find.import_logs:import_", _WORK, "Bring in logs of other systems."),
-    Verb("search", "vitne.cli.find.search:search", _WORK, "Find events, newest first."),
-    Verb("show", "vitne.cli.find.show:show", _WORK, "Show one event, whole."),
-    Verb("streams", "vitne.cli.find.streams:streams", _WORK, "Missing, silent and late senders."),
-    Verb(
-        "ask", "vitne.cli.prove.ask:app", _PROVE, "Ask who did what; the answer comes with proof."
-    ),
-    Verb("prove", "vitne.cli.prove.prove:prove", _PROVE, "Write the proof of one event to a file."),
+    Verb("demo", "run.demo:demo", _RUN, "Fill a folder with a small vendor's 30 days."),
+    Verb("init", "run.init:init", _RUN, "Make a folder for a server, with its keys."),
+    Verb("serve", "run.serve:serve", _RUN, "Serve a folder over HTTP."),
+    Verb("tenant", "run.tenant:app", _RUN, "Add and list tenants; each has its own log."),
+    Verb("key", "run.key:app", _RUN, "Make, list and revoke API keys."),
+    Verb("send", "find.send:send", _WORK, "Send one event, or a file of them."),
+    Verb("import", "find.import_logs:import_", _WORK, "Bring in logs of other systems."),
+    Verb("search", "find.search:search", _WORK, "Find events, newest first."),
+    Verb("show", "find.show:show", _WORK, "Show one event, whole."),
+    Verb("streams", "find.streams:streams", _WORK, "Missing, silent and late senders."),
+    Verb("ask", "prove.ask:app", _PROVE, "Ask who did what; the answer comes with proof."),
+    Verb("prove", "prove.prove:prove", _PROVE, "Write the proof of one event to a file."),
     Verb(
         "receipts",
-        "vitne.cli.prove.receipts:app",
+        "prove.receipts:app",
         _PROVE,
         "Check that the log contains every event it acknowledged.",
     ),
-    Verb("verify", "vitne.cli.prove.verify:verify", _PROVE, "Check a proof, offline."),
-    Verb(
-        "anchor", "vitne.cli.prove.anchor:app", _PROVE, "Have checkpoints time-stamped (RFC 3161)."
-    ),
-    Verb(
-        "audit-index", "vitne.cli.prove.audit_index:audit_index", _PROVE, "Recompute an index log."
-    ),
+    Verb("verify", "prove.verify:verify", _PROVE, "Check a proof, offline."),
+    Verb("anchor", "prove.anchor:app", _PROVE, "Have checkpoints time-stamped (RFC 3161)."),
+    Verb("audit-index", "prove.audit_index:audit_index", _PROVE, "Recompute an index log."),
     Verb(
         "witness",
-        "vitne.cli.prove.witness:app",
+        "prove.witness:app",
         _PROVE,
         "Run a witness that co-signs the checkpoints of logs.",
     ),
-    Verb("mirror", "vitne.cli.care.mirror:app", _CARE, "Keep a verified copy of a log elsewhere."),
-    Verb(
-        "fsck", "vitne.cli.care.fsck:fsck", _CARE, "Check a server's folder: hash everything again."
-    ),
-    Verb("backup", "vitne.cli.care.backup:backup", _CARE, "Copy a folder as of one moment."),
-    Verb(
-        "restore",
-        "vitne.cli.care.restore:restore",
-        _CARE,
-        "Check a backup, and allow it to be served.",
-    ),
-    Verb("erase", "vitne.cli.care.erase:app", _CARE, "Erase a person's data; proofs stay."),
-    Verb("hold", "vitne.cli.care.hold:app", _CARE, "Legal holds, which erasure does not touch."),
-    Verb("retain", "vitne.cli.care.retain:app", _CARE, "Let old records expire, by their class."),
-    Verb("bench", "vitne.cli.care.bench:bench", _CARE, "Measure this machine."),
+    Verb("mirror", "care.mirror:app", _CARE, "Keep a verified copy of a log elsewhere."),
+    Verb("fsck", "care.fsck:fsck", _CARE, "Check a server's folder: hash everything again."),
+    Verb("backup", "care.backup:backup", _CARE, "Copy a folder as of one moment."),
+    Verb("restore", "care.restore:restore", _CARE, "Check a backup, and allow it to be served."),
+    Verb("erase", "care.erase:app", _CARE, "Erase a person's data; proofs stay."),
+    Verb("hold", "care.hold:app", _CARE, "Legal holds, which erasure does not touch."),
+    Verb("retain", "care.retain:app", _CARE, "Let old records expire, by their class."),
+    Verb("bench", "care.bench:bench", _CARE, "Measure this machine."),
     Verb(
         "completion",
-        "vitne.cli.base.completion:print_completion",
+        "base.completion:print_completion",
         _CARE,
         "Print a script that completes commands in a shell.",
     ),
@@ -141,7 +128,13 @@ def application(called: str = "") -> App:
     made["--help"].group = made["--version"].group = Group("Help", sort_key=len(_GROUPS))
     for order, verb in enumerate(VERBS):
         line = _long_help(verb) if verb.name == called else verb.help
-        made.command(verb.code, name=verb.name, help=line, group=groups[verb.group], sort_key=order)
+        made.command(
+            f"vitne.cli.{verb.code}",
+            name=verb.name,
+            help=line,
+            group=groups[verb.group],
+            sort_key=order,
+        )
     return made
 
 
@@ -151,7 +144,7 @@ def _long_help(verb: Verb) -> str | None:
     None for a verb with verbs of its own, which brings its help along.
     """
     module, _, name = verb.code.partition(":")
-    code = getattr(import_module(module), name)
+    code = getattr(import_module(f"vitne.cli.{module}"), name)
     if isinstance(code, App):
         return None
     paragraphs = inspect.cleandoc(code.__doc__ or "").split("\n\n")
@@ -248,7 +241,7 @@ def _missing(error: ImportError) -> VitneError:
         if package in _SERVER_PACKAGES:
             return ConfigurationError(
                 f"this needs the package {package}, which is not installed",
-                hint="pip install 'vitne[server]'",
+                hint="pip install '.[server]' in the source tree",
             )
         deepest, cause = cause, cause.__cause__
     return _fault(deepest)

@@ -6,6 +6,7 @@ exists). A profile is TOML with `url`, `key` and optionally `tenant`; `vitne ini
 """
 
 import os
+import time
 import tomllib
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
@@ -166,6 +167,22 @@ class HttpClient:
         if answer.is_error and answer.status not in taken:
             raise to_error(answer)
         return answer
+
+    def send_events(
+        self, content: bytes, headers: Mapping[str, str], tries: int, taken: Container[int] = ()
+    ) -> "HttpAnswer":
+        """POST events, again if the server is away for a moment: ids make that safe."""
+        attempt = 1
+        while True:
+            try:
+                return self.exchange(
+                    "POST", "/v1/events", headers=headers, content=content, taken=taken
+                )
+            except UnavailableError as error:
+                if attempt == tries:
+                    raise
+                time.sleep(min(error.retry_after_s, 2**attempt / 4))
+                attempt += 1
 
 
 def _given(params: Mapping[str, object]) -> dict[str, object]:

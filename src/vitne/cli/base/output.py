@@ -20,8 +20,7 @@ from vitne.cli.base.layout import Line, Table
 from vitne.errors import UnavailableError
 
 Json = Annotated[
-    bool,
-    Parameter(name="--json", help="Print one JSON document on standard output, for programs."),
+    bool, Parameter(name="--json", help="Print one JSON document on standard output, for programs.")
 ]
 """The type of every verb's `json` parameter."""
 

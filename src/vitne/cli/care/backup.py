@@ -56,5 +56,8 @@ def backup(
             if keys
             else "The secret keys are NOT in it: keep a copy of keys/ elsewhere."
         ),
-        copied(f"Check it:  vitne fsck --folder {target}"),
+        copied(
+            f"Check it{'' if made.keys else ', with keys/ copied into it'}:"
+            f"  vitne fsck --folder {target}"
+        ),
     )

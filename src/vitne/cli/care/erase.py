@@ -37,10 +37,7 @@ Mentions = Annotated[
 
 @app.command(name="person")
 def erase_person(  # noqa: PLR0913 - what one can say on the command line
-    where: Annotated[
-        str,
-        Parameter(name="FILTER", help="Filter that finds the events."),
-    ],
+    where: Annotated[str, Parameter(name="FILTER", help="Filter that finds the events.")],
     /,
     *,
     basis: Basis,

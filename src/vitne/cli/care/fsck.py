@@ -1,5 +1,7 @@
 """`vitne fsck`: hash a whole folder again."""
 
+from collections import Counter
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -35,7 +37,7 @@ def fsck(
             [server.adapters.store.log(LogId(tenant))] if tenant else server.adapters.store.logs()
         )
         with out.progress("hashing", sum(info.next_index for info in logs)) as advance:
-            report = server.fsck.run(LogId(tenant) if tenant else None, _Follow(advance))
+            report = server.fsck.run(LogId(tenant) if tenant else None, _follow(advance))
     finally:
         server.close()
     out.result(
@@ -57,16 +59,15 @@ def _rebuild(server: Server, tenant: str) -> list[str]:
     ]
 
 
-class _Follow:
+def _follow(advance: Advance) -> Callable[[LogId, int, int], None]:
     """Turns "this far in this log" into steps of a bar."""
+    at: Counter[LogId] = Counter()
 
-    def __init__(self, advance: Advance) -> None:
-        self._advance = advance
-        self._at: dict[LogId, int] = {}
+    def step(log: LogId, done: int, _total: int) -> None:
+        advance(done - at[log])
+        at[log] = done
 
-    def __call__(self, log: LogId, done: int, _total: int) -> None:
-        self._advance(done - self._at.get(log, 0))
-        self._at[log] = done
+    return step
 
 
 def _lines(report: FsckReport) -> list[Any]:

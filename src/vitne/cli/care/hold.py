@@ -18,11 +18,7 @@ _COLUMNS = ("id!", "reason", "ref", "set!", "released!", "what?")
 @app.command(name="set")
 def set_hold(  # noqa: PLR0913 - what one can say on the command line
     where: Annotated[
-        str,
-        Parameter(
-            name="FILTER",
-            help="Filter that finds the events, recorded now or later.",
-        ),
+        str, Parameter(name="FILTER", help="Filter that finds the events, recorded now or later.")
     ] = "",
     /,
     *,
@@ -78,8 +74,12 @@ def list_holds(
         page = client.get("/v1/holds", HoldsReply, tenant=client.tenant)
     rows = [
         (
-            *(one.id, one.reason, one.ref, second(one.set_at)),
-            *(second(one.released_at), one.where or "all of the log"),
+            one.id,
+            one.reason,
+            one.ref,
+            second(one.set_at),
+            second(one.released_at),
+            one.where or "all of the log",
         )
         for one in page.holds
     ]

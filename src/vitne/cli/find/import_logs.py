@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -24,7 +25,7 @@ from vitne.core.values import count, uuid_text
 from vitne.errors import BadInputError, ConfigurationError, UnavailableError
 from vitne.formats.cef import CallWatch
 from vitne.formats.importing import Format, ImportOptions, Tally, import_batches, mapped_records
-from vitne.formats.mapping import RecordMapping, read_mapping
+from vitne.formats.mapping import read_mapping
 from vitne.wire.events import EventResult, IntakeReply, Status
 
 _FORMAT_HELP = (
@@ -34,7 +35,7 @@ _MAPPING_HELP = (
     "For csv and jsonl: a TOML file that says which field becomes which, or one that comes with"
     " Vitne: example, permits, problems. How to write one: docs/howto/import-logs.md."
 )
-_ATTEMPTS = 6
+_TRIES = 6
 _TYPE = {"Content-Type": IMPORT_TYPE}
 _UNMAPPED_SHOWN = 12
 _GZIP = b"\x1f\x8b"
@@ -51,17 +52,14 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
     format: Annotated[Format | None, Parameter(help=_FORMAT_HELP)] = None,  # noqa: A002  # the name of the option
     mapping: Annotated[str, Parameter(help=_MAPPING_HELP)] = "",
     at: Annotated[
-        str,
-        Parameter(help="For jsonl: the member of each line that holds the record, e.g. event."),
+        str, Parameter(help="For jsonl: the member of each line that holds the record, e.g. event.")
     ] = "",
     delimiter: Annotated[str, Parameter(help="For csv: character between two cells.")] = ",",
     dry_run: Annotated[
-        bool,
-        Parameter(help="Only map and check all records and report; needs no server."),
+        bool, Parameter(help="Only map and check all records and report; needs no server.")
     ] = False,
     restart: Annotated[
-        bool,
-        Parameter(help="Begin at the file's start, even if an import of it was cut off."),
+        bool, Parameter(help="Begin at the file's start, even if an import of it was cut off.")
     ] = False,
     server: ServerOptions | None = None,
     json: Json = False,
@@ -78,7 +76,7 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
         vitne import orders.csv --mapping mine.toml --dry-run
     """
     out = Output(json)
-    rule = _rule(mapping) if mapping else None
+    rule = read_mapping(_mapping_bytes(mapping), mapping) if mapping else None
     chosen = format or _BY_SUFFIX.get(Path(file.name.removesuffix(".gz")).suffix, "jsonl")
     if not file.is_file():
         raise BadInputError("there is no such file", where=str(file))
@@ -90,11 +88,10 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
         return _tell(tally, out, dry_run=True)
     with HttpClient(server) as client:
         options = msgspec.structs.replace(options, tenant=client.tenant)
-        sending = _Sending(client)
         state = _State.of(file, options, mapping, client.url)
         if restart:
             state.path.unlink(missing_ok=True)
-        tally = _run(file, options, out, sending.post, state)
+        tally = _run(file, options, out, partial(_post, client), state)
         state.path.unlink(missing_ok=True)
     return _tell(tally, out, dry_run=False)
 
@@ -149,32 +146,13 @@ def _iterate(unpacked: BinaryIO | gzip.GzipFile, file: Path) -> Iterator[bytes]:
         raise BadInputError(f"the file does not read: {error}", where=str(file)) from error
 
 
-class _Sending:
-    """Posts import bodies, again if the server is away for a moment."""
-
-    def __init__(self, client: HttpClient) -> None:
-        self._client = client
-
-    def post(self, body: bytes, events: int) -> list[EventResult]:
-        """Send a body; the results, one per event."""
-        results = self._reply(body).results
-        if len(results) != events:
-            message = f"the server answered for {len(results)} of {count(events, 'event')}"
-            raise UnavailableError(message, where=self._client.url)
-        return results
-
-    def _reply(self, body: bytes) -> IntakeReply:
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                answer = self._client.exchange("POST", "/v1/events", headers=_TYPE, content=body)
-            except UnavailableError as error:
-                if attempt == _ATTEMPTS:
-                    raise
-                time.sleep(min(error.retry_after_s, 2**attempt / 4))
-            else:
-                return read_reply(answer, IntakeReply)
+def _post(client: HttpClient, body: bytes, events: int) -> list[EventResult]:
+    """Send a body; the results, one per event."""
+    results = read_reply(client.send_events(body, _TYPE, _TRIES), IntakeReply).results
+    if len(results) != events:
+        message = f"the server answered for {len(results)} of {count(events, 'event')}"
+        raise UnavailableError(message, where=client.url)
+    return results
 
 
 def _judge(body: bytes, events: int) -> list[EventResult]:
@@ -239,10 +217,6 @@ class _State:
         beside = self.path.with_suffix(".new")
         beside.write_bytes(msgspec.json.encode(_Kept(self._of, tally)))
         beside.replace(self.path)
-
-
-def _rule(mapping: str) -> RecordMapping:
-    return read_mapping(_mapping_bytes(mapping), mapping)
 
 
 def _mapping_bytes(mapping: str) -> bytes:

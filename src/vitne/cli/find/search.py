@@ -37,10 +37,7 @@ _UNCOUNTED: _Beside = {"count": "none"}
 
 def search(  # noqa: PLR0913  # the options of a verb
     filter: Annotated[  # noqa: A002  # what people call it
-        str,
-        Parameter(
-            help="Filter, e.g. 'actor:usr_77 -type:audit.* since:7d \"smith\"'.",
-        ),
+        str, Parameter(help="Filter, e.g. 'actor:usr_77 -type:audit.* since:7d \"smith\"'.")
     ] = "",
     /,
     *,

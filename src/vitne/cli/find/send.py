@@ -18,13 +18,13 @@ from vitne.cli.base.client import HttpClient, ServerOptions, fault_line, read_re
 from vitne.cli.base.http import HttpAnswer
 from vitne.cli.base.layout import Line
 from vitne.cli.base.output import Json, Output, plain, table
-from vitne.core.values import RANDOM_BYTES, count, uuid7, uuid_text
-from vitne.errors import BadInputError, UnavailableError
+from vitne.core.values import RANDOM_BYTES, JsonObject, count, uuid7, uuid_text
+from vitne.errors import BadInputError
 from vitne.wire.events import EventResult, IntakeReply
 from vitne.wire.problems import ProblemReply
 
 _CHUNK_EVENTS, _CHUNK_BYTES = 1_000, 4 << 20
-_ATTEMPTS = 4
+_TRIES = 4
 _LISTED = 20
 _REFUSED = (409, 422)
 """How a server answers to a single event that it did not take."""
@@ -130,25 +130,12 @@ class _Sending:
         self.counts: Counter[str] = Counter()
 
     def post(self, body: bytes, content_type: str, key: str = "") -> int:
-        """Send a chunk, again if the server is away for a moment; how many results came."""
+        """Send a chunk; how many results came."""
         headers = {"Content-Type": content_type} | ({"Idempotency-Key": key} if key else {})
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                answer = self.client.exchange(
-                    "POST", "/v1/events", headers=headers, content=body, taken=_REFUSED
-                )
-                return self._keep(*_results_of(answer))
-            except UnavailableError as error:
-                if attempt == _ATTEMPTS:
-                    raise
-                time.sleep(min(error.retry_after_s, 2**attempt / 4))
-
-    def _keep(self, results: list[EventResult], receipts: list[str]) -> int:
+        results, receipts = _results_of(self.client.send_events(body, headers, _TRIES, _REFUSED))
         for number, receipt in enumerate(receipts):
             ids = [result.id for result in results if result.receipt == number]
-            self._store(_KeptReceipt(self.client.url, receipt, ids))
+            self._store({"url": self.client.url, "receipt": receipt, "ids": ids})
         before = len(self.receipts)
         for result in results:
             of_all = None if result.receipt is None else result.receipt + before
@@ -157,18 +144,11 @@ class _Sending:
         self.receipts += receipts
         return len(results)
 
-    def _store(self, kept: "_KeptReceipt") -> None:
+    def _store(self, kept: JsonObject) -> None:
+        """Append a line to the file of receipts."""
         self.receipts_file.parent.mkdir(parents=True, exist_ok=True)
         with self.receipts_file.open("ab") as file:
             file.write(msgspec.json.encode(kept) + b"\n")
-
-
-class _KeptReceipt(msgspec.Struct, frozen=True):
-    """One line of the file of receipts."""
-
-    url: str
-    receipt: str
-    ids: list[str]
 
 
 def _results_of(answer: HttpAnswer) -> tuple[list[EventResult], list[str]]:

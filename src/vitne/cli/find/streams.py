@@ -1,6 +1,6 @@
 """`vitne streams`: which numbers lack, who is silent, what came late."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -19,8 +19,7 @@ _RANGES_SHOWN = 5
 def streams(
     *,
     every: Annotated[
-        bool,
-        Parameter(name="--all", help="Also those with nothing to explain."),
+        bool, Parameter(name="--all", help="Also those with nothing to explain.")
     ] = False,
     purpose: Purpose = "",
     server: ServerOptions | None = None,
@@ -43,7 +42,8 @@ def streams(
         f" {page.voided} void, {page.late} late, {page.silent} silent,"
         f" {page.abandoned} abandoned"
     )
-    out.result(page, lambda: table(told, _COLUMNS, [_row(one) for one in found]), *_calm(found))
+    calm = [] if found else [plain("Nothing to explain. --all lists every stream.")]
+    out.result(page, lambda: table(told, _COLUMNS, [_row(one) for one in found]), *calm)
 
 
 def _row(one: StreamReply) -> tuple[object, ...]:
@@ -68,7 +68,3 @@ def _ranges(one: StreamReply) -> str:
     ]
     more = len(one.missing_ranges) - len(shown) + one.more_ranges
     return ", ".join(shown) + (f" and {more} more ranges" if more else "")
-
-
-def _calm(found: list[StreamReply]) -> list[Any]:
-    return [] if found else [plain("Nothing to explain. --all lists every stream.")]

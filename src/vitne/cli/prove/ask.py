@@ -22,6 +22,11 @@ _ANSWER = Group("Answer", sort_key=30)
 _COLUMNS = ("occurred!", "type", "actor", "targets", "outcome", "purpose?", "grade", "signed")
 _TARGETS_SHOWN = 2
 
+_Target = Annotated[str, Parameter(help="As type/id.")]
+_Actor = Annotated[str, Parameter(help="The actor's id.")]
+_Issuer = Annotated[str | None, Parameter(help="Who gave them the id, if several do.")]
+_Outcome = Annotated[str, Parameter(help="Ended so, e.g. succeeded, denied.")]
+
 app = App(
     name="ask",
     help="Ask who did what; the answer is proved, disproved or undecidable, and says why.",
@@ -52,7 +57,7 @@ class Narrow:
 
     type: Annotated[str, Parameter(help="Are of this type, e.g. crm.customer.*.")] = ""
     category: Annotated[str, Parameter(help="Are of this one, e.g. export.")] = ""
-    outcome: Annotated[str, Parameter(help="Ended so, e.g. succeeded, denied.")] = ""
+    outcome: _Outcome = ""
 
 
 @Parameter(name="*")
@@ -66,10 +71,7 @@ class Asking:
     ] = None
     withhold: Annotated[
         list[Literal["payload", "person"]] | None,
-        Parameter(
-            group=_ANSWER,
-            help="Section to leave out of the answer and of the evidence.",
-        ),
+        Parameter(group=_ANSWER, help="Section to leave out of the answer and of the evidence."),
     ] = None
     purpose: Purpose = ""
     server: ServerOptions | None = None
@@ -78,7 +80,7 @@ class Asking:
 
 @app.command(name="who-accessed")
 def who_accessed(
-    target: Annotated[str, Parameter(help="As type/id.")],
+    target: _Target,
     /,
     *,
     period: Period | None = None,
@@ -94,10 +96,10 @@ def who_accessed(
 
 @app.command(name="what-did")
 def what_did(
-    actor: Annotated[str, Parameter(help="The actor's id.")],
+    actor: _Actor,
     /,
     *,
-    issuer: Annotated[str | None, Parameter(help="Who gave them the id, if several do.")] = None,
+    issuer: _Issuer = None,
     period: Period | None = None,
     narrow: Narrow | None = None,
     asking: Asking | None = None,
@@ -109,12 +111,12 @@ def what_did(
 
 @app.command(name="did")
 def did(  # noqa: PLR0913  # the words of the sentence, and the options
-    actor: Annotated[str, Parameter(help="The actor's id.")],
+    actor: _Actor,
     touch: Annotated[Literal["touch"], Parameter(help="This word.")],
-    target: Annotated[str, Parameter(help="As type/id.")],
+    target: _Target,
     /,
     *,
-    issuer: Annotated[str | None, Parameter(help="Who gave them the id, if several do.")] = None,
+    issuer: _Issuer = None,
     period: Period | None = None,
     narrow: Narrow | None = None,
     asking: Asking | None = None,
@@ -131,10 +133,10 @@ def did(  # noqa: PLR0913  # the words of the sentence, and the options
 @app.command(name="did-anyone")
 def did_anyone(
     what: Annotated[str, Parameter(help="An event type (or crm.*), a category, or an action id.")],
-    target: Annotated[str, Parameter(help="As type/id.")],
+    target: _Target,
     /,
     *,
-    outcome: Annotated[str, Parameter(help="Ended so, e.g. succeeded, denied.")] = "",
+    outcome: _Outcome = "",
     period: Period | None = None,
     asking: Asking | None = None,
 ) -> None:
@@ -159,7 +161,7 @@ def all_of_type(
     type: Annotated[str, Parameter(help="A whole event type.")],  # noqa: A002  # what it is
     /,
     *,
-    outcome: Annotated[str, Parameter(help="Ended so, e.g. succeeded, denied.")] = "",
+    outcome: _Outcome = "",
     period: Period | None = None,
     asking: Asking | None = None,
 ) -> None:

@@ -33,8 +33,7 @@ def prove(  # noqa: PLR0913  # the options of a verb
         ),
     ] = None,
     withhold: Annotated[
-        list[Section] | None,
-        Parameter(help="Leave a section out: core, payload or person."),
+        list[Section] | None, Parameter(help="Leave a section out: core, payload or person.")
     ] = None,
     tlog_proof: Annotated[
         bool, Parameter(help="Write a C2SP tlog-proof of the entry alone.")

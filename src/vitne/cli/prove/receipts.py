@@ -54,7 +54,8 @@ def check_receipts(  # noqa: PLR0913  # the options of a verb
     receipts: Annotated[
         list[Path] | None,
         Parameter(
-            help="File of receipts, such as receipts.jsonl of the SDK [all in the spool folder].",
+            help="File of receipts: receipts.jsonl of the SDK, receipts.ndjson of `vitne send`"
+            " [those of the SDK in the spool folder]."
         ),
     ] = None,
     mirror: Annotated[
@@ -127,7 +128,10 @@ def _notes(files: list[Path] | None) -> Iterator[str]:
                 yield note
     if not seen:
         raise NotFoundError(
-            "there are no receipts", where=str(default_spool_dir()), hint="name a file: --receipts"
+            "there are no receipts",
+            where=str(default_spool_dir()),
+            hint="name a file: --receipts ~/.local/state/vitne/receipts.ndjson has those of vitne"
+            " send",
         )
 
 

@@ -54,8 +54,7 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
         Path | None, Parameter(help="The same for the index log of a bundle.")
     ] = None,
     index_secret: Annotated[
-        list[str] | None,
-        Parameter(help="Tenant index secret, EPOCH:HEX or EPOCH:@FILE."),
+        list[str] | None, Parameter(help="Tenant index secret, EPOCH:HEX or EPOCH:@FILE.")
     ] = None,
     entry: Annotated[
         Path | None, Parameter(help="The entry of a .tlog-proof that carries none.")

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Annotated, Any
 import httpx
 from cyclopts import Parameter
 
+from vitne.cli.base.client import profile
 from vitne.cli.base.output import Json, Output, plain
 from vitne.cli.run import demo_folder
 from vitne.cli.run.demo_folder import DemoNote, simulation_of
@@ -64,7 +64,8 @@ def demo(  # noqa: PLR0913  # the options of a verb
         with _server(folder, port):
             _fill(note, folder, url, out)
             story = simulation_of(note).story
-            vkey = wait_until_proved(url, _own_key(folder), story.tenant, story.exported[-1])
+            key = profile({"VITNE_FOLDER": str(folder)})["key"]
+            vkey = wait_until_proved(url, key, story.tenant, story.exported[-1])
             _tell(out, story, vkey, folder, url, live=not once)
             if not once and not stop.is_set():
                 count = go_on(note, folder, url, pace, stop)
@@ -161,11 +162,6 @@ def _fill(note: DemoNote, folder: Path, url: str, out: Output) -> None:
     took_s = time.monotonic() - started
     demo_folder.finish(folder, note)
     out.note(f"{found:,} events of 30 days are in the logs, {found / took_s:,.0f} a second.")
-
-
-def _own_key(folder: Path) -> str:
-    found = tomllib.loads((folder / "client.toml").read_text("utf-8"))
-    return str(found["key"])
 
 
 def _commands(story: Story, vkey: str, folder: Path) -> dict[str, str]:

@@ -38,7 +38,6 @@ class DemoNote(Struct):
     start_us: int
     end_us: int
     """The moment at which the history ends: that of the first start."""
-    port: int
     history_keys: dict[str, str] = {}
     """Source → key that may send old events; revoked and gone once all are in."""
     live_keys: dict[str, str] = {}
@@ -70,7 +69,7 @@ def prepare(folder: Path, port: int, events: int, seed: int) -> DemoNote:
     if folder.is_dir() and any(folder.iterdir()):
         raise _no_demo(folder, "it is not empty")
     now_us = time.time_ns() // 1000
-    note = DemoNote(seed, events, now_us - DAYS * _DAY_US, now_us, port)
+    note = DemoNote(seed, events, now_us - DAYS * _DAY_US, now_us)
     world = simulation_of(note).world
     first = world.tenants[0]
     _init(folder, port, first.id, first.name)

@@ -105,7 +105,7 @@ def add_key(  # noqa: PLR0913  # the options of a verb
         Parameter(
             help="What it may do. "
             + "; ".join(f"{role}: {may}" for role, may in ROLES.items())
-            + ". Give it again for more.",
+            + ". Give it again for more."
         ),
     ],
     tenant: Annotated[

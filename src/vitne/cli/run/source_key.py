@@ -1,15 +1,15 @@
 """`vitne key source`: keys that sources sign with."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from vitne.cli.base.admin import ServerFolder, opened_server, shell_user
 from vitne.cli.base.output import Json, Output, copied, plain, second, table
-from vitne.core.values import LogId, count, format_utc
-from vitne.ports import SourceKey
+from vitne.core.values import LogId, count
 from vitne.sdk.signing.keyfile import index_secret_text, make_signing_key, write_secret
+from vitne.services.senders import to_source_key_reply
 
 app = App(name="source", help="Keys that sources sign their events with.")
 
@@ -51,7 +51,7 @@ def add_source_key(
     out = Output(json)
     with opened_server(server_folder) as server:
         key = server.senders.source_keys.add(vkey, shell_user())
-    out.result(_machine(key), plain(f"Registered the key of {key.source}."))
+    out.result(to_source_key_reply(key), plain(f"Registered the key of {key.source}."))
 
 
 @app.command(name="retire")
@@ -62,7 +62,7 @@ def retire_source_key(
     out = Output(json)
     with opened_server(server_folder) as server:
         key = server.senders.source_keys.retire(vkey, shell_user())
-    out.result(_machine(key), plain(f"Retired the key of {key.source}."))
+    out.result(to_source_key_reply(key), plain(f"Retired the key of {key.source}."))
 
 
 @app.command(name="list")
@@ -70,11 +70,8 @@ def list_source_keys(*, server_folder: ServerFolder | None = None, json: Json = 
     """List all of them, retired ones included, by source."""
     out = Output(json)
     with opened_server(server_folder) as server:
-        found = [_machine(key) for key in server.senders.source_keys.all()]
-    rows = [
-        (one["source"], one["vkey"], second(one["retired_at"]), second(one["added_at"]))
-        for one in found
-    ]
+        found = [to_source_key_reply(key) for key in server.senders.source_keys.all()]
+    rows = [(one.source, one.vkey, second(one.retired_at), second(one.added_at)) for one in found]
     out.result({"keys": found}, table(count(len(found), "key"), _COLUMNS, rows))
 
 
@@ -99,12 +96,3 @@ def index_secret(
         {"tenant": tenant, "epoch": epoch, "file": str(file)},
         plain(f"Wrote the index secret of {tenant}, epoch {epoch}, to {file}."),
     )
-
-
-def _machine(key: SourceKey) -> dict[str, Any]:
-    return {
-        "source": key.source,
-        "vkey": key.vkey,
-        "added_at": format_utc(key.added_us),
-        "retired_at": format_utc(key.retired_us) if key.retired_us else "",
-    }

@@ -5,5 +5,5 @@ says which senders are missing, silent or late.
 """
 
 from vitne.services.senders.signed_batches import Batches
-from vitne.services.senders.source_keys import SourceKeys
+from vitne.services.senders.source_keys import SourceKeys, to_source_key_reply
 from vitne.services.senders.streams import SenderStreams

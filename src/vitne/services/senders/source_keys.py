@@ -12,14 +12,21 @@ from vitne.core.entry.control import SigningKeyEntry
 from vitne.core.event.event import Problem
 from vitne.core.tree.note import Verifier
 from vitne.core.tree.signature import ED25519
-from vitne.core.values import LogId
+from vitne.core.values import LogId, format_utc
 from vitne.errors import BadInputError, DecodeError, NotFoundError
 from vitne.ports import Ports, SourceKey
 from vitne.services.access import OPERATOR, Caller, OwnEvents
 from vitne.services.log import FIRST_EPOCH, Logs
 from vitne.services.writer import StreamAct, refused, untimed
+from vitne.wire.tenants import SourceKeyReply
 
 _VKEY_MAX: Final = 300
+
+
+def to_source_key_reply(key: SourceKey) -> SourceKeyReply:
+    """A key as it is listed."""
+    retired_at = format_utc(key.retired_us) if key.retired_us else ""
+    return SourceKeyReply(key.source, key.vkey, format_utc(key.added_us), retired_at)
 
 
 class SourceKeys:

@@ -159,7 +159,7 @@ class Anchor:
         if self._reader is None:
             raise ConfigurationError(
                 "reading time stamps needs the package rfc3161-client, which is not installed",
-                hint="pip install 'vitne[anchors]'",
+                hint="pip install '.[anchors]' in the source tree",
             )
         return self._reader
 

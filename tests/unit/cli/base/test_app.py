@@ -59,7 +59,9 @@ def test_a_machine_gets_the_error_as_a_document_and_people_get_the_sentence(
 
 def test_a_fault_of_vitne_is_a_sentence_and_a_traceback_only_if_asked_for() -> None:
     """`VITNE_DEBUG=1` asks for it."""
-    broken = "import vitne.cli.base.app as a; a.VERBS = (a.Verb('send', 'os:no', 'Prove', ''),)"
+    broken = (
+        "import vitne.cli.base.app as a; a.VERBS = (a.Verb('send', 'find.send:no', 'Prove', ''),)"
+    )
     code = f"{broken}; raise SystemExit(a.run(['send']))"
 
     def python(**environ: str) -> subprocess.CompletedProcess[str]:
