@@ -4,6 +4,7 @@ import re
 from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from vitne.cli.base.http import HttpConnection
@@ -47,15 +48,7 @@ class HttpFiles:
         """Let go of the connection."""
         self._http.close()
 
-    def push(self, note: str) -> None:
-        """Bring a cosignature of the index log. Raises as `_bring`."""
-        self._bring("cosignatures", note)
-
-    def object(self, note: str) -> None:
-        """Bring an objection to the index log. Raises as `_bring`."""
-        self._bring("objections", note)
-
-    def _bring(self, what: str, note: str) -> None:
+    def bring(self, what: Literal["cosignatures", "objections"], note: str) -> None:
         """Post a note about the index log.
 
         Raises:

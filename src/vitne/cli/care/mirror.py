@@ -51,7 +51,7 @@ def mirror(  # noqa: PLR0913 - the options of a verb
     if not url.startswith(("http://", "https://")):
         raise BadInputError("expected http(s)://…/log/<tenant>", where=url)
     files = HttpFiles(url, api_key or os.environ.get("VITNE_API_KEY", ""))
-    given = _policies(policy, index_policy)
+    given = _policy(policy), _policy(index_policy)
     with open_mirror(folder) as kept, closing(files):
         keys = MirrorKeys(kept, *given)
         run_every(out, follow, lambda: _copy(out, files, kept, FolderFiles(folder), keys))
@@ -72,7 +72,7 @@ def verify_mirror(
         raise NotFoundError("there is no such folder", where=str(folder))
     found: list[dict[str, Any]] = []
     with open_mirror(folder) as kept, out.progress("hashing entries") as advance:
-        keys = MirrorKeys(kept, *_policies(policy, index_policy))
+        keys = MirrorKeys(kept, _policy(policy), _policy(index_policy))
         for role, prefix in _LOGS:
             log = MirroredLog(FolderFiles(folder), kept, prefix, _now_us)
             if log.held_note() is None:
@@ -130,11 +130,8 @@ def _line(told: dict[str, Any]) -> str:
     return f"{told['origin']}: {told['size']:,} entries, {told['new']:,} new, verified.{named}"
 
 
-def _policies(
-    policy: Path | None, index_policy: Path | None
-) -> tuple[Policy | None, Policy | None]:
-    found = [None if path is None else read_policy(path) for path in (policy, index_policy)]
-    return found[0], found[1]
+def _policy(path: Path | None) -> Policy | None:
+    return None if path is None else read_policy(path)
 
 
 def _now_us() -> int:

@@ -1,7 +1,9 @@
 """`vitne search`: find events, newest first."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypedDict
+from functools import partial
+from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 from msgspec.structs import replace
@@ -24,15 +26,8 @@ _APART_S = 60
 _TARGETS_SHOWN = 2
 
 
-class _Beside(TypedDict, total=False):
-    """What is counted beside the events."""
-
-    facets: list[str]
-    histogram: int | None
-    count: Literal["cheap", "exact", "none"]
-
-
-_UNCOUNTED: _Beside = {"count": "none"}
+_Ask = Callable[..., SearchReply]
+"""One reply; takes the parameters of the resource that differ from reply to reply."""
 
 
 def search(  # noqa: PLR0913  # the options of a verb
@@ -74,50 +69,32 @@ def search(  # noqa: PLR0913  # the options of a verb
         raise BadInputError("--limit must be at least 1")
     out = Output(json)
     parts = (filter, since and f"since:{since}", until and f"until:{until}")
+    wanted = " ".join(part for part in parts if part)
     with HttpClient(server, purpose) as client:
-        beside: _Beside = {
-            "facets": facets or [],
-            "histogram": histogram or None,
-            "count": "exact" if exact else "cheap",
-        }
-        asking = _Asking(client, " ".join(part for part in parts if part), beside)
+        ask = partial(client.get, "/v1/events", SearchReply, q=wanted, tenant=client.tenant)
         if all:
-            _tell_all(asking, cursor, out)
-        else:
-            page = asking.page(cursor, limit)
-            out.result(page, lambda: _lines(page, out))
-
-
-class _Asking:
-    """One search, page by page."""
-
-    def __init__(self, client: HttpClient, wanted: str, beside: _Beside) -> None:
-        self._client = client
-        self._wanted = {"q": wanted, "tenant": client.tenant}
-        self._beside = beside
-
-    def page(self, cursor: str, limit: int) -> SearchReply:
-        """So many events; of several replies, if one may not hold that many."""
-        page = self.once(cursor, min(limit, _PAGE_MAX), self._beside)
+            _tell_all(ask, cursor, out)
+            return
+        counted = partial(
+            ask,
+            facets=facets or [],
+            histogram=histogram or None,
+            count="exact" if exact else "cheap",
+        )
+        page = counted(cursor=cursor, limit=min(limit, _PAGE_MAX))
         while len(page.events) < limit and page.next:
             left = min(limit - len(page.events), _PAGE_MAX)
-            more = self.once(page.next, left, _UNCOUNTED)
+            more = ask(cursor=page.next, limit=left, count="none")
             page = replace(page, events=[*page.events, *more.events], next=more.next)
-        return page
-
-    def once(self, cursor: str, limit: int, beside: _Beside) -> SearchReply:
-        """One reply."""
-        return self._client.get(
-            "/v1/events", SearchReply, **self._wanted, **beside, cursor=cursor, limit=limit
-        )
+    out.result(page, lambda: _lines(page, out))
 
 
-def _tell_all(asking: _Asking, cursor: str, out: Output) -> None:
+def _tell_all(ask: _Ask, cursor: str, out: Output) -> None:
     """Every event, as it comes."""
     found = 0
     with out.progress("finding") as advance:
         while True:
-            page = asking.once(cursor, _PAGE_MAX, _UNCOUNTED)
+            page = ask(cursor=cursor, limit=_PAGE_MAX, count="none")
             found += len(page.events)
             advance(len(page.events))
             for row in page.events if out.as_json else ():

@@ -136,7 +136,7 @@ class _Auditor:
             return ""
         line = self._signer.sign(found.index.text(), time.time_ns() // 1_000_000_000)
         if isinstance(self._files, HttpFiles):
-            self._files.push(found.index_note + line)
+            self._files.bring("cosignatures", found.index_note + line)
         return line
 
     def object(self, error: VerificationError) -> None:
@@ -152,7 +152,9 @@ class _Auditor:
             if not self._policy.log(origin):
                 return
             text = Objection(f"{origin}/index", error.rule, error.where, error.message).text()
-            files.object(f"{text}\n{signer.sign(text, time.time_ns() // 1_000_000_000)}")
+            files.bring(
+                "objections", f"{text}\n{signer.sign(text, time.time_ns() // 1_000_000_000)}"
+            )
         except (BadInputError, UnavailableError) as refused:
             self._out.note(f"No objection was sent to the log: {refused}")
             return

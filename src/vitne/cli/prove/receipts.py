@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from cyclopts import App, Parameter
@@ -39,13 +39,12 @@ class _KeptReceipt(msgspec.Struct):
     receipt: object = ""
 
 
-class _Source:
+class _Source(NamedTuple):
     """Where the log of one tenant is read from."""
 
-    def __init__(self, checkpoint: str, at_us: int, tile: Callable[[str], bytes | None]) -> None:
-        self.checkpoint = checkpoint
-        self.at_us = at_us
-        self.tile = tile
+    checkpoint: str
+    at_us: int
+    tile: Callable[[str], bytes | None]
 
 
 @app.command(name="check")

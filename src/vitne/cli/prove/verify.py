@@ -10,8 +10,8 @@ from cyclopts import Parameter
 from vitne.cli.base.files import read_file, read_text, write_file
 from vitne.cli.base.output import Json, Output, plain, second, sections
 from vitne.cli.base.signing_keys import Trust, trusted_keys
-from vitne.cli.prove.verify_bundle import index_secrets, print_bundle_check
-from vitne.core.values import format_utc
+from vitne.cli.prove.verify_bundle import MAX_FILE_BYTES, index_secrets, print_bundle_check
+from vitne.core.values import JsonObject, format_utc
 from vitne.errors import BadInputError, VerificationError
 from vitne.evidence import policy
 from vitne.evidence.browser import read_verifier_page
@@ -22,7 +22,7 @@ from vitne.evidence.record import tlog_proof
 from vitne.evidence.record import verify as record_proof
 from vitne.evidence.record.sentences import Claims
 from vitne.evidence.record.tlog_proof import VerifiedEntry
-from vitne.evidence.record.verify import VerifiedRecord
+from vitne.evidence.record.verify import VerifiedHead, VerifiedRecord
 
 
 def write_page(out: Output, path: Path) -> None:
@@ -37,9 +37,6 @@ def write_page(out: Output, path: Path) -> None:
     write_file(path, page)
     told = {"file": str(path), "bytes": len(page), "sha256": digest}
     out.result(told, f"{path}: {len(page):,} bytes, SHA-256 {digest}")
-
-
-_MAX_FILE_BYTES = 64 << 20
 
 
 def verify(  # noqa: PLR0913  # one option for each thing that a verifier may have
@@ -80,7 +77,7 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
         return
     if file is None or html is not None:
         raise BadInputError("give either a file to verify or --html")
-    data = read_file(file, _MAX_FILE_BYTES)
+    data = read_file(file, MAX_FILE_BYTES)
     trusted = _policy(trusted_keys(trust), policy)
     try:
         if tlog_proof.is_tlog_proof(data):
@@ -89,9 +86,9 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
             of_index = (
                 None
                 if index_policy is None
-                else parse_policy(read_text(index_policy, _MAX_FILE_BYTES))
+                else parse_policy(read_text(index_policy, MAX_FILE_BYTES))
             )
-            print_bundle_check(out, data, trusted, of_index, _index_secrets(index_secret or []))
+            print_bundle_check(out, data, trusted, of_index, index_secrets(index_secret or []))
         else:
             _tell_record(out, record_proof.verify_record(data, trusted))
     except VerificationError as error:
@@ -104,26 +101,13 @@ def _is_record(data: bytes) -> bool:
     return data.startswith(b'{"checkpoint":')
 
 
-def _index_secrets(texts: list[str]) -> dict[int, bytes]:
-    """Keys from the command line, which other users see, or from files that are named there."""
-    found = []
-    for text in texts:
-        epoch, colon, key = text.partition(":")
-        found.append(
-            f"{epoch}:{read_text(Path(key[1:]), _MAX_FILE_BYTES).strip()}"
-            if colon and key[:1] == "@"
-            else text
-        )
-    return index_secrets(found)
-
-
 def _verified_entry(data: bytes, trusted: Policy | None, entry: Path | None) -> VerifiedEntry:
     if trusted is None:
         raise BadInputError(
             "a .tlog-proof contains no key", hint="give the log's key with --trust or --policy"
         )
     return tlog_proof.verify_tlog_proof(
-        data, trusted, None if entry is None else read_file(entry, _MAX_FILE_BYTES)
+        data, trusted, None if entry is None else read_file(entry, MAX_FILE_BYTES)
     )
 
 
@@ -131,7 +115,7 @@ def _policy(keys: list[str], policy_file: Path | None) -> Policy | None:
     if policy_file is not None:
         if keys:
             raise BadInputError("give keys or a policy, not both")
-        return parse_policy(read_text(policy_file, _MAX_FILE_BYTES))
+        return parse_policy(read_text(policy_file, MAX_FILE_BYTES))
     return policy.policy_of_keys(keys) if keys else None
 
 
@@ -139,17 +123,10 @@ def _tell_record(out: Output, found: VerifiedRecord) -> None:
     told = claims.claims_of_record(found, time.time_ns() // 1000)
     event = found.event()
     machine = {
-        "verified": True,
-        "origin": found.head.origin,
-        "index": found.index,
-        "size": found.head.size,
-        "root": found.head.root,
+        **_of_head(found.head, found.index),
         "recorded_at": format_utc(found.recorded_us),
         "occurred_at": format_utc(found.occurred_us),
         "stream": {"id": found.stream_id.hex(), "seq": found.stream_seq},
-        "key": found.head.key,
-        "trust": found.head.trust,
-        "cosigned": found.head.cosigned,
         "withheld": found.withheld,
         "erased": found.erased,
         "event": event,
@@ -161,19 +138,21 @@ def _tell_record(out: Output, found: VerifiedRecord) -> None:
 
 def _tell_entry(out: Output, found: VerifiedEntry) -> None:
     told = claims.claims_of_entry(found)
-    machine = {
-        "verified": True,
-        "origin": found.head.origin,
-        "index": found.index,
-        "size": found.head.size,
-        "root": found.head.root,
-        "entry": found.entry,
-        "key": found.head.key,
-        "trust": found.head.trust,
-        "cosigned": found.head.cosigned,
-        "claims": told,
-    }
+    machine = {**_of_head(found.head, found.index), "entry": found.entry, "claims": told}
     out.result(machine, *_lines(told, []))
+
+
+def _of_head(head: VerifiedHead, index: int) -> JsonObject:
+    return {
+        "verified": True,
+        "origin": head.origin,
+        "index": index,
+        "size": head.size,
+        "root": head.root,
+        "key": head.key,
+        "trust": head.trust,
+        "cosigned": head.cosigned,
+    }
 
 
 def _facts(found: VerifiedRecord, event: dict[str, Any]) -> list[tuple[str, object]]:
@@ -207,5 +186,5 @@ def _lines(told: Claims, facts: list[tuple[str, object]]) -> list[Any]:
     return lines
 
 
-def _dict(value: object) -> dict[str, Any]:
+def _dict(value: object) -> JsonObject:
     return value if isinstance(value, dict) else {}

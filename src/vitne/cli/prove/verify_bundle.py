@@ -1,9 +1,11 @@
 """How `vitne verify` reports on an evidence bundle: the rules one by one, then what they prove."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from vitne.cli.base.files import read_text
 from vitne.cli.base.output import Output, plain, second, sections
 from vitne.core.values import format_utc
 from vitne.errors import BadInputError, VerificationError
@@ -13,6 +15,7 @@ from vitne.evidence.bundle.verify import RULES, verify_bundle
 from vitne.evidence.policy import Policy
 
 _KEY_BYTES = 32
+MAX_FILE_BYTES = 64 << 20
 _MOST_HITS = 50
 """Shown to people; programs get all of them."""
 
@@ -43,7 +46,7 @@ def print_bundle_check(
 
 
 def index_secrets(texts: list[str]) -> dict[int, bytes]:
-    """Keys by epoch from texts `EPOCH:HEX`.
+    """Keys by epoch from texts `EPOCH:HEX`, or from files: `EPOCH:@FILE`.
 
     Raises:
         BadInputError: another form; the text, which may be secret, is not repeated.
@@ -51,6 +54,8 @@ def index_secrets(texts: list[str]) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     for text in texts:
         epoch, _, key = text.partition(":")
+        if key.startswith("@"):
+            key = read_text(Path(key[1:]), MAX_FILE_BYTES).strip()
         try:
             value = bytes.fromhex(key)
         except ValueError:
