@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import Metric
 from vitne.api.answers.ask import AnswersResource, answer_routes
 from vitne.api.app import Application
 from vitne.api.erasure.erasures import ErasureResource, erasure_routes, hold_routes
-from vitne.api.intake.events import EventsResource, Timing
+from vitne.api.intake.events import EventsResource
 from vitne.api.log.auditors import AuditorsResource, auditor_routes
 from vitne.api.log.tiles import LogResource, log_routes
 from vitne.api.log.verifier_page import verifier_routes
@@ -57,7 +57,8 @@ def build(server: Server, bounds: Bounds, preparing: Executor, reading: Executor
         quota=quota,
         meters=meters,
         workers=preparing,
-        timing=Timing(settings.body_timeout_s, settings.commit_timeout_s),
+        body_timeout_s=settings.body_timeout_s,
+        commit_timeout_s=settings.commit_timeout_s,
     )
     reads = Reads(reading)
     log = LogResource(

@@ -64,21 +64,19 @@ def mapped_records(lines: Iterable[bytes], options: ImportOptions) -> Iterator[M
         yield _owned(_map_original(original, options, repeats), options.tenant)
 
 
-def import_line(mapped: Mapped) -> bytes:
-    """One line of an import body (see `vitne.core.event.body.split_import`)."""
-    return msgspec.json.encode({"event": mapped.event, "raw": mapped.raw})
-
-
 def import_batches(records: Iterable[Mapped]) -> Iterator[tuple[list[Mapped], bytes]]:
     """Consecutive records with the body that sends those of them that are events.
 
-    The body is empty if none is. A batch holds at most 500 records and 4 MiB.
+    `vitne.core.event.body.split_import` reads the body, which is empty if none is an event. A batch
+    holds at most 500 records and 4 MiB.
     """
     waiting: list[Mapped] = []
     lines: list[bytes] = []
     size = 0
     for record in records:
-        line = import_line(record) if record.event is not None else b""
+        line = b""
+        if record.event is not None:
+            line = msgspec.json.encode({"event": record.event, "raw": record.raw})
         if waiting and (len(waiting) == BATCH_RECORDS or size + len(line) > BATCH_BYTES):
             yield waiting, b"\n".join(lines)
             waiting, lines, size = [], [], 0

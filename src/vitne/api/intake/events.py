@@ -7,13 +7,13 @@ and Litestar's route of the same path is documentation that calls the same funct
 import asyncio
 from collections import deque
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import Final, Generic, TypeVar
 
 import msgspec
 from litestar.types import HTTPScope, Receive
-from msgspec import Struct
 
 from vitne.api.server import (
     Access,
@@ -135,33 +135,18 @@ _FORMS: Final[dict[str, Form]] = {
 _WHITE: Final = b" \t\r\n"
 
 
-class Timing(Struct, frozen=True):
-    """The bounds of one request, in seconds."""
-
-    body_timeout_s: int
-    commit_timeout_s: int
-
-
+@dataclass(kw_only=True)
 class EventsResource:
     """Takes the requests of one event loop."""
 
-    def __init__(
-        self,
-        *,
-        intake: EventIntake,
-        access: Access,
-        quota: Quota,
-        meters: Meters,
-        workers: Executor,
-        timing: Timing,
-    ) -> None:
-        self._intake = intake
-        self._access = access
-        self._quota = quota
-        self._meters = meters
-        self._workers = workers
-        self._timing = timing
-        self._commits: Commits[IntakeReply] | None = None
+    intake: EventIntake
+    access: Access
+    quota: Quota
+    meters: Meters
+    workers: Executor
+    body_timeout_s: int
+    commit_timeout_s: int
+    _commits: Commits[IntakeReply] | None = None
 
     async def take(self, scope: HTTPScope, receive: Receive) -> HttpReply:
         """Answer one request; everything that the reply says is durable.
@@ -178,22 +163,22 @@ class EventsResource:
             )
         client = scope["client"]
         head = read_head(scope["headers"], client[0] if client else "")
-        key = self._access.key(head, "write")
+        key = self.access.key(head, "write")
         source = key.source.source_id if key.source else ""
         form = form_of(head.content_type)
-        self._quota.check(source)
-        body = await read_body(receive, head.content_length, self._timing.body_timeout_s)
-        self._meters.bytes_in += len(body)
+        self.quota.check(source)
+        body = await read_body(receive, head.content_length, self.body_timeout_s)
+        self.meters.bytes_in += len(body)
         started_s = perf_counter()
         arrival = Arrival(head.peer_ip, head.idempotency_key, head.traceparent)
         try:
             reply = await self._durable(body, head, form, key, arrival)
         except (SenderRefusedError, StreamConflictError):
-            self._quota.pay(source, 1)  # it was looked at, and perhaps told in the log
+            self.quota.pay(source, 1)  # it was looked at, and perhaps told in the log
             raise
-        self._meters.commit.add(perf_counter() - started_s)
-        self._quota.pay(source, len(reply.results))
-        self._meters.count(reply)
+        self.meters.commit.add(perf_counter() - started_s)
+        self.quota.pay(source, len(reply.results))
+        self.meters.count(reply)
         if reply.rejected == 1 and len(reply.results) == 1 and _is_single(body, head, form):
             return _refusal(reply.results[0])
         return HttpReply(200, msgspec.json.encode(reply))
@@ -205,16 +190,16 @@ class EventsResource:
         commits = self._commits
         if commits is None:
             loop = asyncio.get_running_loop()
-            commits = self._commits = Commits(loop, self._timing.commit_timeout_s)
+            commits = self._commits = Commits(loop, self.commit_timeout_s)
         if len(body) <= INLINE_BYTES_MAX and not head.content_encoding:
-            return await commits.wait(self._intake.submit(body, form, key, arrival))
+            return await commits.wait(self.intake.submit(body, form, key, arrival))
         encoding = head.content_encoding
 
         def prepare() -> Future[IntakeReply]:
-            return self._intake.submit(unpack(body, encoding), form, key, arrival)
+            return self.intake.submit(unpack(body, encoding), form, key, arrival)
 
         loop = asyncio.get_running_loop()
-        return await commits.wait(await loop.run_in_executor(self._workers, prepare))
+        return await commits.wait(await loop.run_in_executor(self.workers, prepare))
 
 
 def form_of(content_type: str) -> Form:

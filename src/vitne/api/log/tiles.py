@@ -8,6 +8,7 @@ the newest is cut from it (`services.log.published_files`).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from litestar import Response, get
@@ -38,23 +39,15 @@ TilePath = Annotated[
 ]
 
 
+@dataclass(frozen=True)
 class LogResource:
     """Serves what the logs have published."""
 
-    def __init__(
-        self,
-        published: Callable[[LogId], Published],
-        cosigned: CosignedHeads,
-        access: Access,
-        state: StateStore,
-        *,
-        public: bool,
-    ) -> None:
-        self._published = published
-        self._cosigned = cosigned
-        self._access = access
-        self._state = state
-        self._public = public
+    published: Callable[[LogId], Published]
+    heads: CosignedHeads
+    access: Access
+    state: StateStore
+    public: bool
 
     def checkpoint(self, head: RequestHead, tenant: str, *, index: bool) -> HttpReply:
         """The newest signed checkpoint; may be a second old."""
@@ -66,7 +59,7 @@ class LogResource:
     def cosigned(self, head: RequestHead, tenant: str, *, index: bool) -> HttpReply:
         """The newest one that meets the policy; without witnesses, the newest one."""
         log = self.named(head, tenant)
-        note = self._cosigned.index(log) if index else self._cosigned.newest(log)
+        note = self.heads.index(log) if index else self.heads.newest(log)
         if note is None:
             raise NotFoundError("no head is cosigned yet", hint="try again in a few seconds")
         return HttpReply(200, note.encode("utf-8"), _NOTE, (self._cached(1, immutable=False),))
@@ -105,18 +98,18 @@ class LogResource:
             NotFoundError: there is none, or it is another's.
             UnknownKeyError, NotAllowedError: as `Access.reader`, unless logs are public.
         """
-        if not self._public:
-            return self._access.reader(head, tenant).tenant
-        if self._state.tenant(LogId(tenant)) is None:
+        if not self.public:
+            return self.access.reader(head, tenant).tenant
+        if self.state.tenant(LogId(tenant)) is None:
             raise NotFoundError("there is no such log")
         return LogId(tenant)
 
     def _tree(self, head: RequestHead, tenant: str, index: bool) -> Published:
         log = self.named(head, tenant)
-        return self._published(index_log_id(log) if index else log)
+        return self.published(index_log_id(log) if index else log)
 
     def _cached(self, seconds: int, *, immutable: bool) -> Header:
-        who = "public" if self._public else "private"
+        who = "public" if self.public else "private"
         ending = ", immutable" if immutable else ""
         return (b"cache-control", f"{who}, max-age={seconds}{ending}".encode("ascii"))
 

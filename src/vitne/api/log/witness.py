@@ -86,7 +86,9 @@ class WitnessResource:
 
     def _checkpoint(self, origin_hash: str) -> HttpReply:
         note = self._desk.newest(origin_hash)
-        return _text(404, "unknown log, or no head yet") if note is None else _note(note)
+        if note is None:
+            return _text(404, "unknown log, or no head yet")
+        return HttpReply(200, note.encode(), _TEXT, ((b"cache-control", b"no-cache"),))
 
     def _forks(self, origin_hash: str) -> HttpReply:
         found = self._desk.forks(origin_hash)
@@ -95,7 +97,3 @@ class WitnessResource:
 
 def _text(status: int, text: str) -> HttpReply:
     return HttpReply(status, f"{text}\n".encode(), _TEXT)
-
-
-def _note(note: str) -> HttpReply:
-    return HttpReply(200, note.encode(), _TEXT, ((b"cache-control", b"no-cache"),))

@@ -21,7 +21,6 @@ BODY_BYTES_MAX: Final = 5 * 1024 * 1024
 
 _GZIP_WINDOW: Final = 31  # zlib's number for "a gzip header, the largest window"
 _ZSTD_WINDOW_MAX: Final = 8 * 1024 * 1024
-_CHUNK: Final = 64 * 1024
 
 
 class ClientGoneError(Exception):

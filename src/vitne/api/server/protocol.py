@@ -6,6 +6,7 @@ does not read its reply. Whatever is refused before the application runs is a pr
 """
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from uvicorn.config import Config
@@ -22,24 +23,17 @@ _FACTOR: Final = 2
 _LINGER_S: Final = 1.0
 
 
+@dataclass(kw_only=True)
 class Bounds:
     """Bounds of every connection of a server; counts what they refused."""
 
-    def __init__(
-        self,
-        *,
-        connections_max: int,
-        header_bytes_max: int,
-        body_timeout_s: float,
-        idle_timeout_s: float,
-    ) -> None:
-        self.connections_max = connections_max
-        self.header_bytes_max = header_bytes_max
-        self.body_timeout_s = body_timeout_s
-        self.idle_timeout_s = idle_timeout_s
-        self.refused_connections = 0
-        self.slow_clients = 0
-        self.open_connections = 0
+    connections_max: int
+    header_bytes_max: int
+    body_timeout_s: float
+    idle_timeout_s: float
+    refused_connections: int = 0
+    slow_clients: int = 0
+    open_connections: int = 0
 
 
 class OneWrite:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,7 +89,8 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
     files = open_files(where, api_key or os.environ.get("VITNE_API_KEY", ""))
     if bundle is not None:
         return _search(out, files, trusted, bundle, proof)
-    auditor = _Auditor(out, files, trusted, index, _signer(signing_key), state)
+    kept = None if state is None else state / _name(trusted)
+    auditor = _Auditor(out, files, trusted, index, _signer(signing_key), kept)
     try:
         run_every(out, follow, auditor.run)
     except VerificationError as error:
@@ -97,68 +99,63 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
     return 0
 
 
+@dataclass
 class _Auditor:
     """Audits again and again, with what it remembers."""
 
-    def __init__(
-        self,
-        out: Output,
-        files: HttpFiles | FolderFiles,
-        policy: Policy,
-        index: Policy | None,
-        signer: Signer | None,
-        folder: Path | None,
-    ) -> None:
-        self._out = out
-        self._files = files
-        self._policy = policy
-        self._index = index
-        self._signer = signer
-        self._path = None if folder is None else folder / _name(policy)
-        self._state = _load(self._path)
+    out: Output
+    files: HttpFiles | FolderFiles
+    policy: Policy
+    index: Policy | None
+    signer: Signer | None
+    path: Path | None
+    """File for what was audited; None keeps it in memory."""
+
+    def __post_init__(self) -> None:
+        self.state = _load(self.path)
 
     def run(self) -> None:
         """One audit; what it verified is remembered before it is cosigned."""
         # A state that was changed in part is never used again: it is read anew.
-        state = AuditState.decode(self._state) if self._state else None
-        keys = self._index.logs if self._index else ()
-        with self._out.progress("recomputing records") as advance:
+        state = AuditState.decode(self.state) if self.state else None
+        keys = self.index.logs if self.index else ()
+        with self.out.progress("recomputing records") as advance:
             found, after = audit_once(
-                self._files, self._policy, keys, state, lambda _done, _all: advance(1)
+                self.files, self.policy, keys, state, lambda _done, _all: advance(1)
             )
-        self._state = after.encode()
-        _save(self._path, self._state)
+        self.state = after.encode()
+        _save(self.path, self.state)
         line = self._cosign(found)
-        self._out.result(_told(found, line), *_lines(found, line))
+        self.out.result(_told(found, line), *_lines(found, line))
 
     def _cosign(self, found: Audited) -> str:
-        if self._signer is None or found.index is None:
+        if self.signer is None or found.index is None:
             return ""
-        line = self._signer.sign(found.index.text(), time.time_ns() // 1_000_000_000)
-        if isinstance(self._files, HttpFiles):
-            self._files.bring("cosignatures", found.index_note + line)
+        line = self.signer.sign(found.index.text(), time.time_ns() // 1_000_000_000)
+        if isinstance(self.files, HttpFiles):
+            self.files.bring("cosignatures", found.index_note + line)
         return line
 
     def object(self, error: VerificationError) -> None:
         """Send the log a signed objection, which its answers then name."""
-        files, signer = self._files, self._signer
+        files, signer = self.files, self.signer
         if not isinstance(files, HttpFiles) or signer is None or error.rule not in AUDIT_RULES:
             return
         if signer.kind != COSIGNATURE:
-            self._out.note("No objection was sent to the log: that needs a key of type 0x04.")
+            self.out.note("No objection was sent to the log: that needs a key of type 0x04.")
             return
         try:
             origin = (files.get("checkpoint") or b"").decode("utf-8", "replace").partition("\n")[0]
-            if not self._policy.log(origin):
+            if not self.policy.log(origin):
                 return
             text = Objection(f"{origin}/index", error.rule, error.where, error.message).text()
             files.bring(
                 "objections", f"{text}\n{signer.sign(text, time.time_ns() // 1_000_000_000)}"
             )
         except (BadInputError, UnavailableError) as refused:
-            self._out.note(f"No objection was sent to the log: {refused}")
+            self.out.note(f"No objection was sent to the log: {refused}")
             return
-        self._out.note("The objection was sent to the log: its answers name it.")
+        self.out.note("The objection was sent to the log: its answers name it.")
 
 
 def _policies(

@@ -24,6 +24,9 @@ from vitne.evidence.record.sentences import Claims
 from vitne.evidence.record.tlog_proof import VerifiedEntry
 from vitne.evidence.record.verify import VerifiedHead, VerifiedRecord
 
+_RECORD = b'{"checkpoint":'
+"""How every record proof begins."""
+
 
 def write_page(out: Output, path: Path) -> None:
     """Write the page, and say its SHA-256, by which others can know it.
@@ -82,7 +85,7 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
     try:
         if tlog_proof.is_tlog_proof(data):
             _tell_entry(out, _verified_entry(data, trusted, entry))
-        elif is_bundle(data) or (file.suffix == ".vitne" and not _is_record(data)):
+        elif is_bundle(data) or (file.suffix == ".vitne" and not data.startswith(_RECORD)):
             of_index = (
                 None
                 if index_policy is None
@@ -95,10 +98,6 @@ def verify(  # noqa: PLR0913  # one option for each thing that a verifier may ha
         error.message = f"NOT verified, rule {error.rule} fails: {error.message}"
         error.hint = error.hint or "the file was changed, or is no proof of this kind"
         raise
-
-
-def _is_record(data: bytes) -> bool:
-    return data.startswith(b'{"checkpoint":')
 
 
 def _verified_entry(data: bytes, trusted: Policy | None, entry: Path | None) -> VerifiedEntry:

@@ -66,7 +66,10 @@ def demo(  # noqa: PLR0913  # the options of a verb
             story = simulation_of(note).story
             key = profile({"VITNE_FOLDER": str(folder)})["key"]
             vkey = wait_until_proved(url, key, story.tenant, story.exported[-1])
-            _tell(out, story, vkey, folder, url, live=not once)
+            commands = _commands(story, vkey, folder)
+            machine = {"url": url, "folder": str(folder), "log_key": vkey, "story": story}
+            people = _lines(commands, story, url, live=not once)
+            out.result(machine | {"commands": commands}, *people)
             if not once and not stop.is_set():
                 count = go_on(note, folder, url, pace, stop)
                 out.note(f"Stopping; {count:,} live events were recorded.")
@@ -192,18 +195,6 @@ def _program() -> str:
         return "vitne"
     near = os.path.relpath(beside)
     return shlex.quote(near if len(near) < len(str(beside)) else str(beside))
-
-
-def _tell(out: Output, story: Story, vkey: str, folder: Path, url: str, *, live: bool) -> None:
-    commands = _commands(story, vkey, folder)
-    machine: dict[str, Any] = {
-        "url": url,
-        "folder": str(folder),
-        "log_key": vkey,
-        "story": story,
-        "commands": commands,
-    }
-    out.result(machine, *_lines(commands, story, url, live=live))
 
 
 def _lines(commands: dict[str, str], story: Story, url: str, *, live: bool) -> Iterator[Any]:

@@ -136,8 +136,7 @@ def go_on(note: DemoNote, folder: Path, url: str, pace: float, stop: threading.E
     try:
         simulation = simulation_of(note)
         for _, event in simulation.live(note.start_us + DAYS * 24 * _HOUR_US + _MORNING_US):
-            source = cast(Mapping[str, str], event["source"])
-            client = clients[f"{source['application']}/{source['service']}"]
+            client = clients[_source(event)]
             if "repeat" in event or str(event["type"]).startswith("system."):
                 continue  # the SDK folds and closes its streams itself
             if stop.wait(1 / pace):
