@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import msgspec
 from cyclopts import Parameter
@@ -64,6 +64,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     """A table of plain values; `Table` says what the marks of columns mean."""
     cells = tuple(tuple(_tame(str(cell), "") for cell in row) for row in rows)
     return Table(title, tuple(columns), cells)
+
+
+def members(value: object) -> dict[str, Any]:
+    """The members of a part of an event; none if it is erased or no object."""
+    return value if isinstance(value, dict) else {}
 
 
 def second(moment: str) -> str:

@@ -1,5 +1,6 @@
 """What a log has published, over HTTP or in a folder, for verbs that audit it."""
 
+import os
 import re
 from contextlib import closing
 from http import HTTPStatus
@@ -22,11 +23,12 @@ class HttpFiles:
 
     Args:
         url: the prefix.
-        key: API key with the role `read`; `""`: the log is public.
+        key: API key with the role `read` [that of the environment; none: the log is public].
     """
 
     def __init__(self, url: str, key: str = "") -> None:
         self._url = url.rstrip("/")
+        key = key or os.environ.get("VITNE_API_KEY", "")
         headers = {"user-agent": "vitne"} | ({"authorization": f"Bearer {key}"} if key else {})
         self._headers = headers
         self._http = HttpConnection(self._url, headers, _TIMEOUT_S)

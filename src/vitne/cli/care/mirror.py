@@ -1,6 +1,5 @@
 """`vitne mirror`: keep a verified copy of a log on another machine."""
 
-import os
 import time
 from contextlib import closing
 from pathlib import Path
@@ -50,7 +49,7 @@ def mirror(  # noqa: PLR0913 - the options of a verb
     out = Output(json)
     if not url.startswith(("http://", "https://")):
         raise BadInputError("expected http(s)://…/log/<tenant>", where=url)
-    files = HttpFiles(url, api_key or os.environ.get("VITNE_API_KEY", ""))
+    files = HttpFiles(url, api_key)
     given = _policy(policy), _policy(index_policy)
     with open_mirror(folder) as kept, closing(files):
         keys = MirrorKeys(kept, *given)

@@ -14,7 +14,6 @@ from typing import Annotated, Any, BinaryIO
 
 import msgspec
 from cyclopts import Parameter
-from msgspec import Struct
 
 from vitne.cli.base.client import HttpClient, ServerOptions, read_reply
 from vitne.cli.base.output import Json, Output, table
@@ -88,7 +87,7 @@ def import_(  # noqa: PLR0913  # one parameter per option of the verb
         return _tell(tally, out, dry_run=True)
     with HttpClient(server) as client:
         options = msgspec.structs.replace(options, tenant=client.tenant)
-        state = _State.of(file, options, mapping, client.url)
+        state = _State(file, options, mapping, client.url)
         if restart:
             state.path.unlink(missing_ok=True)
         tally = _run(file, options, out, partial(_post, client), state)
@@ -176,23 +175,13 @@ def _judge(body: bytes, events: int) -> list[EventResult]:
     return found
 
 
-class _Kept(Struct):
-    """What is on disk of an interrupted import."""
-
-    of: str
-    tally: Tally
-
-
 class _State:
-    """How far the import of one file, read in one way, into one server, has come."""
+    """How far the import of one file, read in one way, into one server, has come.
 
-    def __init__(self, path: Path, of: str) -> None:
-        self.path = path
-        self._of = of
+    The file is named by its content, so a changed one begins anew.
+    """
 
-    @classmethod
-    def of(cls, file: Path, options: ImportOptions, mapping: str, url: str) -> "_State":
-        """The state of a file: named by its content, so a changed file begins anew."""
+    def __init__(self, file: Path, options: ImportOptions, mapping: str, url: str) -> None:
         digest = hashlib.sha256()
         with file.open("rb") as content:
             while chunk := content.read(1 << 20):
@@ -200,22 +189,20 @@ class _State:
         way = f"{options.format}\n{options.at}\n{options.delimiter}\n{options.tenant}\n{url}"
         digest.update(f"\n{way}\n".encode() + (_mapping_bytes(mapping) if mapping else b""))
         home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-        of = digest.hexdigest()
-        return cls(Path(home) / "vitne/imports" / f"{of[:32]}.json", of)
+        self.path = Path(home) / "vitne/imports" / f"{digest.hexdigest()}.json"
 
     def load(self) -> Tally:
         """What was done before; nothing if there is no state, or it does not read."""
         try:
-            kept = msgspec.json.decode(self.path.read_bytes(), type=_Kept)
+            return msgspec.json.decode(self.path.read_bytes(), type=Tally)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return Tally()
-        return kept.tally if kept.of == self._of else Tally()
 
     def save(self, tally: Tally) -> None:
         """Note how far it is. If this is lost, ids make sending again harmless."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".new")
-        beside.write_bytes(msgspec.json.encode(_Kept(self._of, tally)))
+        beside.write_bytes(msgspec.json.encode(tally))
         beside.replace(self.path)
 
 

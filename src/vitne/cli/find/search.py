@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Group, Parameter
 from msgspec.structs import replace
 
 from vitne.cli.base.client import HttpClient, Purpose, ServerOptions
 from vitne.cli.base.layout import Table
-from vitne.cli.base.output import Json, Output, Printed, copied, plain, second, table
+from vitne.cli.base.output import Json, Output, Printed, copied, members, plain, second, table
 from vitne.core.values import count
 from vitne.errors import BadInputError
 from vitne.wire.search import EventHistogram, FacetCounts, FoundEvent, SearchReply
@@ -155,8 +155,8 @@ def _is_apart(row: FoundEvent) -> bool:
 
 def _cells(row: FoundEvent) -> tuple[str, ...]:
     event = row.event
-    actor, outcome = _dict(event.get("actor")), _dict(event.get("outcome"))
-    targets = [_dict(one) for one in event.get("targets") or ()]
+    actor, outcome = members(event.get("actor")), members(event.get("outcome"))
+    targets = [members(one) for one in event.get("targets") or ()]
     named = [f"{one.get('type')}/{one.get('id')}" for one in targets[:_TARGETS_SHOWN]]
     more = len(targets) - len(named)
     return (
@@ -168,10 +168,6 @@ def _cells(row: FoundEvent) -> tuple[str, ...]:
         str(outcome.get("result", "")),
         row.id,
     )
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _total(page: SearchReply) -> str:

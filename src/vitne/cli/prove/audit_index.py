@@ -86,7 +86,7 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
         return _check(out, check_proof, trusted, index)
     if not where:
         raise BadInputError("no log is named", hint="vitne audit-index https://…/log/<tenant>")
-    files = open_files(where, api_key or os.environ.get("VITNE_API_KEY", ""))
+    files = open_files(where, api_key)
     if bundle is not None:
         return _search(out, files, trusted, bundle, proof)
     kept = None if state is None else state / _name(trusted)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from vitne.cli.base.files import read_file, read_text, write_file
-from vitne.cli.base.output import Json, Output, plain, second, sections
+from vitne.cli.base.output import Json, Output, members, plain, second, sections
 from vitne.cli.base.signing_keys import Trust, trusted_keys
 from vitne.cli.prove.verify_bundle import MAX_FILE_BYTES, index_secrets, print_bundle_check
 from vitne.core.values import JsonObject, format_utc
@@ -156,9 +156,9 @@ def _of_head(head: VerifiedHead, index: int) -> JsonObject:
 
 def _facts(found: VerifiedRecord, event: dict[str, Any]) -> list[tuple[str, object]]:
     """What people look for first; an opened event may lack any of it."""
-    actor, outcome = _dict(event.get("actor")), _dict(event.get("outcome"))
+    actor, outcome = members(event.get("actor")), members(event.get("outcome"))
     raw = event.get("targets")
-    targets = [_dict(one) for one in raw] if isinstance(raw, list) else []
+    targets = [members(one) for one in raw] if isinstance(raw, list) else []
     facts = [
         ("event", event.get("type")),
         ("id", event.get("id")),
@@ -183,7 +183,3 @@ def _lines(told: Claims, facts: list[tuple[str, object]]) -> list[Any]:
         ("Not proved", told.not_proved),
     )
     return lines
-
-
-def _dict(value: object) -> JsonObject:
-    return value if isinstance(value, dict) else {}
