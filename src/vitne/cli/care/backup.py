@@ -67,7 +67,7 @@ def backup(
             else "The secret keys are NOT in it: keep a copy of keys/ elsewhere."
         ),
         copied(
-            f"Check it{'' if made.keys else ', with keys/ copied into it'}:"
+            f"Check it{'' if keys else ', with keys/ copied into it'}:"
             f"  vitne fsck --folder {target}"
         ),
     )
