@@ -35,6 +35,10 @@ from vitne.services.trust import Audited, audit_once, find_fraud
 
 _STATE_BYTES_MAX = 1 << 30
 
+ProofToCheck = Annotated[
+    Path | None, Parameter(help="Fraud proof to check, offline; nothing else is done.")
+]
+
 
 def audit_index(  # noqa: PLR0913 - what an auditor may say
     where: Annotated[
@@ -69,9 +73,7 @@ def audit_index(  # noqa: PLR0913 - what an auditor may say
     proof: Annotated[
         Path | None, Parameter(help="File for the fraud proof that --bundle may find.")
     ] = None,
-    check_proof: Annotated[
-        Path | None, Parameter(help="Fraud proof to check, offline; nothing else is done.")
-    ] = None,
+    check_proof: ProofToCheck = None,
     api_key: Annotated[str, Parameter(help=OTHER_API_KEY_HELP)] = "",
     json: Json = False,
 ) -> int:
